@@ -1,0 +1,26 @@
+/* hash: SHA-256 (FIPS 180-4), base64 (RFC 4648) and chance, by libcrypto. */
+#ifndef BASE_HASH_H
+#define BASE_HASH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define HASH_HEX_BYTES 65 /* 64 digits and the NUL */
+
+/* Lower-case hex of SHA-256 over `bytes`. Pure. Returns `out`. */
+char *hash_sha256_hex(char out[HASH_HEX_BYTES], const void *data, size_t bytes);
+
+/* Standard base64 with padding. Caller frees. */
+char *hash_base64(const void *data, size_t bytes);
+
+/* base64(sha256(a then b)): what obs-websocket v5 authentication is made of.
+ * Caller frees. */
+char *hash_sha256_base64(const char *a, const char *b);
+
+/* `bytes` of chance as lower-case hex, 2*bytes+1 chars into `out`. Not pure. */
+void hash_random_hex(char *out, size_t bytes);
+
+/* Compares in constant time. */
+bool hash_equal_secret(const char *a, const char *b);
+
+#endif

@@ -1,0 +1,85 @@
+/*
+ * json: the strict door (RFC 8259 to the letter), and typed reading.
+ *
+ * json-c 0.16 alone takes duplicate keys, NaN, raw control bytes, overlong
+ * UTF-8, and clamps big integers. Text from outside therefore passes our
+ * scanner first and only then becomes a json-c tree. A tree has ONE owner
+ * thread at a time (json-c reference counts are not atomic, and even printing
+ * writes into the tree): to hand JSON to another thread, hand its text.
+ */
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct json_limits {
+	size_t max_bytes; /* of the whole text */
+	int max_depth;    /* nested arrays and objects */
+	size_t max_nodes; /* values in the tree */
+};
+
+extern const struct json_limits json_limits_answer; /* 1 MiB, 32, 100,000 */
+extern const struct json_limits json_limits_file;   /* 4 MiB, 32, 1,000,000 */
+extern const struct json_limits json_limits_own;    /* 16 MiB, 64, 4,000,000 */
+
+/* Refuses: duplicate keys, NaN and infinities, trailing bytes or commas, bad
+ * UTF-8, lone surrogates, raw control bytes, \u0000 anywhere, integers beyond
+ * int64, numbers beyond double, a BOM, and whatever passes a limit. On failure
+ * returns NULL and sets ERR_DATA with "byte N: why". Caller puts. A top-level
+ * `null` is refused too: no tree of ours is null. */
+json_object *json_read(const char *text, size_t bytes,
+		       const struct json_limits *limits, struct err *err);
+json_object *json_read_str(const char *text, const struct json_limits *limits,
+			   struct err *err);
+
+/* The check alone, without a tree. */
+bool json_check(const char *text, size_t bytes,
+		const struct json_limits *limits, struct err *err);
+
+/* Compact text, '/' not escaped. Lent: lives as long as `o`, until the next
+ * print of it. NULL prints "null". */
+const char *json_text(json_object *o);
+
+/* Canonical text: keys sorted by bytes, no blanks, shortest escapes, doubles
+ * with 17 digits. Equal trees give equal bytes. Caller frees. */
+char *json_canonical(json_object *o);
+
+/* Typed reading of object members. A missing member, a null or another type
+ * gives the fallback; nothing is coerced. Strings are lent by the tree. */
+const char *json_get_str(json_object *o, const char *key, const char *fallback);
+int64_t json_get_int(json_object *o, const char *key, int64_t fallback);
+double json_get_num(json_object *o, const char *key, double fallback);
+bool json_get_bool(json_object *o, const char *key, bool fallback);
+json_object *json_get(json_object *o, const char *key); /* lent, or NULL */
+json_object *json_get_object(json_object *o, const char *key); /* or NULL */
+json_object *json_get_array(json_object *o, const char *key);  /* or NULL */
+
+/* Adding; a NULL string adds nothing. json_add moves `*v`. */
+void json_add_str(json_object *o, const char *key, const char *v);
+void json_add_int(json_object *o, const char *key, int64_t v);
+void json_add_num(json_object *o, const char *key, double v);
+void json_add_bool(json_object *o, const char *key, bool v);
+void json_add(json_object *o, const char *key, json_object **v);
+
+/* A deep copy of its own. NULL -> NULL. */
+json_object *json_clone(json_object *o);
+
+/* RFC 7396: applies `patch` to the object `target` in place. */
+void json_merge(json_object *target, json_object *patch);
+
+/* RFC 6901. The value `pointer` names in `o`, lent; NULL if there is none.
+ * "" names the whole. */
+json_object *json_point(json_object *o, const char *pointer);
+
+bool json_equal(json_object *a, json_object *b); /* 1 and 1.0 differ */
+
+/* Cleans every string value in the tree for the screen (text_clean_lines),
+ * in place; keys too. `max_bytes` caps each string. */
+void json_clean(json_object **o, size_t max_bytes);
+
+#endif

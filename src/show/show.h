@@ -1,0 +1,281 @@
+/*
+ * show: what a show file says (showcaller-show(5)), after checking.
+ *
+ * A struct show is built once by show_load() or show_parse_json() and never
+ * changes afterwards, so any number of threads may read it. It therefore holds
+ * no json-c tree: JSON values are kept as their canonical text. Everything in
+ * it lives in one arena and dies with show_unref().
+ *
+ * A string that the file does not give is NULL; a number that it does not give
+ * is the default named here, or SHOW_UNSET where "not given" matters.
+ */
+#ifndef SHOW_SHOW_H
+#define SHOW_SHOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/mem.h"
+
+#define SHOW_UNSET INT64_C(-1)
+#define SHOW_ID_MAX 63 /* [a-z0-9][a-z0-9-]{0,62} for shows; stages, agents,
+			  options and outputs: [A-Za-z_][A-Za-z0-9_.-]{0,62},
+			  options may also begin with a digit */
+#define SHOW_MAX_STAGES 20000
+#define SHOW_MAX_OPTIONS 64
+
+enum show_via { VIA_HTTP, VIA_LLM, VIA_MCP, VIA_BUS, VIA_EXEC, VIA_NOOP };
+enum show_api { API_OPENAI, API_ANTHROPIC };
+enum show_adjudicate {
+	ADJUDICATE_FIRST,
+	ADJUDICATE_CONFIDENCE, /* the default */
+	ADJUDICATE_CHEAPEST,
+	ADJUDICATE_MERGE,
+	ADJUDICATE_ASK,
+};
+enum show_on_failure {
+	ON_FAILURE_ASK, /* the default */
+	ON_FAILURE_CONTINUE,
+	ON_FAILURE_SKIP_DEPENDENTS,
+	ON_FAILURE_FAIL_RUN,
+};
+enum show_go { GO_AUTO, GO_MANUAL };
+enum show_undecided { UNDECIDED_EXTEND, UNDECIDED_DEFAULT, UNDECIDED_ASK };
+enum show_mode { MODE_ENFORCE, MODE_WARN };
+enum show_answer { ANSWER_DENY, ANSWER_APPROVE };
+
+/* A list of strings. */
+struct show_names {
+	char **items;
+	size_t count;
+};
+
+struct show_budget {
+	int64_t tokens;       /* SHOW_UNSET: no cap */
+	int64_t cost_micros;  /* SHOW_UNSET: no cap */
+	char *currency;       /* three capital letters, or NULL */
+	int64_t reserve;      /* tokens, default 0 */
+	enum show_mode mode;
+	double warn_at;       /* share of tokens, 0..1, default 0.8 */
+	int64_t approval_deadline_ms;         /* default 60000 */
+	enum show_answer approval_default;    /* default deny */
+};
+
+struct show_agent {
+	char *id;
+	char *role;
+	enum show_via via;
+	char *url;               /* http, llm */
+	char *mcp;               /* via mcp: name of an entry of `mcp:` */
+	char *tool;              /* via mcp: the tool to call */
+	struct show_names argv;  /* exec; argv[0] looked up in PATH, or taken
+				    from the show's folder when it has a '/' */
+	int64_t timeout_ms;      /* one call, default 30000 */
+	int64_t quota_episode;   /* tokens, SHOW_UNSET: none */
+	int64_t quota_daily;     /* tokens, SHOW_UNSET: none */
+	int64_t max_concurrent;  /* SHOW_UNSET: no limit */
+	enum show_api api;
+	char *model, *key_env, *key_file, *prompt;
+	int64_t price_input_micros;   /* per million tokens; SHOW_UNSET: none */
+	int64_t price_output_micros;
+	char *fallback_agent;
+	int line;                /* where it stands in the file */
+};
+
+struct show_mcp {
+	char *id;
+	char *url;
+	struct show_names argv;
+};
+
+struct show_option {
+	char *id;
+	char *label;             /* default: the id */
+	int64_t requires_extra;  /* tokens, default 0 */
+};
+
+struct show_poll {
+	char *question;
+	struct show_option *options;
+	size_t option_count;          /* 2..64 */
+	int64_t open_ms;              /* default 30000 */
+	int64_t min_votes;            /* default 0 */
+	double min_delta;             /* 0..1, default 0 */
+	enum show_undecided undecided;/* default: `default` if one is named,
+					 else ask */
+	int64_t extend_ms;            /* default: open_ms */
+	int64_t max_extensions;       /* default 1 when undecided: extend */
+	int default_option;           /* index, -1: none */
+};
+
+/* `when:` all of these must hold. */
+struct show_when {
+	int stage;               /* the stage that the name refers to */
+	char *name;              /* the stage or output as written */
+	char *value;             /* canonical JSON text, mostly a string */
+};
+
+struct show_retry {
+	int64_t max_attempts;    /* calls in all, default 1 */
+	int64_t backoff_ms;      /* default 1000 */
+	double multiplier;       /* default 1 (constant) */
+	int64_t max_backoff_ms;  /* default 300000 */
+};
+
+struct show_rehearsal {
+	bool given;
+	int64_t after_ms;        /* default 500 */
+	int64_t tokens;          /* default: half the token cap */
+	int64_t cost_micros;     /* default 0 */
+	int64_t fail_first;      /* that many calls fail first, default 0 */
+	char *result;            /* canonical JSON text; NULL: outputs get a
+				    sentence that says so */
+	double confidence;       /* default 0.8 */
+	char *votes;             /* polls: canonical JSON {"option": share or
+				    number}; NULL: all options alike but the
+				    first leads */
+	int64_t voters;          /* polls: default 100 */
+};
+
+struct show_stage {
+	char *id;
+	char *group, *description, *notes;
+	struct show_names inputs;  /* as written: stages or outputs */
+	struct show_names outputs;
+	int *agents;               /* indices into show.agents */
+	size_t agent_count;
+	int *mcp;                  /* indices into show.mcp */
+	size_t mcp_count;
+	int64_t token_cap;         /* SHOW_UNSET: none */
+	int64_t cost_cap_micros;   /* SHOW_UNSET: none */
+	int64_t time_cap_ms;       /* one attempt; SHOW_UNSET: agents' own */
+	struct show_retry retry;
+	struct show_poll *poll;    /* NULL: no poll */
+	struct show_when *when;
+	size_t when_count;
+	enum show_adjudicate adjudicate;
+	int *veto;                 /* indices into show.agents */
+	size_t veto_count;
+	enum show_on_failure on_failure;
+	enum show_go go;
+	int64_t expect_ms;         /* SHOW_UNSET: none */
+	bool finale;
+	struct show_rehearsal rehearsal;
+	int line, column;          /* where it begins in the file */
+
+	/* Worked out: edges by stage index, ascending, without repeats. */
+	int *deps;
+	size_t dep_count;
+	int *dependents;
+	size_t dependent_count;
+	int layer;                 /* longest way from a stage without deps */
+};
+
+struct show_polls {
+	int64_t min_interval_ms;   /* default 0 */
+	int64_t max_per_episode;   /* SHOW_UNSET: no cap */
+	bool change_vote;          /* default false */
+};
+
+struct show_macro {
+	char *name;
+	char *batch;               /* canonical JSON: [{request: data}, ...] */
+};
+
+struct show_obs {
+	bool given;
+	char *url;                 /* ws://host:port */
+	char *password_env, *password_file;
+	char *safe_scene;
+	struct show_names scenes, sources;
+	struct show_macro *macros;
+	size_t macro_count;
+	char *profile, *collection; /* expected; NULL: any */
+};
+
+struct show_rule {
+	char *name;
+	char *on;                  /* an event type, "poll:create" */
+	char *action;              /* "obs_scene" */
+	char *value;               /* canonical JSON text of its argument */
+	bool enabled;              /* default true */
+};
+
+/* One test of one card (showcaller-checks). */
+struct show_check {
+	char *card, *name, *kind;  /* kind is one of show_check_kinds */
+	char *endpoint;            /* URL, host:port, or as the kind says */
+	char *payload;             /* canonical JSON text, or NULL */
+	char *expected;            /* canonical JSON object text; "{}" if none */
+	int64_t timeout_ms;        /* default 5000 */
+};
+
+struct show_http {
+	char *operator_addr;       /* "host:port", default 127.0.0.1:7420 */
+	char *audience_addr;       /* default 127.0.0.1:7421 */
+};
+
+struct show {
+	char *id;
+	char *title;               /* default: the id */
+	char *path;                /* the file it came from, or NULL */
+	char *hash;                /* SHA-256 hex of `definition` */
+	char *definition;          /* canonical JSON of the whole, checks
+				      included: show_parse_json() reads it back
+				      to the same show with the same hash */
+	struct show_budget budget;
+	struct show_agent *agents;
+	size_t agent_count;
+	struct show_mcp *mcp;
+	size_t mcp_count;
+	struct show_stage *stages; /* in the order of the file */
+	size_t stage_count;
+	int *order;                /* stage indices, dependencies first, else in
+				      the order of the file */
+	struct show_polls polls;
+	struct show_obs obs;
+	struct show_rule *rules;
+	size_t rule_count;
+	char *checks_path;         /* as written, or NULL */
+	struct show_check *checks;
+	size_t check_count;
+	struct show_http http;
+
+	struct show_index *index;  /* private: names to indices */
+	struct arena arena;        /* private */
+	int refs;                  /* private, atomic */
+};
+
+/* NULL-ended: http audio mcp obs rtmp agent prometheus redis tcp exec log */
+extern const char *const show_check_kinds[];
+
+/* Index by id, or -1. O(1). `show_find_name` finds a stage by its id or by an
+ * output that it declares. */
+int show_find_stage(const struct show *show, const char *id);
+int show_find_name(const struct show *show, const char *stage_or_output);
+int show_find_agent(const struct show *show, const char *id);
+int show_find_option(const struct show_poll *poll, const char *id);
+int show_find_check(const struct show *show, const char *card,
+		    const char *test);
+
+/* Delay in ms before attempt `attempt` (2 is the first retry):
+ * backoff_ms * multiplier^(attempt-2), capped by max_backoff_ms, no jitter. */
+int64_t show_retry_delay_ms(const struct show_retry *retry, int attempt);
+
+/* The deadline of one call of `agent` in `stage`, in ms: the smaller of the
+ * stage's time cap and the agent's time-out. */
+int64_t show_call_limit_ms(const struct show_stage *stage,
+			   const struct show_agent *agent);
+
+/* Any thread. */
+struct show *show_ref(struct show *show);
+void show_unref(struct show **show);
+
+/* Names of the enums as the show file spells them, for screens and events. */
+const char *show_via_name(enum show_via via);
+const char *show_adjudicate_name(enum show_adjudicate how);
+const char *show_on_failure_name(enum show_on_failure what);
+const char *show_undecided_name(enum show_undecided what);
+
+#endif
