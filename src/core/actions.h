@@ -1,0 +1,76 @@
+/*
+ * actions: everything an operator may do, once. Keys, key line, help, palette,
+ * `showcaller do`, POST /api/v1/actions/NAME and the man page are made from
+ * this table; a test keeps it so.
+ */
+#ifndef CORE_ACTIONS_H
+#define CORE_ACTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum action_where {
+	ACTION_CORE,   /* decided by the core; may come from anywhere */
+	ACTION_ENGINE, /* done by the running core process (stop) */
+	ACTION_VIEW,   /* of one console only: focus, zoom, help */
+};
+
+enum action_id {
+	ACTION_GO,
+	ACTION_PANIC,
+	ACTION_APPROVE,
+	ACTION_DENY,
+	ACTION_ANSWER,
+	ACTION_PAUSE,
+	ACTION_RESUME,
+	ACTION_RETRY,
+	ACTION_SKIP,
+	ACTION_CANCEL,
+	ACTION_FAIL,
+	ACTION_SUPPLY,
+	ACTION_CANCEL_RUN,
+	ACTION_CHECK,
+	ACTION_CHECK_ALL,
+	ACTION_SCENE,
+	ACTION_POLL_EXTEND,
+	ACTION_POLL_CLOSE,
+	ACTION_POLL_VOID,
+	ACTION_ACK,
+	ACTION_NOTE,
+	ACTION_STOP,
+	ACTION_FOCUS_1,
+	ACTION_FOCUS_2,
+	ACTION_FOCUS_3,
+	ACTION_FOCUS_4,
+	ACTION_FOCUS_5,
+	ACTION_FOCUS_NEXT,
+	ACTION_ZOOM,
+	ACTION_OPEN,
+	ACTION_BACK,
+	ACTION_UP,
+	ACTION_DOWN,
+	ACTION_HELP,
+	ACTION_PALETTE,
+	ACTION_LEAVE,
+	ACTIONS,
+};
+
+#define ACTION_MAX_ARGS 3
+
+struct action {
+	enum action_id id;
+	enum action_where where;
+	const char *name; /* "approve"; stable, public */
+	const char *key;  /* default key: "a", "space", "Enter"; NULL: none */
+	const char *args; /* usage: "ITEM [AMOUNT]"; "" if it takes none */
+	int min_args, max_args;
+	bool danger;      /* a console asks for a second, different key */
+	const char *bar;  /* word in the key line; NULL: only in the help */
+	const char *help; /* one sentence */
+};
+
+extern const struct action action_table[ACTIONS]; /* indexed by id */
+
+const struct action *action_find(const char *name); /* or NULL */
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * effect: what the core wants done in the world. The engine does it, and only
+ * after the events of the same decision are acknowledged by the store.
+ */
+#ifndef CORE_EFFECT_H
+#define CORE_EFFECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/input.h"
+
+enum effect_kind {
+	EFFECT_CALL,        /* call an agent: stage, agent, attempt, key, lease,
+			       limit_ms, text = the request as JSON */
+	EFFECT_CANCEL_CALL, /* key */
+	EFFECT_POLL_OPEN,   /* stage: votes are taken from now on */
+	EFFECT_POLL_FREEZE, /* stage: no votes; nothing is counted yet */
+	EFFECT_POLL_COUNT,  /* stage: no votes any more; answer INPUT_TALLY */
+	EFFECT_VOTE,        /* stage, key = voter, option, flag = may change:
+			       then tell origin */
+	EFFECT_OBS,         /* key = request id, name = request type, text =
+			       its data as JSON; answer INPUT_OBS_DONE */
+	EFFECT_CHECK,       /* check: index into show.checks */
+	EFFECT_REPLY,       /* origin, ok, text (cleaned) */
+	EFFECT_LIVE,        /* text: a JSON object for the `live` channel */
+	EFFECT_BELL,        /* a human is needed: text */
+	EFFECT_RUN_OVER,    /* ok: done, else failed or cancelled */
+};
+
+struct effect {
+	enum effect_kind kind;
+	struct origin origin;
+	int stage, agent, attempt, option, check; /* indices, -1: none */
+	char *key;
+	char *lease;           /* lease id, NULL: none */
+	int64_t lease_tokens;
+	int64_t limit_ms;      /* how long the call may take */
+	char *name;
+	char *text;
+	bool ok, flag;
+};
+
+void effect_release(struct effect *effect);
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * event: one fact of the show's log. Immutable once it is stored.
+ *
+ * In Redis an event is an entry of the stream `events` with the id `<seq>-0`
+ * and the fields: type run stage agent at data (absent ones are empty; `at` is
+ * show time in ms; `data` is a JSON object). Owned by whoever holds it; its
+ * `data` tree belongs to the same thread.
+ */
+#ifndef CORE_EVENT_H
+#define CORE_EVENT_H
+
+#include <stdint.h>
+
+#include "base/json.h"
+
+enum event_type {
+	EVENT_RUN_START,
+	EVENT_RUN_PAUSE,
+	EVENT_RUN_RESUME,
+	EVENT_RUN_COMPLETE,
+	EVENT_RUN_CANCEL,
+	EVENT_STAGE_START,
+	EVENT_STAGE_PROGRESS,
+	EVENT_STAGE_PROPOSAL,
+	EVENT_STAGE_COMPLETE,
+	EVENT_STAGE_ERROR,
+	EVENT_STAGE_SKIP,
+	EVENT_STAGE_GO,
+	EVENT_POLL_CREATE,
+	EVENT_POLL_EXTEND,
+	EVENT_POLL_CLOSE,
+	EVENT_POLL_RESOLVE,
+	EVENT_POLL_VOID,
+	EVENT_TOKEN_LEASE,
+	EVENT_TOKEN_SPEND,
+	EVENT_TOKEN_RETURN,
+	EVENT_BUDGET_REQUEST,
+	EVENT_BUDGET_APPROVE,
+	EVENT_BUDGET_DENY,
+	EVENT_BUDGET_RAISE,
+	EVENT_PROPOSAL_LATE,
+	EVENT_PROPOSAL_ADOPT,
+	EVENT_PROPOSAL_DISCARD,
+	EVENT_OBS_STATUS,
+	EVENT_OBS_COMMAND,
+	EVENT_CHECK_RESULT,
+	EVENT_ALARM_RAISE,
+	EVENT_ALARM_ACK,
+	EVENT_ALARM_CLEAR,
+	EVENT_LEADER_TAKE,
+	EVENT_NOTE,
+	EVENT_UNKNOWN, /* of a later version: kept, shown, changes nothing */
+	EVENT_TYPES,
+};
+
+#define EVENT_MAX_BYTES (256 * 1024) /* of `data` as text */
+
+struct event {
+	uint64_t seq;   /* 1, 2, 3, ... without a gap; 0: not numbered yet */
+	int64_t at_ms;  /* show time */
+	enum event_type type;
+	char *run, *stage, *agent; /* "" when it has none */
+	json_object *data;         /* an object, never NULL */
+};
+
+/* "stage:start"; the table in event.c also says what each carries. */
+const char *event_type_name(enum event_type type);
+enum event_type event_type_of(const char *name); /* EVENT_UNKNOWN if none */
+/* The members of `data`, for people: "attempt, agents". */
+const char *event_type_carries(enum event_type type);
+
+/* NULL strings become "". Takes over `*data` (NULL: an empty object). */
+struct event *event_new(enum event_type type, const char *run,
+			const char *stage, const char *agent, int64_t at_ms,
+			json_object **data);
+void event_free(struct event **event);
+struct event *event_clone(const struct event *event);
+
+/* From the fields of a stream entry. NULL with err when data is not an object
+ * or `at` is no number. An unknown type is kept as EVENT_UNKNOWN with its name
+ * in data._type. */
+struct event *event_read(uint64_t seq, const char *type, const char *run,
+			 const char *stage, const char *agent, const char *at,
+			 const char *data, struct err *err);
+
+/* {id, type, run, stage, agent, at, data}, as `events --json`, SSE and the
+ * WebSocket show it. Caller puts. */
+json_object *event_json(const struct event *event);
+
+/* One line for people, cleaned: "stage:complete ideation 2,110 tokens".
+ * Caller frees. */
+char *event_line(const struct event *event);
+
+#endif

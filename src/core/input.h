@@ -1,0 +1,123 @@
+/*
+ * input: all that can happen to a show. What arrives at the engine's mailbox.
+ *
+ * Made by any thread, moved through the mailbox, freed by the engine. Each kind
+ * uses the members named at it; the others stay zero. The time is filled in by
+ * the engine when it takes the input, so the core reads no clock.
+ */
+#ifndef CORE_INPUT_H
+#define CORE_INPUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "core/actions.h"
+
+enum input_kind {
+	INPUT_LEAD,    /* this core leads now: by = host, epoch, attempt = pid */
+	INPUT_BEGIN,   /* start a run: id = run id, flag rehearsal, attended */
+	INPUT_RESUMED, /* the model was folded from the log: ask again for all
+			  that was in flight */
+	INPUT_TICK,    /* a deadline of the model may have passed */
+	INPUT_COMMAND, /* action, args, by, reason */
+	INPUT_ANSWER,  /* an agent's answer or its failure, see below */
+	INPUT_PROGRESS,/* stage, agent, text: goes to `live` only */
+	INPUT_VOTE,    /* poll = stage, id = voter, choice = option id */
+	INPUT_TALLY,   /* poll = stage, counts: the poll is closed, this is it */
+	INPUT_OBS,     /* obs: what OBS is now (after a change) */
+	INPUT_OBS_DONE,/* id = request id, ok, text: an OBS request's outcome */
+	INPUT_CHECK,   /* check: the result of one test */
+	INPUT_ALARM,   /* id, text; ok = false raises, ok = true clears */
+};
+
+enum origin_kind { ORIGIN_NONE, ORIGIN_BUS, ORIGIN_WEB, ORIGIN_LOCAL };
+
+/* To whom the outcome is told: the id of a bus command, a ticket of the web
+ * thread. Copied by value. */
+struct origin {
+	enum origin_kind kind;
+	char id[64];
+};
+
+#define INPUT_MAX_SCENES 64
+
+/* Copied from OBS, cleaned. */
+struct obs_facts {
+	bool connected;          /* identified, and everything was read */
+	char *error;             /* why not, for people; NULL if connected */
+	char *program_scene;     /* NULL: unknown */
+	char *preview_scene;     /* NULL: no studio mode */
+	char *scenes[INPUT_MAX_SCENES]; /* in OBS's own order from the top */
+	int scene_count;
+	bool streaming, reconnecting, recording;
+};
+
+struct check_facts {
+	int check;               /* index into show.checks */
+	bool running;            /* it began; the rest is not yet known */
+	bool ok;
+	int64_t latency_ms;
+	char *text;              /* one line: what was wanted and what came */
+};
+
+struct input {
+	enum input_kind kind;
+	int64_t now_ms;          /* show time, set by the engine */
+	struct origin origin;
+	char *by;                /* "operator@host/tty", "web", "agent" */
+	char *id;
+	char *reason;            /* cleaned */
+	char *text;              /* cleaned */
+	int64_t epoch;
+	bool ok, rehearsal, attended;
+
+	/* INPUT_COMMAND */
+	enum action_id action;
+	char *args[ACTION_MAX_ARGS]; /* NULL when not given */
+
+	/* INPUT_ANSWER, INPUT_PROGRESS, and polls */
+	char *stage, *agent;
+	int attempt;
+	char *lease;             /* lease id, or NULL */
+	json_object *result;     /* when ok; moved in, one owner */
+	char *error_code;        /* when not ok: timeout, refused, garbage,
+				    too_large, exit_status, http_500, ... */
+	bool reached;            /* false: the agent never got the call, so
+				    nothing can have been spent */
+	int64_t needs_tokens;    /* error_code "budget": what it asks for */
+	int64_t tokens_used;     /* -1: not reported */
+	int64_t cost_micros;
+	double confidence;       /* 0..1; -1: not reported */
+
+	char *choice;
+	int64_t *counts;         /* INPUT_TALLY, by option index */
+	int count_count;
+
+	struct obs_facts obs;
+	struct check_facts check;
+};
+
+struct input *input_new(enum input_kind kind);
+void input_free(struct input **input);
+void input_drop(void *input); /* for mailbox_new() */
+
+/* A command as it stands on the bus or comes over HTTP: {id, action, args[],
+ * by, reason}. NULL with err (ERR_USAGE) when the action is unknown (with the
+ * nearest name) or its arguments are too few or too many. */
+struct input *input_command(json_object *o, struct err *err);
+
+/* The answer of an agent (contract 3.4: {id, success, result, error{}, cost,
+ * tokens_used, confidence, correlationId}) or a bus proposal ({stage_id,
+ * agent_id, attempt, lease, payload, confidence, cost_estimate, tokens_used}).
+ * `o` stays with the caller. For a direct answer stage, agent, attempt and
+ * lease are those of the call and are given by the caller afterwards. NULL with
+ * err when it has neither form. */
+struct input *input_agent_answer(json_object *o, struct err *err);
+struct input *input_bus_proposal(json_object *o, struct err *err);
+
+/* An agent's failure that never became an answer. */
+struct input *input_agent_error(const char *code, const char *text,
+				bool reached);
+
+#endif

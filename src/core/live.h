@@ -1,0 +1,24 @@
+/*
+ * live: what travels on the pub/sub channel `live` and may be lost. Each
+ * message is a JSON object with the member `topic`:
+ *
+ *   tally     {poll, total, counts: {option: votes}, at}
+ *   progress  {stage, agent, text, at}
+ *   log       {level, room, text, at}
+ *   obs       {stream_ms, record_ms, kbps, dropped, skipped, total, congestion,
+ *              fps, free_mb, at}                          while OBS is connected
+ *   core      {events_per_s, queue, redis_rtt_us, redis_away_ms, rss_kb, at}
+ *                                                         once a second at most
+ *   bell      {text, at}                                  a human is needed
+ */
+#ifndef CORE_LIVE_H
+#define CORE_LIVE_H
+
+#define LIVE_TALLY    "tally"
+#define LIVE_PROGRESS "progress"
+#define LIVE_LOG      "log"
+#define LIVE_OBS      "obs"
+#define LIVE_CORE     "core"
+#define LIVE_BELL     "bell"
+
+#endif

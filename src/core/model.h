@@ -1,0 +1,133 @@
+/*
+ * model: the show as it is, folded from its log. Pure.
+ *
+ * One thread owns a model. model_apply() is the only thing that changes it: the
+ * core, each console, the web thread and replay all fold with it. The show that
+ * it was made for is shared and never changes.
+ */
+#ifndef CORE_MODEL_H
+#define CORE_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/budget.h"
+#include "core/event.h"
+#include "core/inbox.h"
+#include "core/input.h"
+#include "core/polls.h"
+#include "core/stages.h"
+#include "core/story.h"
+#include "core/timers.h"
+#include "show/show.h"
+
+enum run_state {
+	RUN_NONE, /* no run yet */
+	RUN_CREATED,
+	RUN_RUNNING,
+	RUN_PAUSED,
+	RUN_DONE,
+	RUN_FAILED,
+	RUN_CANCELLED,
+};
+const char *run_state_name(enum run_state state);
+bool run_is_over(enum run_state state); /* done, failed, cancelled */
+
+struct run {
+	char id[40];          /* "" before the first */
+	enum run_state state;
+	bool rehearsal;
+	bool attended;        /* a human can answer */
+	bool panic;           /* paused by panic */
+	int64_t started_ms, ended_ms; /* 0: not yet */
+	char *why;            /* why it failed, for people; NULL */
+};
+
+enum check_state { CHECK_NEVER, CHECK_RUNNING, CHECK_PASS, CHECK_FAIL };
+const char *check_state_name(enum check_state state);
+
+struct check_run {
+	enum check_state state;
+	int64_t at_ms, latency_ms;
+	char *text;           /* of the last result; NULL */
+};
+
+/* An OBS request that was sent and is not yet confirmed. */
+struct obs_pending {
+	char id[24];          /* "" is a free place */
+	char *text;           /* "scene Poll" */
+	int64_t sent_ms;
+};
+#define OBS_MAX_PENDING 16
+
+struct obs_state {
+	struct obs_facts facts; /* at_ms says how old */
+	int64_t at_ms;          /* 0: never heard of */
+	struct obs_pending pending[OBS_MAX_PENDING];
+	char *last_error;       /* of the last request that failed; NULL */
+};
+
+struct alarm {
+	char *id;
+	char *text;
+	int64_t since_ms;
+	bool acked;
+	char *ack_reason;
+};
+
+/* Answers that came too late or did not fit; never run by themselves. */
+struct late_proposal {
+	uint64_t seq;
+	char *stage, *agent;
+	int attempt;
+	char *verdict;        /* deadline, duplicate, old_attempt, finished,
+				 unknown_stage, wrong_agent */
+	int64_t at_ms;
+};
+#define LATE_MAX 100
+#define COMMANDS_REMEMBERED 256
+
+struct model {
+	const struct show *show; /* a reference of its own */
+	uint64_t seq;            /* of the last event folded */
+	int64_t at_ms;           /* its time */
+	struct run run;
+	struct stage_run *stages; /* by stage index */
+	size_t open_stages;       /* not settled yet */
+	int *agent_calls;         /* calls out, by agent index */
+	struct ledger ledger;
+	struct story story;
+	struct inbox inbox;
+	struct check_run *checks; /* by check index */
+	struct obs_state obs;
+	struct alarm *alarms;     /* those that are up, oldest first */
+	size_t alarm_count, alarm_cap;
+	struct late_proposal *late; /* the newest LATE_MAX */
+	size_t late_count;
+	struct { char host[64]; int64_t epoch; int pid; int64_t at_ms; } leader;
+	int poll;                 /* stage of the poll shown: open, else the
+				     last one; -1: none yet */
+
+	/* Private to core/, rebuilt by the fold. */
+	int *ready;               /* stages whose dependencies are settled */
+	size_t ready_head, ready_count;
+	struct timers timers;
+	char (*commands)[64];     /* ids of commands seen, a ring */
+	size_t command_next;
+};
+
+struct model *model_new(const struct show *show); /* takes a reference */
+void model_free(struct model **m);
+
+/* Folds one event. Its seq must be m->seq + 1 (or 0: not numbered, while
+ * deciding, and then it gets that number). An event that does not fit the show
+ * or the state (an older show file, a later version) changes nothing but seq
+ * and time. */
+void model_apply(struct model *m, const struct event *event);
+
+/* Everything in the model as canonical JSON, for `snapshot equals fold` tests
+ * and digests. Caller frees. */
+char *model_digest(const struct model *m);
+
+#endif

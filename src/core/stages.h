@@ -1,0 +1,113 @@
+/*
+ * stages: the run's stages and their states. Pure.
+ *
+ * A stage runs when all its dependencies are settled. What a dependency left
+ * behind decides: broken (failed without `continue`, cancelled, or skipped
+ * because of such a one) skips the stage as broken; if every dependency was
+ * skipped by `when` the stage is skipped too; else it runs.
+ */
+#ifndef CORE_STAGES_H
+#define CORE_STAGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "core/polls.h"
+
+enum stage_state {
+	STAGE_WAITING,
+	STAGE_STANDBY,
+	STAGE_HELD,
+	STAGE_RUNNING,
+	STAGE_BACKOFF,
+	STAGE_REVIEW,
+	STAGE_DONE,
+	STAGE_FAILED,
+	STAGE_SKIPPED,
+	STAGE_CANCELLED,
+	STAGE_STATES,
+};
+
+/* What can happen to a stage; the table in stages.c has an entry for every
+ * state x move. */
+enum stage_move {
+	MOVE_STANDBY,  /* it could run, but waits for GO */
+	MOVE_GO,       /* released */
+	MOVE_HOLD,     /* its lease does not fit: a human is asked */
+	MOVE_APPROVE,
+	MOVE_START,
+	MOVE_BACKOFF,  /* an attempt failed, another follows */
+	MOVE_COMPLETE,
+	MOVE_FAIL,
+	MOVE_SKIP,
+	MOVE_CANCEL,
+	MOVE_RESET,    /* back to waiting: retry by hand, or after a halt */
+	STAGE_MOVES,
+};
+
+const char *stage_state_name(enum stage_state state);
+const char *stage_move_name(enum stage_move move);
+/* The state after `move`, or -1 when it is impossible there. */
+int stage_next(enum stage_state state, enum stage_move move);
+
+/* What a settled stage leaves to its dependents. */
+enum stage_outcome {
+	OUTCOME_OPEN,   /* not settled yet */
+	OUTCOME_OK,     /* done, skipped by hand, or failed with `continue` */
+	OUTCOME_VOID,   /* skipped by `when`, or nothing before it ran */
+	OUTCOME_BROKEN, /* failed, cancelled, or something before it was */
+};
+
+enum call_state { CALL_NONE, CALL_OUT, CALL_ANSWERED, CALL_FAILED };
+
+/* One agent's part in the current attempt. */
+struct call {
+	enum call_state state;
+	int64_t lease_tokens;
+	int lease;             /* slot in ledger.leases, -1: none */
+	int64_t started_ms, ended_ms;
+	json_object *result;   /* when answered */
+	double confidence;     /* -1: not reported */
+	int64_t cost_micros, tokens;
+	char *error;           /* when failed: "code: text" */
+};
+
+struct stage_run {
+	enum stage_state state;
+	enum stage_outcome outcome;
+	int unmet;             /* dependencies that are not settled */
+	bool queued;           /* in model.ready */
+	bool released;         /* GO was given */
+	bool approved;         /* its overage was approved for the next start */
+	int attempt;           /* calls so far; 0: never started */
+	int failures;          /* of those that count against max_attempts */
+	int64_t started_ms;    /* of this attempt; 0: never */
+	int64_t first_ms;      /* of the first attempt */
+	int64_t ended_ms;      /* 0 while not ended */
+	int64_t deadline_ms;   /* running: attempt's end; backoff: next try;
+				  0: none */
+	int64_t extra_tokens;  /* held: what is asked for beyond what fits */
+	struct call *calls;    /* one for each agent of the stage */
+	int winner;            /* agent index whose proposal won, -1 */
+	char *error;           /* the last failure, for people; NULL */
+	char *why;             /* why skipped, NULL */
+	struct poll_run *poll; /* NULL: the stage has no poll */
+	int timer;             /* private: place in model.timers, -1 */
+};
+
+struct model;
+
+/* Why a stage that is not settled does not run, for people: "placement,
+ * camera", "GO", "approval of 4,200 tokens", "2.1 s until the next try". Into
+ * `out`; "" when nothing holds it. */
+char *stage_waits_for(const struct model *m, int stage, char *out,
+		      size_t out_bytes);
+
+/* The stage that GO would release: the first in standby in the order of the
+ * show, or -1. `stage_after` is the one behind it, or -1. */
+int stage_in_standby(const struct model *m);
+int stage_after(const struct model *m, int stage);
+
+#endif

@@ -1,0 +1,27 @@
+/* status: the model as people and programs ask for it. Pure. */
+#ifndef CORE_STATUS_H
+#define CORE_STATUS_H
+
+#include "core/model.h"
+
+/* What the model cannot know. */
+struct status_extra {
+	const char *mode;      /* live, rehearsal, stopped */
+	const char *redis_url; /* without a password; NULL: none */
+	int64_t redis_rtt_us;  /* -1: unknown */
+	bool redis_connected;
+	int64_t now_ms;        /* show time, for elapsed_ms */
+};
+
+/* `status --json` and /api/v1/status, contract 3.5. Caller puts. */
+json_object *status_json(const struct model *m,
+			 const struct status_extra *extra);
+json_object *status_run(const struct model *m, int64_t now_ms);
+json_object *status_inbox(const struct model *m);     /* an array */
+json_object *status_polls(const struct model *m);     /* an array */
+json_object *status_poll(const struct model *m, int stage); /* {id, question,
+		state, options[{id,label,votes,share}], total, ...} or NULL */
+json_object *status_checks(const struct model *m);    /* an array */
+json_object *status_obs(const struct model *m);
+
+#endif
