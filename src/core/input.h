@@ -71,6 +71,9 @@ struct input {
 	char *text;              /* cleaned */
 	int64_t epoch;
 	bool ok, rehearsal, attended;
+	/* Where it stands on the bus, to be acknowledged; NULL: not from it. */
+	const char *stream;      /* "commands" or "proposals", a literal */
+	char *entry;
 
 	/* INPUT_COMMAND */
 	enum action_id action;

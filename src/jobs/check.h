@@ -1,0 +1,28 @@
+/*
+ * check: one test of a validation card against the real service, with what was
+ * wanted and what came. Blocking; any thread, each with its own call.
+ */
+#ifndef JOBS_CHECK_H
+#define JOBS_CHECK_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "show/show.h"
+
+struct check_result {
+	bool ok;
+	int64_t dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms; /* -1: n/a */
+	char *text;          /* one line, cleaned: "200 OK in 12 ms", or the
+				first expectation that failed */
+	json_object *detail; /* {phases, expectations: [{name, wanted, got, ok}],
+				request, answer}; secrets blanked */
+};
+
+void check_run(const struct show *show, int check, const atomic_bool *cancel,
+	       struct check_result *out);
+void check_result_release(struct check_result *result);
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * pool: the thread pool that calls agents and runs checks. Each thread owns the
+ * job in hand and its curl handle. A job is moved in; its outcome is moved into
+ * the engine's mailbox as an input (INPUT_ANSWER, INPUT_CHECK, INPUT_PROGRESS).
+ *
+ * A job's limits are its own: deadline, size of the answer (1 MiB), and it can
+ * be cancelled by its key at any time, queued or running: then nothing is
+ * posted. Programs run with an argv, no shell, in their own process group, with
+ * the show's folder as working directory.
+ */
+#ifndef JOBS_POOL_H
+#define JOBS_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/mailbox.h"
+#include "show/show.h"
+
+#define POOL_THREADS_DEFAULT 32
+
+struct pool_settings {
+	int threads;               /* 1..256; 0: the default */
+	size_t max_answer_bytes;   /* 0: 1 MiB */
+	const char *output_dir;    /* {{output_file}} of exec agents goes here:
+				      <dir>/<stage>-<attempt>.out; made when it
+				      is needed */
+};
+
+struct pool;
+
+struct pool *pool_new(const struct show *show,
+		      const struct pool_settings *settings,
+		      struct mailbox *engine, struct err *err);
+/* Cancels everything, joins the threads. */
+void pool_free(struct pool **pool);
+
+/* Calls an agent (via http or exec). `key` is the idempotency key
+ * <run>/<stage>/<attempt>, together with the agent it names the job; `lease`
+ * may be NULL. `request` is the body of contract 3.4 as JSON text. All copied.
+ * False when the queue (4096) is full. */
+bool pool_call(struct pool *pool, int stage, int agent, int attempt,
+	       const char *key, const char *lease, int64_t lease_tokens,
+	       int64_t limit_ms, const char *request);
+void pool_cancel_call(struct pool *pool, const char *key, int agent);
+
+/* Runs one test of the show. Posts INPUT_CHECK with running = true when it
+ * begins and the result when it ends. A kind that this version cannot run is a
+ * failed check that says so. */
+bool pool_check(struct pool *pool, int check);
+
+struct pool_figures { int threads, busy, queued; uint64_t done; };
+void pool_figures(struct pool *pool, struct pool_figures *out);
+
+#endif

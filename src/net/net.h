@@ -1,0 +1,71 @@
+/*
+ * net: the web thread (HTTP by libmicrohttpd), the ws thread (WebSocket by
+ * libwebsockets: topics, tallies, and the client of OBS), and the door between
+ * them: one port for each listener, and the request line decides who gets the
+ * connection.
+ *
+ * The engine calls these from its own thread; what comes in from outside is
+ * posted into the engine's mailbox as inputs: INPUT_COMMAND and INPUT_VOTE with
+ * an ORIGIN_WEB ticket, INPUT_OBS, INPUT_OBS_DONE.
+ */
+#ifndef NET_NET_H
+#define NET_NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/mailbox.h"
+#include "core/event.h"
+#include "core/input.h"
+#include "core/model.h"
+#include "show/show.h"
+
+struct net_settings {
+	const struct show *show;
+	const char *operator_addr, *audience_addr; /* NULL: the show's; port 0:
+						      any free one */
+	const char *token;      /* bearer token of the operator listener */
+	const char *state_dir;  /* bound addresses go to <dir>/operator.addr and
+				   <dir>/audience.addr, "host:port\n" */
+	bool rehearsal;         /* no OBS is connected then */
+	const char *redis_url;  /* for status */
+};
+
+struct net;
+
+/* Binds both listeners, starts the threads. `m` is the engine's model: the web
+ * thread makes its own by folding what net_event() brings, beginning with
+ * `replay` (all events so far, lent). ERR_UNAVAILABLE when a port is in use,
+ * with the address and what to change. */
+struct net *net_start(const struct net_settings *settings,
+		      struct event *const *replay, size_t replay_count,
+		      struct mailbox *engine, struct err *err);
+void net_stop(struct net **net);
+
+/* An event that is stored. Copied. Never blocks: a net that cannot follow
+ * rebuilds from what the engine gives it next (net_event is never refused). */
+void net_event(struct net *net, const struct event *event);
+/* A message of `live`, as JSON text; copied. Topic tally goes to the tally
+ * WebSockets, all go to the topics. */
+void net_live(struct net *net, const char *json);
+/* Answers the HTTP request or WebSocket message with that ticket.
+ * `code`: "ok", or an error code such as "refused", "duplicate", "closed",
+ * "not_found". */
+void net_reply(struct net *net, const struct origin *origin, bool ok,
+	       const char *code, const char *text);
+/* How far Redis is: for /health, /metrics and status. */
+void net_redis(struct net *net, bool connected, int64_t rtt_us);
+
+/* An OBS request: `type` as in obs-websocket v5 (the old name SetCurrentScene
+ * is mapped), `data` JSON text or NULL. Its outcome comes as INPUT_OBS_DONE
+ * with this id: ok after the confirming event or answer, else the reason,
+ * within 5 s, also when OBS is not connected. */
+void net_obs(struct net *net, const char *id, const char *type,
+	     const char *data);
+
+/* For the console and tests: where we really listen. */
+const char *net_operator_addr(const struct net *net);
+const char *net_audience_addr(const struct net *net);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * client: one blocking connection for the command line: read the log and the
+ * show's definition, ask the core something and wait for its answer. One
+ * thread.
+ */
+#ifndef STORE_CLIENT_H
+#define STORE_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "core/event.h"
+#include "store/address.h"
+
+struct client;
+
+struct client *client_open(const struct address *address, const char *show,
+			   struct err *err);
+void client_close(struct client **c);
+
+/* The current definition of the show (canonical JSON); caller frees. */
+char *client_definition(struct client *c, struct err *err);
+
+/* "<epoch> <host> <pid>" of the core that leads, "" when none does. Caller
+ * frees; NULL with err when Redis cannot be asked. */
+char *client_leader(struct client *c, struct err *err);
+
+/* Up to `max` events after `after`, in order; waits up to `block_ms` for the
+ * first (0: does not wait). Sets `*events` (caller frees each and the array)
+ * and returns the count, -1 with err. */
+int client_events(struct client *c, uint64_t after, size_t max, int block_ms,
+		  struct event ***events, struct err *err);
+
+/* Sends a command and waits for its answer. True when the core answered yes;
+ * `*text` (caller frees) is its sentence in either case. False with
+ * ERR_NO when it refused, ERR_UNAVAILABLE when nobody answered in time. */
+bool client_command(struct client *c, const char *action,
+		    const char *const *args, int arg_count, const char *by,
+		    const char *reason, int timeout_ms, char **text,
+		    struct err *err);
+
+int64_t client_rtt_us(struct client *c); /* one PING; -1: away */
+
+#endif

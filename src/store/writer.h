@@ -1,0 +1,117 @@
+/*
+ * writer: the core's own connection to Redis. Not a thread: a descriptor that
+ * the engine polls, so that between a decision and its commit no other thread
+ * has to wake up (a hand-over costs more than the commit itself).
+ *
+ * Operations are sent in order and pipelined; their outcomes come back in the
+ * same order from writer_next(). When the link is lost the writer reconnects
+ * with backoff and sends again all that was not answered: a commit that was
+ * stored before is answered SEQ and counts as done, votes are exactly once by
+ * themselves. Every commit is one script call that checks the epoch first.
+ * Engine thread only.
+ */
+#ifndef STORE_WRITER_H
+#define STORE_WRITER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "core/event.h"
+#include "core/model.h"
+#include "store/address.h"
+
+struct writer;
+
+/* Connects, inspects (version >= 7, persistence, eviction policy, whose data)
+ * and loads the scripts. What a shared Redis cannot promise is logged as a
+ * warning and kept in writer_warnings(). NULL with err: ERR_UNAVAILABLE (away,
+ * with the address), ERR_CONFIG (password refused, wrong version, foreign
+ * keys). */
+struct writer *writer_open(const struct address *address, const char *show,
+			   struct err *err);
+void writer_close(struct writer **w);
+const char *writer_warnings(const struct writer *w); /* "" or one line */
+
+/* Takes the leader lease and raises the epoch. Blocks for one round trip.
+ * ERR_AGAIN when another core leads (its host and pid in the text). `force`
+ * takes it from a leader that is known to be dead. */
+bool writer_lead(struct writer *w, const char *host, int pid, int64_t *epoch,
+		 bool force, struct err *err);
+/* Gives the lease back on an orderly stop. Blocks. */
+void writer_resign(struct writer *w);
+
+/* Folds the whole log into `m` and stores the definition of the show under its
+ * hash when it is not there. Blocks. The last run's definition, if it differs
+ * from `m`'s show, is what writer_definition() gives. */
+bool writer_fold(struct writer *w, struct model *m, struct err *err);
+/* The show definition (canonical JSON) that the log's last run was started
+ * with, or NULL when there is no run. Blocks. Caller frees. */
+char *writer_definition(struct writer *w, struct err *err);
+/* Makes `definition` the current one, kept under its hash. Blocks. */
+bool writer_define(struct writer *w, const char *hash, const char *definition,
+		   struct err *err);
+
+/* --- operations; none blocks ------------------------------------------- */
+
+/* Stores `count` events in one script call. With a `stage:complete` its patch
+ * also goes to the `story` hash. The events stay with the caller until the
+ * outcome comes. `tag` comes back with it. */
+void writer_commit(struct writer *w, struct event *const *events, size_t count,
+		   uint64_t story_version, const char *story_hash,
+		   uint64_t tag);
+void writer_reply(struct writer *w, const char *command_id, bool ok,
+		  const char *text);     /* LPUSH reply:<id>, expires */
+void writer_ack(struct writer *w, const char *stream, const char *entry_id);
+void writer_bus_call(struct writer *w, const char *agent, const char *key,
+		     const char *request_json); /* XADD inbox:<agent> */
+void writer_poll_open(struct writer *w, const char *poll);
+void writer_poll_freeze(struct writer *w, const char *poll);
+void writer_poll_count(struct writer *w, const char *poll, uint64_t tag);
+/* `tag` comes back with WRITER_COUNTED, WRITER_DOUBLE, ... */
+void writer_vote(struct writer *w, const char *poll, const char *voter,
+		 const char *option, bool may_change, uint64_t tag);
+void writer_publish(struct writer *w, const char *live_json);
+void writer_renew(struct writer *w); /* the leader lease; every 500 ms */
+
+enum writer_what { WRITER_COMMIT, WRITER_VOTE, WRITER_COUNT, WRITER_RENEW };
+enum writer_how {
+	WRITER_OK,
+	WRITER_FENCED,  /* another core leads: stop, write nothing */
+	WRITER_BROKEN,  /* the log is not what we know (a gap, other data) */
+	WRITER_DOUBLE,  /* vote: this voter has voted */
+	WRITER_CLOSED,  /* vote: no votes are taken */
+	WRITER_REFUSED, /* Redis refused it: text says why (OOM, READONLY) */
+};
+
+struct writer_done {
+	enum writer_what what;
+	enum writer_how how;
+	uint64_t tag;
+	char text[160];
+	/* WRITER_COUNT: option ids and counts, freed by the caller with
+	 * writer_done_release(). */
+	char **options;
+	int64_t *counts;
+	int count_count;
+};
+void writer_done_release(struct writer_done *done);
+
+/* The next outcome, in order; false when none is there yet. */
+bool writer_next(struct writer *w, struct writer_done *done);
+
+/* For poll(2): descriptor (-1 while away), events wanted, and how long to wait
+ * at most (-1: as you like; the writer's own reconnect and time-outs). After
+ * poll call writer_pump() with the revents. */
+int writer_fd(const struct writer *w);
+short writer_poll_events(const struct writer *w);
+int writer_timeout_ms(const struct writer *w);
+void writer_pump(struct writer *w, short revents);
+
+size_t writer_waiting(const struct writer *w);   /* not answered yet */
+int64_t writer_away_ms(const struct writer *w);  /* 0: connected */
+const char *writer_why_away(const struct writer *w); /* for people */
+int64_t writer_rtt_us(const struct writer *w);   /* of the last commit */
+
+#endif
