@@ -1,0 +1,70 @@
+#include "base/hash.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <limits.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+#define SHA256_BYTES 32
+
+static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
+static EVP_MD *sha256; /* EVP_sha256() would be looked up at every digest */
+
+static void fetch_sha256(void)
+{
+	sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL);
+	REQUIRE(sha256 != NULL);
+}
+
+static void digest(unsigned char out[SHA256_BYTES], const void *a,
+		   size_t a_bytes, const void *b, size_t b_bytes)
+{
+	pthread_once(&sha256_once, fetch_sha256);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	REQUIRE(ctx != NULL);
+	REQUIRE(EVP_DigestInit_ex2(ctx, sha256, NULL) == 1);
+	REQUIRE(EVP_DigestUpdate(ctx, a, a_bytes) == 1);
+	REQUIRE(EVP_DigestUpdate(ctx, b, b_bytes) == 1);
+	REQUIRE(EVP_DigestFinal_ex(ctx, out, NULL) == 1);
+	EVP_MD_CTX_free(ctx);
+}
+
+char *hash_sha256_hex(char out[HASH_HEX_BYTES], const void *data, size_t bytes)
+{
+	unsigned char sum[SHA256_BYTES];
+	digest(sum, data, bytes, "", 0);
+	for (size_t i = 0; i < SHA256_BYTES; i++) {
+		out[2 * i] = "0123456789abcdef"[sum[i] >> 4];
+		out[2 * i + 1] = "0123456789abcdef"[sum[i] & 15];
+	}
+	out[HASH_HEX_BYTES - 1] = '\0';
+	return out;
+}
+
+char *hash_base64(const void *data, size_t bytes)
+{
+	REQUIRE(bytes <= INT_MAX / 2);
+	char *out = xmalloc((bytes + 2) / 3 * 4 + 1);
+	EVP_EncodeBlock((unsigned char *)out, data, (int)bytes);
+	return out;
+}
+
+char *hash_sha256_base64(const char *a, const char *b)
+{
+	unsigned char sum[SHA256_BYTES];
+	digest(sum, a, strlen(a), b, strlen(b));
+	return hash_base64(sum, sizeof sum);
+}
+
+bool hash_equal_secret(const char *a, const char *b)
+{
+	/* Over the digests, so that not even the length shows in the time. */
+	unsigned char sum_a[SHA256_BYTES], sum_b[SHA256_BYTES];
+	digest(sum_a, a, strlen(a), "", 0);
+	digest(sum_b, b, strlen(b), "", 0);
+	return CRYPTO_memcmp(sum_a, sum_b, sizeof sum_a) == 0;
+}

@@ -1,0 +1,355 @@
+/* Reading, changing and comparing trees that are there. */
+#include "base/json.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+/* ---- typed reading ---- */
+
+json_object *json_get(json_object *o, const char *key)
+{
+	json_object *v = NULL;
+	if (json_object_is_type(o, json_type_object))
+		json_object_object_get_ex(o, key, &v);
+	return v;
+}
+
+static json_object *get_typed(json_object *o, const char *key, json_type type)
+{
+	json_object *v = json_get(o, key);
+	return v && json_object_is_type(v, type) ? v : NULL;
+}
+
+const char *json_get_str(json_object *o, const char *key, const char *fallback)
+{
+	json_object *v = get_typed(o, key, json_type_string);
+	return v ? json_object_get_string(v) : fallback;
+}
+
+int64_t json_get_int(json_object *o, const char *key, int64_t fallback)
+{
+	json_object *v = get_typed(o, key, json_type_int);
+	return v ? json_object_get_int64(v) : fallback;
+}
+
+double json_get_num(json_object *o, const char *key, double fallback)
+{
+	json_object *v = get_typed(o, key, json_type_double);
+	if (v)
+		return json_object_get_double(v);
+	v = get_typed(o, key, json_type_int);
+	return v ? (double)json_object_get_int64(v) : fallback;
+}
+
+bool json_get_bool(json_object *o, const char *key, bool fallback)
+{
+	json_object *v = get_typed(o, key, json_type_boolean);
+	return v ? json_object_get_boolean(v) : fallback;
+}
+
+json_object *json_get_object(json_object *o, const char *key)
+{
+	return get_typed(o, key, json_type_object);
+}
+
+json_object *json_get_array(json_object *o, const char *key)
+{
+	return get_typed(o, key, json_type_array);
+}
+
+/* ---- adding ---- */
+
+void json_add(json_object *o, const char *key, json_object **v)
+{
+	json_object *value = *v;
+	*v = NULL;
+	REQUIRE(json_object_object_add(o, key, value) == 0);
+}
+
+void json_add_str(json_object *o, const char *key, const char *v)
+{
+	json_object *value = v ? json_object_new_string(v) : NULL;
+	if (value)
+		json_add(o, key, &value);
+}
+
+void json_add_int(json_object *o, const char *key, int64_t v)
+{
+	json_object *value = json_object_new_int64(v);
+	json_add(o, key, &value);
+}
+
+void json_add_num(json_object *o, const char *key, double v)
+{
+	json_object *value = isfinite(v) ? json_object_new_double(v) : NULL;
+	json_add(o, key, &value);
+}
+
+void json_add_bool(json_object *o, const char *key, bool v)
+{
+	json_object *value = json_object_new_boolean(v);
+	json_add(o, key, &value);
+}
+
+/* ---- whole trees ---- */
+
+static json_object *clone_array(json_object *o)
+{
+	size_t count = json_object_array_length(o);
+	json_object *copy = json_object_new_array_ext((int)count);
+	for (size_t i = 0; i < count; i++)
+		json_object_array_add(
+			copy, json_clone(json_object_array_get_idx(o, i)));
+	return copy;
+}
+
+static json_object *clone_object(json_object *o)
+{
+	json_object *copy = json_object_new_object();
+	struct lh_entry *e;
+	lh_foreach(json_object_get_object(o), e)
+		json_object_object_add_ex(copy, lh_entry_k(e),
+					  json_clone(lh_entry_v(e)),
+					  JSON_C_OBJECT_ADD_KEY_IS_NEW);
+	return copy;
+}
+
+json_object *json_clone(json_object *o)
+{
+	switch (json_object_get_type(o)) {
+	case json_type_boolean:
+		return json_object_new_boolean(json_object_get_boolean(o));
+	case json_type_int:
+		return json_object_new_int64(json_object_get_int64(o));
+	case json_type_double:
+		return json_object_new_double(json_object_get_double(o));
+	case json_type_string:
+		return json_object_new_string_len(
+			json_object_get_string(o),
+			json_object_get_string_len(o));
+	case json_type_array:
+		return clone_array(o);
+	case json_type_object:
+		return clone_object(o);
+	case json_type_null:
+		break;
+	}
+	return NULL;
+}
+
+/* What a member becomes under a patch of any type. */
+static json_object *merged(json_object *target, json_object *patch)
+{
+	if (!json_object_is_type(patch, json_type_object))
+		return json_clone(patch);
+	json_object *result = json_object_is_type(target, json_type_object)
+				      ? json_object_get(target)
+				      : json_object_new_object();
+	json_merge(result, patch);
+	return result;
+}
+
+void json_merge(json_object *target, json_object *patch)
+{
+	REQUIRE(json_object_is_type(target, json_type_object));
+	if (!json_object_is_type(patch, json_type_object))
+		return;
+	struct lh_entry *e;
+	lh_foreach(json_object_get_object(patch), e)
+	{
+		const char *key = lh_entry_k(e);
+		json_object *change = lh_entry_v(e);
+		json_object *value = NULL;
+		if (!change) {
+			json_object_object_del(target, key);
+			continue;
+		}
+		json_object *old = json_get(target, key);
+		value = merged(old, change);
+		if (value == old)
+			json_object_put(value); /* changed where it is */
+		else
+			json_add(target, key, &value);
+	}
+}
+
+/* One token of a pointer, up to the next '/', decoded. NULL if malformed. */
+static char *pointer_token(const char **p)
+{
+	struct buf token = {0};
+	const char *s = *p;
+	for (; *s && *s != '/'; s++) {
+		if (*s != '~') {
+			buf_addc(&token, *s);
+			continue;
+		}
+		s++;
+		if (*s != '0' && *s != '1') {
+			buf_release(&token);
+			return NULL;
+		}
+		buf_addc(&token, *s == '0' ? '~' : '/');
+	}
+	*p = s;
+	return buf_take(&token);
+}
+
+/* Digits only, no leading zero (RFC 6901, section 4). */
+static json_object *array_item(json_object *o, const char *token)
+{
+	size_t index = 0;
+	if (!*token || (*token == '0' && token[1]))
+		return NULL;
+	for (; *token; token++) {
+		if (*token < '0' || *token > '9' || index > 100000000)
+			return NULL;
+		index = index * 10 + (size_t)(*token - '0');
+	}
+	return index < json_object_array_length(o)
+		       ? json_object_array_get_idx(o, index)
+		       : NULL;
+}
+
+json_object *json_point(json_object *o, const char *pointer)
+{
+	while (o && *pointer) {
+		if (*pointer++ != '/')
+			return NULL;
+		char *token = pointer_token(&pointer);
+		if (!token)
+			return NULL;
+		o = json_object_is_type(o, json_type_array)
+			    ? array_item(o, token)
+			    : json_get(o, token);
+		free(token);
+	}
+	return o;
+}
+
+static bool equal_arrays(json_object *a, json_object *b)
+{
+	size_t count = json_object_array_length(a);
+	if (json_object_array_length(b) != count)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (!json_equal(json_object_array_get_idx(a, i),
+				json_object_array_get_idx(b, i)))
+			return false;
+	return true;
+}
+
+static bool equal_objects(json_object *a, json_object *b)
+{
+	if (json_object_object_length(a) != json_object_object_length(b))
+		return false;
+	struct lh_entry *e;
+	lh_foreach(json_object_get_object(a), e)
+	{
+		json_object *other;
+		if (!json_object_object_get_ex(b, lh_entry_k(e), &other) ||
+		    !json_equal(lh_entry_v(e), other))
+			return false;
+	}
+	return true;
+}
+
+static bool equal_doubles(double a, double b)
+{
+	/* By bits, as the canonical text has it: 0.0 and -0.0 differ. */
+	return memcmp(&a, &b, sizeof a) == 0;
+}
+
+bool json_equal(json_object *a, json_object *b)
+{
+	json_type type = json_object_get_type(a);
+	if (json_object_get_type(b) != type)
+		return false;
+	switch (type) {
+	case json_type_null:
+		return true;
+	case json_type_boolean:
+		return json_object_get_boolean(a) == json_object_get_boolean(b);
+	case json_type_int:
+		return json_object_get_int64(a) == json_object_get_int64(b);
+	case json_type_double:
+		return equal_doubles(json_object_get_double(a),
+				     json_object_get_double(b));
+	case json_type_string: {
+		int len = json_object_get_string_len(a);
+		return json_object_get_string_len(b) == len &&
+		       memcmp(json_object_get_string(a),
+			      json_object_get_string(b), (size_t)len) == 0;
+	}
+	case json_type_array:
+		return equal_arrays(a, b);
+	case json_type_object:
+		return equal_objects(a, b);
+	}
+	return false;
+}
+
+/* ---- cleaning ---- */
+
+static void clean_string(json_object *o, size_t max_bytes)
+{
+	const char *text = json_object_get_string(o);
+	size_t len = (size_t)json_object_get_string_len(o);
+	char *clean = text_clean_lines(text, len, max_bytes);
+	if (strcmp(clean, text) != 0 || strlen(clean) != len)
+		json_object_set_string(o, clean);
+	free(clean);
+}
+
+static json_object *clean_value(json_object *o, size_t max_bytes);
+
+/* Anew, so that the order stays. Of two keys that look alike when clean, the
+ * first stays. */
+static json_object *clean_object(json_object *o, size_t max_bytes)
+{
+	json_object *result = json_object_new_object();
+	struct lh_entry *e;
+	lh_foreach(json_object_get_object(o), e)
+	{
+		const char *key = lh_entry_k(e);
+		char *clean = text_clean_str(key, max_bytes);
+		json_object *v = json_object_get(lh_entry_v(e));
+		v = clean_value(v, max_bytes);
+		if (json_object_object_get_ex(result, clean, NULL))
+			json_object_put(v);
+		else
+			json_add(result, clean, &v);
+		free(clean);
+	}
+	json_object_put(o);
+	return result;
+}
+
+static json_object *clean_value(json_object *o, size_t max_bytes)
+{
+	if (json_object_is_type(o, json_type_string)) {
+		clean_string(o, max_bytes);
+	} else if (json_object_is_type(o, json_type_object)) {
+		return clean_object(o, max_bytes);
+	} else if (json_object_is_type(o, json_type_array)) {
+		size_t count = json_object_array_length(o);
+		for (size_t i = 0; i < count; i++) {
+			json_object *v = json_object_array_get_idx(o, i);
+			json_object *clean =
+				clean_value(json_object_get(v), max_bytes);
+			if (clean == v)
+				json_object_put(clean);
+			else
+				json_object_array_put_idx(o, i, clean);
+		}
+	}
+	return o;
+}
+
+void json_clean(json_object **o, size_t max_bytes)
+{
+	*o = clean_value(*o, max_bytes);
+}

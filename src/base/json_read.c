@@ -1,0 +1,590 @@
+/*
+ * The strict door: RFC 8259 to the letter, one pass, no locale.
+ *
+ * One recursive reader both checks and builds; json_check runs it without
+ * building. The tree is built with json-c's constructors, never with its
+ * tokener, whose laxness this door exists to keep out.
+ */
+#include "base/json.h"
+
+#include <float.h>
+#include <locale.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/utf8.h"
+
+/* A number longer than this is an attack, not a number. */
+#define NUMBER_MAX_BYTES 1024
+/* Objects up to this size are searched for duplicate keys pair by pair. */
+#define FEW_KEYS 16
+
+const struct json_limits json_limits_answer = {1 << 20, 32, 100000};
+const struct json_limits json_limits_file = {4 << 20, 32, 1000000};
+const struct json_limits json_limits_own = {16 << 20, 64, 4000000};
+
+/* A key of an object that is still open: its decoded bytes are in
+ * reader.key_bytes, followed by a NUL. */
+struct key {
+	size_t at, len; /* in key_bytes */
+	const char *from;
+};
+
+struct reader {
+	const char *start, *p, *end;
+	const struct json_limits *limits;
+	struct err *err;
+	bool build;
+	int depth;
+	size_t nodes;
+	struct buf text; /* a string with escapes, decoded */
+
+	/* A stack over all open objects. */
+	struct buf key_bytes;
+	struct key *keys;
+	size_t key_count, key_cap;
+};
+
+static bool read_value(struct reader *r, json_object **out);
+
+static bool fail(struct reader *r, const char *at, const char *why)
+{
+	return err_set(r->err, ERR_DATA, "byte %zu: %s",
+		       (size_t)(at - r->start) + 1, why);
+}
+
+/* Fails at the next byte, or says that the text ends too early. */
+static bool fail_here(struct reader *r, const char *why)
+{
+	return fail(r, r->p, r->p == r->end ? "the text ends too early" : why);
+}
+
+static void skip_blanks(struct reader *r)
+{
+	while (r->p < r->end && (*r->p == ' ' || *r->p == '\n' ||
+				 *r->p == '\t' || *r->p == '\r'))
+		r->p++;
+}
+
+/* ---- strings ---- */
+
+/* Bytes that end a run of plain string text. */
+static const bool special[256] = {
+	[0 ... 0x1f] = true, ['"'] = true, ['\\'] = true, [0x80 ... 0xff] = true};
+
+static bool read_hex4(struct reader *r, uint32_t *value)
+{
+	*value = 0;
+	for (int i = 0; i < 4; i++, r->p++) {
+		char c = r->p < r->end ? *r->p : '\0';
+		uint32_t digit;
+		if (c >= '0' && c <= '9')
+			digit = (uint32_t)(c - '0');
+		else if ((c | 32) >= 'a' && (c | 32) <= 'f')
+			digit = (uint32_t)((c | 32) - 'a' + 10);
+		else
+			return fail_here(r, "\\u needs four hex digits");
+		*value = *value << 4 | digit;
+	}
+	return true;
+}
+
+/* After "\u". */
+static bool read_unicode_escape(struct reader *r, struct buf *out)
+{
+	const char *at = r->p - 2;
+	uint32_t cp, low;
+	if (!read_hex4(r, &cp))
+		return false;
+	if (cp == 0)
+		return fail(r, at, "\\u0000 is not allowed");
+	if (cp >= 0xdc00 && cp <= 0xdfff)
+		return fail(r, at, "half of a surrogate pair");
+	if (cp >= 0xd800 && cp <= 0xdbff) {
+		if (r->end - r->p < 2 || r->p[0] != '\\' || r->p[1] != 'u')
+			return fail(r, at, "half of a surrogate pair");
+		r->p += 2;
+		if (!read_hex4(r, &low))
+			return false;
+		if (low < 0xdc00 || low > 0xdfff)
+			return fail(r, at, "half of a surrogate pair");
+		cp = 0x10000 + ((cp - 0xd800) << 10 | (low - 0xdc00));
+	}
+	char bytes[4];
+	buf_add(out, bytes, utf8_encode(bytes, cp));
+	return true;
+}
+
+/* After the backslash. */
+static bool read_escape(struct reader *r, struct buf *out)
+{
+	static const char names[] = "\"\\/bfnrt";
+	static const char values[] = "\"\\/\b\f\n\r\t";
+	char c = r->p < r->end ? *r->p : '\0';
+	if (c == 'u') {
+		r->p++;
+		return read_unicode_escape(r, out);
+	}
+	const char *name = c ? strchr(names, c) : NULL;
+	if (!name)
+		return fail_here(r, "unknown escape");
+	r->p++;
+	buf_addc(out, values[name - names]);
+	return true;
+}
+
+/* One byte of `special`, which is neither the quote nor the end of text. */
+static bool read_special(struct reader *r, struct buf *out)
+{
+	unsigned char c = (unsigned char)*r->p;
+	if (c == '\\') {
+		r->p++;
+		return read_escape(r, out);
+	}
+	if (c < ' ')
+		return fail(r, r->p, "a control character must be escaped");
+	int32_t cp;
+	size_t n = utf8_decode(r->p, (size_t)(r->end - r->p), &cp);
+	if (cp < 0)
+		return fail(r, r->p, "not UTF-8");
+	buf_add(out, r->p, n);
+	r->p += n;
+	return true;
+}
+
+static const char *plain_end(const struct reader *r)
+{
+	const char *p = r->p;
+	while (p < r->end && !special[(unsigned char)*p])
+		p++;
+	return p;
+}
+
+/* At the opening quote. Appends the decoded text to `out`. */
+static bool read_text(struct reader *r, struct buf *out)
+{
+	r->p++;
+	for (;;) {
+		const char *stop = plain_end(r);
+		buf_add(out, r->p, (size_t)(stop - r->p));
+		r->p = stop;
+		if (r->p == r->end)
+			return fail(r, r->p, "the text ends in a string");
+		if (*r->p == '"')
+			break;
+		if (!read_special(r, out))
+			return false;
+	}
+	r->p++;
+	return true;
+}
+
+static bool read_string(struct reader *r, json_object **out)
+{
+	/* Most strings are plain ASCII: no copy. */
+	const char *from = r->p + 1;
+	const char *text = from;
+	size_t len;
+	r->p++;
+	const char *stop = plain_end(r);
+	if (stop < r->end && *stop == '"') {
+		len = (size_t)(stop - from);
+		r->p = stop + 1;
+	} else {
+		r->p = from - 1;
+		buf_clear(&r->text);
+		if (!read_text(r, &r->text))
+			return false;
+		text = buf_str(&r->text);
+		len = r->text.len;
+	}
+	if (r->build)
+		*out = json_object_new_string_len(text, (int)len);
+	return true;
+}
+
+/* ---- numbers ---- */
+
+static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
+static locale_t c_locale;
+
+static void make_c_locale(void)
+{
+	c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+	REQUIRE(c_locale != (locale_t)0);
+}
+
+/* The checked number from `s` to `end`, whatever the locale. */
+static double slow_double(const char *s, const char *end)
+{
+	char text[NUMBER_MAX_BYTES + 1];
+	size_t len = (size_t)(end - s);
+	memcpy(text, s, len);
+	text[len] = '\0';
+	pthread_once(&c_locale_once, make_c_locale);
+	return strtod_l(text, NULL, c_locale);
+}
+
+/* A number while it is read. */
+struct number {
+	bool negative, whole;
+	bool exact;	 /* all digits are in `digits` */
+	uint64_t digits; /* without the point */
+	int point;	 /* how many of them stood behind the point */
+	int exponent;
+};
+
+static bool read_digits(struct reader *r, struct number *n, bool behind_point)
+{
+	const char *from = r->p;
+	for (; r->p < r->end && *r->p >= '0' && *r->p <= '9'; r->p++) {
+		uint64_t digit = (uint64_t)(*r->p - '0');
+		if (__builtin_mul_overflow(n->digits, 10, &n->digits) ||
+		    __builtin_add_overflow(n->digits, digit, &n->digits))
+			n->exact = false;
+		n->point += behind_point;
+	}
+	return r->p > from || fail_here(r, "a digit is missing");
+}
+
+static bool read_exponent(struct reader *r, struct number *n)
+{
+	r->p++;
+	bool minus = r->p < r->end && *r->p == '-';
+	if (r->p < r->end && (*r->p == '-' || *r->p == '+'))
+		r->p++;
+	const char *from = r->p;
+	for (; r->p < r->end && *r->p >= '0' && *r->p <= '9'; r->p++)
+		if (n->exponent < 100000)
+			n->exponent = n->exponent * 10 + (*r->p - '0');
+	if (minus)
+		n->exponent = -n->exponent;
+	return r->p > from || fail_here(r, "a digit is missing");
+}
+
+static bool scan_number(struct reader *r, struct number *n)
+{
+	if (*r->p == '-') {
+		n->negative = true;
+		r->p++;
+	}
+	const char *from = r->p;
+	if (!read_digits(r, n, false))
+		return false;
+	if (*from == '0' && r->p - from > 1)
+		return fail(r, from, "a number must not begin with 0");
+	if (r->p < r->end && *r->p == '.') {
+		n->whole = false;
+		r->p++;
+		if (!read_digits(r, n, true))
+			return false;
+	}
+	if (r->p < r->end && (*r->p | 32) == 'e') {
+		n->whole = false;
+		if (!read_exponent(r, n))
+			return false;
+	}
+	return true;
+}
+
+static double double_of(const struct number *n, const char *from,
+			const char *end)
+{
+	static const double tens[] = {1e0,  1e1,  1e2,	1e3,  1e4,  1e5,
+				      1e6,  1e7,  1e8,	1e9,  1e10, 1e11,
+				      1e12, 1e13, 1e14, 1e15, 1e16, 1e17,
+				      1e18, 1e19, 1e20, 1e21, 1e22};
+	int exponent = n->exponent - n->point;
+	/* Both factors are exact then, so one operation rounds rightly. */
+	if (FLT_EVAL_METHOD == 0 && n->exact && n->digits <= 1ULL << 53 &&
+	    exponent >= -22 && exponent <= 22) {
+		double d = (double)n->digits;
+		d = exponent < 0 ? d / tens[-exponent] : d * tens[exponent];
+		return n->negative ? -d : d;
+	}
+	return slow_double(from, end);
+}
+
+static bool read_number(struct reader *r, json_object **out)
+{
+	const char *from = r->p;
+	struct number n = {.whole = true, .exact = true};
+	if (!scan_number(r, &n))
+		return false;
+	if (r->p - from > NUMBER_MAX_BYTES)
+		return fail(r, from, "the number is too long");
+	if (n.whole) {
+		uint64_t max = (uint64_t)INT64_MAX + n.negative;
+		if (!n.exact || n.digits > max)
+			return fail(r, from, "the integer is beyond 64 bits");
+		int64_t v = (int64_t)(n.negative ? 0 - n.digits : n.digits);
+		if (r->build)
+			*out = json_object_new_int64(v);
+		return true;
+	}
+	double d = double_of(&n, from, r->p);
+	if (!isfinite(d))
+		return fail(r, from, "the number is too large");
+	if (r->build)
+		*out = json_object_new_double(d);
+	return true;
+}
+
+/* ---- arrays and objects ---- */
+
+static bool enter(struct reader *r)
+{
+	if (r->depth == r->limits->max_depth)
+		return err_set(r->err, ERR_DATA,
+			       "byte %zu: nested deeper than the limit of %d",
+			       (size_t)(r->p - r->start) + 1,
+			       r->limits->max_depth);
+	r->depth++;
+	r->p++;
+	skip_blanks(r);
+	return true;
+}
+
+static bool leave(struct reader *r)
+{
+	r->depth--;
+	r->p++;
+	return true;
+}
+
+/* After an item: true and at the next one, or true and `*done` at `close`. */
+static bool next_item(struct reader *r, char close, bool *done)
+{
+	skip_blanks(r);
+	*done = r->p < r->end && *r->p == close;
+	if (*done)
+		return true;
+	if (r->p == r->end || *r->p != ',')
+		return fail_here(r, close == ']' ? "',' or ']' is missing"
+						 : "',' or '}' is missing");
+	r->p++;
+	skip_blanks(r);
+	if (r->p < r->end && *r->p == close)
+		return fail(r, r->p, "nothing follows the comma");
+	return true;
+}
+
+static bool read_array(struct reader *r, json_object **out)
+{
+	if (!enter(r))
+		return false;
+	if (r->build)
+		*out = json_object_new_array();
+	bool done = r->p < r->end && *r->p == ']';
+	while (!done) {
+		json_object *item = NULL;
+		bool ok = read_value(r, &item);
+		if (r->build && (ok || item))
+			json_object_array_add(*out, item);
+		if (!ok || !next_item(r, ']', &done))
+			return false;
+	}
+	return leave(r);
+}
+
+static bool same_key(const struct reader *r, const struct key *a,
+		     const struct key *b)
+{
+	return a->len == b->len &&
+	       memcmp(r->key_bytes.data + a->at, r->key_bytes.data + b->at,
+		      a->len) == 0;
+}
+
+static int compare_keys(const void *a_ptr, const void *b_ptr, void *bytes)
+{
+	const struct key *a = a_ptr, *b = b_ptr;
+	const char *data = bytes;
+	if (a->len != b->len)
+		return a->len < b->len ? -1 : 1;
+	int d = memcmp(data + a->at, data + b->at, a->len);
+	return d ? d : a->from < b->from ? -1 : 1;
+}
+
+/* The keys from `first` on are those of one object. */
+static bool check_duplicates(struct reader *r, size_t first)
+{
+	struct key *keys = r->keys + first;
+	size_t count = r->key_count - first;
+	if (count <= FEW_KEYS) {
+		for (size_t i = 1; i < count; i++)
+			for (size_t j = 0; j < i; j++)
+				if (same_key(r, &keys[i], &keys[j]))
+					return fail(r, keys[i].from,
+						    "the key is there twice");
+		return true;
+	}
+	/* By comparison, not by hash: no choice of keys makes it slow. */
+	qsort_r(keys, count, sizeof *keys, compare_keys, r->key_bytes.data);
+	for (size_t i = 1; i < count; i++)
+		if (same_key(r, &keys[i - 1], &keys[i]))
+			return fail(r, keys[i].from, "the key is there twice");
+	return true;
+}
+
+static bool read_key(struct reader *r)
+{
+	if (r->p == r->end || *r->p != '"')
+		return fail_here(r, "a key in double quotes is missing");
+	struct key key = {.at = r->key_bytes.len, .from = r->p};
+	if (!read_text(r, &r->key_bytes))
+		return false;
+	key.len = r->key_bytes.len - key.at;
+	buf_addc(&r->key_bytes, '\0');
+	GROW(r->keys, r->key_count, r->key_cap);
+	r->keys[r->key_count++] = key;
+	skip_blanks(r);
+	if (r->p == r->end || *r->p != ':')
+		return fail_here(r, "':' is missing");
+	r->p++;
+	skip_blanks(r);
+	return true;
+}
+
+static bool read_member(struct reader *r, json_object *object)
+{
+	if (!read_key(r))
+		return false;
+	size_t at = r->keys[r->key_count - 1].at;
+	json_object *value = NULL;
+	bool ok = read_value(r, &value);
+	if (r->build && (ok || value))
+		/* "New" also for a duplicate, which ends the whole tree. */
+		json_object_object_add_ex(object, r->key_bytes.data + at, value,
+					  JSON_C_OBJECT_ADD_KEY_IS_NEW);
+	return ok;
+}
+
+static bool read_object(struct reader *r, json_object **out)
+{
+	size_t first = r->key_count;
+	size_t bytes = r->key_bytes.len;
+	if (!enter(r))
+		return false;
+	if (r->build)
+		*out = json_object_new_object();
+	bool done = r->p < r->end && *r->p == '}';
+	while (!done)
+		if (!read_member(r, *out) || !next_item(r, '}', &done))
+			return false;
+	if (!check_duplicates(r, first))
+		return false;
+	r->key_count = first;
+	r->key_bytes.len = bytes;
+	return leave(r);
+}
+
+/* ---- values ---- */
+
+static bool read_word(struct reader *r, json_object **out)
+{
+	static const struct {
+		const char *text;
+		size_t len;
+	} words[] = {{"null", 4}, {"false", 5}, {"true", 4}};
+	size_t left = (size_t)(r->end - r->p);
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		if (left < words[i].len ||
+		    memcmp(r->p, words[i].text, words[i].len) != 0)
+			continue;
+		r->p += words[i].len;
+		if (r->build && i > 0)
+			*out = json_object_new_boolean(i == 2);
+		return true;
+	}
+	return fail_here(r, "this is no JSON value");
+}
+
+/* On failure `*out` may hold what was built so far: it is still to be put. */
+static bool read_value(struct reader *r, json_object **out)
+{
+	if (r->nodes == r->limits->max_nodes)
+		return err_set(r->err, ERR_DATA,
+			       "byte %zu: more values than the limit of %zu",
+			       (size_t)(r->p - r->start) + 1,
+			       r->limits->max_nodes);
+	r->nodes++;
+	switch (r->p < r->end ? *r->p : '\0') {
+	case '{':
+		return read_object(r, out);
+	case '[':
+		return read_array(r, out);
+	case '"':
+		return read_string(r, out);
+	case '-':
+	case '0' ... '9':
+		return read_number(r, out);
+	default:
+		return read_word(r, out);
+	}
+}
+
+static bool read_document(struct reader *r, json_object **out)
+{
+	if ((size_t)(r->end - r->start) > r->limits->max_bytes)
+		return err_set(r->err, ERR_DATA,
+			       "byte %zu: longer than the limit of %zu bytes",
+			       r->limits->max_bytes + 1, r->limits->max_bytes);
+	skip_blanks(r);
+	if (r->p == r->end)
+		return fail(r, r->p, "the text is empty");
+	if (r->end - r->p >= 3 && memcmp(r->p, "\xef\xbb\xbf", 3) == 0)
+		return fail(r, r->p, "a byte order mark is not allowed");
+	const char *from = r->p;
+	if (!read_value(r, out))
+		return false;
+	if (*from == 'n')
+		return fail(r, from, "null alone says nothing");
+	skip_blanks(r);
+	return r->p == r->end || fail(r, r->p, "something follows the value");
+}
+
+static json_object *read_all(const char *text, size_t bytes,
+			     const struct json_limits *limits, bool build,
+			     bool *ok, struct err *err)
+{
+	struct reader r = {.start = text,
+			   .p = text,
+			   .end = text + bytes,
+			   .limits = limits,
+			   .err = err,
+			   .build = build};
+	json_object *tree = NULL;
+	*ok = read_document(&r, &tree);
+	if (!*ok) {
+		json_object_put(tree);
+		tree = NULL;
+	}
+	buf_release(&r.text);
+	buf_release(&r.key_bytes);
+	free(r.keys);
+	return tree;
+}
+
+json_object *json_read(const char *text, size_t bytes,
+		       const struct json_limits *limits, struct err *err)
+{
+	bool ok;
+	return read_all(text, bytes, limits, true, &ok, err);
+}
+
+json_object *json_read_str(const char *text, const struct json_limits *limits,
+			   struct err *err)
+{
+	return json_read(text, strlen(text), limits, err);
+}
+
+bool json_check(const char *text, size_t bytes,
+		const struct json_limits *limits, struct err *err)
+{
+	bool ok;
+	read_all(text, bytes, limits, false, &ok, err);
+	return ok;
+}

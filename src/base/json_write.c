@@ -1,0 +1,206 @@
+/*
+ * Printing. One printer of our own: json-c's would follow the locale, write
+ * NaN, and pass on broken UTF-8, none of which our own door would take back.
+ */
+#include "base/json.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/utf8.h"
+
+static void print(struct buf *out, json_object *o, bool sorted);
+
+static void print_int(struct buf *out, int64_t v)
+{
+	char digits[24];
+	char *p = digits + sizeof digits;
+	uint64_t rest = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+	do {
+		*--p = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest);
+	if (v < 0)
+		*--p = '-';
+	buf_add(out, p, (size_t)(digits + sizeof digits - p));
+}
+
+/* 17 digits give back the same double; what looks like an integer gets ".0",
+ * so that it is read as a double again. */
+static void print_double(struct buf *out, double v)
+{
+	if (!isfinite(v)) {
+		buf_adds(out, "null");
+		return;
+	}
+	char text[40];
+	int len = snprintf(text, sizeof text, "%.17g", v);
+	bool whole = true;
+	for (int i = 0; i < len; i++) {
+		char c = text[i];
+		if (c == '-' || c == '+' || (c >= '0' && c <= '9')) {
+			buf_addc(out, c);
+		} else {
+			/* Whatever the locale has for a point, it is one. */
+			bool e = c == 'e';
+			if (e || whole)
+				buf_addc(out, e ? 'e' : '.');
+			whole = false;
+		}
+	}
+	if (whole)
+		buf_adds(out, ".0");
+}
+
+static void print_escape(struct buf *out, unsigned char c)
+{
+	static const char names[] = "btn_fr"; /* 8 to 13; 11 has none */
+	if (c == '"' || c == '\\')
+		buf_add(out, (char[]){'\\', (char)c}, 2);
+	else if (c >= '\b' && c <= '\r' && c != '\v')
+		buf_add(out, (char[]){'\\', names[c - '\b']}, 2);
+	else
+		buf_addf(out, "\\u%04x", c);
+}
+
+static void print_string(struct buf *out, const char *s, size_t len)
+{
+	buf_addc(out, '"');
+	size_t from = 0;
+	for (size_t i = 0; i < len;) {
+		unsigned char c = (unsigned char)s[i];
+		if (c >= ' ' && c < 0x80 && c != '"' && c != '\\') {
+			i++;
+			continue;
+		}
+		int32_t cp = c;
+		size_t n = c < 0x80 ? 1 : utf8_decode(s + i, len - i, &cp);
+		if (c >= 0x80 && cp >= 0) {
+			i += n;
+			continue;
+		}
+		buf_add(out, s + from, i - from);
+		if (cp < 0)
+			buf_adds(out, "\xef\xbf\xbd");
+		else
+			print_escape(out, c);
+		i += n;
+		from = i;
+	}
+	buf_add(out, s + from, len - from);
+	buf_addc(out, '"');
+}
+
+static void print_array(struct buf *out, json_object *o, bool sorted)
+{
+	size_t count = json_object_array_length(o);
+	buf_addc(out, '[');
+	for (size_t i = 0; i < count; i++) {
+		if (i)
+			buf_addc(out, ',');
+		print(out, json_object_array_get_idx(o, i), sorted);
+	}
+	buf_addc(out, ']');
+}
+
+static void print_member(struct buf *out, const struct lh_entry *e, bool sorted)
+{
+	if (out->data[out->len - 1] != '{')
+		buf_addc(out, ',');
+	const char *key = lh_entry_k(e);
+	print_string(out, key, strlen(key));
+	buf_addc(out, ':');
+	print(out, lh_entry_v(e), sorted);
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct lh_entry *const *x = a, *const *y = b;
+	return strcmp(lh_entry_k(*x), lh_entry_k(*y));
+}
+
+static void print_sorted(struct buf *out, json_object *o)
+{
+	size_t count = (size_t)json_object_object_length(o), n = 0;
+	struct lh_entry **entries = xcalloc(count, sizeof *entries);
+	struct lh_entry *e;
+	lh_foreach(json_object_get_object(o), e) entries[n++] = e;
+	qsort(entries, n, sizeof *entries, compare_entries);
+	for (size_t i = 0; i < n; i++)
+		print_member(out, entries[i], true);
+	free(entries);
+}
+
+static void print_object(struct buf *out, json_object *o, bool sorted)
+{
+	buf_addc(out, '{');
+	if (sorted) {
+		print_sorted(out, o);
+	} else {
+		struct lh_entry *e;
+		lh_foreach(json_object_get_object(o), e)
+			print_member(out, e, false);
+	}
+	buf_addc(out, '}');
+}
+
+static void print(struct buf *out, json_object *o, bool sorted)
+{
+	switch (json_object_get_type(o)) {
+	case json_type_null:
+		buf_adds(out, "null");
+		break;
+	case json_type_boolean:
+		buf_adds(out, json_object_get_boolean(o) ? "true" : "false");
+		break;
+	case json_type_int:
+		print_int(out, json_object_get_int64(o));
+		break;
+	case json_type_double:
+		print_double(out, json_object_get_double(o));
+		break;
+	case json_type_string:
+		print_string(out, json_object_get_string(o),
+			     (size_t)json_object_get_string_len(o));
+		break;
+	case json_type_array:
+		print_array(out, o, sorted);
+		break;
+	case json_type_object:
+		print_object(out, o, sorted);
+		break;
+	}
+}
+
+/* Called by json-c, which keeps `to` with `o`: so the text lives as long. */
+static int print_for_json_c(json_object *o, struct printbuf *to, int level,
+			    int flags)
+{
+	(void)level;
+	(void)flags;
+	struct buf text = {0};
+	print(&text, o, false);
+	int rc = printbuf_memappend(to, buf_str(&text), (int)text.len);
+	buf_release(&text);
+	return rc;
+}
+
+const char *json_text(json_object *o)
+{
+	if (!o)
+		return "null";
+	json_object_set_serializer(o, print_for_json_c, NULL, NULL);
+	const char *text = json_object_to_json_string_ext(o, 0);
+	REQUIRE(text != NULL);
+	return text;
+}
+
+char *json_canonical(json_object *o)
+{
+	struct buf text = {0};
+	print(&text, o, true);
+	return buf_take(&text);
+}

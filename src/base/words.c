@@ -1,0 +1,102 @@
+/* The part of text.h that makes words and figures for people. */
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+
+#define WORD_MAX 64
+
+static int lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+}
+
+static int least(int a, int b)
+{
+	return a < b ? a : b;
+}
+
+/* Edits (insert, delete, replace, swap of neighbours) from `a` to `b`, both
+ * at most WORD_MAX long; upper and lower case are one. */
+static int distance(const char *a, const char *b)
+{
+	int rows[3][WORD_MAX + 1];
+	int *before = rows[0], *row = rows[1], *next = rows[2];
+	int len_a = (int)strlen(a), len_b = (int)strlen(b);
+	for (int j = 0; j <= len_b; j++)
+		row[j] = j;
+	for (int i = 1; i <= len_a; i++) {
+		next[0] = i;
+		for (int j = 1; j <= len_b; j++) {
+			bool same = lower(a[i - 1]) == lower(b[j - 1]);
+			next[j] = least(row[j - 1] + !same,
+					least(row[j], next[j - 1]) + 1);
+			if (i > 1 && j > 1 &&
+			    lower(a[i - 1]) == lower(b[j - 2]) &&
+			    lower(a[i - 2]) == lower(b[j - 1]))
+				next[j] = least(next[j], before[j - 2] + 1);
+		}
+		int *free_row = before;
+		before = row;
+		row = next;
+		next = free_row;
+	}
+	return row[len_b];
+}
+
+const char *text_nearest(const char *word, const char *const *names)
+{
+	size_t len = strlen(word);
+	if (len > WORD_MAX)
+		return NULL;
+	/* A third of the letters may be wrong, and one in short words. */
+	int best = len < 6 ? 1 : (int)len / 3;
+	const char *nearest = NULL;
+	for (; *names; names++) {
+		if (strlen(*names) > WORD_MAX)
+			continue;
+		int d = distance(word, *names);
+		if (d < best + !nearest && d < (int)len) {
+			best = d;
+			nearest = *names;
+		}
+	}
+	return nearest;
+}
+
+char *text_thousands(char *out, size_t out_bytes, long long n)
+{
+	REQUIRE(out_bytes >= 28);
+	unsigned long long rest = n < 0 ? 0ULL - (unsigned long long)n
+					: (unsigned long long)n;
+	char digits[28];
+	char *p = digits + sizeof digits;
+	*--p = '\0';
+	for (int i = 0; i == 0 || rest; i++) {
+		if (i && i % 3 == 0)
+			*--p = ',';
+		*--p = (char)('0' + rest % 10);
+		rest /= 10;
+	}
+	if (n < 0)
+		*--p = '-';
+	return memcpy(out, p, (size_t)(digits + sizeof digits - p));
+}
+
+char *text_duration(char *out, size_t out_bytes, long long ms)
+{
+	REQUIRE(out_bytes >= 24);
+	unsigned long long s = (ms < 0 ? 0ULL - (unsigned long long)ms
+				       : (unsigned long long)ms) /
+			       1000;
+	const char *sign = ms < 0 && s ? "-" : "";
+	unsigned long long h = s / 3600, m = s / 60 % 60;
+	if (h)
+		snprintf(out, out_bytes, "%s%llu:%02llu:%02llu", sign, h, m,
+			 s % 60);
+	else
+		snprintf(out, out_bytes, "%s%llu:%02llu", sign, m, s % 60);
+	return out;
+}
