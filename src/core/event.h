@@ -54,6 +54,8 @@ enum event_type {
 };
 
 #define EVENT_MAX_BYTES (256 * 1024) /* of `data` as text */
+/* What of that an agent's result may take; the rest is for what goes with it. */
+#define EVENT_RESULT_BYTES (120 * 1024)
 
 struct event {
 	uint64_t seq;   /* 1, 2, 3, ... without a gap; 0: not numbered yet */

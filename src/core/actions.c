@@ -1,0 +1,94 @@
+#include "core/actions.h"
+
+#include <string.h>
+
+#define CORE ACTION_CORE
+#define VIEW ACTION_VIEW
+#define ENGINE ACTION_ENGINE
+
+const struct action action_table[ACTIONS] = {
+#define ROW(id, where, name, key, args, min, max, danger, bar, help)           \
+	[id] = { id, where, name, key, args, min, max, danger, bar, help }
+	ROW(ACTION_GO, CORE, "go", "space", "[STAGE]", 0, 1, false, "GO",
+	    "Releases the stage in standby."),
+	ROW(ACTION_PANIC, CORE, "panic", "!", "[all]", 0, 1, false, "PANIC",
+	    "Safe scene, run paused, polls frozen, no new leases. A second "
+	    "press within 3 s (or `all`) also stops every call in flight."),
+	ROW(ACTION_APPROVE, CORE, "approve", "a", "ITEM [AMOUNT]", 1, 2, false,
+	    "approve", "Approves an inbox item, with another amount if given."),
+	ROW(ACTION_DENY, CORE, "deny", "d", "ITEM", 1, 1, false, "deny",
+	    "Denies an inbox item."),
+	ROW(ACTION_ANSWER, CORE, "answer", NULL, "ITEM CHOICE [AMOUNT]", 2, 3,
+	    false, NULL, "Gives an inbox item one of the answers it offers."),
+	ROW(ACTION_PAUSE, CORE, "pause", "p", "", 0, 0, false, "pause",
+	    "Starts no more stages; what runs goes on. Again: resumes."),
+	ROW(ACTION_RESUME, CORE, "resume", "R", "", 0, 0, true, NULL,
+	    "Resumes the run after a pause or a panic."),
+	ROW(ACTION_RETRY, CORE, "retry", "r", "STAGE", 1, 1, false, "retry",
+	    "Tries a failed or waiting stage again now."),
+	ROW(ACTION_SKIP, CORE, "skip", "s", "STAGE", 1, 1, false, "skip",
+	    "Goes on without a stage; what depends on it runs without it."),
+	ROW(ACTION_CANCEL, CORE, "cancel", "k", "STAGE", 1, 1, true, NULL,
+	    "Cancels a stage; what depends on it is skipped."),
+	ROW(ACTION_FAIL, CORE, "fail", NULL, "STAGE", 1, 1, true, NULL,
+	    "Gives up a failed stage and fails the run."),
+	ROW(ACTION_SUPPLY, CORE, "supply", NULL, "STAGE JSON", 2, 2, false,
+	    NULL, "Completes a stage by hand with this result."),
+	ROW(ACTION_CANCEL_RUN, CORE, "cancel-run", NULL, "", 0, 0, true, NULL,
+	    "Cancels the run and every stage that is not done."),
+	ROW(ACTION_CHECK, CORE, "check", "c", "CARD[/TEST]", 1, 1, false,
+	    "check", "Runs the selected check, or all of a card."),
+	ROW(ACTION_CHECK_ALL, CORE, "check-all", "C", "", 0, 0, false, NULL,
+	    "Runs every check."),
+	ROW(ACTION_SCENE, CORE, "scene", NULL, "NAME", 1, 1, false, NULL,
+	    "Switches the program scene in OBS."),
+	ROW(ACTION_POLL_EXTEND, CORE, "poll-extend", NULL, "POLL [MS]", 1, 2,
+	    false, NULL, "Gives a poll more time."),
+	ROW(ACTION_POLL_CLOSE, CORE, "poll-close", NULL, "POLL", 1, 1, false,
+	    NULL, "Ends a poll now and counts it."),
+	ROW(ACTION_POLL_VOID, CORE, "poll-void", NULL, "POLL", 1, 1, true, NULL,
+	    "Ends a poll without a result and skips its stage."),
+	ROW(ACTION_ACK, CORE, "ack", "m", "ALARM [REASON]", 1, 2, false, NULL,
+	    "Acknowledges an alarm until it clears."),
+	ROW(ACTION_NOTE, CORE, "note", NULL, "TEXT", 1, 1, false, NULL,
+	    "Writes a note into the log."),
+	ROW(ACTION_STOP, ENGINE, "stop", "Q", "", 0, 0, true, NULL,
+	    "Stops the show: the core ends, the log stays."),
+	ROW(ACTION_FOCUS_1, VIEW, "focus-run", "1", "", 0, 0, false, NULL,
+	    "Focuses the run; again: zoom."),
+	ROW(ACTION_FOCUS_2, VIEW, "focus-poll", "2", "", 0, 0, false, NULL,
+	    "Focuses the poll; again: zoom."),
+	ROW(ACTION_FOCUS_3, VIEW, "focus-tokens", "3", "", 0, 0, false, NULL,
+	    "Focuses the tokens; again: zoom."),
+	ROW(ACTION_FOCUS_4, VIEW, "focus-checks", "4", "", 0, 0, false, NULL,
+	    "Focuses the checks; again: zoom."),
+	ROW(ACTION_FOCUS_5, VIEW, "focus-obs", "5", "", 0, 0, false, NULL,
+	    "Focuses OBS; again: zoom."),
+	ROW(ACTION_FOCUS_NEXT, VIEW, "focus-next", "Tab", "", 0, 0, false, NULL,
+	    "Focuses the next pane."),
+	ROW(ACTION_ZOOM, VIEW, "zoom", "z", "", 0, 0, false, "zoom",
+	    "Zooms the focused pane, or back."),
+	ROW(ACTION_OPEN, VIEW, "open", "Enter", "", 0, 0, false, NULL,
+	    "Shows the details of what is selected."),
+	ROW(ACTION_BACK, VIEW, "back", "Esc", "", 0, 0, false, NULL,
+	    "Closes what is open, leaves the zoom."),
+	ROW(ACTION_UP, VIEW, "up", "Up", "", 0, 0, false, NULL,
+	    "Moves the selection up."),
+	ROW(ACTION_DOWN, VIEW, "down", "Down", "", 0, 0, false, NULL,
+	    "Moves the selection down."),
+	ROW(ACTION_HELP, VIEW, "help", "?", "", 0, 0, false, "help",
+	    "Shows all keys."),
+	ROW(ACTION_PALETTE, VIEW, "palette", ":", "", 0, 0, false, "command",
+	    "Finds an action by its name."),
+	ROW(ACTION_LEAVE, VIEW, "leave", "q", "", 0, 0, false, "leave",
+	    "Leaves the console; the show goes on."),
+#undef ROW
+};
+
+const struct action *action_find(const char *name)
+{
+	for (size_t i = 0; i < ACTIONS; i++)
+		if (strcmp(action_table[i].name, name) == 0)
+			return &action_table[i];
+	return NULL;
+}

@@ -1,0 +1,12 @@
+#include "core/effect.h"
+
+#include <stdlib.h>
+
+void effect_release(struct effect *e)
+{
+	free(e->key);
+	free(e->lease);
+	free(e->name);
+	free(e->text);
+	*e = (struct effect){0};
+}

@@ -1,0 +1,207 @@
+#include "core/event.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+/* What each type is called in the log and what its data carries. */
+static const struct {
+	const char *name, *carries;
+} kinds[EVENT_TYPES] = {
+	[EVENT_RUN_START] = {"run:start", "show, hash, rehearsal, attended"},
+	[EVENT_RUN_PAUSE] = {"run:pause", "by, reason, panic"},
+	[EVENT_RUN_RESUME] = {"run:resume", "by"},
+	[EVENT_RUN_COMPLETE] = {"run:complete", "state, why"},
+	[EVENT_RUN_CANCEL] = {"run:cancel", "by, reason"},
+	[EVENT_STAGE_START] = {"stage:start", "attempt, agents, deadline"},
+	[EVENT_STAGE_PROGRESS] = {"stage:progress", "state, reason, by"},
+	[EVENT_STAGE_PROPOSAL] = {"stage:proposal",
+				  "attempt, lease, confidence, cost_micros, "
+				  "tokens, result"},
+	[EVENT_STAGE_COMPLETE] = {"stage:complete",
+				  "attempt, winner, patch, pre_state_hash, "
+				  "post_state_hash, version"},
+	[EVENT_STAGE_ERROR] = {"stage:error",
+			       "attempt, code, message; of the attempt: "
+			       "retry_at or final, on_failure"},
+	[EVENT_STAGE_SKIP] = {"stage:skip", "reason, because, by"},
+	[EVENT_STAGE_GO] = {"stage:go", "by"},
+	[EVENT_POLL_CREATE] = {"poll:create", "question, options, deadline"},
+	[EVENT_POLL_EXTEND] = {"poll:extend", "deadline, why, by"},
+	[EVENT_POLL_CLOSE] = {"poll:close", "by, asks, counts"},
+	[EVENT_POLL_RESOLVE] = {"poll:resolve",
+				"winner, why, counts, total, margin, by"},
+	[EVENT_POLL_VOID] = {"poll:void", "by, reason"},
+	[EVENT_TOKEN_LEASE] = {"token:lease", "lease, tokens, attempt"},
+	[EVENT_TOKEN_SPEND] = {"token:spend",
+			       "lease, tokens, cost_micros, assumed, overrun, "
+			       "state"},
+	[EVENT_TOKEN_RETURN] = {"token:return", "lease, tokens, corrects"},
+	[EVENT_BUDGET_REQUEST] = {"budget:request",
+				  "tokens, wanted, left, rest, reason, "
+				  "deadline"},
+	[EVENT_BUDGET_APPROVE] = {"budget:approve",
+				  "item, tokens, lease, raises, by"},
+	[EVENT_BUDGET_DENY] = {"budget:deny", "item, by, reason"},
+	[EVENT_BUDGET_RAISE] = {"budget:raise", "tokens, why, by"},
+	[EVENT_PROPOSAL_LATE] = {"proposal:late",
+				 "verdict, attempt, tokens, result"},
+	[EVENT_PROPOSAL_ADOPT] = {"proposal:adopt", "seq, by"},
+	[EVENT_PROPOSAL_DISCARD] = {"proposal:discard", "seq, by, reason"},
+	[EVENT_OBS_STATUS] = {"obs:status",
+			      "connected, error, program_scene, "
+			      "preview_scene, scenes, streaming, recording"},
+	[EVENT_OBS_COMMAND] = {"obs:command", "id, state, what, by, error"},
+	[EVENT_CHECK_RESULT] = {"check:result",
+				"card, test, state, latency_ms, text"},
+	[EVENT_ALARM_RAISE] = {"alarm:raise", "id, text"},
+	[EVENT_ALARM_ACK] = {"alarm:ack", "id, by, reason"},
+	[EVENT_ALARM_CLEAR] = {"alarm:clear", "id"},
+	[EVENT_LEADER_TAKE] = {"leader:take", "epoch, host, pid"},
+	[EVENT_NOTE] = {"note", "by, text"},
+	[EVENT_UNKNOWN] = {"unknown", "_type"},
+};
+
+const char *event_type_name(enum event_type type)
+{
+	return kinds[type].name;
+}
+
+const char *event_type_carries(enum event_type type)
+{
+	return kinds[type].carries;
+}
+
+enum event_type event_type_of(const char *name)
+{
+	for (int i = 0; i < EVENT_UNKNOWN; i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			return (enum event_type)i;
+	return EVENT_UNKNOWN;
+}
+
+static char *or_empty(const char *s)
+{
+	return xstrdup(s ? s : "");
+}
+
+struct event *event_new(enum event_type type, const char *run,
+			const char *stage, const char *agent, int64_t at_ms,
+			json_object **data)
+{
+	struct event *e = xcalloc(1, sizeof *e);
+	e->type = type;
+	e->at_ms = at_ms;
+	e->run = or_empty(run);
+	e->stage = or_empty(stage);
+	e->agent = or_empty(agent);
+	e->data = data && *data ? *data : json_object_new_object();
+	if (data)
+		*data = NULL;
+	return e;
+}
+
+void event_free(struct event **event)
+{
+	struct event *e = *event;
+	*event = NULL;
+	if (!e)
+		return;
+	free(e->run);
+	free(e->stage);
+	free(e->agent);
+	json_object_put(e->data);
+	free(e);
+}
+
+struct event *event_clone(const struct event *e)
+{
+	json_object *data = json_clone(e->data);
+	struct event *copy =
+		event_new(e->type, e->run, e->stage, e->agent, e->at_ms, &data);
+	copy->seq = e->seq;
+	return copy;
+}
+
+struct event *event_read(uint64_t seq, const char *type, const char *run,
+			 const char *stage, const char *agent, const char *at,
+			 const char *data, struct err *err)
+{
+	char *end;
+	errno = 0;
+	long long at_ms = strtoll(at && *at ? at : "x", &end, 10);
+	if (errno || *end) {
+		err_set(err, ERR_DATA, "event %llu: `at` is no number",
+			(unsigned long long)seq);
+		return NULL;
+	}
+	json_object *tree = json_read_str(data && *data ? data : "{}",
+					  &json_limits_own, err);
+	if (!tree || !json_object_is_type(tree, json_type_object)) {
+		if (tree)
+			err_set(err, ERR_DATA, "data is not an object");
+		json_object_put(tree);
+		err_wrap(err, "event %llu", (unsigned long long)seq);
+		return NULL;
+	}
+	enum event_type t = event_type_of(type ? type : "");
+	if (t == EVENT_UNKNOWN)
+		json_add_str(tree, "_type", type ? type : "");
+	struct event *e = event_new(t, run, stage, agent, at_ms, &tree);
+	e->seq = seq;
+	return e;
+}
+
+static const char *shown_type(const struct event *e)
+{
+	if (e->type == EVENT_UNKNOWN)
+		return json_get_str(e->data, "_type", "unknown");
+	return event_type_name(e->type);
+}
+
+json_object *event_json(const struct event *e)
+{
+	json_object *o = json_object_new_object();
+	json_object *data = json_clone(e->data);
+	json_add_int(o, "id", (int64_t)e->seq);
+	json_add_str(o, "type", shown_type(e));
+	json_add_str(o, "run", e->run);
+	json_add_str(o, "stage", e->stage);
+	json_add_str(o, "agent", e->agent);
+	json_add_int(o, "at", e->at_ms);
+	json_add(o, "data", &data);
+	return o;
+}
+
+/* Members worth a word in a one-line view, in this order. */
+static const char *const told[] = {
+	"state", "attempt", "code",   "message", "reason",   "winner",
+	"why",	 "verdict", "tokens", "what",	 "card",     "test",
+	"text",	 "error",   "item",   "version", "question", "by",
+};
+
+char *event_line(const struct event *e)
+{
+	struct buf b = {0};
+	buf_adds(&b, shown_type(e));
+	if (*e->stage)
+		buf_addf(&b, " %s", e->stage);
+	if (*e->agent)
+		buf_addf(&b, " %s", e->agent);
+	for (size_t i = 0; i < COUNT_OF(told); i++) {
+		json_object *v = json_get(e->data, told[i]);
+		if (!v)
+			continue;
+		if (json_object_is_type(v, json_type_string))
+			buf_addf(&b, " %s=%s", told[i],
+				 json_object_get_string(v));
+		else
+			buf_addf(&b, " %s=%s", told[i], json_text(v));
+	}
+	char *line = text_clean(buf_str(&b), b.len, 400);
+	buf_release(&b);
+	return line;
+}
