@@ -1,0 +1,84 @@
+#include "cli/look.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "core/status.h"
+
+#define LAST_MAX_BYTES (16u << 20)
+
+/* What the core wrote last, marked as what it is. NULL: no such file. */
+static json_object *from_file(const struct cli_place *place)
+{
+	char *path = xasprintf("%s/last.json", place->state_dir);
+	char *text = file_read(path, LAST_MAX_BYTES, NULL, NULL);
+	free(path);
+	if (!text)
+		return NULL;
+	json_object *o = json_read_str(text, &json_limits_own, NULL);
+	free(text);
+	if (!o)
+		return NULL;
+	json_add_str(o, "mode", "stopped");
+	json_object *redis = json_get_object(o, "redis");
+	if (redis) {
+		json_add_bool(redis, "connected", false);
+		json_object_object_add(redis, "rtt_ms", NULL);
+	}
+	json_object *obs = json_get_object(o, "obs");
+	if (obs)
+		json_add_bool(obs, "connected", false);
+	return o;
+}
+
+static json_object *from_redis(const struct cli_place *place,
+			       struct client *client, struct err *err)
+{
+	struct model *m = cli_fold(client, place->show, err);
+	if (!m)
+		return NULL;
+	char *leader = client_leader(client, err);
+	if (!leader) {
+		model_free(&m);
+		return NULL;
+	}
+	int64_t now_ms = clock_show_ms();
+	bool led = leader[0] != '\0';
+	struct status_extra extra = {
+		.mode = !led		   ? "stopped"
+			: m->run.rehearsal ? "rehearsal"
+					   : "live",
+		.redis_url = place->address->url,
+		.redis_rtt_us = client_rtt_us(client),
+		.redis_connected = true,
+		.now_ms = led && now_ms > m->at_ms ? now_ms : m->at_ms,
+	};
+	json_object *o = status_json(m, &extra);
+	free(leader);
+	model_free(&m);
+	return o;
+}
+
+json_object *cli_look(const struct cli_place *place, int *status)
+{
+	*status = 0;
+	bool private_redis =
+		place->address && place->address->path && !place->remote;
+	json_object *o = NULL;
+	if (!place->here && (private_redis || !place->address))
+		o = from_file(place);
+	if (o)
+		return o;
+	struct client *client = NULL;
+	*status = cli_open(place, &client);
+	if (*status != 0)
+		return NULL;
+	struct err err = {0};
+	o = from_redis(place, client, &err);
+	client_close(&client);
+	if (!o)
+		*status = cli_fail(&err);
+	return o;
+}

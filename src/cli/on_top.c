@@ -1,0 +1,57 @@
+#include "cli/on_top.h"
+
+#include <unistd.h>
+
+#include "cli/halt.h"
+#include "console/console.h"
+
+bool cli_has_terminal(void)
+{
+	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
+
+static void say_how_to_come_back(const struct cli_place *place)
+{
+	printf("%s goes on; come back with: showcaller attach %s%s%s\n",
+	       place->show, place->show, place->remote ? " --redis " : "",
+	       place->remote ? place->address->url : "");
+}
+
+int cli_console(const struct cli_place *place, bool read_only,
+		bool exit_when_done)
+{
+	struct console_settings settings = {
+		.address = place->address,
+		.show = place->show,
+		.read_only = read_only,
+		.exit_when_done = exit_when_done,
+		.state_dir = place->state_dir,
+	};
+	struct err err = {0};
+	switch (console_run(&settings, &err)) {
+	case CONSOLE_LEFT:
+		say_how_to_come_back(place);
+		return 0;
+	case CONSOLE_STOPPED:
+		cli_wait_for_end(place);
+		printf("%s is stopped; go on with its run by: showcaller run "
+		       "SHOW.yaml\n",
+		       place->show);
+		return 0;
+	case CONSOLE_OVER:
+		printf("%s: the run is done\n", place->show);
+		return 0;
+	case CONSOLE_OVER_FAILED:
+		err_set(&err, ERR_NO,
+			"%s: the run failed; see showcaller "
+			"status %s",
+			place->show, place->show);
+		return cli_fail(&err);
+	case CONSOLE_FAILED:
+		break;
+	}
+	err_wrap(&err, "console");
+	int status = cli_fail(&err);
+	say_how_to_come_back(place);
+	return status ? status : ERR_INTERNAL;
+}

@@ -1,0 +1,142 @@
+/* status: how a show stands, for people and (--json) for programs. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/cli.h"
+#include "cli/look.h"
+
+static const char *number(char *out, size_t bytes, int64_t n)
+{
+	return text_thousands(out, bytes, n);
+}
+
+static void print_run(json_object *run)
+{
+	char left[24];
+	json_object *stages = json_get_array(run, "stages");
+	size_t n = stages ? json_object_array_length(stages) : 0;
+	printf("run      %s %s, %s\n", json_get_str(run, "id", "none"),
+	       json_get_str(run, "state", ""),
+	       text_duration(left, sizeof left,
+			     json_get_int(run, "elapsed_ms", 0)));
+	for (size_t i = 0; i < n; i++) {
+		json_object *s = json_object_array_get_idx(stages, i);
+		const char *error = json_get_str(s, "error", NULL);
+		const char *waits = json_get_str(s, "waits_for", "");
+		printf("  %-20s %-9s %s%s\n", json_get_str(s, "id", ""),
+		       json_get_str(s, "state", ""),
+		       error	  ? error
+		       : waits[0] ? "waits for "
+				  : "",
+		       error ? "" : waits);
+	}
+}
+
+static void print_budget(json_object *budget)
+{
+	char a[28], b[28], c[28];
+	json_object *allocated = json_get(budget, "allocated");
+	printf("budget   %s of %s tokens spent, %s leased\n",
+	       number(a, sizeof a, json_get_int(budget, "spent", 0)),
+	       allocated ? number(b, sizeof b,
+				  json_get_int(budget, "allocated", 0))
+			 : "any number of",
+	       number(c, sizeof c, json_get_int(budget, "leased", 0)));
+}
+
+static void print_poll(json_object *poll)
+{
+	json_object *options = json_get_array(poll, "options");
+	size_t n = options ? json_object_array_length(options) : 0;
+	printf("poll     %s  %s", json_get_str(poll, "question", ""),
+	       json_get_str(poll, "state", ""));
+	for (size_t i = 0; i < n; i++) {
+		json_object *o = json_object_array_get_idx(options, i);
+		char votes[28];
+		printf("%s %s %s", i ? "," : "", json_get_str(o, "id", ""),
+		       number(votes, sizeof votes,
+			      json_get_int(o, "votes", 0)));
+	}
+	printf("\n");
+}
+
+static void print_checks(json_object *checks)
+{
+	size_t n = json_object_array_length(checks), pass = 0, fail = 0;
+	for (size_t i = 0; i < n; i++) {
+		json_object *c = json_object_array_get_idx(checks, i);
+		const char *state = json_get_str(c, "state", "");
+		pass += strcmp(state, "pass") == 0;
+		fail += strcmp(state, "fail") == 0;
+	}
+	if (n)
+		printf("checks   %zu pass, %zu fail, %zu not run\n", pass, fail,
+		       n - pass - fail);
+}
+
+static void print_obs(json_object *obs)
+{
+	bool connected = json_get_bool(obs, "connected", false);
+	printf("obs      %s%s%s%s\n", connected ? "on " : "not connected",
+	       connected ? json_get_str(obs, "program_scene", "?") : "",
+	       json_get_bool(obs, "streaming", false) ? ", streaming" : "",
+	       json_get_bool(obs, "recording", false) ? ", recording" : "");
+}
+
+static void print_lines(const char *head, json_object *list)
+{
+	size_t n = list ? json_object_array_length(list) : 0;
+	for (size_t i = 0; i < n; i++) {
+		json_object *o = json_object_array_get_idx(list, i);
+		printf("%-8s %s  %s\n", head, json_get_str(o, "id", ""),
+		       json_get_str(o, "text", ""));
+	}
+}
+
+static void print_status(json_object *o)
+{
+	json_object *redis = json_get_object(o, "redis");
+	printf("show     %s, %s\n", json_get_str(o, "show", ""),
+	       json_get_str(o, "mode", ""));
+	if (json_get_object(o, "run"))
+		print_run(json_get_object(o, "run"));
+	if (json_get_object(o, "budget"))
+		print_budget(json_get_object(o, "budget"));
+	if (json_get_object(o, "poll"))
+		print_poll(json_get_object(o, "poll"));
+	if (json_get_array(o, "checks"))
+		print_checks(json_get_array(o, "checks"));
+	if (json_get_object(o, "obs"))
+		print_obs(json_get_object(o, "obs"));
+	if (redis)
+		printf("redis    %s%s\n", json_get_str(redis, "url", ""),
+		       json_get_bool(redis, "connected", false)
+			       ? ""
+			       : " (not connected)");
+	print_lines("inbox", json_get_array(o, "inbox"));
+	print_lines("alarm", json_get_array(o, "alarms"));
+}
+
+int cli_status(int argc, char **argv)
+{
+	struct cli_args args;
+	bool done;
+	int status = cli_parse("status", argc, argv, &args, &done);
+	if (status != 0 || done)
+		return status;
+	if (args.operand_count > 1)
+		return cli_usage("status", "it takes one show");
+	struct cli_place place;
+	status = cli_find(&args, &place);
+	if (status != 0)
+		return status;
+	json_object *o = cli_look(&place, &status);
+	if (o && cli_option_value(&args, "json"))
+		printf("%s\n", json_text(o));
+	else if (o)
+		print_status(o);
+	json_object_put(o);
+	cli_place_release(&place);
+	return status;
+}

@@ -1,0 +1,57 @@
+/* main: argv -> a row of the subcommand table. Nothing else. */
+#include "config.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/cli.h"
+#include "cli/table.h"
+
+/* Output that could not be written is a failure, unless nobody reads it. */
+static int finish(int status)
+{
+	errno = 0;
+	bool lost = fflush(stdout) != 0 || ferror(stdout);
+	if (!lost || errno == EPIPE || status != 0)
+		return status;
+	struct err err;
+	err_set(&err, ERR_UNAVAILABLE, "standard output: %s",
+		errno ? strerror(errno) : "cannot be written");
+	return cli_fail(&err);
+}
+
+int main(int argc, char **argv)
+{
+	setlocale(LC_ALL, "");
+	setlocale(LC_NUMERIC, "C"); /* JSON and prices have a decimal point */
+	signal(SIGPIPE, SIG_IGN);
+
+	if (argc < 2) {
+		cli_print_commands(stderr);
+		return ERR_USAGE;
+	}
+	const char *word = argv[1];
+	if (strcmp(word, "--version") == 0) {
+		printf("showcaller %s\n", PACKAGE_VERSION);
+		return finish(0);
+	}
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
+	    (strcmp(word, "help") == 0 && argc == 2)) {
+		cli_print_commands(stdout);
+		return finish(0);
+	}
+	if (strcmp(word, "help") == 0)
+		word = argv[2];
+	const struct cli_command *command = cli_command_find(word);
+	if (!command)
+		return cli_unknown_command(word);
+	if (word != argv[1]) {
+		cli_print_help(stdout, command);
+		return finish(0);
+	}
+	return finish(command->run(argc - 1, argv + 1));
+}
