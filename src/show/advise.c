@@ -1,0 +1,6 @@
+#include "show/read.h"
+
+void advise_show(struct reader *r)
+{
+	(void)r;
+}

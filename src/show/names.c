@@ -1,0 +1,56 @@
+#include "show/names.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/err.h"
+
+struct names_slot {
+	const char *name;
+	int value;
+};
+
+/* FNV-1a: the names come from the author of the show, not from the house. */
+static size_t hash(const char *s)
+{
+	uint64_t h = 14695981039346656037u;
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * 1099511628211u;
+	return (size_t)(h ^ h >> 32);
+}
+
+void names_init(struct names *names, struct arena *arena, size_t count)
+{
+	size_t slots = 16;
+	while (slots < count * 2)
+		slots *= 2;
+	names->slots = arena_alloc(arena, slots * sizeof *names->slots);
+	names->mask = slots - 1;
+}
+
+static struct names_slot *find_slot(const struct names *names, const char *name)
+{
+	size_t i = hash(name) & names->mask;
+	while (names->slots[i].name && strcmp(names->slots[i].name, name) != 0)
+		i = (i + 1) & names->mask;
+	return &names->slots[i];
+}
+
+int *names_slot(struct names *names, const char *name)
+{
+	REQUIRE(names->mask);
+	struct names_slot *slot = find_slot(names, name);
+	if (!slot->name) {
+		slot->name = name;
+		slot->value = NAME_NONE;
+	}
+	return &slot->value;
+}
+
+int names_find(const struct names *names, const char *name)
+{
+	if (!names->mask || !name)
+		return NAME_NONE;
+	const struct names_slot *slot = find_slot(names, name);
+	return slot->name ? slot->value : NAME_NONE;
+}

@@ -1,0 +1,203 @@
+/* What the tables cannot say about budget, agents, OBS, rules and listeners. */
+#include <stdio.h>
+#include <string.h>
+
+#include "show/read.h"
+
+/* A member that was given and read well. */
+static struct node *good_member(const struct node *map, const char *key)
+{
+	struct node *n = node_get(map, key);
+	return n && n->kind != NODE_BAD ? n : NULL;
+}
+
+void budget_end(struct reader *r, struct node *n, void *item)
+{
+	const struct show_budget *b = item;
+	struct node *reserve = good_member(n, "reserve");
+	struct node *currency = good_member(n, "currency");
+	if (reserve && b->tokens != SHOW_UNSET && b->reserve > b->tokens)
+		read_error(r, reserve,
+			   "budget.reserve is %lld, more than budget.tokens "
+			   "(%lld)",
+			   (long long)b->reserve, (long long)b->tokens);
+	if (reserve && b->tokens == SHOW_UNSET && b->reserve > 0 &&
+	    !node_get(n, "tokens"))
+		read_error(r, reserve,
+			   "budget.reserve needs budget.tokens: it is a part "
+			   "of them");
+	if (currency &&
+	    strspn(b->currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3)
+		read_error(r, currency,
+			   "budget.currency wants three capital letters, as "
+			   "GBP");
+}
+
+#define VIA(x) (1u << VIA_##x)
+
+static const struct {
+	const char *key;
+	unsigned used_by, needed_by;
+} agent_rules[] = {
+	{"url", VIA(HTTP) | VIA(LLM), VIA(HTTP) | VIA(LLM)},
+	{"argv", VIA(EXEC), VIA(EXEC)},
+	{"mcp", VIA(MCP), VIA(MCP)},
+	{"tool", VIA(MCP), VIA(MCP)},
+	{"api", VIA(LLM), 0},
+	{"model", VIA(LLM), VIA(LLM)},
+	{"key_env", VIA(LLM), 0},
+	{"key_file", VIA(LLM), 0},
+	{"prompt", VIA(LLM), 0},
+	{"price", VIA(LLM), 0},
+	{"timeout_ms", ~VIA(NOOP), 0},
+};
+
+void agent_end(struct reader *r, struct node *n, void *item)
+{
+	const struct show_agent *a = item;
+	if (!good_member(n, "via"))
+		return;
+	const char *via = show_via_name(a->via);
+	for (size_t i = 0; i < COUNT_OF(agent_rules); i++) {
+		struct node *given = node_get(n, agent_rules[i].key);
+		if (given && !(agent_rules[i].used_by & 1u << a->via))
+			read_key_warn(r, given,
+				      "'%s' has no effect with via: %s",
+				      agent_rules[i].key, via);
+		if (!given && agent_rules[i].needed_by & 1u << a->via)
+			read_error(r, n,
+				   "an agent with via: %s needs the key '%s'",
+				   via, agent_rules[i].key);
+	}
+}
+
+void mcp_end(struct reader *r, struct node *n, void *item)
+{
+	(void)item;
+	bool url = node_get(n, "url"), argv = node_get(n, "argv");
+	if (url && argv)
+		read_error(r, n, "an MCP server has either 'url' or 'argv'");
+	if (!url && !argv)
+		read_error(r, n, "an MCP server needs the key 'url' or 'argv'");
+}
+
+void retry_end(struct reader *r, struct node *n, void *item)
+{
+	const struct show_retry *retry = item;
+	struct node *first = good_member(n, "backoff_ms");
+	if (first && retry->backoff_ms > retry->max_backoff_ms)
+		read_warn(r, first,
+			  "backoff_ms (%lld) is cut to max_backoff_ms (%lld)",
+			  (long long)retry->backoff_ms,
+			  (long long)retry->max_backoff_ms);
+}
+
+void read_macros(struct reader *r, struct node *n, void *base)
+{
+	struct show_obs *o = base;
+	char quote[QUOTE_BYTES];
+	if (!read_is_map(r, "obs.macros", "", n))
+		return;
+	o->macros = arena_alloc(&r->show->arena,
+				(n->count + 1) * sizeof *o->macros);
+	for (struct node *c = n->child; c; c = c->next) {
+		bool good = c->kind == NODE_LIST;
+		for (struct node *step = c->child; good && step;
+		     step = step->next)
+			good = step->kind == NODE_MAP && step->count == 1 &&
+			       step->child->kind == NODE_MAP;
+		if (!good) {
+			read_error(r, c,
+				   "a macro wants a list of requests, as "
+				   "[ { StartStream: {} } ], not %s",
+				   read_quote(quote, c));
+			continue;
+		}
+		char *batch = read_json(r, c);
+		if (batch)
+			o->macros[o->macro_count++] = (struct show_macro){
+				.name = arena_strdup(&r->show->arena, c->key),
+				.batch = batch,
+			};
+	}
+}
+
+void obs_end(struct reader *r, struct node *n, void *item)
+{
+	struct show_obs *o = item;
+	o->given = true;
+	struct node *file = node_get(n, "password_file");
+	if (o->password_env && o->password_file)
+		read_key_warn(r, file,
+			      "password_file is used only where password_env "
+			      "names nothing");
+}
+
+void read_action(struct reader *r, struct node *n, void *base)
+{
+	static const char *const actions[] = {"obs_scene", NULL};
+	static const struct key scene = {
+		.name = "obs_scene", .type = KEY_EXACT, .min = 1};
+	struct show_rule *rule = base;
+	if (!read_is_map(r, "rules[].do", "", n))
+		return;
+	if (n->count != 1) {
+		read_error(r, n,
+			   "rules[].do wants one action, as { obs_scene: "
+			   "NAME }; it has %zu",
+			   n->count);
+		return;
+	}
+	struct node *c = n->child;
+	char hint[HINT_BYTES], quote[QUOTE_BYTES];
+	if (strcmp(c->key, actions[0]) != 0) {
+		struct node name = {.kind = NODE_TEXT,
+				    .text = c->key,
+				    .count = strlen(c->key)};
+		read_key_error(r, c, "unknown action %s%s",
+			       read_quote(quote, &name),
+			       read_hint(hint, c->key, actions));
+		return;
+	}
+	if (!read_text(r, "rules[].do", &scene, KEY_EXACT, c))
+		return;
+	rule->action = arena_strdup(&r->show->arena, c->key);
+	rule->value = read_json(r, c);
+}
+
+void rule_end(struct reader *r, struct node *n, void *item)
+{
+	struct show_rule *rule = item;
+	char hint[HINT_BYTES], quote[QUOTE_BYTES];
+	struct node *on = good_member(n, "on");
+	if (!rule->name)
+		rule->name = rule->on;
+	if (!on)
+		return;
+	for (size_t i = 0; schema_event_words[i]; i++)
+		if (strcmp(schema_event_words[i], rule->on) == 0)
+			return;
+	read_error(r, on, "unknown event type %s%s", read_quote(quote, on),
+		   read_hint(hint, rule->on, schema_event_words));
+}
+
+void http_end(struct reader *r, struct node *n, void *item)
+{
+	const struct show_http *h = item;
+	struct node *op = good_member(n, "operator");
+	struct node *audience = good_member(n, "audience");
+	if (op && audience && strcmp(h->operator_addr, h->audience_addr) == 0) {
+		const char *port = strrchr(h->operator_addr, ':');
+		if (strcmp(port, ":0") != 0)
+			read_error(r, audience,
+				   "http.operator and http.audience need two "
+				   "addresses; both are '%s'",
+				   h->audience_addr);
+	}
+	if (op && strncmp(h->operator_addr, "127.", 4) != 0 &&
+	    strncmp(h->operator_addr, "localhost:", 10) != 0 &&
+	    strncmp(h->operator_addr, "[::1]:", 6) != 0)
+		read_warn(r, op,
+			  "http.operator can be reached from other machines; "
+			  "its token is all that protects the show");
+}

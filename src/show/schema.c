@@ -1,0 +1,480 @@
+#include "show/schema.h"
+
+#include "show/read.h"
+#include "show/show.h"
+
+const char *const schema_via_words[] = {"http", "llm",  "mcp", "bus",
+					"exec", "noop", NULL};
+const char *const schema_adjudicate_words[] = {"first", "confidence",
+					       "cheapest", "merge", "ask",
+					       NULL};
+const char *const schema_on_failure_words[] = {"ask", "continue",
+					       "skip_dependents", "fail_run",
+					       NULL};
+const char *const schema_undecided_words[] = {"extend", "default", "ask", NULL};
+const char *const show_check_kinds[] = {
+	"http",       "audio", "mcp", "obs",  "rtmp", "agent",
+	"prometheus", "redis", "tcp", "exec", "log",  NULL};
+
+static const char *const api_words[] = {"openai", "anthropic", NULL};
+static const char *const go_words[] = {"auto", "manual", NULL};
+static const char *const mode_words[] = {"enforce", "warn", NULL};
+static const char *const answer_words[] = {"deny", "approve", NULL};
+static const char *const http_schemes[] = {"http", "https", NULL};
+static const char *const ws_schemes[] = {"ws", "wss", NULL};
+
+const char *const schema_event_words[] = {
+	"run:start",      "run:pause",        "run:resume",
+	"run:complete",   "run:cancel",       "stage:start",
+	"stage:progress", "stage:proposal",   "stage:complete",
+	"stage:error",    "stage:skip",       "stage:go",
+	"poll:create",    "poll:extend",      "poll:close",
+	"poll:resolve",   "poll:void",        "token:lease",
+	"token:spend",    "token:return",     "budget:request",
+	"budget:approve", "budget:deny",      "budget:raise",
+	"proposal:late",  "proposal:adopt",   "proposal:discard",
+	"obs:status",     "obs:command",      "check:result",
+	"alarm:raise",    "alarm:ack",        "alarm:clear",
+	"leader:take",    "note",             NULL};
+
+const char *const schema_measure_words[] = {
+	"status",        "content_type",  "body",       "body_bytes",
+	"max_latency_ms", "max_connect_ms", "min_duration_ms", "not_silent",
+	"sha256",        NULL};
+const char *const schema_compare_words[] = {
+	"equals",  "not",  "lt",     "gt", "contains",
+	"matches", "type", "exists", "in", "sha256",
+	NULL};
+
+/* clang-format off */
+#define AT(type, member) offsetof(struct type, member)
+#define HOURS24 86400000
+#define TOKENS  1e12
+#define MONEY   1e15
+#define NONE    ((double)SHOW_UNSET)
+
+#define ROW(n, t, a, s, ...) \
+	{.name = n, .type = t, .at = a, .about = s, __VA_ARGS__}
+#define TEXT(n, a, bytes, s, ...) \
+	ROW(n, KEY_TEXT, a, s, .min = 1, .max = bytes, __VA_ARGS__)
+#define LINES(n, a, s, ...) \
+	ROW(n, KEY_LINES, a, s, .max = 4000, __VA_ARGS__)
+#define EXACT(n, a, s, ...) \
+	ROW(n, KEY_EXACT, a, s, .min = 1, .max = 4096, __VA_ARGS__)
+#define INT(n, a, lo, hi, d, u, s, ...) \
+	ROW(n, KEY_INT, a, s, .min = lo, .max = hi, .def = d, .unit = u, \
+	    __VA_ARGS__)
+#define NUM(n, a, lo, hi, d, s, ...) \
+	ROW(n, KEY_NUM, a, s, .min = lo, .max = hi, .def = d, __VA_ARGS__)
+#define CASH(n, a, d, s, ...) \
+	ROW(n, KEY_MONEY, a, s, .max = MONEY, .def = d, __VA_ARGS__)
+#define WORD(n, a, w, d, s, ...) \
+	ROW(n, KEY_WORD, a, s, .words = w, .def = d, __VA_ARGS__)
+#define LATER .later = true
+#define KIND_HTTP 0 /* in show_check_kinds */
+#define KIND_TCP  8
+
+static const struct key budget_keys[] = {
+	INT("tokens", AT(show_budget, tokens), 0, TOKENS, NONE, "tokens",
+	    "Tokens for the whole episode."),
+	CASH("cost", AT(show_budget, cost_micros), NONE,
+	     "Money for the whole episode.", LATER),
+	TEXT("currency", AT(show_budget, currency), 3,
+	     "Three capital letters, as GBP.", LATER),
+	INT("reserve", AT(show_budget, reserve), 0, TOKENS, 0, "tokens",
+	    "Part of tokens that is leased only to stages marked finale, or "
+	    "on approval."),
+	WORD("mode", AT(show_budget, mode), mode_words, MODE_ENFORCE,
+	     "Whether a lease that does not fit is held, or only noted.",
+	     .later_words = 1u << MODE_WARN),
+	NUM("warn_at", AT(show_budget, warn_at), 0, 1, 0.8,
+	    "The share of tokens at which an alarm is raised.", LATER),
+	INT("approval_deadline_ms", AT(show_budget, approval_deadline_ms), 1,
+	    HOURS24, 60000, "ms",
+	    "How long an overage waits for the operator."),
+	WORD("approval_default", AT(show_budget, approval_default),
+	     answer_words, ANSWER_DENY,
+	     "The answer to an overage that nobody answered."),
+	{0}};
+static const struct section budget = {
+	"budget", "the budget", .keys = budget_keys, .end = budget_end};
+
+static const struct key quota_keys[] = {
+	INT("episode", AT(show_agent, quota_episode), 0, TOKENS, NONE,
+	    "tokens", "Tokens that the agent may spend in one episode."),
+	INT("daily", AT(show_agent, quota_daily), 0, TOKENS, NONE, "tokens",
+	    "Tokens that the agent may spend in one day.", LATER),
+	{0}};
+static const struct section quota = {
+	"agents.*.quota", "a quota", .keys = quota_keys};
+
+static const struct key price_keys[] = {
+	CASH("input_per_mtok", AT(show_agent, price_input_micros), NONE,
+	     "Price of a million tokens in."),
+	CASH("output_per_mtok", AT(show_agent, price_output_micros), NONE,
+	     "Price of a million tokens out."),
+	{0}};
+static const struct section price = {
+	"agents.*.price", "a price", .keys = price_keys};
+
+static const struct key agent_keys[] = {
+	TEXT("role", AT(show_agent, role), 200,
+	     "What the agent is for, in words."),
+	WORD("via", AT(show_agent, via), schema_via_words, 0,
+	     "How the agent is called.", .required = true,
+	     .later_words = 1u << VIA_LLM | 1u << VIA_MCP),
+	ROW("url", KEY_URL, AT(show_agent, url), "Where to POST the work.",
+	    .words = http_schemes, .max = 4096,
+	    .def_text = "needed by http and llm"),
+	ROW("argv", KEY_NAMES, AT(show_agent, argv),
+	    "Program and arguments; no shell. A program with a slash is taken "
+	    "from the show's folder, any other from PATH.",
+	    .item = KEY_EXACT, .min = 1, .max = 256,
+	    .def_text = "needed by exec"),
+	ROW("mcp", KEY_ID, AT(show_agent, mcp), "An entry of mcp.", LATER),
+	TEXT("tool", AT(show_agent, tool), 200, "The MCP tool to call.",
+	     LATER),
+	INT("timeout_ms", AT(show_agent, timeout_ms), 1, HOURS24, 30000, "ms",
+	    "The deadline of one call."),
+	ROW("quota", KEY_SUB, 0, "Limits of what the agent may spend.",
+	    .sub = &quota),
+	INT("max_concurrent", AT(show_agent, max_concurrent), 1, 10000, NONE,
+	    "calls", "Calls of the agent at one time."),
+	WORD("api", AT(show_agent, api), api_words, API_OPENAI,
+	     "What the LLM endpoint speaks.", LATER),
+	EXACT("model", AT(show_agent, model), "The model to ask for.", LATER),
+	EXACT("key_env", AT(show_agent, key_env),
+	      "The environment variable that holds the API key.", LATER),
+	EXACT("key_file", AT(show_agent, key_file),
+	      "A file (mode 0600) that holds the API key.", LATER),
+	EXACT("prompt", AT(show_agent, prompt),
+	      "A file with the prompt; {{inputs.NAME}} is filled in.", LATER),
+	ROW("price", KEY_SUB, 0, "What tokens cost.", .sub = &price, LATER),
+	ROW("fallback_agent", KEY_ID, AT(show_agent, fallback_agent),
+	    "Who is asked when this agent fails.", LATER),
+	{0}};
+static const struct section agent = {
+	"agents.*", "an agent", sizeof(struct show_agent),
+	.id_at = AT(show_agent, id), .line_at = AT(show_agent, line),
+	.keys = agent_keys, .end = agent_end};
+
+static const struct key mcp_keys[] = {
+	ROW("url", KEY_URL, AT(show_mcp, url), "A Streamable HTTP endpoint.",
+	    .words = http_schemes, .max = 4096),
+	ROW("argv", KEY_NAMES, AT(show_mcp, argv),
+	    "A program that speaks MCP on its standard input and output.",
+	    .item = KEY_EXACT, .min = 1, .max = 256),
+	{0}};
+static const struct section mcp = {
+	"mcp.*", "an MCP server", sizeof(struct show_mcp),
+	.id_at = AT(show_mcp, id), .keys = mcp_keys, .end = mcp_end};
+
+static const struct key stage_budget_keys[] = {
+	INT("token_cap", AT(show_stage, token_cap), 0, TOKENS, NONE, "tokens",
+	    "Tokens that all calls of the stage may spend together."),
+	CASH("cost_cap", AT(show_stage, cost_cap_micros), NONE,
+	     "Money that the stage may spend.", LATER),
+	INT("time_cap_ms", AT(show_stage, time_cap_ms), 1, HOURS24, NONE,
+	    "ms", "The deadline of one attempt; the agents' own time-outs "
+	    "hold as well."),
+	{0}};
+static const struct section stage_budget = {
+	"stages[].budget", "a stage's budget", .keys = stage_budget_keys};
+static const struct section defaults_budget = {
+	"defaults.budget", "a stage's budget", .keys = stage_budget_keys};
+
+static const struct key retry_keys[] = {
+	INT("max_attempts", AT(show_retry, max_attempts), 1, 100, 1, "calls",
+	    "Calls in all: 3 means one call and two retries."),
+	INT("backoff_ms", AT(show_retry, backoff_ms), 0, HOURS24, 1000, "ms",
+	    "The delay before the first retry."),
+	NUM("multiplier", AT(show_retry, multiplier), 1, 100, 1,
+	    "Each further delay is so many times the last one."),
+	INT("max_backoff_ms", AT(show_retry, max_backoff_ms), 0, HOURS24,
+	    300000, "ms", "No delay is longer."),
+	{0}};
+static const struct section retry = {
+	"stages[].retry", "retry", .keys = retry_keys, .end = retry_end};
+static const struct section defaults_retry = {
+	"defaults.retry", "retry", .keys = retry_keys, .end = retry_end};
+
+static const struct key option_keys[] = {
+	ROW("id", KEY_OPTION_ID, AT(show_option, id),
+	    "What the result is called.", .required = true),
+	TEXT("label", AT(show_option, label), 120, "What voters read.",
+	     .def_text = "the id"),
+	INT("requires_extra", AT(show_option, requires_extra), 0, TOKENS, 0,
+	    "tokens", "What the option costs beyond the plan; shown.", LATER),
+	{0}};
+static const struct section option = {
+	"stages[].poll.options[]", "an option", sizeof(struct show_option),
+	.keys = option_keys, .end = option_end};
+
+static const struct key poll_keys[] = {
+	TEXT("question", AT(show_poll, question), 300, "What voters are asked.",
+	     .required = true),
+	ROW("options", KEY_LIST, AT(show_poll, options),
+	    "What they may choose.", .count_at = AT(show_poll, option_count),
+	    .sub = &option, .min = 2, .max = SHOW_MAX_OPTIONS,
+	    .required = true),
+	INT("open_ms", AT(show_poll, open_ms), 10, HOURS24, 30000, "ms",
+	    "How long the poll is open."),
+	INT("min_votes", AT(show_poll, min_votes), 0, 1000000, 0, "votes",
+	    "Fewer votes leave the poll undecided."),
+	NUM("min_delta", AT(show_poll, min_delta), 0, 1, 0,
+	    "The winner must lead by this share of the votes."),
+	WORD("undecided", AT(show_poll, undecided), schema_undecided_words,
+	     NONE, "What happens then.",
+	     .def_text = "default if a default is named, else ask"),
+	INT("extend_ms", AT(show_poll, extend_ms), 10, HOURS24, NONE, "ms",
+	    "How much longer an extended poll is open.",
+	    .def_text = "open_ms"),
+	INT("max_extensions", AT(show_poll, max_extensions), 0, 1000, 1,
+	    "extensions",
+	    "After so many it is as if undecided were default, or ask."),
+	ROW("default", KEY_REF, 0,
+	    "The option that wins an undecided poll.", .def_text = "none"),
+	{0}};
+static const struct section poll = {
+	"stages[].poll", "a poll", sizeof(struct show_poll),
+	.keys = poll_keys, .end = poll_end};
+
+static const struct key rehearsal_keys[] = {
+	INT("after_ms", AT(show_rehearsal, after_ms), 0, HOURS24, 500, "ms",
+	    "How long the answer takes."),
+	INT("tokens", AT(show_rehearsal, tokens), 0, TOKENS, NONE, "tokens",
+	    "What it spends.", .def_text = "half the token cap"),
+	CASH("cost", AT(show_rehearsal, cost_micros), 0, "What it costs."),
+	INT("fail_first", AT(show_rehearsal, fail_first), 0, 100, 0, "calls",
+	    "So many calls fail first."),
+	ROW("result", KEY_OBJECT, AT(show_rehearsal, result),
+	    "The answer, as outputs by name.",
+	    .def_text = "a sentence for each output"),
+	NUM("confidence", AT(show_rehearsal, confidence), 0, 1, 0.8,
+	    "The confidence of the answer."),
+	ROW("votes", KEY_OBJECT, AT(show_rehearsal, votes),
+	    "Polls: votes, or shares of the votes, by option.",
+	    .def_text = "all alike, but the first leads"),
+	INT("voters", AT(show_rehearsal, voters), 0, 1000000, 100, "voters",
+	    "Polls: how many vote."),
+	{0}};
+static const struct section rehearsal = {
+	"stages[].rehearsal", "a rehearsal", .keys = rehearsal_keys,
+	.end = rehearsal_end};
+
+#define ADJUDICATE_ROW \
+	WORD("adjudicate", AT(show_stage, adjudicate), \
+	     schema_adjudicate_words, ADJUDICATE_CONFIDENCE, \
+	     "Whose answer wins when several agents work on a stage.", \
+	     .later_words = 1u << ADJUDICATE_MERGE | 1u << ADJUDICATE_ASK)
+#define ON_FAILURE_ROW \
+	WORD("on_failure", AT(show_stage, on_failure), \
+	     schema_on_failure_words, ON_FAILURE_ASK, \
+	     "What happens when the last attempt has failed. Where no one can " \
+	     "answer, ask becomes skip_dependents.")
+#define GO_ROW \
+	WORD("go", AT(show_stage, go), go_words, GO_AUTO, \
+	     "Whether the stage starts by itself, or waits in standby for GO.")
+
+static const struct key stage_keys[] = {
+	ROW("id", KEY_ID, AT(show_stage, id), "The name of the stage.",
+	    .required = true),
+	TEXT("group", AT(show_stage, group), 63,
+	     "Stages of one group are shown together."),
+	LINES("description", AT(show_stage, description),
+	      "What the stage does; also told to its agents."),
+	ROW("inputs", KEY_NAMES, AT(show_stage, inputs),
+	    "Stages, or outputs that stages declare, that must be done first.",
+	    .item = KEY_ID, .max = SHOW_MAX_STAGES),
+	ROW("outputs", KEY_NAMES, AT(show_stage, outputs),
+	    "What the stage adds to the story.", .item = KEY_ID, .max = 256),
+	ROW("agents", KEY_REFS, 0, "Who works on it.", .max = 256,
+	    .def_text = "none; then there must be a poll"),
+	ROW("MCP", KEY_REFS, 0,
+	    "Entries of mcp that its agents are told of, by name.",
+	    .max = 256, LATER),
+	ROW("budget", KEY_SUB, 0, "What the stage may use.",
+	    .sub = &stage_budget),
+	ROW("retry", KEY_SUB, AT(show_stage, retry),
+	    "How often the stage is tried.", .sub = &retry),
+	ROW("poll", KEY_PTR, AT(show_stage, poll),
+	    "Makes the stage a poll of the audience; its result is the id of "
+	    "the option that won.", .sub = &poll),
+	ROW("when", KEY_CALL, 0,
+	    "The stage runs only if each stage or output named here has the "
+	    "value given; else it is skipped.", .call = read_when,
+	    .def_text = "always"),
+	ADJUDICATE_ROW,
+	ROW("veto", KEY_REFS, 0, "Agents that may refuse the answer.",
+	    .max = 256, LATER),
+	ON_FAILURE_ROW,
+	GO_ROW,
+	LINES("notes", AT(show_stage, notes), "Shown in standby."),
+	INT("expect_ms", AT(show_stage, expect_ms), 0, HOURS24, NONE, "ms",
+	    "The plan; over and under are measured against it."),
+	ROW("finale", KEY_BOOL, AT(show_stage, finale),
+	    "The stage may use the reserve."),
+	ROW("rehearsal", KEY_SUB, AT(show_stage, rehearsal),
+	    "What --rehearse answers for the stage.", .sub = &rehearsal),
+	{0}};
+static const struct section stage = {
+	"stages[]", "a stage", sizeof(struct show_stage),
+	.line_at = AT(show_stage, line), .keys = stage_keys,
+	.begin = stage_begin, .end = stage_end};
+
+static const struct key defaults_keys[] = {
+	ROW("budget", KEY_SUB, 0, "As stages[].budget, key by key.",
+	    .sub = &defaults_budget),
+	ROW("retry", KEY_SUB, AT(show_stage, retry),
+	    "As stages[].retry, key by key.", .sub = &defaults_retry),
+	ADJUDICATE_ROW,
+	ON_FAILURE_ROW,
+	GO_ROW,
+	{0}};
+const struct section schema_defaults = {
+	"defaults", "defaults", .keys = defaults_keys};
+
+static const struct key polls_keys[] = {
+	INT("min_interval_ms", AT(show_polls, min_interval_ms), 0, HOURS24, 0,
+	    "ms", "The shortest time between two polls.", LATER),
+	INT("max_per_episode", AT(show_polls, max_per_episode), 0, 100000,
+	    NONE, "polls", "Polls in one episode.", LATER),
+	ROW("change_vote", KEY_BOOL, AT(show_polls, change_vote),
+	    "Whether a voter may change a vote.", LATER),
+	{0}};
+static const struct section polls = {
+	"polls", "polls", .keys = polls_keys};
+
+static const struct key obs_keys[] = {
+	ROW("url", KEY_URL, AT(show_obs, url), "Where obs-websocket listens.",
+	    .words = ws_schemes, .max = 4096, .required = true),
+	EXACT("password_env", AT(show_obs, password_env),
+	      "The environment variable that holds its password."),
+	EXACT("password_file", AT(show_obs, password_file),
+	      "A file (mode 0600) that holds its password."),
+	EXACT("safe_scene", AT(show_obs, safe_scene), "Where panic goes."),
+	ROW("scenes", KEY_NAMES, AT(show_obs, scenes),
+	    "Scenes that are expected to be there.", .item = KEY_EXACT,
+	    .max = 1000),
+	ROW("sources", KEY_NAMES, AT(show_obs, sources),
+	    "Layers that must be feeding.", .item = KEY_EXACT, .max = 1000,
+	    LATER),
+	ROW("macros", KEY_CALL, 0,
+	    "Lists of OBS requests, by name.", .call = read_macros, LATER),
+	EXACT("profile", AT(show_obs, profile), "The profile expected.",
+	      .def_text = "any", LATER),
+	EXACT("collection", AT(show_obs, collection),
+	      "The scene collection expected.", .def_text = "any", LATER),
+	{0}};
+static const struct section obs = {
+	"obs", "obs", .keys = obs_keys, .end = obs_end};
+
+static const struct key rule_keys[] = {
+	TEXT("name", AT(show_rule, name), 63, "What the rule is called.",
+	     .def_text = "its event"),
+	EXACT("on", AT(show_rule, on), "The type of event that sets it off.",
+	      .required = true),
+	ROW("do", KEY_CALL, 0,
+	    "The action: { obs_scene: NAME } puts that scene on program.",
+	    .call = read_action, .required = true),
+	ROW("enabled", KEY_BOOL, AT(show_rule, enabled),
+	    "Whether the rule is on when the show starts.", .def = 1),
+	{0}};
+static const struct section rule = {
+	"rules[]", "a rule", sizeof(struct show_rule),
+	.keys = rule_keys, .end = rule_end};
+
+static const struct key http_keys[] = {
+	ROW("operator", KEY_ADDR, AT(show_http, operator_addr),
+	    "Where operators and scripts are served; port 0 is any free one.",
+	    .def_text = "127.0.0.1:7420"),
+	ROW("audience", KEY_ADDR, AT(show_http, audience_addr),
+	    "Where voters are served.", .def_text = "127.0.0.1:7421"),
+	{0}};
+static const struct section http = {
+	"http", "http", .keys = http_keys, .end = http_end};
+
+static const struct key show_keys[] = {
+	ROW("show", KEY_SHOW_ID, AT(show, id), "The name of the show.",
+	    .required = true),
+	TEXT("title", AT(show, title), 200, "Its title.",
+	     .def_text = "the name"),
+	ROW("budget", KEY_SUB, AT(show, budget), "What the episode may use.",
+	    .sub = &budget),
+	ROW("agents", KEY_EACH, AT(show, agents), "Who performs, by id.",
+	    .count_at = AT(show, agent_count), .sub = &agent, .max = 10000),
+	ROW("mcp", KEY_EACH, AT(show, mcp), "MCP servers, by id.",
+	    .count_at = AT(show, mcp_count), .sub = &mcp, .max = 1000, LATER),
+	ROW("defaults", KEY_CALL, 0,
+	    "What holds for every stage that does not say otherwise.",
+	    .call = read_defaults, .sub = &schema_defaults),
+	ROW("stages", KEY_LIST, AT(show, stages), "The stages of the DAG.",
+	    .count_at = AT(show, stage_count), .sub = &stage, .min = 1,
+	    .max = SHOW_MAX_STAGES, .required = true),
+	ROW("polls", KEY_SUB, AT(show, polls), "Limits of all polls.",
+	    .sub = &polls),
+	ROW("obs", KEY_SUB, AT(show, obs), "OBS Studio.", .sub = &obs),
+	ROW("rules", KEY_LIST, AT(show, rules), "An event sets off an action.",
+	    .count_at = AT(show, rule_count), .sub = &rule, .max = 1000),
+	ROW("checks", KEY_CALL, 0,
+	    "A file of validation cards, or the cards themselves.",
+	    .call = read_checks, .def_text = "none"),
+	ROW("http", KEY_SUB, AT(show, http), "The two listeners.",
+	    .sub = &http),
+	{0}};
+const struct section schema_show = {
+	"", "a show file", sizeof(struct show), .keys = show_keys};
+
+static const struct key test_keys[] = {
+	TEXT("name", AT(show_check, name), 120, "The name of the test.",
+	     .required = true),
+	WORD("kind", AT(show_check, kind), show_check_kinds, NONE,
+	     "How the service is tried.",
+	     .def_text = "http for an http(s) URL",
+	     .item = KEY_TEXT,
+	     .later_words = 0x7ff & ~(1u << KIND_HTTP | 1u << KIND_TCP)),
+	EXACT("endpoint", AT(show_check, endpoint),
+	      "A URL (http), host:port (tcp), or what the kind calls for.",
+	      .required = true),
+	ROW("payload", KEY_JSON, AT(show_check, payload),
+	    "What is sent; with http it makes the request a POST."),
+	ROW("expected", KEY_OBJECT, AT(show_check, expected),
+	    "What must come: measures, and JSON Pointers into the answer, "
+	    "each with a value or a comparison.", .def_text = "{}"),
+	INT("timeout_ms", AT(show_check, timeout_ms), 1, 600000, 5000, "ms",
+	    "The deadline of the test."),
+	{0}};
+static const struct section test = {
+	"checks.cards[].tests[]", "a test", sizeof(struct show_check),
+	.keys = test_keys, .end = test_end};
+
+static const struct key card_keys[] = {
+	TEXT("card", AT(schema_card, card), 120, "The name of the card.",
+	     .required = true),
+	ROW("tests", KEY_LIST, AT(schema_card, tests), "Its tests.",
+	    .count_at = AT(schema_card, test_count), .sub = &test, .min = 1,
+	    .max = 1000, .required = true),
+	{0}};
+static const struct section card = {
+	"checks.cards[]", "a card", sizeof(struct schema_card),
+	.keys = card_keys};
+
+static const struct key checks_keys[] = {
+	ROW("cards", KEY_LIST, AT(schema_cards, cards), "Validation cards.",
+	    .count_at = AT(schema_cards, count), .sub = &card, .max = 1000,
+	    .required = true),
+	{0}};
+const struct section schema_checks = {
+	"checks", "a checks file", sizeof(struct schema_cards),
+	.keys = checks_keys};
+/* clang-format on */
+
+const struct section *const schema_sections[] = {
+	&schema_show,	 &budget,	 &agent,
+	&quota,		 &price,	 &mcp,
+	&schema_defaults, &defaults_budget, &defaults_retry,
+	&stage,		 &stage_budget,	 &retry,
+	&poll,		 &option,	 &rehearsal,
+	&polls,		 &obs,		 &rule,
+	&http,		 &schema_checks, &card,
+	&test,		 NULL};

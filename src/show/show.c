@@ -1,0 +1,100 @@
+#include "show/show.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "show/names.h"
+#include "show/schema.h"
+
+int show_find_stage(const struct show *show, const char *id)
+{
+	return names_find(&show->index->stages, id);
+}
+
+int show_find_name(const struct show *show, const char *stage_or_output)
+{
+	int i = names_find(&show->index->outputs, stage_or_output);
+	return i == NAME_AMBIGUOUS ? NAME_NONE : i;
+}
+
+int show_find_agent(const struct show *show, const char *id)
+{
+	return names_find(&show->index->agents, id);
+}
+
+int show_find_option(const struct show_poll *poll, const char *id)
+{
+	for (size_t i = 0; id && i < poll->option_count; i++)
+		if (poll->options[i].id && strcmp(poll->options[i].id, id) == 0)
+			return (int)i;
+	return -1;
+}
+
+int show_find_check(const struct show *show, const char *card, const char *test)
+{
+	char key[512]; /* both are at most 120 bytes in a show */
+	if (!card || !test ||
+	    snprintf(key, sizeof key, "%s\n%s", card, test) >= (int)sizeof key)
+		return -1;
+	return names_find(&show->index->checks, key);
+}
+
+int64_t show_retry_delay_ms(const struct show_retry *retry, int attempt)
+{
+	double ms = (double)retry->backoff_ms;
+	double most = (double)retry->max_backoff_ms;
+	for (int i = 2; i < attempt && ms < most && retry->multiplier > 1; i++)
+		ms *= retry->multiplier;
+	return attempt < 2 ? 0 : ms < most ? (int64_t)ms : retry->max_backoff_ms;
+}
+
+int64_t show_call_limit_ms(const struct show_stage *stage,
+			   const struct show_agent *agent)
+{
+	if (stage->time_cap_ms != SHOW_UNSET &&
+	    stage->time_cap_ms < agent->timeout_ms)
+		return stage->time_cap_ms;
+	return agent->timeout_ms;
+}
+
+struct show *show_ref(struct show *show)
+{
+	REQUIRE(__atomic_fetch_add(&show->refs, 1, __ATOMIC_RELAXED) > 0);
+	return show;
+}
+
+void show_unref(struct show **show)
+{
+	struct show *s = *show;
+	*show = NULL;
+	if (!s || __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	arena_release(&s->arena);
+	free(s);
+}
+
+const char *show_via_name(enum show_via via)
+{
+	REQUIRE(via <= VIA_NOOP);
+	return schema_via_words[via];
+}
+
+const char *show_adjudicate_name(enum show_adjudicate how)
+{
+	REQUIRE(how <= ADJUDICATE_ASK);
+	return schema_adjudicate_words[how];
+}
+
+const char *show_on_failure_name(enum show_on_failure what)
+{
+	REQUIRE(what <= ON_FAILURE_FAIL_RUN);
+	return schema_on_failure_words[what];
+}
+
+const char *show_undecided_name(enum show_undecided what)
+{
+	REQUIRE(what <= UNDECIDED_ASK);
+	return schema_undecided_words[what];
+}
