@@ -69,6 +69,9 @@ void writer_bus_call(struct writer *w, const char *agent, const char *key,
 void writer_poll_open(struct writer *w, const char *poll);
 void writer_poll_freeze(struct writer *w, const char *poll);
 void writer_poll_count(struct writer *w, const char *poll, uint64_t tag);
+/* Reads the tally as it stands and changes nothing: WRITER_COUNT with this
+ * tag. What the `live` tally shows, after votes, a few times a second. */
+void writer_poll_tally(struct writer *w, const char *poll, uint64_t tag);
 /* `tag` comes back with WRITER_COUNTED, WRITER_DOUBLE, ... */
 void writer_vote(struct writer *w, const char *poll, const char *voter,
 		 const char *option, bool may_change, uint64_t tag);
