@@ -4,8 +4,13 @@
 
 #include "show/show.h"
 
-/* A drawing with one row a stage, in layers, edges as lines; at most `columns`
- * wide. `ascii` uses no box characters. Caller frees. */
+/* A drawing with one row a stage, dependencies above what needs them, edges as
+ * lines on the left: a stage's line goes down from it to the last stage that
+ * needs it, and every stage is joined to the lines of what it needs. Then the
+ * id, group, agents, and what is special (poll, GO, when, finale). Rows are at
+ * most `columns` wide (40 at least). Where lines would take more than half of
+ * that, further edges are written out ("needs x"). `ascii` uses no box
+ * characters. Every row ends with a newline. Caller frees. */
 char *graph_text(const struct show *show, int columns, bool ascii);
 
 /* The DOT language. Caller frees. */

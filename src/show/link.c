@@ -52,8 +52,7 @@ static void index_stages(struct linker *l)
 			continue;
 		int *slot = names_slot(&show->index->stages, s->id);
 		if (*slot != NAME_NONE) {
-			read_error(l->r,
-				   node_get(l->r->stage_nodes[i], "id"),
+			read_error(l->r, node_get(l->r->stage_nodes[i], "id"),
 				   "duplicate stage '%s': it is also on line "
 				   "%d",
 				   s->id, show->stages[*slot].line);
@@ -289,7 +288,8 @@ static void link_inputs(struct linker *l, const struct node *stage, int self)
 	}
 }
 
-/* A poll's value is the id of an option, also where that looks like a number. */
+/* A poll's value is the id of an option, also where that looks like a number.
+ */
 static void link_value(struct linker *l, struct node *n,
 		       const struct show_poll *p, struct show_when *when)
 {
@@ -305,9 +305,9 @@ static void link_value(struct linker *l, struct node *n,
 	if (show_find_option(p, n->text) >= 0)
 		return;
 	char hint[HINT_BYTES], quote[QUOTE_BYTES];
-	const char **ids = ids_of(p->options, p->option_count,
-				  sizeof(struct show_option),
-				  offsetof(struct show_option, id));
+	const char **ids =
+		ids_of(p->options, p->option_count, sizeof(struct show_option),
+		       offsetof(struct show_option, id));
 	read_error(l->r, n, "the poll '%s' does not offer %s%s", n->key,
 		   read_quote(quote, n), read_hint(hint, n->text, ids));
 	free(ids);
@@ -387,8 +387,9 @@ static void link_fallbacks(struct linker *l)
 		if (to < 0)
 			unknown_agent(l, n);
 		else if (to == (int)i)
-			read_error(l->r, n, "agent '%s' cannot stand in for "
-					    "itself",
+			read_error(l->r, n,
+				   "agent '%s' cannot stand in for "
+				   "itself",
 				   n->text);
 	}
 }

@@ -10,7 +10,7 @@
 
 #include "show/read.h"
 
-#define CYCLES_MAX 10
+#define CYCLES_MAX  10
 #define CYCLE_NAMES 8 /* so many from either end of a long cycle */
 
 enum colour { WHITE, ON_PATH, DONE };
@@ -19,8 +19,8 @@ struct walk {
 	struct reader *r;
 	struct show *show;
 	unsigned char *colours;
-	int *path;     /* stages on the way down */
-	size_t *next;  /* the dependency to look at next, by depth */
+	int *path;    /* stages on the way down */
+	size_t *next; /* the dependency to look at next, by depth */
 	size_t depth, done;
 	int cycles;
 };
@@ -120,8 +120,8 @@ void link_order(struct reader *r)
 {
 	size_t n = r->show->stage_count;
 	struct walk w = {.r = r, .show = r->show};
-	r->show->order = arena_alloc(&r->show->arena,
-				     n * sizeof *r->show->order + 1);
+	r->show->order =
+		arena_alloc(&r->show->arena, n * sizeof *r->show->order + 1);
 	w.colours = xcalloc(n + 1, sizeof *w.colours);
 	w.path = xcalloc(n + 1, sizeof *w.path);
 	w.next = xcalloc(n + 1, sizeof *w.next);

@@ -20,8 +20,7 @@ static void reader_init(struct reader *r, const char *name,
 	r->show = xcalloc(1, sizeof *r->show);
 	r->show->refs = 1;
 	r->show->path = arena_strdup(&r->show->arena, name);
-	r->show->index =
-		arena_alloc(&r->show->arena, sizeof *r->show->index);
+	r->show->index = arena_alloc(&r->show->arena, sizeof *r->show->index);
 	r->problems = problems;
 	r->file = r->show->path;
 	section_defaults(&schema_show, r->show);
@@ -32,8 +31,8 @@ static void list_stage_nodes(struct reader *r)
 {
 	struct node *list = node_get(r->tree.root, "stages");
 	size_t i = 0;
-	r->stage_nodes = xcalloc(r->show->stage_count + 1,
-				 sizeof *r->stage_nodes);
+	r->stage_nodes =
+		xcalloc(r->show->stage_count + 1, sizeof *r->stage_nodes);
 	if (!list || list->kind != NODE_LIST)
 		return;
 	for (struct node *c = list->child; c && i < r->show->stage_count;
@@ -52,8 +51,6 @@ static void read_tree(struct reader *r)
 	section_fill(r, &schema_show, root, r->show);
 	list_stage_nodes(r);
 	link_show(r);
-	free(r->stage_nodes);
-	r->stage_nodes = NULL;
 }
 
 static void define(struct reader *r, struct node *root)
@@ -90,6 +87,7 @@ static struct show *finish(struct reader *r, size_t errors_before,
 		show_unref(&show);
 	}
 	problems_sort(r->problems);
+	free(r->stage_nodes);
 	tree_release(&r->tree);
 	tree_release(&r->checks_tree);
 	return show;
@@ -102,8 +100,8 @@ static struct show *parse(const char *text, size_t bytes, const char *name,
 	size_t before = problems->errors;
 	reader_init(&r, name, problems);
 	tree_init(&r.tree, r.file, problems, own);
-	size_t max = own ? json_limits_own.max_bytes
-			 : json_limits_file.max_bytes;
+	size_t max =
+		own ? json_limits_own.max_bytes : json_limits_file.max_bytes;
 	if (bytes > max)
 		tree_error(&r.tree, 0, 0,
 			   "too large: %zu bytes; a show may have %zu", bytes,
@@ -147,8 +145,8 @@ struct show *show_load(const char *path, struct show_problems *problems)
 	char *text = read_file(path, &bytes, problems);
 	if (!text)
 		return NULL;
-	struct show *show = parse(text, bytes, path, path_is_json(path), false,
-				  problems);
+	struct show *show =
+		parse(text, bytes, path, path_is_json(path), false, problems);
 	free(text);
 	return show;
 }

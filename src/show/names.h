@@ -27,7 +27,7 @@ struct show_index {
 	struct names stages;  /* by id */
 	struct names outputs; /* stages by id or output */
 	struct names agents, mcp;
-	struct names checks;  /* "card\ntest" */
+	struct names checks; /* "card\ntest" */
 };
 
 #endif

@@ -56,8 +56,7 @@ void tree_key(struct tree *t, const char *text, size_t bytes, int line,
 	f->key_column = column;
 }
 
-struct node *tree_add(struct tree *t, enum node_kind kind, int line,
-		      int column)
+struct node *tree_add(struct tree *t, enum node_kind kind, int line, int column)
 {
 	if (t->stopped)
 		return NULL;
@@ -143,7 +142,7 @@ static int by_key_then_place(const void *a, const void *b)
 	c = (x->key_line > y->key_line) - (x->key_line < y->key_line);
 	return c ? c
 		 : (x->key_column > y->key_column) -
-			   (x->key_column < y->key_column);
+			       (x->key_column < y->key_column);
 }
 
 static void find_duplicates(struct tree *t, struct node *map)
@@ -319,7 +318,8 @@ static void canonical_text(const char *s, struct buf *out)
 	buf_addc(out, '"');
 }
 
-/* Doubles are rare: the one door that knows their canonical form writes them. */
+/* Doubles are rare: the one door that knows their canonical form writes them.
+ */
 static void canonical_num(double d, struct buf *out)
 {
 	json_object *o = json_object_new_double(d);
@@ -329,7 +329,7 @@ static void canonical_num(double d, struct buf *out)
 	json_object_put(o);
 }
 
-static void sort_children(struct node *map)
+void node_sort(struct node *map)
 {
 	bool sorted = true;
 	for (struct node *c = map->child; c && c->next && sorted; c = c->next)
@@ -354,7 +354,7 @@ void node_canonical(struct node *n, struct buf *out)
 	case NODE_MAP:
 	case NODE_LIST:
 		if (n->kind == NODE_MAP)
-			sort_children(n);
+			node_sort(n);
 		buf_addc(out, n->kind == NODE_MAP ? '{' : '[');
 		for (struct node *c = n->child; c; c = c->next) {
 			if (c != n->child)

@@ -37,15 +37,15 @@ struct node {
 	const char *key;    /* in a map, else NULL */
 	struct node *next;  /* sibling, in the order of the file */
 	struct node *child; /* map, list */
-	size_t count;       /* children, or bytes of the text */
+	size_t count;	    /* children, or bytes of the text */
 	union {
 		const char *text; /* PLAIN, TEXT */
-		int64_t i;        /* INT; BOOL is 0 or 1 */
-		double d;         /* NUM */
+		int64_t i;	  /* INT; BOOL is 0 or 1 */
+		double d;	  /* NUM */
 	};
 };
 
-#define TREE_DEPTH 32
+#define TREE_DEPTH     32
 #define TREE_DEPTH_OWN 40 /* a definition holds its checks one level deeper */
 
 struct tree_frame {
@@ -100,7 +100,10 @@ bool node_resolve(struct node *n);
 bool node_parse_int(const char *text, int64_t *out);
 bool node_parse_num(const char *text, double *out);
 
-/* Canonical JSON as json_canonical() writes it. Sorts the children of maps. */
+/* Puts the members of a map in the byte order of their keys. */
+void node_sort(struct node *map);
+
+/* Canonical JSON as json_canonical() writes it. Sorts the members of maps. */
 void node_canonical(struct node *n, struct buf *out);
 
 /* The front ends. Problems go to the tree; afterwards `root` may be NULL. */

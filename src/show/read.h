@@ -13,10 +13,10 @@
 struct reader {
 	struct show *show;
 	struct show_problems *problems;
-	const char *file;          /* what is being read now, for messages */
+	const char *file; /* what is being read now, for messages */
 	struct tree tree, checks_tree;
 	struct show_stage defaults; /* what `defaults:` says */
-	struct node **stage_nodes; /* by stage index */
+	struct node **stage_nodes;  /* by stage index */
 };
 
 void read_error(struct reader *r, const struct node *n, const char *fmt, ...)

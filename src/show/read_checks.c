@@ -16,32 +16,34 @@ static bool is_word(const char *s, const char *const *words)
 	return false;
 }
 
-/* `expected` is a JSON Pointer or a measure, against a value or a comparison. */
+/* `expected` is a JSON Pointer or a measure, against a value or a comparison.
+ */
 static void check_expected(struct reader *r, const struct node *expected)
 {
 	char hint[HINT_BYTES];
 	for (struct node *c = expected->child; c; c = c->next) {
-		if (c->key[0] != '/' && !is_word(c->key, schema_measure_words))
-			read_key_error(r, c,
-				       "unknown measure: a JSON Pointer "
-				       "begins with /, measures are those of "
-				       "the manual%s",
-				       read_hint(hint, c->key,
-						 schema_measure_words));
+		if (c->key[0] != '/' && !is_word(c->key, show_check_measures))
+			read_key_error(
+				r, c,
+				"unknown measure: a JSON Pointer "
+				"begins with /, measures are those of "
+				"the manual%s",
+				read_hint(hint, c->key, show_check_measures));
 		if (c->kind != NODE_MAP)
 			continue;
 		if (c->count == 0)
-			read_error(r, c, "a comparison needs a key, as "
-					 "{ \"equals\": VALUE }");
+			read_error(r, c,
+				   "a comparison needs a key, as "
+				   "{ \"equals\": VALUE }");
 		for (struct node *op = c->child; op; op = op->next)
-			if (!is_word(op->key, schema_compare_words))
+			if (!is_word(op->key, show_check_comparisons))
 				read_key_error(
 					r, op,
 					"unknown comparison%s; to compare "
 					"with an object write { \"equals\": "
 					"{...} }",
 					read_hint(hint, op->key,
-						  schema_compare_words));
+						  show_check_comparisons));
 	}
 }
 
@@ -68,8 +70,9 @@ void test_end(struct reader *r, struct node *n, void *item)
 		    strncmp(c->endpoint, "https://", 8) == 0)
 			c->kind = arena_strdup(&r->show->arena, "http");
 		else
-			read_error(r, n, "a test needs the key 'kind' when its "
-					 "endpoint is no http(s) URL");
+			read_error(r, n,
+				   "a test needs the key 'kind' when its "
+				   "endpoint is no http(s) URL");
 	}
 	if (c->kind && c->endpoint)
 		check_endpoint(r, endpoint, c);
@@ -86,8 +89,8 @@ static void gather(struct reader *r, const struct node *list,
 	size_t total = 0;
 	for (size_t i = 0; i < cards->count; i++)
 		total += cards->cards[i].test_count;
-	show->checks = arena_alloc(&show->arena,
-				   (total + 1) * sizeof *show->checks);
+	show->checks =
+		arena_alloc(&show->arena, (total + 1) * sizeof *show->checks);
 	struct names cards_seen;
 	names_init(&cards_seen, &show->arena, cards->count);
 	names_init(&show->index->checks, &show->arena, total);

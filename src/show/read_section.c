@@ -68,16 +68,15 @@ static void report_unknown(struct reader *r, const struct section *s,
 		names[count++] = key->name;
 	names[count] = NULL;
 	char hint[HINT_BYTES];
-	struct node name = {.kind = NODE_TEXT,
-			    .text = n->key,
-			    .count = strlen(n->key)};
+	struct node name = {
+		.kind = NODE_TEXT, .text = n->key, .count = strlen(n->key)};
 	char quote[QUOTE_BYTES];
 	read_key_error(r, n, "unknown key %s in %s%s", read_quote(quote, &name),
 		       s->what, read_hint(hint, n->key, names));
 }
 
-static void fill_item(struct reader *r, const struct section *s,
-		      struct node *n, void *item)
+static void fill_item(struct reader *r, const struct section *s, struct node *n,
+		      void *item)
 {
 	section_defaults(s, item);
 	if (s->begin)
@@ -90,8 +89,8 @@ static void fill_item(struct reader *r, const struct section *s,
 static void *make_items(struct reader *r, const struct key *key,
 			const struct node *n, void *base)
 {
-	void *items = arena_alloc(&r->show->arena,
-				  (n->count + 1) * key->sub->bytes);
+	void *items =
+		arena_alloc(&r->show->arena, (n->count + 1) * key->sub->bytes);
 	memcpy((char *)base + key->at, &items, sizeof items);
 	memcpy((char *)base + key->count_at, &n->count, sizeof n->count);
 	return items;
@@ -134,6 +133,8 @@ static void fill_each(struct reader *r, const char *path, const struct key *key,
 	if (!read_is_map(r, path, key->name, n) ||
 	    !count_is_good(r, path, key, n))
 		return;
+	/* The order of a definition, so that both give the same indices. */
+	node_sort(n);
 	static const struct key id = {.name = "*", .type = KEY_ID};
 	char *item = make_items(r, key, n, base);
 	for (struct node *c = n->child; c; c = c->next) {

@@ -26,8 +26,7 @@ void budget_end(struct reader *r, struct node *n, void *item)
 		read_error(r, reserve,
 			   "budget.reserve needs budget.tokens: it is a part "
 			   "of them");
-	if (currency &&
-	    strspn(b->currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3)
+	if (currency && strspn(b->currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3)
 		read_error(r, currency,
 			   "budget.currency wants three capital letters, as "
 			   "GBP");
@@ -98,6 +97,7 @@ void read_macros(struct reader *r, struct node *n, void *base)
 	char quote[QUOTE_BYTES];
 	if (!read_is_map(r, "obs.macros", "", n))
 		return;
+	node_sort(n);
 	o->macros = arena_alloc(&r->show->arena,
 				(n->count + 1) * sizeof *o->macros);
 	for (struct node *c = n->child; c; c = c->next) {

@@ -30,8 +30,9 @@ void read_when(struct reader *r, struct node *n, void *base)
 	char quote[QUOTE_BYTES];
 	if (!read_is_map(r, "stages[].when", "", n))
 		return;
-	s->when = arena_alloc(&r->show->arena,
-			      (n->count + 1) * sizeof *s->when);
+	node_sort(n);
+	s->when =
+		arena_alloc(&r->show->arena, (n->count + 1) * sizeof *s->when);
 	for (struct node *c = n->child; c; c = c->next) {
 		if (c->kind == NODE_MAP || c->kind == NODE_LIST) {
 			read_error(r, c,
@@ -174,8 +175,8 @@ static void check_votes(struct reader *r, struct node *votes,
 static void check_result(struct reader *r, const struct node *result,
 			 const struct show_stage *s)
 {
-	const char **names = xreallocarray(NULL, s->outputs.count + 1,
-					   sizeof *names);
+	const char **names =
+		xreallocarray(NULL, s->outputs.count + 1, sizeof *names);
 	for (size_t i = 0; i < s->outputs.count; i++)
 		names[i] = s->outputs.items[i];
 	names[s->outputs.count] = NULL;

@@ -168,8 +168,7 @@ static bool read_num(struct reader *r, const char *path, const struct key *key,
 	}
 	if (n->kind != NODE_NUM)
 		return wants(r, path, key, n, "a number",
-			     n->kind == NODE_TEXT &&
-					     node_parse_num(n->text, &v)
+			     n->kind == NODE_TEXT && node_parse_num(n->text, &v)
 				     ? " (take off the quotes)"
 				     : "");
 	v = n->d;
@@ -219,8 +218,7 @@ static bool read_money(struct reader *r, const char *path,
 				     : "");
 	if ((double)v > key->max) {
 		read_error(r, n, "%s%s%s is %s; it may be \"0\" to \"%.0f\"",
-			   path, dot(path), key->name, n->text,
-			   key->max / 1e6);
+			   path, dot(path), key->name, n->text, key->max / 1e6);
 		return false;
 	}
 	memcpy(at, &v, sizeof v);
@@ -307,7 +305,8 @@ static bool url_is_good(const char *s, const char *const *schemes)
 		if (strncmp(s, *schemes, len) == 0 &&
 		    strncmp(s + len, "://", 3) == 0) {
 			s += len + 3;
-			return *s && !strchr("/?#:@", *s) && !strpbrk(s, " \"<>");
+			return *s && !strchr("/?#:@", *s) &&
+			       !strpbrk(s, " \"<>");
 		}
 	}
 	return false;
@@ -353,8 +352,8 @@ static const char *text_fault(struct reader *r, const struct key *key,
 	}
 	if (type == KEY_ID || type == KEY_SHOW_ID || type == KEY_OPTION_ID ||
 	    type == KEY_REF)
-		return id_is_good(n->text, type == KEY_REF ? KEY_OPTION_ID
-							   : type)
+		return id_is_good(n->text,
+				  type == KEY_REF ? KEY_OPTION_ID : type)
 			       ? NULL
 			       : id_rule(type);
 	if (n->count > 4096)
@@ -420,7 +419,9 @@ static bool read_word(struct reader *r, const char *path, const struct key *key,
 	struct buf words = {0};
 	for (int i = 0; key->words[i]; i++)
 		buf_addf(&words, "%s%s",
-			 i == 0 ? "" : key->words[i + 1] ? ", " : " or ",
+			 i == 0		     ? ""
+			 : key->words[i + 1] ? ", "
+					     : " or ",
 			 key->words[i]);
 	read_hint(hint, n->kind == NODE_TEXT ? n->text : "", key->words);
 	read_error(r, n, "%s%s%s is %s, not %s%s", path, dot(path), key->name,
@@ -443,8 +444,9 @@ static bool list_is_good(struct reader *r, const char *path,
 		return wants(r, path, key, n, "a list", example);
 	}
 	if ((double)n->count < key->min || (double)n->count > key->max) {
-		read_error(r, n, "%s%s%s has %zu items; it may have %.0f to "
-				 "%.0f",
+		read_error(r, n,
+			   "%s%s%s has %zu items; it may have %.0f to "
+			   "%.0f",
 			   path, dot(path), key->name, n->count, key->min,
 			   key->max);
 		return false;
@@ -460,8 +462,8 @@ static bool read_names(struct reader *r, const char *path,
 		return false;
 	struct key item = *key; /* min and max are those of the list */
 	item.min = 0;
-	out->items = arena_alloc(&r->show->arena,
-				 n->count * sizeof *out->items + 1);
+	out->items =
+		arena_alloc(&r->show->arena, n->count * sizeof *out->items + 1);
 	out->count = 0;
 	for (struct node *c = n->child; c; c = c->next) {
 		char *text = read_text(r, path, &item, key->item, c);
@@ -495,8 +497,10 @@ static bool resolve_all(struct reader *r, struct node *n)
 {
 	char quote[QUOTE_BYTES];
 	if (!node_resolve(n)) {
-		read_error(r, n, "%s is too large a number: put quotes around "
-				 "it", read_quote(quote, n));
+		read_error(r, n,
+			   "%s is too large a number: put quotes around "
+			   "it",
+			   read_quote(quote, n));
 		return false;
 	}
 	bool good = n->kind != NODE_BAD;

@@ -3,18 +3,16 @@
 #include "show/read.h"
 #include "show/show.h"
 
-const char *const schema_via_words[] = {"http", "llm",  "mcp", "bus",
+const char *const schema_via_words[] = {"http", "llm",	"mcp", "bus",
 					"exec", "noop", NULL};
-const char *const schema_adjudicate_words[] = {"first", "confidence",
-					       "cheapest", "merge", "ask",
-					       NULL};
-const char *const schema_on_failure_words[] = {"ask", "continue",
-					       "skip_dependents", "fail_run",
-					       NULL};
+const char *const schema_adjudicate_words[] = {
+	"first", "confidence", "cheapest", "merge", "ask", NULL};
+const char *const schema_on_failure_words[] = {
+	"ask", "continue", "skip_dependents", "fail_run", NULL};
 const char *const schema_undecided_words[] = {"extend", "default", "ask", NULL};
-const char *const show_check_kinds[] = {
-	"http",       "audio", "mcp", "obs",  "rtmp", "agent",
-	"prometheus", "redis", "tcp", "exec", "log",  NULL};
+const char *const show_check_kinds[] = {"http", "audio", "mcp",	       "obs",
+					"rtmp", "agent", "prometheus", "redis",
+					"tcp",	"exec",	 "log",	       NULL};
 
 static const char *const api_words[] = {"openai", "anthropic", NULL};
 static const char *const go_words[] = {"auto", "manual", NULL};
@@ -24,27 +22,32 @@ static const char *const http_schemes[] = {"http", "https", NULL};
 static const char *const ws_schemes[] = {"ws", "wss", NULL};
 
 const char *const schema_event_words[] = {
-	"run:start",      "run:pause",        "run:resume",
-	"run:complete",   "run:cancel",       "stage:start",
-	"stage:progress", "stage:proposal",   "stage:complete",
-	"stage:error",    "stage:skip",       "stage:go",
-	"poll:create",    "poll:extend",      "poll:close",
-	"poll:resolve",   "poll:void",        "token:lease",
-	"token:spend",    "token:return",     "budget:request",
-	"budget:approve", "budget:deny",      "budget:raise",
-	"proposal:late",  "proposal:adopt",   "proposal:discard",
-	"obs:status",     "obs:command",      "check:result",
-	"alarm:raise",    "alarm:ack",        "alarm:clear",
-	"leader:take",    "note",             NULL};
+	"run:start",	  "run:pause",	    "run:resume",
+	"run:complete",	  "run:cancel",	    "stage:start",
+	"stage:progress", "stage:proposal", "stage:complete",
+	"stage:error",	  "stage:skip",	    "stage:go",
+	"poll:create",	  "poll:extend",    "poll:close",
+	"poll:resolve",	  "poll:void",	    "token:lease",
+	"token:spend",	  "token:return",   "budget:request",
+	"budget:approve", "budget:deny",    "budget:raise",
+	"proposal:late",  "proposal:adopt", "proposal:discard",
+	"obs:status",	  "obs:command",    "check:result",
+	"alarm:raise",	  "alarm:ack",	    "alarm:clear",
+	"leader:take",	  "note",	    NULL};
 
-const char *const schema_measure_words[] = {
-	"status",        "content_type",  "body",       "body_bytes",
-	"max_latency_ms", "max_connect_ms", "min_duration_ms", "not_silent",
-	"sha256",        NULL};
-const char *const schema_compare_words[] = {
-	"equals",  "not",  "lt",     "gt", "contains",
-	"matches", "type", "exists", "in", "sha256",
-	NULL};
+const char *const show_check_measures[] = {"status",
+					   "content_type",
+					   "body",
+					   "body_bytes",
+					   "max_latency_ms",
+					   "max_connect_ms",
+					   "min_duration_ms",
+					   "not_silent",
+					   "sha256",
+					   NULL};
+const char *const show_check_comparisons[] = {
+	"equals", "not",    "lt", "gt",	    "contains", "matches",
+	"type",	  "exists", "in", "sha256", NULL};
 
 /* clang-format off */
 #define AT(type, member) offsetof(struct type, member)
@@ -469,12 +472,26 @@ const struct section schema_checks = {
 	.keys = checks_keys};
 /* clang-format on */
 
-const struct section *const schema_sections[] = {
-	&schema_show,	 &budget,	 &agent,
-	&quota,		 &price,	 &mcp,
-	&schema_defaults, &defaults_budget, &defaults_retry,
-	&stage,		 &stage_budget,	 &retry,
-	&poll,		 &option,	 &rehearsal,
-	&polls,		 &obs,		 &rule,
-	&http,		 &schema_checks, &card,
-	&test,		 NULL};
+const struct section *const schema_sections[] = {&schema_show,
+						 &budget,
+						 &agent,
+						 &quota,
+						 &price,
+						 &mcp,
+						 &schema_defaults,
+						 &defaults_budget,
+						 &defaults_retry,
+						 &stage,
+						 &stage_budget,
+						 &retry,
+						 &poll,
+						 &option,
+						 &rehearsal,
+						 &polls,
+						 &obs,
+						 &rule,
+						 &http,
+						 &schema_checks,
+						 &card,
+						 &test,
+						 NULL};

@@ -79,8 +79,6 @@ extern const char *const schema_via_words[], *const schema_adjudicate_words[],
 
 /* Event types that a rule may name, NULL-ended. */
 extern const char *const schema_event_words[];
-/* Measures and comparisons of a check's `expected`, NULL-ended. */
-extern const char *const schema_measure_words[], *const schema_compare_words[];
 
 /* Where checks are gathered before they become one list. */
 struct schema_card {

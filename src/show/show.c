@@ -47,7 +47,9 @@ int64_t show_retry_delay_ms(const struct show_retry *retry, int attempt)
 	double most = (double)retry->max_backoff_ms;
 	for (int i = 2; i < attempt && ms < most && retry->multiplier > 1; i++)
 		ms *= retry->multiplier;
-	return attempt < 2 ? 0 : ms < most ? (int64_t)ms : retry->max_backoff_ms;
+	return attempt < 2 ? 0
+	       : ms < most ? (int64_t)ms
+			   : retry->max_backoff_ms;
 }
 
 int64_t show_call_limit_ms(const struct show_stage *stage,

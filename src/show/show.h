@@ -225,7 +225,7 @@ struct show {
 				      included: show_parse_json() reads it back
 				      to the same show with the same hash */
 	struct show_budget budget;
-	struct show_agent *agents;
+	struct show_agent *agents; /* in the byte order of their ids */
 	size_t agent_count;
 	struct show_mcp *mcp;
 	size_t mcp_count;
@@ -246,6 +246,11 @@ struct show {
 	struct arena arena;        /* private */
 	int refs;                  /* private, atomic */
 };
+
+/* What `expected` of a check may name besides JSON Pointers, and the keys of a
+ * comparison ({"lt": 5}); both NULL-ended. */
+extern const char *const show_check_measures[];
+extern const char *const show_check_comparisons[];
 
 /* NULL-ended: http audio mcp obs rtmp agent prometheus redis tcp exec log */
 extern const char *const show_check_kinds[];

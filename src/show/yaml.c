@@ -33,7 +33,8 @@ static bool text_is_readable(struct tree *t, const char *text, size_t bytes)
 	size_t i = 0;
 	while (i < bytes && !what) {
 		size_t len = sequence_length((unsigned char)text[i]);
-		if (len > bytes - i || (len > 1 && !text_is_utf8(text + i, len)) ||
+		if (len > bytes - i ||
+		    (len > 1 && !text_is_utf8(text + i, len)) ||
 		    (len == 1 && (unsigned char)text[i] >= 0x80))
 			what = "not UTF-8: save the file as UTF-8";
 		else if (is_control(text + i))
@@ -75,8 +76,9 @@ static void refuse_anchor_and_tag(struct tree *t, const yaml_event_t *e,
 				  const yaml_char_t *tag)
 {
 	if (anchor)
-		refuse(t, e, "anchors (&) are not taken: write the value out, "
-			     "or share it by 'defaults:'");
+		refuse(t, e,
+		       "anchors (&) are not taken: write the value out, "
+		       "or share it by 'defaults:'");
 	if (tag)
 		refuse(t, e, "tags (!) are not taken: take it out");
 }
@@ -84,9 +86,10 @@ static void refuse_anchor_and_tag(struct tree *t, const yaml_event_t *e,
 static void take_key(struct tree *t, const yaml_event_t *e)
 {
 	if (e->type != YAML_SCALAR_EVENT) {
-		refuse(t, e, e->type == YAML_ALIAS_EVENT
-				     ? "an alias (*) cannot be a key"
-				     : "a key must be one word or text");
+		refuse(t, e,
+		       e->type == YAML_ALIAS_EVENT
+			       ? "an alias (*) cannot be a key"
+			       : "a key must be one word or text");
 		t->stopped = true;
 		return;
 	}
@@ -94,8 +97,9 @@ static void take_key(struct tree *t, const yaml_event_t *e)
 	refuse_anchor_and_tag(t, e, e->data.scalar.anchor, e->data.scalar.tag);
 	if (strcmp(key, "<<") == 0 &&
 	    e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
-		refuse(t, e, "merge keys (<<) are not taken: write the values "
-			     "out, or share them by 'defaults:'");
+		refuse(t, e,
+		       "merge keys (<<) are not taken: write the values "
+		       "out, or share them by 'defaults:'");
 	if (memchr(key, '\0', e->data.scalar.length))
 		refuse(t, e, "a key may not hold a NUL byte");
 	tree_key(t, key, strlen(key), line_of(e->start_mark),
@@ -107,8 +111,9 @@ static void take_value(struct tree *t, const yaml_event_t *e)
 	int line = line_of(e->start_mark), column = column_of(e->start_mark);
 	switch (e->type) {
 	case YAML_ALIAS_EVENT:
-		refuse(t, e, "aliases (*) are not taken: write the value out; "
-			     "a text that begins with * needs quotes");
+		refuse(t, e,
+		       "aliases (*) are not taken: write the value out; "
+		       "a text that begins with * needs quotes");
 		tree_add(t, NODE_BAD, line, column);
 		break;
 	case YAML_SCALAR_EVENT:
@@ -144,8 +149,9 @@ static bool take_event(struct tree *t, const yaml_event_t *e, int *documents)
 		return false;
 	case YAML_DOCUMENT_START_EVENT:
 		if (++*documents > 1) {
-			refuse(t, e, "a second document (---): a show file "
-				     "holds one");
+			refuse(t, e,
+			       "a second document (---): a show file "
+			       "holds one");
 			t->stopped = true;
 		}
 		break;
