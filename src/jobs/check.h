@@ -14,13 +14,21 @@
 
 struct check_result {
 	bool ok;
-	int64_t dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms; /* -1: n/a */
-	char *text;          /* one line, cleaned: "200 OK in 12 ms", or the
-				first expectation that failed */
-	json_object *detail; /* {phases, expectations: [{name, wanted, got, ok}],
-				request, answer}; secrets blanked */
+	/* -1: n/a */
+	int64_t dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms;
+	/* One line, cleaned: "status 200 in 12 ms", or the first expectation
+	 * that failed. */
+	char *text;
+	/* {phases, expectations: [{name, wanted, got, ok}], request, answer};
+	 * secrets blanked */
+	json_object *detail;
 };
+secrets blanked * /
+}
+;
 
+/* Endpoints `operator:/path` and `audience:/path` are the show's own listeners.
+ * `cancel` may be NULL. `out` is to be released. */
 void check_run(const struct show *show, int check, const atomic_bool *cancel,
 	       struct check_result *out);
 void check_result_release(struct check_result *result);

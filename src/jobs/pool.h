@@ -22,14 +22,19 @@
 #define POOL_THREADS_DEFAULT 32
 
 struct pool_settings {
-	int threads;               /* 1..256; 0: the default */
-	size_t max_answer_bytes;   /* 0: 1 MiB */
-	const char *output_dir;    /* {{output_file}} of exec agents goes here:
-				      <dir>/<stage>-<attempt>.out; made when it
-				      is needed */
+	int threads;		 /* 1..256; 0: the default */
+	size_t max_answer_bytes; /* 0: 1 MiB */
+	/* {{output_file}} of exec agents goes here, made when it is needed:
+	 * <dir>/<run>/<stage>-<agent>-<attempt>.out */
+	const char *output_dir;
 };
 
 struct pool;
+
+/* From here on neither this process nor a program of its leaves a core file:
+ * both hold secrets. `engine` must be freed after the pool; it gets INPUT_...
+ * values and so is a mailbox_new(n, input_drop). NULL with err (ERR_USAGE,
+ * ERR_UNAVAILABLE) when the threads cannot be had. */
 
 struct pool *pool_new(const struct show *show,
 		      const struct pool_settings *settings,
@@ -51,7 +56,10 @@ void pool_cancel_call(struct pool *pool, const char *key, int agent);
  * failed check that says so. */
 bool pool_check(struct pool *pool, int check);
 
-struct pool_figures { int threads, busy, queued; uint64_t done; };
+struct pool_figures {
+	int threads, busy, queued;
+	uint64_t done;
+};
 void pool_figures(struct pool *pool, struct pool_figures *out);
 
 #endif

@@ -1,0 +1,501 @@
+#include "jobs/http.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/text.h"
+
+#define HEADER_MAX_BYTES (64 * 1024)
+#define FIELD_MAX_BYTES	 512
+
+struct http_client {
+	CURLM *multi;
+	CURL *easy;
+	bool added;
+	struct curl_slist *headers;
+	char errors[CURL_ERROR_SIZE];
+
+	/* Of the exchange in hand. */
+	struct http_answer *out;
+	size_t max_bytes, header_bytes;
+	int64_t began_ms;
+	char length[24]; /* the Content-Length that was seen, "" none */
+	bool chunked;
+	bool too_large, contradiction, blocked;
+};
+
+static void init_curl(void)
+{
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+struct http_client *http_client_new(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, init_curl);
+	struct http_client *c = xcalloc(1, sizeof *c);
+	c->multi = curl_multi_init();
+	c->easy = curl_easy_init();
+	if (!c->multi || !c->easy)
+		http_client_free(&c);
+	return c;
+}
+
+void http_client_free(struct http_client **client)
+{
+	struct http_client *c = *client;
+	*client = NULL;
+	if (!c)
+		return;
+	http_disconnect(c);
+	if (c->easy)
+		curl_easy_cleanup(c->easy);
+	if (c->multi)
+		curl_multi_cleanup(c->multi);
+	free(c);
+}
+
+const char *http_fault_code(enum http_fault fault)
+{
+	static const char *const codes[HTTP_FAULTS] = {
+		[HTTP_FINE] = "fine",
+		[HTTP_CANCELLED] = "cancelled",
+		[HTTP_TIMEOUT] = "timeout",
+		[HTTP_REFUSED] = "refused",
+		[HTTP_DNS] = "dns",
+		[HTTP_TLS] = "tls",
+		[HTTP_BAD_URL] = "bad_url",
+		[HTTP_BLOCKED] = "blocked",
+		[HTTP_TOO_LARGE] = "too_large",
+		[HTTP_CUT] = "cut",
+		[HTTP_GARBAGE] = "garbage",
+	};
+	REQUIRE(fault >= 0 && fault < HTTP_FAULTS);
+	return codes[fault];
+}
+
+char *http_url_for_people(const char *url)
+{
+	size_t bytes = strcspn(url, "?#");
+	const char *host = strstr(url, "://");
+	host = host && host < url + bytes ? host + 3 : url;
+	size_t name = strcspn(host, "/?#");
+	const char *at = memrchr(host, '@', name);
+	struct buf b = {0};
+	buf_add(&b, url, (size_t)(host - url));
+	const char *rest = at ? at + 1 : host;
+	buf_add(&b, rest, (size_t)(url + bytes - rest));
+	char *clean = text_clean(buf_str(&b), b.len, 200);
+	buf_release(&b);
+	return clean;
+}
+
+/* --- what curl calls ---------------------------------------------------- */
+
+/* Link-local addresses carry the credentials of cloud machines and are never a
+ * place where an agent lives. Checked after the lookup, so a name cannot hide
+ * them. */
+static bool address_blocked(const struct sockaddr *a)
+{
+	const unsigned char *v4 = NULL;
+	if (a->sa_family == AF_INET) {
+		const struct sockaddr_in *in = (const void *)a;
+		v4 = (const void *)&in->sin_addr;
+	} else if (a->sa_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const void *)a;
+		if (IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr) ||
+		    IN6_IS_ADDR_MULTICAST(&in6->sin6_addr))
+			return true;
+		if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+			v4 = in6->sin6_addr.s6_addr + 12;
+	}
+	return v4 && ((v4[0] == 169 && v4[1] == 254) || v4[0] >= 224);
+}
+
+static curl_socket_t open_socket(void *ctx, curlsocktype purpose,
+				 struct curl_sockaddr *address)
+{
+	struct http_client *c = ctx;
+	(void)purpose;
+	if (address_blocked(&address->addr)) {
+		c->blocked = true;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(address->family, address->socktype | SOCK_CLOEXEC,
+		      address->protocol);
+}
+
+/* MAXFILESIZE does not count chunked bodies in this curl, so we count. */
+static size_t take_body(char *data, size_t size, size_t count, void *ctx)
+{
+	struct http_client *c = ctx;
+	size_t bytes = size * count;
+	if (bytes > c->max_bytes - c->out->body.len) {
+		c->too_large = true;
+		return 0;
+	}
+	buf_add(&c->out->body, data, bytes);
+	return bytes;
+}
+
+/* The value of a header line "Name: value" if the name is `name`. */
+static bool header_value(const char *line, size_t bytes, const char *name,
+			 const char **value, size_t *value_bytes)
+{
+	size_t n = strlen(name);
+	if (bytes <= n || line[n] != ':' || strncasecmp(line, name, n) != 0)
+		return false;
+	const char *v = line + n + 1, *end = line + bytes;
+	while (v < end && (*v == ' ' || *v == '\t'))
+		v++;
+	while (end > v && strchr(" \t\r\n", end[-1]))
+		end--;
+	*value = v;
+	*value_bytes = (size_t)(end - v);
+	return true;
+}
+
+static void keep_length(struct http_client *c, const char *value, size_t bytes)
+{
+	char text[sizeof c->length];
+	if (bytes == 0 || bytes >= sizeof text) {
+		c->contradiction = true;
+		return;
+	}
+	memcpy(text, value, bytes);
+	text[bytes] = '\0';
+	if (c->length[0] && strcmp(c->length, text) != 0)
+		c->contradiction = true;
+	memcpy(c->length, text, sizeof text);
+}
+
+static size_t take_header(char *line, size_t size, size_t count, void *ctx)
+{
+	struct http_client *c = ctx;
+	size_t bytes = size * count, n;
+	const char *value;
+	c->header_bytes += bytes;
+	if (c->header_bytes > HEADER_MAX_BYTES) {
+		c->too_large = true;
+		return 0;
+	}
+	if (bytes > 5 && memcmp(line, "HTTP/", 5) == 0) {
+		c->length[0] = '\0'; /* a 1xx came before this one */
+		c->chunked = false;
+	} else if (header_value(line, bytes, "Content-Length", &value, &n)) {
+		keep_length(c, value, n);
+	} else if (header_value(line, bytes, "Transfer-Encoding", &value, &n)) {
+		c->chunked = true;
+	} else if (header_value(line, bytes, "Content-Type", &value, &n)) {
+		free(c->out->content_type);
+		c->out->content_type = text_clean(value, n, FIELD_MAX_BYTES);
+	} else if (header_value(line, bytes, "Location", &value, &n)) {
+		char *raw = xstrndup(value, n);
+		free(c->out->location);
+		c->out->location = http_url_for_people(raw);
+		free(raw);
+	}
+	/* Both lengths at once is how answers are smuggled past a proxy; curl
+	 * would take its pick. */
+	if (c->chunked && c->length[0])
+		c->contradiction = true;
+	return c->contradiction ? 0 : bytes;
+}
+
+/* --- one exchange ------------------------------------------------------- */
+
+static void begin(struct http_client *c, const char *url,
+		  const struct stop *stop, int64_t deadline_ms,
+		  struct http_answer *out)
+{
+	(void)stop;
+	memset(out, 0, sizeof *out);
+	out->dns_ms = out->connect_ms = out->tls_ms = -1;
+	out->first_byte_ms = out->total_ms = -1;
+	http_disconnect(c);
+	curl_easy_reset(c->easy);
+	c->out = out;
+	c->max_bytes = c->header_bytes = 0;
+	c->length[0] = c->errors[0] = '\0';
+	c->chunked = c->too_large = c->contradiction = c->blocked = false;
+	c->began_ms = clock_mono_ms();
+
+	int64_t left = deadline_ms - c->began_ms;
+	CURL *e = c->easy;
+	curl_easy_setopt(e, CURLOPT_URL, url);
+	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, c->errors);
+	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(e, CURLOPT_PROXY, "");
+	curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
+	curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
+	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
+			 (long)(left > 0 ? left : 1));
+	/* Without it a cancelled name lookup is waited for. The lookup's thread
+	 * then ends alone and frees what it holds. */
+	curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, c);
+}
+
+/* Runs the transfer to its end, the deadline or the stop. */
+static enum http_fault drive(struct http_client *c, const struct stop *stop,
+			     int64_t deadline_ms, CURLcode *rc)
+{
+	curl_multi_add_handle(c->multi, c->easy);
+	c->added = true;
+	for (;;) {
+		int running = 0, left = 0;
+		CURLMcode mc = curl_multi_perform(c->multi, &running);
+		CURLMsg *m = curl_multi_info_read(c->multi, &left);
+		if (m && m->msg == CURLMSG_DONE) {
+			*rc = m->data.result;
+			return HTTP_FINE;
+		}
+		if (stop_raised(stop))
+			return HTTP_CANCELLED;
+		if (clock_mono_ms() >= deadline_ms)
+			return HTTP_TIMEOUT;
+		if (mc != CURLM_OK || running == 0) {
+			*rc = CURLE_FAILED_INIT;
+			return HTTP_FINE;
+		}
+		struct curl_waitfd wake = {
+			.fd = stop ? stop->fd : -1,
+			.events = CURL_WAIT_POLLIN,
+		};
+		curl_multi_poll(c->multi, &wake, wake.fd >= 0,
+				stop_wait_ms(stop, deadline_ms), NULL);
+	}
+}
+
+static int64_t phase_ms(CURL *e, CURLINFO info)
+{
+	curl_off_t us = 0;
+	curl_easy_getinfo(e, info, &us);
+	return us > 0 ? (us + 999) / 1000 : -1;
+}
+
+static void measure(struct http_client *c)
+{
+	struct http_answer *out = c->out;
+	int64_t dns = phase_ms(c->easy, CURLINFO_NAMELOOKUP_TIME_T);
+	int64_t conn = phase_ms(c->easy, CURLINFO_CONNECT_TIME_T);
+	int64_t tls = phase_ms(c->easy, CURLINFO_APPCONNECT_TIME_T);
+	long sent = 0;
+	out->dns_ms = dns;
+	out->connect_ms = conn < 0 ? -1 : conn - (dns > 0 ? dns : 0);
+	out->tls_ms = tls < 0 ? -1 : tls - conn;
+	out->first_byte_ms = phase_ms(c->easy, CURLINFO_STARTTRANSFER_TIME_T);
+	out->total_ms = clock_mono_ms() - c->began_ms;
+	curl_easy_getinfo(c->easy, CURLINFO_REQUEST_SIZE, &sent);
+	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &out->status);
+	/* When in doubt it was reached: then its cost counts as spent. */
+	out->reached =
+		sent > 0 || phase_ms(c->easy, CURLINFO_PRETRANSFER_TIME_T) > 0;
+}
+
+static enum http_fault fault_of(const struct http_client *c, CURLcode rc)
+{
+	if (c->too_large)
+		return HTTP_TOO_LARGE;
+	if (c->contradiction)
+		return HTTP_GARBAGE;
+	if (c->blocked)
+		return HTTP_BLOCKED;
+	switch (rc) {
+	case CURLE_OK:
+		return HTTP_FINE;
+	case CURLE_URL_MALFORMAT:
+		return HTTP_BAD_URL;
+	case CURLE_UNSUPPORTED_PROTOCOL:
+		return c->out->reached ? HTTP_GARBAGE : HTTP_BAD_URL;
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return HTTP_DNS;
+	case CURLE_OPERATION_TIMEDOUT:
+		return HTTP_TIMEOUT;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CIPHER:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+		return HTTP_TLS;
+	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_BAD_CONTENT_ENCODING:
+	case CURLE_HTTP2:
+		return HTTP_GARBAGE;
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_FAILED_INIT:
+		return HTTP_REFUSED;
+	default:
+		return c->out->reached ? HTTP_CUT : HTTP_REFUSED;
+	}
+}
+
+static char *fault_text(const struct http_client *c, enum http_fault fault,
+			const char *url)
+{
+	const struct http_answer *out = c->out;
+	char *who = http_url_for_people(url);
+	char *text = NULL;
+	switch (fault) {
+	case HTTP_FINE:
+		break;
+	case HTTP_CANCELLED:
+		text = xstrdup("cancelled");
+		break;
+	case HTTP_TIMEOUT:
+		text = xasprintf("%s: %s after %lld ms", who,
+				 !out->reached ? "not connected"
+				 : out->status ? "the answer was not complete"
+					       : "no answer",
+				 (long long)out->total_ms);
+		break;
+	case HTTP_REFUSED:
+		text = xasprintf("%s: nobody listens there; start the service "
+				 "or correct the address",
+				 who);
+		break;
+	case HTTP_DNS:
+		text = xasprintf(
+			"%s: the name is not known; check the spelling "
+			"and the network",
+			who);
+		break;
+	case HTTP_TLS:
+		text = xasprintf("%s: no trusted TLS connection (%s)", who,
+				 c->errors[0] ? c->errors : "handshake failed");
+		break;
+	case HTTP_BAD_URL:
+		text = xasprintf("%s: not an http or https URL", who);
+		break;
+	case HTTP_BLOCKED:
+		text = xasprintf("%s: link-local and multicast addresses are "
+				 "never called",
+				 who);
+		break;
+	case HTTP_TOO_LARGE:
+		text = xasprintf("%s: the answer is larger than %zu bytes", who,
+				 c->header_bytes > HEADER_MAX_BYTES
+					 ? (size_t)HEADER_MAX_BYTES
+					 : c->max_bytes);
+		break;
+	case HTTP_CUT:
+		text = xasprintf("%s: the connection ended %s", who,
+				 out->status ? "within the answer"
+					     : "without an answer");
+		break;
+	case HTTP_GARBAGE:
+	case HTTP_FAULTS:
+		text = xasprintf("%s: %s", who,
+				 c->contradiction
+					 ? "the answer's headers give two "
+					   "lengths"
+					 : "what answered does not speak HTTP");
+		break;
+	}
+	free(who);
+	if (!text)
+		return NULL;
+	char *clean = text_clean_str(text, FIELD_MAX_BYTES);
+	free(text);
+	return clean;
+}
+
+static bool finish(struct http_client *c, enum http_fault fault, CURLcode rc,
+		   const char *url)
+{
+	measure(c);
+	if (fault == HTTP_FINE)
+		fault = fault_of(c, rc);
+	c->out->fault = fault;
+	c->out->text = fault_text(c, fault, url);
+	return fault == HTTP_FINE;
+}
+
+static void set_body(struct http_client *c, const struct http_call *call)
+{
+	c->headers = curl_slist_append(NULL, "Accept: application/json, */*");
+	if (call->body) {
+		/* curl would wait a second for "100 Continue" on long bodies */
+		c->headers = curl_slist_append(c->headers, "Expect:");
+		c->headers = curl_slist_append(
+			c->headers, "Content-Type: application/json");
+		curl_easy_setopt(c->easy, CURLOPT_POST, 1L);
+		curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+				 (curl_off_t)strlen(call->body));
+		curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, call->body);
+	}
+	for (size_t i = 0; call->headers && call->headers[i]; i++)
+		c->headers = curl_slist_append(c->headers, call->headers[i]);
+	curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers);
+	curl_easy_setopt(c->easy, CURLOPT_USERAGENT, "showcaller");
+}
+
+bool http_exchange(struct http_client *c, const struct http_call *call,
+		   struct http_answer *out)
+{
+	CURLcode rc = CURLE_OK;
+	begin(c, call->url, call->stop, call->deadline_ms, out);
+	c->max_bytes = call->max_bytes;
+	set_body(c, call);
+	curl_easy_setopt(c->easy, CURLOPT_WRITEFUNCTION, take_body);
+	curl_easy_setopt(c->easy, CURLOPT_WRITEDATA, c);
+	curl_easy_setopt(c->easy, CURLOPT_HEADERFUNCTION, take_header);
+	curl_easy_setopt(c->easy, CURLOPT_HEADERDATA, c);
+	enum http_fault fault = drive(c, call->stop, call->deadline_ms, &rc);
+	bool fine = finish(c, fault, rc, call->url);
+	http_disconnect(c);
+	return fine;
+}
+
+int http_connect(struct http_client *c, const char *address,
+		 int64_t deadline_ms, const struct stop *stop,
+		 struct http_answer *out)
+{
+	CURLcode rc = CURLE_OK;
+	curl_socket_t fd = CURL_SOCKET_BAD;
+	char *url = xasprintf("http://%s", address);
+	begin(c, url, stop, deadline_ms, out);
+	curl_easy_setopt(c->easy, CURLOPT_CONNECT_ONLY, 1L);
+	enum http_fault fault = drive(c, stop, deadline_ms, &rc);
+	if (finish(c, fault, rc, address) &&
+	    curl_easy_getinfo(c->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK)
+		fd = CURL_SOCKET_BAD;
+	free(url);
+	return fd;
+}
+
+void http_disconnect(struct http_client *c)
+{
+	if (c->added)
+		curl_multi_remove_handle(c->multi, c->easy);
+	c->added = false;
+	curl_slist_free_all(c->headers);
+	c->headers = NULL;
+}
+
+void http_answer_release(struct http_answer *answer)
+{
+	free(answer->text);
+	free(answer->content_type);
+	free(answer->location);
+	buf_release(&answer->body);
+	memset(answer, 0, sizeof *answer);
+}

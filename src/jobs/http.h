@@ -1,0 +1,84 @@
+/*
+ * http: one HTTP/1.1 exchange, or one TCP connection, with its own deadline,
+ * size cap and stop. The only place that knows libcurl.
+ *
+ * A client belongs to one thread. It keeps no connection: curl silently sends a
+ * POST a second time when a kept connection turns out to be dead, and a call of
+ * ours is never made twice behind our back. Redirects, proxies of the
+ * environment, .netrc, compression and schemes other than http and https are
+ * off; link-local addresses (cloud metadata) are refused after the lookup.
+ */
+#ifndef JOBS_HTTP_H
+#define JOBS_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/mem.h"
+#include "jobs/stop.h"
+
+enum http_fault {
+	HTTP_FINE, /* there is an answer, of whatever status */
+	HTTP_CANCELLED,
+	HTTP_TIMEOUT,
+	HTTP_REFUSED, /* nobody listens, no route */
+	HTTP_DNS,
+	HTTP_TLS,
+	HTTP_BAD_URL,
+	HTTP_BLOCKED, /* an address that is never called */
+	HTTP_TOO_LARGE,
+	HTTP_CUT,     /* the connection ended before the answer did */
+	HTTP_GARBAGE, /* not HTTP, or headers that contradict each other */
+	HTTP_FAULTS,
+};
+
+struct http_call {
+	const char *url;
+	const char *body;	    /* NULL: GET; else POST as JSON */
+	const char *const *headers; /* "Name: value", NULL-ended; may be NULL */
+	size_t max_bytes;	    /* of the answer's body */
+	int64_t deadline_ms;	    /* clock_mono_ms() */
+	const struct stop *stop;
+};
+
+struct http_answer {
+	enum http_fault fault;
+	char *text;   /* for people when not fine: cleaned, without secrets */
+	bool reached; /* false: the request was never sent */
+	long status;
+	char *content_type; /* as sent, cleaned; NULL: none */
+	char *location;	    /* of a redirect that was not followed, or NULL */
+	struct buf body;
+	int64_t dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms; /* -1 */
+};
+
+struct http_client;
+
+/* NULL when the system has no descriptors left. */
+struct http_client *http_client_new(void);
+void http_client_free(struct http_client **client);
+
+/* Blocking. True when fault is HTTP_FINE. `out` is to be released either way.
+ */
+bool http_exchange(struct http_client *client, const struct http_call *call,
+		   struct http_answer *out);
+
+/* Connects to `address` (host:port) and sends nothing. The socket, or -1 with
+ * the fault in `out`; it belongs to the client and lives until
+ * http_disconnect(). */
+int http_connect(struct http_client *client, const char *address,
+		 int64_t deadline_ms, const struct stop *stop,
+		 struct http_answer *out);
+void http_disconnect(struct http_client *client);
+
+void http_answer_release(struct http_answer *answer);
+
+/* "timeout", "refused", "dns", ...: as agents' error codes. */
+const char *http_fault_code(enum http_fault fault);
+
+/* "http://host:port/path" of a URL: no user, no password, no query. Cleaned.
+ * Caller frees. */
+char *http_url_for_people(const char *url);
+
+#endif

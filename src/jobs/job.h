@@ -1,0 +1,62 @@
+/*
+ * job: what a thread of the pool has in hand, and the rows that run it. Private
+ * to jobs/. A job belongs to the queue, then to the thread that took it; only
+ * the pool's lock lets another thread mark it cancelled.
+ */
+#ifndef JOBS_JOB_H
+#define JOBS_JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "core/input.h"
+#include "jobs/check.h"
+#include "jobs/http.h"
+#include "jobs/stop.h"
+#include "show/show.h"
+
+struct job {
+	struct job *next;
+	int check; /* index, or -1: a call */
+	int stage, agent, attempt;
+	char *key, *lease, *request;
+	int64_t lease_tokens, limit_ms;
+	int64_t deadline_ms; /* clock_mono_ms() */
+	bool cancelled;	     /* under the pool's lock */
+};
+
+/* What a running job may use; the thread's own. */
+struct job_room {
+	const struct show *show;
+	struct http_client *http;
+	struct stop stop;
+	size_t max_answer_bytes;
+	const char *output_dir; /* absolute, or NULL */
+	/* Moves an input to the engine if there is room; frees it if not. */
+	void (*progress)(void *ctx, struct input **input);
+	void *ctx;
+};
+
+/* Each gives the INPUT_ANSWER of the call, all of it filled in but stage,
+ * agent, attempt and lease. Never NULL. */
+struct input *job_call_http(const struct job_room *room, const struct job *job);
+struct input *job_call_exec(const struct job_room *room, const struct job *job);
+
+/* Reads an agent's answer: strict JSON, the agent's form, and the id of the
+ * call it answers. `who` begins the sentence of a failure. A garbage answer is
+ * an error input with the code "garbage". */
+struct input *job_read_answer(const struct job_room *room,
+			      const struct job *job, const char *who,
+			      const char *text, size_t bytes);
+
+/* An error input whose text is printed. */
+struct input *job_error(const char *code, bool reached, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* check_run() with a client and a stop of the caller's. */
+void check_run_with(struct http_client *client, const struct show *show,
+		    int check, const struct stop *stop,
+		    struct check_result *out);
+
+#endif
