@@ -23,9 +23,6 @@ struct check_result {
 	 * secrets blanked */
 	json_object *detail;
 };
-secrets blanked * /
-}
-;
 
 /* Endpoints `operator:/path` and `audience:/path` are the show's own listeners.
  * `cancel` may be NULL. `out` is to be released. */

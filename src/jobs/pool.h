@@ -35,7 +35,6 @@ struct pool;
  * both hold secrets. `engine` must be freed after the pool; it gets INPUT_...
  * values and so is a mailbox_new(n, input_drop). NULL with err (ERR_USAGE,
  * ERR_UNAVAILABLE) when the threads cannot be had. */
-
 struct pool *pool_new(const struct show *show,
 		      const struct pool_settings *settings,
 		      struct mailbox *engine, struct err *err);
