@@ -2,13 +2,13 @@
 
 #include <string.h>
 
-#define CORE ACTION_CORE
-#define VIEW ACTION_VIEW
+#define CORE   ACTION_CORE
+#define VIEW   ACTION_VIEW
 #define ENGINE ACTION_ENGINE
 
 const struct action action_table[ACTIONS] = {
 #define ROW(id, where, name, key, args, min, max, danger, bar, help)           \
-	[id] = { id, where, name, key, args, min, max, danger, bar, help }
+	[id] = {id, where, name, key, args, min, max, danger, bar, help}
 	ROW(ACTION_GO, CORE, "go", "space", "[STAGE]", 0, 1, false, "GO",
 	    "Releases the stage in standby."),
 	ROW(ACTION_PANIC, CORE, "panic", "!", "[all]", 0, 1, false, "PANIC",

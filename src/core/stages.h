@@ -80,7 +80,8 @@ struct stage_run {
 	int unmet;             /* dependencies that are not settled */
 	bool queued;           /* in model.ready */
 	bool released;         /* GO was given */
-	bool approved;         /* its overage was approved for the next start */
+	int64_t approved_tokens; /* an overage was approved: what the next start
+				  may lease in all, the reserve included; 0: no */
 	int attempt;           /* calls so far; 0: never started */
 	int failures;          /* of those that count against max_attempts */
 	int64_t started_ms;    /* of this attempt; 0: never */
@@ -88,7 +89,7 @@ struct stage_run {
 	int64_t ended_ms;      /* 0 while not ended */
 	int64_t deadline_ms;   /* running: attempt's end; backoff: next try;
 				  0: none */
-	int64_t extra_tokens;  /* held: what is asked for beyond what fits */
+	int64_t asked_tokens;  /* an agent asked for that many more; 0: no */
 	struct call *calls;    /* one for each agent of the stage */
 	int winner;            /* agent index whose proposal won, -1 */
 	char *error;           /* the last failure, for people; NULL */

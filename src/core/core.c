@@ -1,0 +1,246 @@
+#include "core/core.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "core/decide.h"
+
+/* --- what the concerns share -------------------------------------------- */
+
+static const char *command_id(const struct deciding *d)
+{
+	bool command = d->in->kind == INPUT_COMMAND;
+	return command && !d->noted ? d->in->id : NULL;
+}
+
+void emit(struct deciding *d, enum event_type type, int stage, int agent,
+	  json_object **data)
+{
+	struct model *m = d->m;
+	const struct show *show = m->show;
+	struct event *e =
+		event_new(type, type == EVENT_RUN_START ? d->in->id : m->run.id,
+			  stage >= 0 ? show->stages[stage].id : NULL,
+			  agent >= 0 ? show->agents[agent].id : NULL,
+			  d->in->now_ms, data);
+	const char *cmd = command_id(d);
+	if (cmd) {
+		json_add_str(e->data, "cmd", cmd);
+		d->noted = true;
+	}
+	e->seq = m->seq + 1;
+	model_apply(m, e);
+	struct decision *out = d->out;
+	GROW(out->events, out->event_count, out->event_cap);
+	out->events[out->event_count++] = e;
+	/* What OBS does never fires a rule: it would fire itself. */
+	if (type != EVENT_OBS_COMMAND && type != EVENT_OBS_STATUS)
+		rules_fire(d, type);
+}
+
+struct effect *effect_add(struct deciding *d, enum effect_kind kind)
+{
+	struct decision *out = d->out;
+	GROW(out->effects, out->effect_count, out->effect_cap);
+	struct effect *x = &out->effects[out->effect_count++];
+	*x = (struct effect){.kind = kind,
+			     .stage = -1,
+			     .agent = -1,
+			     .option = -1,
+			     .check = -1};
+	return x;
+}
+
+bool refuse(struct deciding *d, const char *code, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(d->answer, sizeof d->answer, fmt, ap);
+	va_end(ap);
+	d->refused = true;
+	d->code = code;
+	return false;
+}
+
+void answer(struct deciding *d, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(d->answer, sizeof d->answer, fmt, ap);
+	va_end(ap);
+}
+
+const char *decide_by(const struct deciding *d)
+{
+	return d->in->by ? d->in->by : "core";
+}
+
+json_object *decide_data(const struct deciding *d)
+{
+	json_object *data = json_object_new_object();
+	if (d->in->kind == INPUT_COMMAND) {
+		json_add_str(data, "by", decide_by(d));
+		json_add_str(data, "reason", d->in->reason);
+	}
+	return data;
+}
+
+/* --- inputs ------------------------------------------------------------- */
+
+static void lead(struct deciding *d)
+{
+	json_object *data = json_object_new_object();
+	json_add_int(data, "epoch", d->in->epoch);
+	json_add_str(data, "host", d->in->by);
+	json_add_int(data, "pid", d->in->attempt);
+	emit(d, EVENT_LEADER_TAKE, -1, -1, &data);
+}
+
+static void tick(struct deciding *d)
+{
+	const struct timer *t;
+	while ((t = timers_first(&d->m->timers)) && t->at_ms <= d->in->now_ms) {
+		struct timer due = *t;
+		uint64_t seq = d->m->seq;
+		switch (due.kind) {
+		case TIMER_STAGE:
+			stages_timer(d, due.stage);
+			break;
+		case TIMER_INBOX:
+			inbox_timer(d, due.stage);
+			break;
+		case TIMER_POLL:
+			polls_timer(d, due.stage);
+			break;
+		}
+		/* Each of them says something, and that moves the timer. */
+		REQUIRE(d->m->seq > seq);
+	}
+}
+
+static void progress(struct deciding *d)
+{
+	struct effect *x = effect_add(d, EFFECT_LIVE);
+	x->text = xstrdup(d->in->text ? d->in->text : "{}");
+}
+
+static void decide_one(struct deciding *d)
+{
+	switch (d->in->kind) {
+	case INPUT_LEAD:
+		lead(d);
+		break;
+	case INPUT_BEGIN:
+		run_begin(d);
+		break;
+	case INPUT_RESUMED:
+		run_resumed(d);
+		break;
+	case INPUT_TICK:
+		tick(d);
+		break;
+	case INPUT_COMMAND:
+		commands_decide(d);
+		break;
+	case INPUT_ANSWER:
+		proposals_answer(d);
+		break;
+	case INPUT_PROGRESS:
+		progress(d);
+		break;
+	case INPUT_VOTE:
+		polls_vote(d);
+		break;
+	case INPUT_TALLY:
+		polls_tally(d);
+		break;
+	case INPUT_OBS:
+		obs_input(d);
+		break;
+	case INPUT_OBS_DONE:
+		obs_done(d);
+		break;
+	case INPUT_CHECK:
+		checks_result(d);
+		break;
+	case INPUT_ALARM:
+		alarms_input(d);
+		break;
+	}
+}
+
+static void reply(struct deciding *d)
+{
+	const struct input *in = d->in;
+	/* A vote that was taken is answered when it is stored. */
+	if (in->origin.kind == ORIGIN_NONE ||
+	    (in->kind == INPUT_VOTE && !d->refused))
+		return;
+	struct effect *x = effect_add(d, EFFECT_REPLY);
+	x->origin = in->origin;
+	x->ok = !d->refused;
+	x->name = xstrdup(d->refused ? d->code : "ok");
+	x->text = text_clean_str(d->answer, sizeof d->answer);
+}
+
+/* What calls for a human is told once, when it begins to wait. */
+static void bells(struct deciding *d, size_t first)
+{
+	for (size_t i = first; i < d->out->event_count; i++) {
+		const struct event *e = d->out->events[i];
+		if (e->type != EVENT_STAGE_PROGRESS &&
+		    e->type != EVENT_STAGE_ERROR &&
+		    e->type != EVENT_BUDGET_REQUEST &&
+		    e->type != EVENT_POLL_CLOSE)
+			continue;
+		bool standby = e->type == EVENT_STAGE_PROGRESS &&
+			       strcmp(json_get_str(e->data, "state", ""),
+				      "standby") == 0;
+		char id[24];
+		snprintf(id, sizeof id, "i%llu", (unsigned long long)e->seq);
+		const struct inbox_item *item = inbox_find(d->m, id);
+		if (!standby && !item)
+			continue;
+		struct effect *x = effect_add(d, EFFECT_BELL);
+		x->text = item ? xstrdup(item->text)
+			       : xasprintf("%s waits for GO", e->stage);
+	}
+}
+
+void core_decide(struct model *m, const struct input *input,
+		 struct decision *out)
+{
+	struct deciding d = {.m = m, .in = input, .out = out};
+	size_t first = out->event_count;
+	decide_one(&d);
+	stages_advance(&d);
+	bells(&d, first);
+	reply(&d);
+}
+
+int64_t core_next_deadline(const struct model *m)
+{
+	const struct timer *t = timers_first(&m->timers);
+	return t ? t->at_ms : 0;
+}
+
+void decision_clear(struct decision *d)
+{
+	for (size_t i = 0; i < d->event_count; i++)
+		event_free(&d->events[i]);
+	for (size_t i = 0; i < d->effect_count; i++)
+		effect_release(&d->effects[i]);
+	d->event_count = d->effect_count = 0;
+}
+
+void decision_release(struct decision *d)
+{
+	decision_clear(d);
+	free(d->events);
+	free(d->effects);
+	*d = (struct decision){0};
+}

@@ -1,0 +1,148 @@
+/*
+ * decide: what the concerns of core/ share while one input is decided. Private
+ * to core/.
+ */
+#ifndef CORE_DECIDE_H
+#define CORE_DECIDE_H
+
+#include "core/core.h"
+
+struct deciding {
+	struct model *m;
+	const struct input *in;
+	struct decision *out;
+	bool noted;          /* the command's id stands in an event already */
+	bool refused;
+	char answer[256];    /* for whoever asked */
+	const char *code;    /* of a refusal: "refused", "not_found", ... */
+};
+
+/* Makes an event (stage and agent are indices, -1: none), folds it into the
+ * model and appends it. Takes over `*data` (NULL: an empty object). */
+void emit(struct deciding *d, enum event_type type, int stage, int agent,
+	  json_object **data);
+
+/* A new effect at the end of the decision; indices are -1. */
+struct effect *effect_add(struct deciding *d, enum effect_kind kind);
+
+/* What the asker is told; `refuse` returns false. */
+bool refuse(struct deciding *d, const char *code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void answer(struct deciding *d, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Who asked, for events: never NULL. */
+const char *decide_by(const struct deciding *d);
+/* A new object with `by` (and `reason` when there is one) in it. */
+json_object *decide_data(const struct deciding *d);
+
+/* --- the doors of the concerns ----------------------------------------- */
+
+/* Folding: `stage` and `agent` are the event's, as indices, -1: none or not
+ * of this show. */
+#define APPLY_DOOR(concern)                                                    \
+	void concern##_apply(struct model *m, const struct event *e,           \
+			     int stage, int agent)
+APPLY_DOOR(budget);
+APPLY_DOOR(stages);
+APPLY_DOOR(proposals);
+APPLY_DOOR(polls);
+APPLY_DOOR(inbox);
+APPLY_DOOR(checks);
+APPLY_DOOR(alarms);
+APPLY_DOOR(obs);
+
+/* stages */
+void stages_reset(struct model *m);              /* for a new run */
+void stages_forget_calls(struct model *m, int stage);
+void stages_advance(struct deciding *d);         /* start all that can */
+void stages_fail(struct deciding *d, int stage, const char *code,
+		 const char *text);              /* the attempt failed */
+void stages_fail_final(struct deciding *d, int stage, const char *code,
+		       const char *text);        /* no retry any more */
+void stages_complete(struct deciding *d, int stage, int winner,
+		     json_object **patch);
+void stages_skip(struct deciding *d, int stage, const char *reason,
+		 const char *because);
+void stages_timer(struct deciding *d, int stage);
+/* Cancels what runs for this stage: calls, leases, an open poll. */
+void stages_drop_work(struct deciding *d, int stage);
+
+/* run: start, pause, panic, resume, cancel, end */
+void run_begin(struct deciding *d);
+void run_resumed(struct deciding *d);
+void run_finish_if_over(struct deciding *d);
+void run_fail(struct deciding *d, const char *why);
+bool run_cancel(struct deciding *d);
+bool run_pause(struct deciding *d);
+bool run_resume(struct deciding *d);
+bool run_panic(struct deciding *d, bool all);
+
+/* budget */
+void budget_reset(struct model *m);
+/* Leases for all agents of `stage`, or holds it. True when leased. */
+bool budget_cover(struct deciding *d, int stage);
+void budget_lease(struct deciding *d, int stage);
+void budget_hold(struct deciding *d, int stage, const char *reason,
+		 int64_t asked);
+/* Books what a call used and gives back the rest. */
+void budget_settle(struct deciding *d, int stage, int agent,
+		   const struct input *used);
+/* The call ended without a report: spent at its full size until corrected. */
+void budget_write_off(struct deciding *d, int stage, int agent,
+		      const char *state);
+void budget_late(struct deciding *d, int stage, int agent,
+		 const struct input *late);
+bool budget_approve(struct deciding *d, const struct inbox_item *item,
+		    const char *amount);
+void budget_deny(struct deciding *d, const struct inbox_item *item,
+		 const char *by);
+int64_t budget_share(const struct model *m, int stage, size_t k);
+
+/* proposals */
+void proposals_call(struct deciding *d, int stage);  /* the calls of a start */
+void proposals_again(struct deciding *d, int stage); /* after a restart */
+void proposals_answer(struct deciding *d);
+void proposals_settle(struct deciding *d, int stage);
+int stage_agent_place(const struct show *show, int stage, int agent);
+/* The patch that `result` means for the story of this stage; NULL and a
+ * sentence in `why` when it misses an output. */
+json_object *proposals_patch(const struct model *m, int stage,
+			     json_object *result, char *why, size_t why_bytes);
+
+/* polls */
+void polls_open(struct deciding *d, int stage);
+void polls_again(struct deciding *d, int stage);
+void polls_timer(struct deciding *d, int stage);
+void polls_vote(struct deciding *d);
+void polls_tally(struct deciding *d);
+void polls_freeze_all(struct deciding *d);
+void polls_thaw_all(struct deciding *d);
+void polls_void(struct deciding *d, int stage);
+bool polls_answer(struct deciding *d, int stage, const char *choice);
+bool polls_command(struct deciding *d, int stage, enum action_id what,
+		   const char *arg);
+
+/* inbox */
+void inbox_reset(struct model *m);
+void inbox_close(struct model *m, int stage);
+void inbox_timer(struct deciding *d, int stage);
+bool inbox_answer(struct deciding *d, const char *id, const char *choice,
+		  const char *amount, const char *by);
+
+/* checks, alarms, obs */
+void checks_result(struct deciding *d);
+void alarms_input(struct deciding *d);
+void alarm_raise(struct deciding *d, const char *id, const char *text);
+void obs_input(struct deciding *d);
+void obs_done(struct deciding *d);
+void obs_scene(struct deciding *d, const char *scene, const char *by);
+void obs_again(struct deciding *d);
+
+/* rules: what an event of the show switches */
+void rules_fire(struct deciding *d, enum event_type type);
+
+/* commands */
+void commands_decide(struct deciding *d);
+
+#endif

@@ -1,0 +1,233 @@
+#include "core/inbox.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "core/decide.h"
+
+static const char *const kind_names[] = {"overage", "failed", "poll"};
+
+const char *inbox_kind_name(enum inbox_kind kind)
+{
+	return kind_names[kind];
+}
+
+const struct inbox_item *inbox_find(const struct model *m, const char *id)
+{
+	for (size_t i = 0; i < m->inbox.count; i++)
+		if (strcmp(m->inbox.items[i].id, id) == 0)
+			return &m->inbox.items[i];
+	return NULL;
+}
+
+static const struct inbox_item *find_stage(const struct model *m, int stage)
+{
+	for (size_t i = 0; i < m->inbox.count; i++)
+		if (m->inbox.items[i].stage == stage)
+			return &m->inbox.items[i];
+	return NULL;
+}
+
+/* --- folding ------------------------------------------------------------ */
+
+void inbox_reset(struct model *m)
+{
+	for (size_t i = 0; i < m->inbox.count; i++)
+		free(m->inbox.items[i].text);
+	m->inbox.count = 0;
+}
+
+void inbox_close(struct model *m, int stage)
+{
+	struct inbox *in = &m->inbox;
+	for (size_t i = 0; i < in->count; i++) {
+		if (in->items[i].stage != stage)
+			continue;
+		free(in->items[i].text);
+		in->count--;
+		memmove(&in->items[i], &in->items[i + 1],
+			(in->count - i) * sizeof *in->items);
+		timers_set(&m->timers, TIMER_INBOX, stage, 0);
+		return;
+	}
+}
+
+static struct inbox_item *open_item(struct model *m, const struct event *e,
+				    int stage, enum inbox_kind kind)
+{
+	inbox_close(m, stage);
+	struct inbox *in = &m->inbox;
+	GROW(in->items, in->count, in->cap);
+	struct inbox_item *item = &in->items[in->count++];
+	*item = (struct inbox_item){
+		.kind = kind, .stage = stage, .opened_ms = e->at_ms};
+	snprintf(item->id, sizeof item->id, "i%" PRIu64, m->seq);
+	return item;
+}
+
+static void open_overage(struct model *m, const struct event *e, int stage)
+{
+	struct inbox_item *item = open_item(m, e, stage, INBOX_OVERAGE);
+	const char *why = json_get_str(e->data, "reason", "");
+	char more[32], left[32], rest[32];
+	item->tokens = json_get_int(e->data, "tokens", 0);
+	item->deadline_ms = json_get_int(e->data, "deadline", 0);
+	item->fallback = m->show->budget.approval_default == ANSWER_APPROVE
+				 ? "approve"
+				 : "deny";
+	item->choices[0] = "approve";
+	item->choices[1] = "deny";
+	text_thousands(more, sizeof more, item->tokens);
+	text_thousands(left, sizeof left, json_get_int(e->data, "left", 0));
+	text_thousands(rest, sizeof rest, json_get_int(e->data, "rest", 0));
+	item->text = xasprintf(
+		"%s %s %s more%s  left %s  rest of show needs ~%s",
+		m->show->stages[stage].id,
+		strcmp(why, "asked") == 0 ? "asks for" : "wants", more,
+		strcmp(why, "stage") == 0   ? " than its cap"
+		: strcmp(why, "agent") == 0 ? " than its agent's quota"
+					    : "",
+		left, rest);
+	timers_set(&m->timers, TIMER_INBOX, stage, item->deadline_ms);
+}
+
+static void open_failed(struct model *m, const struct event *e, int stage)
+{
+	static const char *const choices[] = {"retry", "skip", "fail"};
+	struct inbox_item *item = open_item(m, e, stage, INBOX_FAILED);
+	memcpy(item->choices, choices, sizeof choices);
+	char *error = text_clean_str(json_get_str(e->data, "message", ""), 200);
+	item->text = xasprintf("%s failed: %s%s%s", m->show->stages[stage].id,
+			       json_get_str(e->data, "code", "error"),
+			       *error ? ": " : "", error);
+	free(error);
+}
+
+static void open_poll(struct model *m, const struct event *e, int stage)
+{
+	const struct show_poll *poll = m->show->stages[stage].poll;
+	struct inbox_item *item = open_item(m, e, stage, INBOX_POLL);
+	size_t n = 0;
+	for (size_t i = 0; i < poll->option_count; i++)
+		item->choices[n++] = poll->options[i].id;
+	item->choices[n] = "extend";
+	item->text = xasprintf(
+		"%s is undecided (%lld votes): %s", m->show->stages[stage].id,
+		(long long)m->stages[stage].poll->total, poll->question);
+}
+
+/* Every question belongs to a stage and stands as long as the stage is in the
+ * state that asks. */
+void inbox_apply(struct model *m, const struct event *e, int stage, int agent)
+{
+	if (e->type == EVENT_RUN_COMPLETE || e->type == EVENT_RUN_CANCEL) {
+		inbox_reset(m);
+		return;
+	}
+	if (stage < 0 || (e->type == EVENT_STAGE_ERROR && agent >= 0))
+		return;
+	const struct stage_run *s = &m->stages[stage];
+	if (e->type == EVENT_BUDGET_REQUEST && s->state == STAGE_HELD)
+		open_overage(m, e, stage);
+	else if (e->type == EVENT_STAGE_ERROR && s->state == STAGE_FAILED &&
+		 s->outcome == OUTCOME_OPEN)
+		open_failed(m, e, stage);
+	else if (e->type == EVENT_POLL_CLOSE &&
+		 json_get_bool(e->data, "asks", false))
+		open_poll(m, e, stage);
+	else if (s->state != STAGE_HELD && s->state != STAGE_FAILED &&
+		 !(s->poll && s->poll->state == POLL_CLOSED))
+		inbox_close(m, stage);
+	else if (e->type == EVENT_STAGE_ERROR)
+		inbox_close(m, stage);
+}
+
+/* --- deciding ----------------------------------------------------------- */
+
+static bool answer_overage(struct deciding *d, const struct inbox_item *item,
+			   const char *choice, const char *amount,
+			   const char *by)
+{
+	if (strcmp(choice, "approve") == 0)
+		return budget_approve(d, item, amount);
+	answer(d, "denied %s", d->m->show->stages[item->stage].id);
+	budget_deny(d, item, by);
+	return true;
+}
+
+static bool answer_failed(struct deciding *d, int stage, const char *choice)
+{
+	const char *id = d->m->show->stages[stage].id;
+	if (strcmp(choice, "skip") == 0) {
+		answer(d, "skipped %s", id);
+		stages_skip(d, stage, "operator", NULL);
+	} else if (strcmp(choice, "fail") == 0) {
+		char *why = xasprintf("%s failed", id);
+		answer(d, "the run fails with %s", id);
+		run_fail(d, why);
+		free(why);
+	} else {
+		json_object *data = decide_data(d);
+		json_add_str(data, "state", "waiting");
+		json_add_bool(data, "fresh", true);
+		answer(d, "trying %s again", id);
+		emit(d, EVENT_STAGE_PROGRESS, stage, -1, &data);
+	}
+	return true;
+}
+
+static bool offers(const struct inbox_item *item, const char *choice)
+{
+	for (size_t i = 0; item->choices[i]; i++)
+		if (strcmp(item->choices[i], choice) == 0)
+			return true;
+	return false;
+}
+
+static void refuse_choice(struct deciding *d, const struct inbox_item *item,
+			  const char *choice)
+{
+	struct buf b = {0};
+	for (size_t i = 0; item->choices[i]; i++)
+		buf_addf(&b, "%s%s", i ? ", " : "", item->choices[i]);
+	refuse(d, "bad_choice", "%s cannot be answered `%s`: it takes %s",
+	       item->id, choice, buf_str(&b));
+	buf_release(&b);
+}
+
+bool inbox_answer(struct deciding *d, const char *id, const char *choice,
+		  const char *amount, const char *by)
+{
+	const struct inbox_item *found = inbox_find(d->m, id);
+	if (!found)
+		return refuse(d, "gone",
+			      "inbox item %s is gone: it was answered already, "
+			      "or its deadline passed",
+			      id);
+	if (!offers(found, choice)) {
+		refuse_choice(d, found, choice);
+		return false;
+	}
+	/* A copy: what follows closes the item in the model. Its text goes. */
+	struct inbox_item item = *found;
+	item.text = NULL;
+	if (item.kind == INBOX_OVERAGE)
+		return answer_overage(d, &item, choice, amount, by);
+	if (item.kind == INBOX_FAILED)
+		return answer_failed(d, item.stage, choice);
+	return polls_answer(d, item.stage, choice);
+}
+
+void inbox_timer(struct deciding *d, int stage)
+{
+	const struct inbox_item *item = find_stage(d->m, stage);
+	REQUIRE(item && item->fallback);
+	char id[sizeof item->id];
+	memcpy(id, item->id, sizeof id);
+	inbox_answer(d, id, item->fallback, NULL,
+		     d->m->run.attended ? "deadline" : "unattended");
+}

@@ -1,0 +1,236 @@
+#include "core/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/decide.h"
+
+static const char *const run_names[] = {
+	"none", "created", "running", "paused", "done", "failed", "cancelled",
+};
+
+const char *run_state_name(enum run_state state)
+{
+	return run_names[state];
+}
+
+bool run_is_over(enum run_state state)
+{
+	return state == RUN_DONE || state == RUN_FAILED ||
+	       state == RUN_CANCELLED;
+}
+
+static void new_stages(struct model *m)
+{
+	size_t n = m->show->stage_count;
+	m->stages = xcalloc(n + 1, sizeof *m->stages);
+	for (size_t i = 0; i < n; i++) {
+		const struct show_stage *def = &m->show->stages[i];
+		struct stage_run *s = &m->stages[i];
+		s->calls = xcalloc(def->agent_count + 1, sizeof *s->calls);
+		if (!def->poll)
+			continue;
+		s->poll = xcalloc(1, sizeof *s->poll);
+		s->poll->counts =
+			xcalloc(def->poll->option_count, sizeof(int64_t));
+	}
+}
+
+struct model *model_new(const struct show *show)
+{
+	struct model *m = xcalloc(1, sizeof *m);
+	/* The reference count is the one thing of a show that changes. */
+	m->show = show_ref((struct show *)(uintptr_t)show);
+	new_stages(m);
+	m->agent_calls = xcalloc(show->agent_count + 1, sizeof(int));
+	m->checks = xcalloc(show->check_count + 1, sizeof *m->checks);
+	m->ready = xcalloc(show->stage_count + 1, sizeof(int));
+	m->ledger.stages = xcalloc(show->stage_count + 1, sizeof(struct scope));
+	m->ledger.agents = xcalloc(show->agent_count + 1, sizeof(struct scope));
+	m->commands = xcalloc(COMMANDS_REMEMBERED, sizeof *m->commands);
+	m->late = xcalloc(LATE_MAX, sizeof *m->late);
+	timers_init(&m->timers, show->stage_count);
+	story_init(&m->story);
+	stages_reset(m);
+	budget_reset(m);
+	m->poll = -1;
+	return m;
+}
+
+static void free_stages(struct model *m)
+{
+	for (size_t i = 0; i < m->show->stage_count; i++) {
+		struct stage_run *s = &m->stages[i];
+		stages_forget_calls(m, (int)i);
+		free(s->calls);
+		free(s->error);
+		free(s->why);
+		if (s->poll) {
+			free(s->poll->counts);
+			free(s->poll->why);
+			free(s->poll);
+		}
+	}
+	free(m->stages);
+}
+
+static void obs_state_release(struct obs_state *o)
+{
+	free(o->facts.error);
+	free(o->facts.program_scene);
+	free(o->facts.preview_scene);
+	for (int i = 0; i < o->facts.scene_count; i++)
+		free(o->facts.scenes[i]);
+	for (size_t i = 0; i < OBS_MAX_PENDING; i++)
+		free(o->pending[i].text);
+	free(o->last_error);
+}
+
+static void free_late(struct model *m)
+{
+	for (size_t i = 0; i < m->late_count; i++) {
+		free(m->late[i].stage);
+		free(m->late[i].agent);
+		free(m->late[i].verdict);
+	}
+	free(m->late);
+}
+
+void model_free(struct model **model)
+{
+	struct model *m = *model;
+	*model = NULL;
+	if (!m)
+		return;
+	free_stages(m);
+	inbox_reset(m);
+	free(m->inbox.items);
+	for (size_t i = 0; i < m->show->check_count; i++)
+		free(m->checks[i].text);
+	free(m->checks);
+	for (size_t i = 0; i < m->alarm_count; i++) {
+		free(m->alarms[i].id);
+		free(m->alarms[i].text);
+		free(m->alarms[i].ack_reason);
+	}
+	free(m->alarms);
+	free_late(m);
+	obs_state_release(&m->obs);
+	for (size_t i = 0; i < m->ledger.lease_count; i++)
+		free(m->ledger.leases[i].id);
+	free(m->ledger.leases);
+	free(m->ledger.stages);
+	free(m->ledger.agents);
+	free(m->agent_calls);
+	free(m->ready);
+	free(m->commands);
+	free(m->run.why);
+	timers_release(&m->timers);
+	story_release(&m->story);
+	struct show *show = (struct show *)(uintptr_t)m->show;
+	show_unref(&show);
+	free(m);
+}
+
+static void start_run(struct model *m, const struct event *e)
+{
+	free(m->run.why);
+	m->run = (struct run){
+		.state = RUN_RUNNING,
+		.rehearsal = json_get_bool(e->data, "rehearsal", false),
+		.attended = json_get_bool(e->data, "attended", true),
+		.started_ms = e->at_ms,
+	};
+	strncpy(m->run.id, e->run, sizeof m->run.id - 1);
+	story_release(&m->story);
+	story_init(&m->story);
+	inbox_reset(m);
+	timers_clear(&m->timers);
+	budget_reset(m);
+	stages_reset(m);
+	m->poll = -1;
+}
+
+static void end_run(struct model *m, const struct event *e,
+		    enum run_state state)
+{
+	m->run.state = state;
+	m->run.panic = false;
+	m->run.ended_ms = e->at_ms;
+	free(m->run.why);
+	const char *why = json_get_str(e->data, "why", NULL);
+	m->run.why = xstrdup(why ? why : json_get_str(e->data, "reason", NULL));
+}
+
+static void run_apply(struct model *m, const struct event *e)
+{
+	switch (e->type) {
+	case EVENT_RUN_START:
+		start_run(m, e);
+		break;
+	case EVENT_RUN_PAUSE:
+		m->run.state = RUN_PAUSED;
+		if (json_get_bool(e->data, "panic", false))
+			m->run.panic = true;
+		break;
+	case EVENT_RUN_RESUME:
+		m->run.state = RUN_RUNNING;
+		m->run.panic = false;
+		break;
+	case EVENT_RUN_COMPLETE:
+		end_run(m, e,
+			strcmp(json_get_str(e->data, "state", ""), "done") == 0
+				? RUN_DONE
+				: RUN_FAILED);
+		break;
+	case EVENT_RUN_CANCEL:
+		end_run(m, e, RUN_CANCELLED);
+		break;
+	case EVENT_LEADER_TAKE:
+		m->leader.epoch = json_get_int(e->data, "epoch", 0);
+		m->leader.pid = (int)json_get_int(e->data, "pid", 0);
+		m->leader.at_ms = e->at_ms;
+		strncpy(m->leader.host, json_get_str(e->data, "host", ""),
+			sizeof m->leader.host - 1);
+		break;
+	default:
+		break;
+	}
+}
+
+/* A command that made an event is remembered, so that the same entry of the
+ * bus, delivered again after a crash, is not done twice. */
+static void remember_command(struct model *m, const struct event *e)
+{
+	const char *id = json_get_str(e->data, "cmd", NULL);
+	if (!id)
+		return;
+	char *slot = m->commands[m->command_next % COMMANDS_REMEMBERED];
+	memset(slot, 0, sizeof *m->commands);
+	strncpy(slot, id, sizeof *m->commands - 1);
+	m->command_next++;
+}
+
+void model_apply(struct model *m, const struct event *e)
+{
+	REQUIRE(e->seq == 0 || e->seq == m->seq + 1);
+	m->seq++;
+	m->at_ms = e->at_ms;
+	int stage = *e->stage ? show_find_stage(m->show, e->stage) : -1;
+	int agent = *e->agent ? show_find_agent(m->show, e->agent) : -1;
+	run_apply(m, e);
+	budget_apply(m, e, stage, agent);
+	proposals_apply(m, e, stage, agent);
+	if (e->type == EVENT_STAGE_COMPLETE)
+		story_patch(&m->story, json_get_object(e->data, "patch"));
+	/* Before stages: the inbox looks at the state that asks. After budget:
+	 * its text tells what is left. */
+	polls_apply(m, e, stage, agent);
+	stages_apply(m, e, stage, agent);
+	inbox_apply(m, e, stage, agent);
+	checks_apply(m, e, stage, agent);
+	alarms_apply(m, e, stage, agent);
+	obs_apply(m, e, stage, agent);
+	remember_command(m, e);
+}

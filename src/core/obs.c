@@ -1,0 +1,178 @@
+/* obs: what OBS says it is, what was asked of it, and the rules that ask. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/decide.h"
+
+/* --- folding ------------------------------------------------------------ */
+
+static void set_text(char **where, const char *text)
+{
+	free(*where);
+	*where = xstrdup(text);
+}
+
+static void apply_status(struct model *m, const struct event *e)
+{
+	struct obs_facts *f = &m->obs.facts;
+	json_object *scenes = json_get_array(e->data, "scenes");
+	m->obs.at_ms = e->at_ms;
+	f->connected = json_get_bool(e->data, "connected", false);
+	f->streaming = json_get_bool(e->data, "streaming", false);
+	f->reconnecting = json_get_bool(e->data, "reconnecting", false);
+	f->recording = json_get_bool(e->data, "recording", false);
+	set_text(&f->error, json_get_str(e->data, "error", NULL));
+	set_text(&f->program_scene,
+		 json_get_str(e->data, "program_scene", NULL));
+	set_text(&f->preview_scene,
+		 json_get_str(e->data, "preview_scene", NULL));
+	for (int i = 0; i < f->scene_count; i++)
+		free(f->scenes[i]);
+	f->scene_count = 0;
+	size_t n = scenes ? json_object_array_length(scenes) : 0;
+	for (size_t i = 0; i < n && i < INPUT_MAX_SCENES; i++)
+		f->scenes[f->scene_count++] = xstrdup(json_object_get_string(
+			json_object_array_get_idx(scenes, i)));
+}
+
+static struct obs_pending *find_pending(struct model *m, const char *id)
+{
+	for (size_t i = 0; i < OBS_MAX_PENDING; i++)
+		if (strcmp(m->obs.pending[i].id, id) == 0)
+			return &m->obs.pending[i];
+	return NULL;
+}
+
+static void apply_command(struct model *m, const struct event *e)
+{
+	const char *id = json_get_str(e->data, "id", "");
+	const char *state = json_get_str(e->data, "state", "");
+	bool sent = strcmp(state, "sent") == 0;
+	struct obs_pending *p = find_pending(m, sent ? "" : id);
+	if (sent && p) {
+		snprintf(p->id, sizeof p->id, "%s", id);
+		p->sent_ms = e->at_ms;
+		set_text(&p->text, json_get_str(e->data, "what", ""));
+	} else if (!sent && p && *id) {
+		p->id[0] = '\0';
+	}
+	if (strcmp(state, "failed") == 0)
+		set_text(&m->obs.last_error,
+			 json_get_str(e->data, "error", "failed"));
+	else if (strcmp(state, "confirmed") == 0)
+		set_text(&m->obs.last_error, NULL);
+}
+
+void obs_apply(struct model *m, const struct event *e, int stage, int agent)
+{
+	(void)stage;
+	(void)agent;
+	if (e->type == EVENT_OBS_STATUS)
+		apply_status(m, e);
+	else if (e->type == EVENT_OBS_COMMAND)
+		apply_command(m, e);
+}
+
+/* --- deciding ----------------------------------------------------------- */
+
+void obs_input(struct deciding *d)
+{
+	const struct obs_facts *f = &d->in->obs;
+	json_object *data = json_object_new_object();
+	json_object *scenes = json_object_new_array();
+	for (int i = 0; i < f->scene_count; i++)
+		json_object_array_add(scenes,
+				      json_object_new_string(f->scenes[i]));
+	json_add_bool(data, "connected", f->connected);
+	json_add_str(data, "error", f->error);
+	json_add_str(data, "program_scene", f->program_scene);
+	json_add_str(data, "preview_scene", f->preview_scene);
+	json_add(data, "scenes", &scenes);
+	json_add_bool(data, "streaming", f->streaming);
+	if (f->reconnecting)
+		json_add_bool(data, "reconnecting", true);
+	json_add_bool(data, "recording", f->recording);
+	emit(d, EVENT_OBS_STATUS, -1, -1, &data);
+}
+
+static void command_event(struct deciding *d, const char *id, const char *state,
+			  const char *what, const char *by, const char *error)
+{
+	json_object *data = json_object_new_object();
+	json_add_str(data, "id", id);
+	json_add_str(data, "state", state);
+	json_add_str(data, "what", what);
+	json_add_str(data, "by", by);
+	json_add_str(data, "error", error);
+	emit(d, EVENT_OBS_COMMAND, -1, -1, &data);
+}
+
+void obs_done(struct deciding *d)
+{
+	const struct input *in = d->in;
+	const struct obs_pending *p = find_pending(d->m, in->id);
+	char *what = xstrdup(p ? p->text : "");
+	command_event(d, in->id, in->ok ? "confirmed" : "failed", what, NULL,
+		      in->ok ? NULL : in->text);
+	free(what);
+}
+
+void obs_scene(struct deciding *d, const char *scene, const char *by)
+{
+	char id[24];
+	char *what = xasprintf("scene %s", scene);
+	snprintf(id, sizeof id, "o%" PRIu64, d->m->seq + 1);
+	if (!d->m->obs.facts.connected) {
+		command_event(d, id, "failed", what, by,
+			      "OBS is not connected");
+		free(what);
+		return;
+	}
+	command_event(d, id, "sent", what, by, NULL);
+	struct effect *x = effect_add(d, EFFECT_OBS);
+	json_object *data = json_object_new_object();
+	json_add_str(data, "sceneName", scene);
+	x->key = xstrdup(id);
+	x->name = xstrdup("SetCurrentProgramScene");
+	x->text = xstrdup(json_text(data));
+	json_object_put(data);
+	free(what);
+}
+
+/* After a restart nobody waits for these answers any more, and asking OBS
+ * again could switch what an operator has switched since. */
+void obs_again(struct deciding *d)
+{
+	for (size_t i = 0; i < OBS_MAX_PENDING; i++) {
+		const struct obs_pending *p = &d->m->obs.pending[i];
+		if (!*p->id)
+			continue;
+		char id[sizeof p->id];
+		memcpy(id, p->id, sizeof id);
+		char *what = xstrdup(p->text);
+		command_event(d, id, "failed", what, NULL,
+			      "outcome unknown: the core restarted");
+		free(what);
+	}
+}
+
+void rules_fire(struct deciding *d, enum event_type type)
+{
+	const struct show *show = d->m->show;
+	for (size_t i = 0; i < show->rule_count; i++) {
+		const struct show_rule *r = &show->rules[i];
+		if (!r->enabled || strcmp(r->action, "obs_scene") != 0 ||
+		    strcmp(r->on, event_type_name(type)) != 0)
+			continue;
+		json_object *v =
+			json_read_str(r->value, &json_limits_own, NULL);
+		char *by = xasprintf("rule %s", r->name);
+		if (json_object_is_type(v, json_type_string))
+			obs_scene(d, json_object_get_string(v), by);
+		free(by);
+		json_object_put(v);
+	}
+}

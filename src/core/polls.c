@@ -1,0 +1,444 @@
+#include "core/polls.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "core/decide.h"
+
+static const char *const names[] = {"none",   "open",	  "extended",
+				    "closed", "resolved", "void"};
+
+const char *poll_state_name(enum poll_state state)
+{
+	return names[state];
+}
+
+int poll_winner(const struct show_poll *poll, const int64_t *counts,
+		int64_t *total, double *margin)
+{
+	int64_t sum = 0, first = -1, second = -1;
+	int best = -1;
+	for (size_t i = 0; i < poll->option_count; i++) {
+		sum += counts[i];
+		if (counts[i] > first) {
+			second = first;
+			first = counts[i];
+			best = (int)i;
+		} else if (counts[i] > second) {
+			second = counts[i];
+		}
+	}
+	*total = sum;
+	*margin = sum ? (double)(first - second) / (double)sum : 0;
+	bool decided = sum > 0 && sum >= poll->min_votes && first > second &&
+		       *margin >= poll->min_delta;
+	return decided ? best : -1;
+}
+
+static const struct show_poll *poll_of(const struct model *m, int stage)
+{
+	return m->show->stages[stage].poll;
+}
+
+static bool is_open(const struct poll_run *p)
+{
+	return p->state == POLL_OPEN || p->state == POLL_EXTENDED;
+}
+
+/* --- folding ------------------------------------------------------------ */
+
+static void set_deadline(struct model *m, int stage, int64_t at_ms)
+{
+	m->stages[stage].poll->deadline_ms = at_ms;
+	timers_set(&m->timers, TIMER_POLL, stage, at_ms);
+}
+
+static void read_counts(struct model *m, const struct event *e, int stage)
+{
+	const struct show_poll *def = poll_of(m, stage);
+	struct poll_run *p = m->stages[stage].poll;
+	json_object *counts = json_get_object(e->data, "counts");
+	for (size_t i = 0; counts && i < def->option_count; i++)
+		p->counts[i] = json_get_int(counts, def->options[i].id, 0);
+	poll_winner(def, p->counts, &p->total, &p->margin);
+}
+
+static void freeze(struct model *m, const struct event *e, bool frozen)
+{
+	for (size_t i = 0; i < m->show->stage_count; i++) {
+		struct poll_run *p = m->stages[i].poll;
+		if (!p || !is_open(p) || p->frozen == frozen)
+			continue;
+		p->frozen = frozen;
+		if (frozen) {
+			p->left_ms = p->deadline_ms - e->at_ms;
+			set_deadline(m, (int)i, 0);
+		} else {
+			int64_t left = p->left_ms > 0 ? p->left_ms : 1;
+			set_deadline(m, (int)i, e->at_ms + left);
+		}
+	}
+}
+
+static void apply_create(struct model *m, const struct event *e, int stage)
+{
+	struct poll_run *p = m->stages[stage].poll;
+	int64_t *counts = p->counts;
+	size_t n = poll_of(m, stage)->option_count;
+	memset(counts, 0, n * sizeof *counts);
+	free(p->why);
+	*p = (struct poll_run){.state = POLL_OPEN,
+			       .counts = counts,
+			       .opened_ms = e->at_ms,
+			       .winner = -1};
+	set_deadline(m, stage, json_get_int(e->data, "deadline", 0));
+	m->poll = stage;
+}
+
+static void apply_resolve(struct model *m, const struct event *e, int stage)
+{
+	struct poll_run *p = m->stages[stage].poll;
+	read_counts(m, e, stage);
+	p->state = POLL_RESOLVED;
+	p->winner = show_find_option(poll_of(m, stage),
+				     json_get_str(e->data, "winner", ""));
+	free(p->why);
+	p->why = xstrdup(json_get_str(e->data, "why", "majority"));
+	set_deadline(m, stage, 0);
+}
+
+void polls_apply(struct model *m, const struct event *e, int stage, int agent)
+{
+	(void)agent;
+	if (e->type == EVENT_RUN_PAUSE &&
+	    json_get_bool(e->data, "panic", false))
+		freeze(m, e, true);
+	else if (e->type == EVENT_RUN_RESUME)
+		freeze(m, e, false);
+	if (stage < 0 || !m->stages[stage].poll)
+		return;
+	struct poll_run *p = m->stages[stage].poll;
+	switch (e->type) {
+	case EVENT_POLL_CREATE:
+		apply_create(m, e, stage);
+		break;
+	case EVENT_POLL_EXTEND:
+		read_counts(m, e, stage);
+		p->state = POLL_EXTENDED;
+		p->extensions += json_get_bool(e->data, "counted", true);
+		set_deadline(m, stage, json_get_int(e->data, "deadline", 0));
+		break;
+	case EVENT_POLL_CLOSE:
+		read_counts(m, e, stage);
+		p->state = POLL_CLOSED;
+		set_deadline(m, stage, 0);
+		break;
+	case EVENT_POLL_RESOLVE:
+		apply_resolve(m, e, stage);
+		break;
+	case EVENT_POLL_VOID:
+		p->state = POLL_VOID;
+		set_deadline(m, stage, 0);
+		break;
+	default:
+		break;
+	}
+}
+
+/* --- deciding ----------------------------------------------------------- */
+
+static void poll_effect(struct deciding *d, enum effect_kind kind, int stage)
+{
+	effect_add(d, kind)->stage = stage;
+}
+
+void polls_open(struct deciding *d, int stage)
+{
+	const struct show_poll *def = poll_of(d->m, stage);
+	json_object *data = json_object_new_object();
+	json_object *options = json_object_new_array();
+	for (size_t i = 0; i < def->option_count; i++) {
+		json_object *o = json_object_new_object();
+		json_add_str(o, "id", def->options[i].id);
+		json_add_str(o, "label", def->options[i].label);
+		if (def->options[i].requires_extra)
+			json_add_int(o, "requires_extra",
+				     def->options[i].requires_extra);
+		json_object_array_add(options, o);
+	}
+	json_add_str(data, "question", def->question);
+	json_add(data, "options", &options);
+	json_add_int(data, "deadline", d->in->now_ms + def->open_ms);
+	emit(d, EVENT_POLL_CREATE, stage, -1, &data);
+	poll_effect(d, EFFECT_POLL_OPEN, stage);
+}
+
+void polls_again(struct deciding *d, int stage)
+{
+	const struct poll_run *p = d->m->stages[stage].poll;
+	if (!p)
+		return;
+	if (is_open(p))
+		poll_effect(d,
+			    p->frozen ? EFFECT_POLL_FREEZE : EFFECT_POLL_OPEN,
+			    stage);
+	else if (p->state == POLL_CLOSED)
+		poll_effect(d, EFFECT_POLL_COUNT, stage);
+}
+
+static void close_poll(struct deciding *d, int stage)
+{
+	json_object *data = decide_data(d);
+	emit(d, EVENT_POLL_CLOSE, stage, -1, &data);
+	poll_effect(d, EFFECT_POLL_COUNT, stage);
+}
+
+void polls_timer(struct deciding *d, int stage)
+{
+	close_poll(d, stage);
+}
+
+void polls_vote(struct deciding *d)
+{
+	const struct input *in = d->in;
+	struct model *m = d->m;
+	int stage = in->stage ? show_find_stage(m->show, in->stage) : -1;
+	const struct poll_run *p = stage < 0 ? NULL : m->stages[stage].poll;
+	if (!p) {
+		refuse(d, "not_found", "there is no such poll");
+		return;
+	}
+	if (!is_open(p) || p->frozen) {
+		refuse(d, "closed", "%s",
+		       p->frozen	       ? "voting is paused"
+		       : p->state == POLL_NONE ? "voting has not begun"
+					       : "voting is closed");
+		return;
+	}
+	int option = in->choice
+			     ? show_find_option(poll_of(m, stage), in->choice)
+			     : -1;
+	if (option < 0) {
+		refuse(d, "bad_option", "the poll has no such option");
+		return;
+	}
+	struct effect *x = effect_add(d, EFFECT_VOTE);
+	x->stage = stage;
+	x->option = option;
+	x->key = xstrdup(in->id);
+	x->origin = in->origin;
+	x->flag = m->show->polls.change_vote;
+}
+
+static json_object *counts_json(const struct show_poll *def,
+				const int64_t *counts)
+{
+	json_object *o = json_object_new_object();
+	for (size_t i = 0; i < def->option_count; i++)
+		json_add_int(o, def->options[i].id, counts[i]);
+	return o;
+}
+
+/* What the story learns of a poll, under its stage's id. */
+static json_object *result_patch(const struct model *m, int stage, int winner,
+				 const char *why, const int64_t *counts)
+{
+	const struct show_poll *def = poll_of(m, stage);
+	int64_t total;
+	double margin;
+	poll_winner(def, counts, &total, &margin);
+	json_object *percent = json_object_new_object();
+	for (size_t i = 0; i < def->option_count; i++)
+		json_add_num(percent, def->options[i].id,
+			     total ? (double)(counts[i] * 1000 / total) / 10
+				   : 0);
+	json_object *r = json_object_new_object();
+	json_object *votes = counts_json(def, counts);
+	json_add_str(r, "winner", def->options[winner].id);
+	json_add_str(r, "label", def->options[winner].label);
+	json_add_str(r, "why", why);
+	json_add_int(r, "total", total);
+	json_add_num(r, "margin", (double)(int64_t)(margin * 1000) / 1000);
+	json_add(r, "votes", &votes);
+	json_add(r, "percent", &percent);
+	if (def->options[winner].requires_extra)
+		json_add_int(r, "requires_extra",
+			     def->options[winner].requires_extra);
+	json_object *patch = json_object_new_object();
+	json_add(patch, m->show->stages[stage].id, &r);
+	return patch;
+}
+
+static void resolve(struct deciding *d, int stage, int winner, const char *why,
+		    const int64_t *counts)
+{
+	const struct show_poll *def = poll_of(d->m, stage);
+	json_object *patch = result_patch(d->m, stage, winner, why, counts);
+	json_object *r = json_get(patch, d->m->show->stages[stage].id);
+	json_object *data = decide_data(d);
+	json_object *c = counts_json(def, counts);
+	json_add_str(data, "winner", def->options[winner].id);
+	json_add_str(data, "why", why);
+	json_add(data, "counts", &c);
+	json_add_int(data, "total", json_get_int(r, "total", 0));
+	json_add_num(data, "margin", json_get_num(r, "margin", 0));
+	emit(d, EVENT_POLL_RESOLVE, stage, -1, &data);
+	stages_complete(d, stage, -1, &patch);
+}
+
+static void extend(struct deciding *d, int stage, int64_t ms, bool counted,
+		   const char *why)
+{
+	const struct poll_run *p = d->m->stages[stage].poll;
+	bool was_open = is_open(p);
+	int64_t from = was_open && p->deadline_ms > d->in->now_ms
+			       ? p->deadline_ms
+			       : d->in->now_ms;
+	json_object *data = decide_data(d);
+	json_add_str(data, "why", why);
+	json_add_bool(data, "counted", counted);
+	json_add_int(data, "deadline", from + ms);
+	emit(d, EVENT_POLL_EXTEND, stage, -1, &data);
+	if (!was_open)
+		poll_effect(d, EFFECT_POLL_OPEN, stage);
+}
+
+static void ask(struct deciding *d, int stage, const int64_t *counts)
+{
+	json_object *data = json_object_new_object();
+	json_object *c = counts_json(poll_of(d->m, stage), counts);
+	json_add_bool(data, "asks", true);
+	json_add(data, "counts", &c);
+	emit(d, EVENT_POLL_CLOSE, stage, -1, &data);
+}
+
+/* Nobody won by the rule: extend, take the default, or ask. */
+static void undecided(struct deciding *d, int stage, const int64_t *counts)
+{
+	const struct show_poll *def = poll_of(d->m, stage);
+	const struct poll_run *p = d->m->stages[stage].poll;
+	if (def->undecided == UNDECIDED_EXTEND &&
+	    p->extensions < def->max_extensions) {
+		extend(d, stage, def->extend_ms, true, "undecided");
+		return;
+	}
+	bool fallback =
+		def->default_option >= 0 &&
+		(def->undecided != UNDECIDED_ASK || !d->m->run.attended);
+	if (fallback) {
+		resolve(d, stage, def->default_option, "default", counts);
+	} else if (d->m->run.attended) {
+		ask(d, stage, counts);
+	} else { /* no default and nobody to ask: who leads, else the first */
+		int lead = 0;
+		for (size_t i = 1; i < def->option_count; i++)
+			if (counts[i] > counts[lead])
+				lead = (int)i;
+		resolve(d, stage, lead, "unattended", counts);
+	}
+}
+
+void polls_tally(struct deciding *d)
+{
+	const struct input *in = d->in;
+	int stage = show_find_stage(d->m->show, in->stage);
+	struct poll_run *p = stage < 0 ? NULL : d->m->stages[stage].poll;
+	if (!p || p->state != POLL_CLOSED)
+		return;
+	const struct show_poll *def = poll_of(d->m, stage);
+	int64_t *counts = xcalloc(def->option_count, sizeof *counts);
+	for (size_t i = 0; i < def->option_count && i < (size_t)in->count_count;
+	     i++)
+		counts[i] = in->counts[i];
+	int64_t total;
+	double margin;
+	int winner = poll_winner(def, counts, &total, &margin);
+	if (winner >= 0)
+		resolve(d, stage, winner, "majority", counts);
+	else
+		undecided(d, stage, counts);
+	free(counts);
+}
+
+static void effect_for_open(struct deciding *d, enum effect_kind kind)
+{
+	for (size_t i = 0; i < d->m->show->stage_count; i++) {
+		const struct poll_run *p = d->m->stages[i].poll;
+		if (p && is_open(p))
+			poll_effect(d, kind, (int)i);
+	}
+}
+
+void polls_freeze_all(struct deciding *d)
+{
+	effect_for_open(d, EFFECT_POLL_FREEZE);
+}
+
+void polls_thaw_all(struct deciding *d)
+{
+	effect_for_open(d, EFFECT_POLL_OPEN);
+}
+
+void polls_void(struct deciding *d, int stage)
+{
+	json_object *data = decide_data(d);
+	emit(d, EVENT_POLL_VOID, stage, -1, &data);
+	poll_effect(d, EFFECT_POLL_FREEZE, stage);
+}
+
+bool polls_answer(struct deciding *d, int stage, const char *choice)
+{
+	const struct show_poll *def = poll_of(d->m, stage);
+	const struct poll_run *p = d->m->stages[stage].poll;
+	if (strcmp(choice, "extend") == 0) {
+		extend(d, stage, def->extend_ms, false, "operator");
+		answer(d, "extended");
+		return true;
+	}
+	int option = show_find_option(def, choice);
+	if (option < 0)
+		return refuse(d, "bad_choice", "`%s` is none of the options",
+			      choice);
+	int64_t *counts = xcalloc(def->option_count, sizeof *counts);
+	memcpy(counts, p->counts, def->option_count * sizeof *counts);
+	resolve(d, stage, option, "operator", counts);
+	free(counts);
+	answer(d, "%s it is", def->options[option].label);
+	return true;
+}
+
+/* --- by hand ------------------------------------------------------------ */
+
+bool polls_command(struct deciding *d, int stage, enum action_id what,
+		   const char *arg)
+{
+	const struct poll_run *p = d->m->stages[stage].poll;
+	const struct show_poll *def = poll_of(d->m, stage);
+	const char *id = d->m->show->stages[stage].id;
+	if (!p || !(is_open(p) || p->state == POLL_CLOSED))
+		return refuse(d, "refused", "%s is no open poll", id);
+	if (what == ACTION_POLL_VOID) {
+		stages_skip(d, stage, "operator", "poll voided");
+		answer(d, "poll %s is void", id);
+	} else if (what == ACTION_POLL_CLOSE) {
+		if (!is_open(p))
+			return refuse(d, "refused", "%s is closed already", id);
+		close_poll(d, stage);
+		answer(d, "poll %s is closed", id);
+	} else {
+		char *end = NULL;
+		long long ms = arg ? strtoll(arg, &end, 10) : def->extend_ms;
+		if (arg && (*end || ms < 1000 || ms > 3600000))
+			return refuse(d, "bad_amount",
+				      "`%s` is no time from 1000 to 3600000 ms",
+				      arg);
+		if (p->frozen)
+			return refuse(d, "refused", "polls are frozen: resume");
+		extend(d, stage, ms, false, "operator");
+		answer(d, "poll %s has %lld s more", id, ms / 1000);
+	}
+	return true;
+}

@@ -1,0 +1,427 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "core/decide.h"
+
+int stage_agent_place(const struct show *show, int stage, int agent)
+{
+	const struct show_stage *def = &show->stages[stage];
+	for (size_t k = 0; k < def->agent_count; k++)
+		if (def->agents[k] == agent)
+			return (int)k;
+	return -1;
+}
+
+/* --- folding ------------------------------------------------------------ */
+
+static void end_call(struct model *m, const struct event *e, int stage,
+		     int agent, enum call_state state)
+{
+	int k = stage_agent_place(m->show, stage, agent);
+	if (k < 0)
+		return;
+	struct call *c = &m->stages[stage].calls[k];
+	if (c->state == CALL_OUT)
+		m->agent_calls[agent]--;
+	c->state = state;
+	c->ended_ms = e->at_ms;
+	if (state == CALL_ANSWERED) {
+		json_object_put(c->result);
+		c->result = json_clone(json_get(e->data, "result"));
+		c->confidence = json_get_num(e->data, "confidence", -1);
+		c->cost_micros = json_get_int(e->data, "cost_micros", 0);
+		c->tokens = json_get_int(e->data, "tokens", 0);
+		return;
+	}
+	const char *text = json_get_str(e->data, "message", "");
+	free(c->error);
+	c->error = xasprintf("%s%s%s", json_get_str(e->data, "code", "failed"),
+			     *text ? ": " : "", text);
+}
+
+static void keep_late(struct model *m, const struct event *e)
+{
+	if (m->late_count == LATE_MAX) {
+		free(m->late[0].stage);
+		free(m->late[0].agent);
+		free(m->late[0].verdict);
+		memmove(m->late, m->late + 1, (LATE_MAX - 1) * sizeof *m->late);
+		m->late_count--;
+	}
+	m->late[m->late_count++] = (struct late_proposal){
+		.seq = m->seq,
+		.stage = xstrdup(json_get_str(e->data, "stage", e->stage)),
+		.agent = xstrdup(json_get_str(e->data, "agent", e->agent)),
+		.attempt = (int)json_get_int(e->data, "attempt", 0),
+		.verdict = xstrdup(json_get_str(e->data, "verdict", "")),
+		.at_ms = e->at_ms,
+	};
+}
+
+void proposals_apply(struct model *m, const struct event *e, int stage,
+		     int agent)
+{
+	if (e->type == EVENT_PROPOSAL_LATE)
+		keep_late(m, e);
+	if (stage < 0 || agent < 0)
+		return;
+	if (e->type == EVENT_STAGE_PROPOSAL)
+		end_call(m, e, stage, agent, CALL_ANSWERED);
+	else if (e->type == EVENT_STAGE_ERROR)
+		end_call(m, e, stage, agent, CALL_FAILED);
+}
+
+/* --- calling ------------------------------------------------------------ */
+
+static json_object *inputs_of(const struct model *m, int stage)
+{
+	const struct show_stage *def = &m->show->stages[stage];
+	json_object *inputs = json_object_new_object();
+	for (size_t i = 0; i < def->inputs.count; i++) {
+		const char *name = def->inputs.items[i];
+		json_object *value = NULL;
+		if (json_object_object_get_ex(m->story.doc, name, &value)) {
+			json_object_object_add(inputs, name, json_clone(value));
+			continue;
+		}
+		/* A stage by its id: all that it put into the story. */
+		int from = show_find_stage(m->show, name);
+		const struct show_names *out =
+			from < 0 ? NULL : &m->show->stages[from].outputs;
+		json_object *all = json_object_new_object();
+		for (size_t k = 0; out && k < out->count; k++)
+			if (json_object_object_get_ex(m->story.doc,
+						      out->items[k], &value))
+				json_object_object_add(all, out->items[k],
+						       json_clone(value));
+		json_object_object_add(inputs, name, all);
+	}
+	return inputs;
+}
+
+static json_object *names_json(const struct show_names *names)
+{
+	json_object *a = json_object_new_array();
+	for (size_t i = 0; i < names->count; i++)
+		json_object_array_add(a,
+				      json_object_new_string(names->items[i]));
+	return a;
+}
+
+static json_object *parameters_of(const struct model *m, int stage)
+{
+	const struct show_stage *def = &m->show->stages[stage];
+	json_object *p = json_object_new_object();
+	json_object *inputs = inputs_of(m, stage);
+	json_object *outputs = names_json(&def->outputs);
+	json_add_str(p, "show", m->show->id);
+	json_add_str(p, "run", m->run.id);
+	json_add_str(p, "stage", def->id);
+	json_add_int(p, "attempt", m->stages[stage].attempt);
+	json_add_str(p, "group", def->group);
+	json_add_str(p, "description", def->description);
+	json_add(p, "inputs", &inputs);
+	json_add(p, "outputs", &outputs);
+	if (def->mcp_count) {
+		json_object *mcp = json_object_new_array();
+		for (size_t i = 0; i < def->mcp_count; i++)
+			json_object_array_add(
+				mcp, json_object_new_string(
+					     m->show->mcp[def->mcp[i]].id));
+		json_add(p, "mcp", &mcp);
+	}
+	return p;
+}
+
+/* The body of contract 3.4: every transport carries the same. */
+static char *request_text(const struct model *m, int stage, int agent,
+			  const char *key, const struct call *c,
+			  int64_t limit_ms)
+{
+	char at[32];
+	json_object *o = json_object_new_object();
+	json_object *p = parameters_of(m, stage);
+	json_add_str(o, "id", key);
+	json_add_str(o, "timestamp",
+		     clock_rfc3339(at, sizeof at, c->started_ms));
+	json_add_str(o, "capability", m->show->stages[stage].id);
+	json_add_str(o, "agent", m->show->agents[agent].id);
+	json_add(o, "parameters", &p);
+	json_add_int(o, "timeout", limit_ms);
+	json_add_str(o, "correlationId", key);
+	if (c->lease >= 0) {
+		json_object *lease = json_object_new_object();
+		json_add_str(lease, "id", m->ledger.leases[c->lease].id);
+		json_add_int(lease, "tokens", c->lease_tokens);
+		json_add(o, "lease", &lease);
+	}
+	char *text = xstrdup(json_text(o));
+	json_object_put(o);
+	return text;
+}
+
+static void call_one(struct deciding *d, int stage, size_t k, int64_t limit_ms)
+{
+	const struct model *m = d->m;
+	const struct show_stage *def = &m->show->stages[stage];
+	const struct call *c = &m->stages[stage].calls[k];
+	struct effect *x = effect_add(d, EFFECT_CALL);
+	x->stage = stage;
+	x->agent = def->agents[k];
+	x->attempt = m->stages[stage].attempt;
+	x->key = xasprintf("%s/%s/%d", m->run.id, def->id, x->attempt);
+	x->limit_ms = limit_ms;
+	x->lease_tokens = c->lease_tokens;
+	if (c->lease >= 0)
+		x->lease = xstrdup(m->ledger.leases[c->lease].id);
+	if (m->show->agents[x->agent].via != VIA_NOOP)
+		x->text = request_text(m, stage, x->agent, x->key, c, limit_ms);
+}
+
+void proposals_call(struct deciding *d, int stage)
+{
+	const struct show_stage *def = &d->m->show->stages[stage];
+	for (size_t k = 0; k < def->agent_count; k++)
+		call_one(d, stage, k,
+			 show_call_limit_ms(
+				 def, &d->m->show->agents[def->agents[k]]));
+}
+
+void proposals_again(struct deciding *d, int stage)
+{
+	const struct stage_run *s = &d->m->stages[stage];
+	const struct show_stage *def = &d->m->show->stages[stage];
+	int64_t left = s->deadline_ms - d->in->now_ms;
+	for (size_t k = 0; k < def->agent_count; k++)
+		if (s->calls[k].state == CALL_OUT && left > 0)
+			call_one(d, stage, k, left);
+}
+
+/* --- answering ---------------------------------------------------------- */
+
+static void too_late(struct deciding *d, int stage, int agent,
+		     const char *verdict)
+{
+	const struct input *in = d->in;
+	json_object *data = json_object_new_object();
+	json_object *result = json_clone(in->result);
+	json_add_str(data, "verdict", verdict);
+	json_add_int(data, "attempt", in->attempt);
+	if (stage < 0)
+		json_add_str(data, "stage", in->stage);
+	if (agent < 0)
+		json_add_str(data, "agent", in->agent);
+	if (in->tokens_used >= 0)
+		json_add_int(data, "tokens", in->tokens_used);
+	if (result && strlen(json_text(result)) < EVENT_RESULT_BYTES)
+		json_add(data, "result", &result);
+	json_object_put(result);
+	if (stage >= 0 && agent >= 0)
+		budget_late(d, stage, agent, in);
+	emit(d, EVENT_PROPOSAL_LATE, stage, agent, &data);
+}
+
+/* Why this answer is not the one that is waited for; NULL when it is. */
+static const char *misfit(const struct model *m, const struct input *in,
+			  int stage, int agent)
+{
+	if (stage < 0)
+		return "unknown_stage";
+	int k = agent < 0 ? -1 : stage_agent_place(m->show, stage, agent);
+	if (k < 0)
+		return "wrong_agent";
+	const struct stage_run *s = &m->stages[stage];
+	const struct call *c = &s->calls[k];
+	if (in->attempt > 0 && in->attempt != s->attempt)
+		return "old_attempt";
+	if (in->lease && c->lease >= 0 &&
+	    strcmp(in->lease, m->ledger.leases[c->lease].id) != 0)
+		return "old_attempt";
+	if (c->state == CALL_OUT && s->state == STAGE_RUNNING)
+		return NULL;
+	if (c->state == CALL_ANSWERED)
+		return "duplicate";
+	return c->state == CALL_FAILED ? "deadline" : "finished";
+}
+
+static void call_failed(struct deciding *d, int stage, int agent,
+			const char *code, const char *text)
+{
+	json_object *data = json_object_new_object();
+	json_add_int(data, "attempt", d->m->stages[stage].attempt);
+	json_add_str(data, "code", code);
+	json_add_str(data, "message", text);
+	emit(d, EVENT_STAGE_ERROR, stage, agent, &data);
+}
+
+static bool call_succeeded(struct deciding *d, int stage, int agent)
+{
+	const struct input *in = d->in;
+	char why[160];
+	int k = stage_agent_place(d->m->show, stage, agent);
+	int64_t granted = d->m->stages[stage].calls[k].lease_tokens;
+	if (in->result && strlen(json_text(in->result)) > EVENT_RESULT_BYTES) {
+		call_failed(d, stage, agent, "too_large",
+			    "the result is larger than an event may be");
+		return false;
+	}
+	json_object *patch =
+		proposals_patch(d->m, stage, in->result, why, sizeof why);
+	if (!patch) {
+		call_failed(d, stage, agent, "missing_output", why);
+		return false;
+	}
+	json_object_put(patch);
+	if (in->tokens_used > granted && granted > 0) {
+		call_failed(d, stage, agent, "overrun",
+			    "it used more tokens than its lease");
+		return false;
+	}
+	json_object *data = json_object_new_object();
+	json_object *result = json_clone(in->result);
+	json_add_int(data, "attempt", d->m->stages[stage].attempt);
+	json_add_str(data, "lease", in->lease);
+	if (in->confidence >= 0)
+		json_add_num(data, "confidence", in->confidence);
+	if (in->cost_micros)
+		json_add_int(data, "cost_micros", in->cost_micros);
+	json_add_int(data, "tokens",
+		     in->tokens_used >= 0 ? in->tokens_used : granted);
+	if (result)
+		json_add(data, "result", &result);
+	emit(d, EVENT_STAGE_PROPOSAL, stage, agent, &data);
+	return true;
+}
+
+void proposals_answer(struct deciding *d)
+{
+	const struct input *in = d->in;
+	struct model *m = d->m;
+	int stage = in->stage ? show_find_stage(m->show, in->stage) : -1;
+	int agent = in->agent ? show_find_agent(m->show, in->agent) : -1;
+	const char *verdict = misfit(m, in, stage, agent);
+	if (verdict) {
+		too_late(d, stage, agent, verdict);
+		return;
+	}
+	budget_settle(d, stage, agent, in);
+	bool asks = !in->ok && in->needs_tokens > 0;
+	if (in->ok)
+		call_succeeded(d, stage, agent);
+	else
+		call_failed(d, stage, agent,
+			    in->error_code ? in->error_code : "failed",
+			    in->text ? in->text : "");
+	if (asks) {
+		stages_drop_work(d, stage);
+		budget_hold(d, stage, "asked", in->needs_tokens);
+	} else {
+		proposals_settle(d, stage);
+	}
+}
+
+/* --- adjudicating ------------------------------------------------------- */
+
+/* Whether call `a` beats `b` under the stage's rule; ties go to the one that
+ * the show names first. */
+static bool beats(enum show_adjudicate how, const struct call *a,
+		  const struct call *b)
+{
+	if (how == ADJUDICATE_CHEAPEST) {
+		if (a->cost_micros != b->cost_micros)
+			return a->cost_micros < b->cost_micros;
+		return a->tokens < b->tokens;
+	}
+	return a->confidence > b->confidence;
+}
+
+static int best_call(const struct model *m, int stage)
+{
+	const struct show_stage *def = &m->show->stages[stage];
+	const struct call *calls = m->stages[stage].calls;
+	int best = -1;
+	for (size_t k = 0; k < def->agent_count; k++) {
+		if (calls[k].state != CALL_ANSWERED)
+			continue;
+		if (best < 0 || beats(def->adjudicate, &calls[k], &calls[best]))
+			best = (int)k;
+	}
+	return best;
+}
+
+static size_t calls_out(const struct model *m, int stage)
+{
+	size_t n = 0;
+	for (size_t k = 0; k < m->show->stages[stage].agent_count; k++)
+		n += m->stages[stage].calls[k].state == CALL_OUT;
+	return n;
+}
+
+static void attempt_failed(struct deciding *d, int stage)
+{
+	const struct show_stage *def = &d->m->show->stages[stage];
+	const char *last = "failed";
+	for (size_t k = 0; k < def->agent_count; k++)
+		if (d->m->stages[stage].calls[k].error)
+			last = d->m->stages[stage].calls[k].error;
+	char *code = xstrndup(last, strcspn(last, ":"));
+	const char *text = strstr(last, ": ");
+	char *copy = xstrdup(text ? text + 2 : "");
+	stages_fail(d, stage, code, copy);
+	free(copy);
+	free(code);
+}
+
+void proposals_settle(struct deciding *d, int stage)
+{
+	const struct show_stage *def = &d->m->show->stages[stage];
+	int best = best_call(d->m, stage);
+	bool first = best >= 0 && def->adjudicate == ADJUDICATE_FIRST;
+	if (!first && calls_out(d->m, stage))
+		return;
+	if (best < 0) {
+		attempt_failed(d, stage);
+		return;
+	}
+	char why[160];
+	json_object *patch = proposals_patch(
+		d->m, stage, d->m->stages[stage].calls[best].result, why,
+		sizeof why);
+	REQUIRE(patch); /* it was checked when it came */
+	stages_complete(d, stage, def->agents[best], &patch);
+}
+
+json_object *proposals_patch(const struct model *m, int stage,
+			     json_object *result, char *why, size_t why_bytes)
+{
+	const struct show_stage *def = &m->show->stages[stage];
+	const struct show_names *outputs = &def->outputs;
+	bool object = json_object_is_type(result, json_type_object);
+	json_object *patch = json_object_new_object();
+	json_object *value = NULL;
+	if (outputs->count == 0) {
+		if (result)
+			json_object_object_add(patch, def->id,
+					       json_clone(result));
+		return patch;
+	}
+	for (size_t i = 0; i < outputs->count; i++) {
+		const char *name = outputs->items[i];
+		if (object && json_object_object_get_ex(result, name, &value) &&
+		    value) {
+			json_object_object_add(patch, name, json_clone(value));
+		} else if (outputs->count == 1 && result) {
+			/* One output: the whole result is it. */
+			json_object_object_add(patch, name, json_clone(result));
+		} else if (m->show->agents[def->agents[0]].via != VIA_NOOP) {
+			snprintf(why, why_bytes,
+				 "the result has no member `%s`", name);
+			json_object_put(patch);
+			return NULL;
+		}
+	}
+	return patch;
+}

@@ -1,0 +1,706 @@
+#include "core/stages.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/decide.h"
+
+static const char *const state_names[STAGE_STATES] = {
+	"waiting", "standby", "held",	"running", "backoff",
+	"review",  "done",    "failed", "skipped", "cancelled",
+};
+
+static const char *const move_names[STAGE_MOVES] = {
+	"standby",  "go",   "hold", "approve", "start", "back off",
+	"complete", "fail", "skip", "cancel",  "reset",
+};
+
+const char *stage_state_name(enum stage_state state)
+{
+	return state_names[state];
+}
+
+const char *stage_move_name(enum stage_move move)
+{
+	return move_names[move];
+}
+
+#define W STAGE_WAITING
+#define Y STAGE_STANDBY
+#define H STAGE_HELD
+#define R STAGE_RUNNING
+#define B STAGE_BACKOFF
+#define D STAGE_DONE
+#define F STAGE_FAILED
+#define S STAGE_SKIPPED
+#define C STAGE_CANCELLED
+#define X (-1)
+
+/* clang-format off */
+static const signed char next_state[STAGE_STATES][STAGE_MOVES] = {
+	/*               standby go hold appr start backoff compl fail skip cancel reset */
+	[STAGE_WAITING]   = { Y, W,  H,   X,   R,    X,      D,    F,   S,   C,     X },
+	[STAGE_STANDBY]   = { X, W,  X,   X,   X,    X,      D,    X,   S,   C,     X },
+	[STAGE_HELD]      = { X, X,  X,   W,   X,    X,      D,    F,   S,   C,     X },
+	[STAGE_RUNNING]   = { X, X,  H,   X,   X,    B,      D,    F,   S,   C,     X },
+	[STAGE_BACKOFF]   = { X, X,  X,   X,   X,    X,      D,    F,   S,   C,     W },
+	[STAGE_REVIEW]    = { X, X,  X,   X,   X,    X,      D,    F,   S,   C,     W },
+	[STAGE_DONE]      = { X, X,  X,   X,   X,    X,      X,    X,   X,   X,     X },
+	[STAGE_FAILED]    = { X, X,  X,   X,   X,    X,      D,    F,   S,   C,     W },
+	[STAGE_SKIPPED]   = { X, X,  X,   X,   X,    X,      X,    X,   X,   X,     X },
+	[STAGE_CANCELLED] = { X, X,  X,   X,   X,    X,      X,    X,   X,   X,     X },
+};
+/* clang-format on */
+
+int stage_next(enum stage_state state, enum stage_move move)
+{
+	return next_state[state][move];
+}
+
+/* --- folding ------------------------------------------------------------ */
+
+static void push_ready(struct model *m, int stage)
+{
+	struct stage_run *s = &m->stages[stage];
+	if (s->queued)
+		return;
+	s->queued = true;
+	/* A stage stands here once at most, so the array never overflows: what
+	 * is left of it is moved to the front when the end is reached. */
+	if (m->ready_head + m->ready_count == m->show->stage_count) {
+		memmove(m->ready, m->ready + m->ready_head,
+			m->ready_count * sizeof *m->ready);
+		m->ready_head = 0;
+	}
+	m->ready[m->ready_head + m->ready_count++] = stage;
+}
+
+static void drop_ready(struct model *m, int stage)
+{
+	if (!m->stages[stage].queued)
+		return;
+	m->stages[stage].queued = false;
+	int *q = m->ready + m->ready_head;
+	if (q[0] == stage) { /* the common case */
+		m->ready_head++;
+		m->ready_count--;
+		return;
+	}
+	size_t i = 0;
+	while (q[i] != stage)
+		i++;
+	m->ready_count--;
+	memmove(q + i, q + i + 1, (m->ready_count - i) * sizeof *q);
+}
+
+static void settle(struct model *m, int stage, enum stage_outcome outcome)
+{
+	struct stage_run *s = &m->stages[stage];
+	if (outcome == OUTCOME_OPEN || s->outcome != OUTCOME_OPEN)
+		return;
+	s->outcome = outcome;
+	m->open_stages--;
+	const struct show_stage *def = &m->show->stages[stage];
+	for (size_t i = 0; i < def->dependent_count; i++) {
+		int next = def->dependents[i];
+		if (--m->stages[next].unmet == 0)
+			push_ready(m, next);
+	}
+}
+
+/* Calls that are still out when a stage stops running are no longer ours. */
+static void end_calls(struct model *m, int stage)
+{
+	const struct show_stage *def = &m->show->stages[stage];
+	for (size_t k = 0; k < def->agent_count; k++) {
+		struct call *c = &m->stages[stage].calls[k];
+		if (c->state != CALL_OUT)
+			continue;
+		c->state = CALL_NONE;
+		m->agent_calls[def->agents[k]]--;
+	}
+}
+
+/* Takes the stage to where `move` leads; false if the log asks for what is
+ * impossible (an event of another version of the show): nothing changes. */
+static bool move_to(struct model *m, const struct event *e, int stage,
+		    enum stage_move move)
+{
+	struct stage_run *s = &m->stages[stage];
+	int next = stage_next(s->state, move);
+	if (next < 0)
+		return false;
+	if (s->state == STAGE_RUNNING) {
+		end_calls(m, stage);
+		s->approved_tokens = 0; /* it was for this start alone */
+		s->asked_tokens = 0;
+	}
+	s->state = (enum stage_state)next;
+	s->deadline_ms = 0;
+	if (next == STAGE_WAITING)
+		push_ready(m, stage);
+	else
+		drop_ready(m, stage);
+	if (next >= STAGE_DONE)
+		s->ended_ms = e->at_ms;
+	return true;
+}
+
+static void set_text(char **where, const char *text)
+{
+	free(*where);
+	*where = xstrdup(text);
+}
+
+static void set_deadline(struct model *m, int stage, int64_t at_ms)
+{
+	m->stages[stage].deadline_ms = at_ms;
+	timers_set(&m->timers, TIMER_STAGE, stage, at_ms);
+}
+
+void stages_forget_calls(struct model *m, int stage)
+{
+	for (size_t k = 0; k < m->show->stages[stage].agent_count; k++) {
+		struct call *c = &m->stages[stage].calls[k];
+		json_object_put(c->result);
+		free(c->error);
+		*c = (struct call){.lease = -1};
+	}
+}
+
+static void apply_start(struct model *m, const struct event *e, int stage)
+{
+	struct stage_run *s = &m->stages[stage];
+	const struct show_stage *def = &m->show->stages[stage];
+	if (!move_to(m, e, stage, MOVE_START))
+		return;
+	s->attempt = (int)json_get_int(e->data, "attempt", s->attempt + 1);
+	s->started_ms = e->at_ms;
+	if (!s->first_ms)
+		s->first_ms = e->at_ms;
+	s->winner = -1;
+	set_text(&s->error, NULL);
+	stages_forget_calls(m, stage);
+	for (size_t k = 0; k < def->agent_count && !def->poll; k++) {
+		s->calls[k].state = CALL_OUT;
+		s->calls[k].started_ms = e->at_ms;
+		m->agent_calls[def->agents[k]]++;
+	}
+	set_deadline(m, stage, json_get_int(e->data, "deadline", 0));
+}
+
+static enum stage_outcome outcome_of_failure(const char *on_failure)
+{
+	if (strcmp(on_failure, "ask") == 0)
+		return OUTCOME_OPEN;
+	if (strcmp(on_failure, "continue") == 0)
+		return OUTCOME_OK;
+	return OUTCOME_BROKEN;
+}
+
+static void apply_error(struct model *m, const struct event *e, int stage)
+{
+	struct stage_run *s = &m->stages[stage];
+	int64_t retry_at = json_get_int(e->data, "retry_at", 0);
+	bool cancelled = json_get_bool(e->data, "cancelled", false);
+	enum stage_move move = retry_at	   ? MOVE_BACKOFF
+			       : cancelled ? MOVE_CANCEL
+					   : MOVE_FAIL;
+	if (!move_to(m, e, stage, move))
+		return;
+	const char *code = json_get_str(e->data, "code", "failed");
+	const char *text = json_get_str(e->data, "message", "");
+	free(s->error);
+	s->error = *text ? xasprintf("%s: %s", code, text) : xstrdup(code);
+	set_deadline(m, stage, retry_at);
+	if (retry_at) {
+		if (!json_get_bool(e->data, "halted", false))
+			s->failures++;
+		return;
+	}
+	settle(m, stage,
+	       cancelled ? OUTCOME_BROKEN
+			 : outcome_of_failure(json_get_str(
+				   e->data, "on_failure", "skip_dependents")));
+}
+
+static void apply_skip(struct model *m, const struct event *e, int stage)
+{
+	const char *reason = json_get_str(e->data, "reason", "operator");
+	if (!move_to(m, e, stage, MOVE_SKIP))
+		return;
+	set_deadline(m, stage, 0);
+	set_text(&m->stages[stage].why, reason);
+	if (strcmp(reason, "operator") == 0)
+		settle(m, stage, OUTCOME_OK);
+	else if (strcmp(reason, "upstream_failed") == 0)
+		settle(m, stage, OUTCOME_BROKEN);
+	else
+		settle(m, stage, OUTCOME_VOID);
+}
+
+static void apply_progress(struct model *m, const struct event *e, int stage)
+{
+	struct stage_run *s = &m->stages[stage];
+	const char *state = json_get_str(e->data, "state", "");
+	if (strcmp(state, "standby") == 0) {
+		move_to(m, e, stage, MOVE_STANDBY);
+	} else if (strcmp(state, "waiting") == 0) {
+		if (!move_to(m, e, stage, MOVE_RESET))
+			return;
+		set_deadline(m, stage, 0);
+		s->ended_ms = 0;
+		if (json_get_bool(e->data, "fresh", false))
+			s->failures = 0;
+	}
+}
+
+static void apply_complete(struct model *m, const struct event *e, int stage)
+{
+	struct stage_run *s = &m->stages[stage];
+	if (!move_to(m, e, stage, MOVE_COMPLETE))
+		return;
+	set_deadline(m, stage, 0);
+	const char *winner = json_get_str(e->data, "winner", NULL);
+	s->winner = winner ? show_find_agent(m->show, winner) : -1;
+	settle(m, stage, OUTCOME_OK);
+}
+
+/* The end of a run ends all that is open in it. */
+static void apply_end(struct model *m, const struct event *e)
+{
+	for (size_t i = 0; m->open_stages && i < m->show->stage_count; i++) {
+		struct stage_run *s = &m->stages[i];
+		if (s->outcome != OUTCOME_OPEN)
+			continue;
+		set_deadline(m, (int)i, 0);
+		if (s->state == STAGE_FAILED)
+			s->outcome = OUTCOME_BROKEN;
+		else if (move_to(m, e, (int)i, MOVE_CANCEL))
+			s->outcome = OUTCOME_BROKEN;
+		m->open_stages--;
+	}
+	m->ready_count = 0;
+	timers_clear(&m->timers);
+}
+
+static void apply_to_stage(struct model *m, const struct event *e, int stage)
+{
+	struct stage_run *s = &m->stages[stage];
+	switch (e->type) {
+	case EVENT_STAGE_START:
+		apply_start(m, e, stage);
+		break;
+	case EVENT_STAGE_PROGRESS:
+		apply_progress(m, e, stage);
+		break;
+	case EVENT_STAGE_GO:
+		if (move_to(m, e, stage, MOVE_GO))
+			s->released = true;
+		break;
+	case EVENT_STAGE_COMPLETE:
+		apply_complete(m, e, stage);
+		break;
+	case EVENT_STAGE_SKIP:
+		apply_skip(m, e, stage);
+		break;
+	case EVENT_BUDGET_REQUEST:
+		if (move_to(m, e, stage, MOVE_HOLD)) {
+			set_deadline(m, stage, 0);
+			s->asked_tokens = json_get_int(e->data, "asked", 0);
+		}
+		break;
+	case EVENT_BUDGET_APPROVE:
+		if (move_to(m, e, stage, MOVE_APPROVE))
+			s->approved_tokens = json_get_int(e->data, "lease", 0);
+		break;
+	default:
+		break;
+	}
+}
+
+void stages_apply(struct model *m, const struct event *e, int stage, int agent)
+{
+	if (e->type == EVENT_RUN_COMPLETE || e->type == EVENT_RUN_CANCEL)
+		apply_end(m, e);
+	if (stage < 0)
+		return;
+	/* An error with an agent is of one call (proposals.c). */
+	if (e->type == EVENT_STAGE_ERROR) {
+		if (agent < 0)
+			apply_error(m, e, stage);
+	} else {
+		apply_to_stage(m, e, stage);
+	}
+}
+
+void stages_reset(struct model *m)
+{
+	m->open_stages = m->show->stage_count;
+	m->ready_head = m->ready_count = 0;
+	for (size_t i = 0; i < m->show->stage_count; i++) {
+		struct stage_run *s = &m->stages[i];
+		struct call *calls = s->calls;
+		struct poll_run *poll = s->poll;
+		stages_forget_calls(m, (int)i);
+		free(s->error);
+		free(s->why);
+		*s = (struct stage_run){
+			.calls = calls,
+			.poll = poll,
+			.winner = -1,
+			.unmet = (int)m->show->stages[i].dep_count,
+		};
+		if (poll) {
+			int64_t *counts = poll->counts;
+			size_t n = m->show->stages[i].poll->option_count;
+			memset(counts, 0, n * sizeof *counts);
+			free(poll->why);
+			*poll = (struct poll_run){.counts = counts,
+						  .winner = -1};
+		}
+		if (s->unmet == 0)
+			push_ready(m, (int)i);
+	}
+	for (size_t i = 0; i < m->show->agent_count; i++)
+		m->agent_calls[i] = 0;
+}
+
+/* --- deciding ----------------------------------------------------------- */
+
+static const char *failure_policy(const struct deciding *d, int stage)
+{
+	enum show_on_failure what = d->m->show->stages[stage].on_failure;
+	/* Where no one can answer, asking would hang the show. */
+	if (what == ON_FAILURE_ASK && !d->m->run.attended)
+		what = ON_FAILURE_SKIP_DEPENDENTS;
+	return show_on_failure_name(what);
+}
+
+static json_object *error_data(const struct deciding *d, int stage,
+			       const char *code, const char *text)
+{
+	json_object *data = json_object_new_object();
+	json_add_int(data, "attempt", d->m->stages[stage].attempt);
+	json_add_str(data, "code", code);
+	json_add_str(data, "message", text);
+	return data;
+}
+
+void stages_fail_final(struct deciding *d, int stage, const char *code,
+		       const char *text)
+{
+	json_object *data = error_data(d, stage, code, text);
+	const char *policy = failure_policy(d, stage);
+	json_add_bool(data, "final", true);
+	json_add_str(data, "on_failure", policy);
+	stages_drop_work(d, stage);
+	emit(d, EVENT_STAGE_ERROR, stage, -1, &data);
+	if (strcmp(policy, "fail_run") == 0) {
+		char *why = xasprintf("%s failed: %s",
+				      d->m->show->stages[stage].id, code);
+		run_fail(d, why);
+		free(why);
+	}
+}
+
+void stages_fail(struct deciding *d, int stage, const char *code,
+		 const char *text)
+{
+	const struct stage_run *s = &d->m->stages[stage];
+	const struct show_retry *retry = &d->m->show->stages[stage].retry;
+	if (s->failures + 1 >= retry->max_attempts) {
+		stages_fail_final(d, stage, code, text);
+		return;
+	}
+	json_object *data = error_data(d, stage, code, text);
+	json_add_int(data, "retry_at",
+		     d->in->now_ms +
+			     show_retry_delay_ms(retry, s->failures + 2));
+	stages_drop_work(d, stage);
+	emit(d, EVENT_STAGE_ERROR, stage, -1, &data);
+}
+
+void stages_complete(struct deciding *d, int stage, int winner,
+		     json_object **patch)
+{
+	struct model *m = d->m;
+	json_object *data = decide_data(d);
+	char after[HASH_HEX_BYTES];
+	story_hash_after(&m->story, *patch, after);
+	bool changes = json_object_object_length(*patch) > 0;
+	stages_drop_work(d, stage);
+	json_add_int(data, "attempt", m->stages[stage].attempt);
+	if (winner >= 0)
+		json_add_str(data, "winner", m->show->agents[winner].id);
+	json_add(data, "patch", patch);
+	json_add_str(data, "pre_state_hash", m->story.hash);
+	json_add_str(data, "post_state_hash", after);
+	json_add_int(data, "version",
+		     (int64_t)m->story.version + (changes ? 1 : 0));
+	emit(d, EVENT_STAGE_COMPLETE, stage, -1, &data);
+}
+
+void stages_skip(struct deciding *d, int stage, const char *reason,
+		 const char *because)
+{
+	json_object *data = decide_data(d);
+	json_object_object_del(data, "reason");
+	json_add_str(data, "reason", reason);
+	json_add_str(data, "because", because);
+	stages_drop_work(d, stage);
+	emit(d, EVENT_STAGE_SKIP, stage, -1, &data);
+}
+
+/* Nobody waits for this call any more; what it spent is not known. */
+static void drop_call(struct deciding *d, int stage, int agent,
+		      const char *lease_state)
+{
+	struct effect *x = effect_add(d, EFFECT_CANCEL_CALL);
+	x->stage = stage;
+	x->agent = agent;
+	x->attempt = d->m->stages[stage].attempt;
+	x->key = xasprintf("%s/%s/%d", d->m->run.id,
+			   d->m->show->stages[stage].id, x->attempt);
+	budget_write_off(d, stage, agent, lease_state);
+}
+
+void stages_drop_work(struct deciding *d, int stage)
+{
+	const struct show_stage *def = &d->m->show->stages[stage];
+	struct stage_run *s = &d->m->stages[stage];
+	if (s->poll &&
+	    (s->poll->state == POLL_OPEN || s->poll->state == POLL_EXTENDED ||
+	     s->poll->state == POLL_CLOSED))
+		polls_void(d, stage);
+	for (size_t k = 0; k < def->agent_count; k++)
+		if (s->calls[k].state == CALL_OUT)
+			drop_call(d, stage, def->agents[k], "revoked");
+}
+
+static bool value_matches(json_object *have, const char *wanted)
+{
+	json_object *winner = json_get(have, "winner");
+	char *text = json_canonical(winner ? winner : have);
+	bool same = strcmp(text, wanted) == 0;
+	free(text);
+	return same;
+}
+
+/* A `when` looks at the member of the story of that name (a poll keeps its
+ * result under its stage's id), else at the one output of that stage. */
+static bool when_holds(const struct model *m, const struct show_when *w)
+{
+	const struct show_stage *before = &m->show->stages[w->stage];
+	json_object *have = NULL;
+	if (!json_object_object_get_ex(m->story.doc, w->name, &have) &&
+	    before->outputs.count == 1)
+		json_object_object_get_ex(m->story.doc,
+					  before->outputs.items[0], &have);
+	return have && value_matches(have, w->value);
+}
+
+/* Skips the stage if what is before it leaves it no reason to run. */
+static bool skip_if_pointless(struct deciding *d, int stage)
+{
+	const struct model *m = d->m;
+	const struct show_stage *def = &m->show->stages[stage];
+	size_t voids = 0;
+	for (size_t i = 0; i < def->dep_count; i++) {
+		const char *id = m->show->stages[def->deps[i]].id;
+		enum stage_outcome o = m->stages[def->deps[i]].outcome;
+		if (o == OUTCOME_BROKEN) {
+			stages_skip(d, stage, "upstream_failed", id);
+			return true;
+		}
+		voids += o == OUTCOME_VOID;
+	}
+	if (voids && voids == def->dep_count) {
+		stages_skip(d, stage, "upstream_skipped",
+			    m->show->stages[def->deps[0]].id);
+		return true;
+	}
+	for (size_t i = 0; i < def->when_count; i++)
+		if (!when_holds(m, &def->when[i])) {
+			stages_skip(d, stage, "when", def->when[i].name);
+			return true;
+		}
+	return false;
+}
+
+static bool agents_are_free(const struct model *m, int stage)
+{
+	const struct show_stage *def = &m->show->stages[stage];
+	for (size_t k = 0; k < def->agent_count; k++) {
+		int64_t most = m->show->agents[def->agents[k]].max_concurrent;
+		if (most != SHOW_UNSET &&
+		    m->agent_calls[def->agents[k]] >= most)
+			return false;
+	}
+	return true;
+}
+
+static void start(struct deciding *d, int stage)
+{
+	const struct show_stage *def = &d->m->show->stages[stage];
+	json_object *data = json_object_new_object();
+	int64_t limit = 0;
+	json_add_int(data, "attempt", d->m->stages[stage].attempt + 1);
+	if (def->agent_count && !def->poll) {
+		json_object *agents = json_object_new_array();
+		for (size_t k = 0; k < def->agent_count; k++) {
+			const struct show_agent *a =
+				&d->m->show->agents[def->agents[k]];
+			int64_t one = show_call_limit_ms(def, a);
+			limit = one > limit ? one : limit;
+			json_object_array_add(agents,
+					      json_object_new_string(a->id));
+		}
+		json_add(data, "agents", &agents);
+		json_add_int(data, "deadline", d->in->now_ms + limit);
+	}
+	emit(d, EVENT_STAGE_START, stage, -1, &data);
+}
+
+/* Starts a stage whose dependencies are settled, or says in an event why not.
+ * Leaves it in the queue when an agent is busy. */
+static void try_start(struct deciding *d, int stage)
+{
+	struct model *m = d->m;
+	const struct show_stage *def = &m->show->stages[stage];
+	if (skip_if_pointless(d, stage))
+		return;
+	if (def->go == GO_MANUAL && !m->stages[stage].released) {
+		json_object *data = json_object_new_object();
+		json_add_str(data, m->run.attended ? "state" : "by",
+			     m->run.attended ? "standby" : "unattended");
+		emit(d, m->run.attended ? EVENT_STAGE_PROGRESS : EVENT_STAGE_GO,
+		     stage, -1, &data);
+		return;
+	}
+	if (def->poll) {
+		start(d, stage);
+		polls_open(d, stage);
+		return;
+	}
+	if (!agents_are_free(m, stage) || !budget_cover(d, stage))
+		return;
+	start(d, stage);
+	budget_lease(d, stage);
+	proposals_call(d, stage);
+	if (def->agent_count == 0) {
+		json_object *nothing = json_object_new_object();
+		stages_complete(d, stage, -1, &nothing);
+	}
+}
+
+void stages_advance(struct deciding *d)
+{
+	struct model *m = d->m;
+	size_t i = 0;
+	while (m->run.state == RUN_RUNNING && i < m->ready_count) {
+		int stage = m->ready[m->ready_head + i];
+		uint64_t seq = m->seq;
+		try_start(d, stage);
+		/* Nothing was said about it: an agent is busy, and it keeps
+		 * its place. Else it left the queue, and the next one stands
+		 * where it stood. */
+		if (m->seq == seq)
+			i++;
+	}
+	run_finish_if_over(d);
+}
+
+void stages_timer(struct deciding *d, int stage)
+{
+	struct stage_run *s = &d->m->stages[stage];
+	const struct show_stage *def = &d->m->show->stages[stage];
+	if (s->state == STAGE_BACKOFF) {
+		json_object *data = json_object_new_object();
+		json_add_str(data, "state", "waiting");
+		emit(d, EVENT_STAGE_PROGRESS, stage, -1, &data);
+		return;
+	}
+	REQUIRE(s->state == STAGE_RUNNING);
+	for (size_t k = 0; k < def->agent_count; k++) {
+		if (s->calls[k].state != CALL_OUT)
+			continue;
+		drop_call(d, stage, def->agents[k], "expired");
+		json_object *data = error_data(d, stage, "timeout",
+					       "no answer before the deadline");
+		emit(d, EVENT_STAGE_ERROR, stage, def->agents[k], &data);
+	}
+	proposals_settle(d, stage);
+}
+
+/* --- for people --------------------------------------------------------- */
+
+static void waits_for_deps(const struct model *m, int stage, struct buf *b)
+{
+	const struct show_stage *def = &m->show->stages[stage];
+	for (size_t i = 0; i < def->dep_count; i++)
+		if (m->stages[def->deps[i]].outcome == OUTCOME_OPEN)
+			buf_addf(b, "%s%s", b->len ? ", " : "",
+				 m->show->stages[def->deps[i]].id);
+}
+
+static void waits_for_what(const struct model *m, int stage, struct buf *b)
+{
+	const struct stage_run *s = &m->stages[stage];
+	switch (s->state) {
+	case STAGE_WAITING:
+		if (s->unmet)
+			waits_for_deps(m, stage, b);
+		else if (m->run.state == RUN_PAUSED)
+			buf_adds(b, m->run.panic ? "panic" : "pause");
+		else
+			buf_adds(b, "a free agent");
+		break;
+	case STAGE_STANDBY:
+		buf_adds(b, "GO");
+		break;
+	case STAGE_HELD:
+		buf_adds(b, "approval of more tokens");
+		break;
+	case STAGE_BACKOFF:
+		buf_addf(b, "the next try (%d of %lld)", s->failures + 1,
+			 (long long)m->show->stages[stage].retry.max_attempts);
+		break;
+	case STAGE_FAILED:
+		if (s->outcome == OUTCOME_OPEN)
+			buf_adds(b, "a human: retry or skip");
+		break;
+	default:
+		break;
+	}
+}
+
+char *stage_waits_for(const struct model *m, int stage, char *out,
+		      size_t out_bytes)
+{
+	struct buf b = {0};
+	*out = '\0';
+	if (m->run.state != RUN_NONE)
+		waits_for_what(m, stage, &b);
+	size_t fit = b.len < out_bytes ? b.len : out_bytes - 1;
+	if (b.len)
+		memcpy(out, b.data, fit);
+	out[fit] = '\0';
+	buf_release(&b);
+	return out;
+}
+
+int stage_in_standby(const struct model *m)
+{
+	return stage_after(m, -1);
+}
+
+int stage_after(const struct model *m, int stage)
+{
+	for (size_t i = (size_t)(stage + 1); i < m->show->stage_count; i++)
+		if (m->stages[i].state == STAGE_STANDBY)
+			return (int)i;
+	return -1;
+}

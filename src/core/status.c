@@ -1,0 +1,249 @@
+#include "core/status.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+static void add_null(json_object *o, const char *key)
+{
+	json_object_object_add(o, key, NULL);
+}
+
+static void add_time(json_object *o, const char *key, int64_t ms)
+{
+	if (ms)
+		json_add_int(o, key, ms);
+	else
+		add_null(o, key);
+}
+
+static void add_text(json_object *o, const char *key, const char *text)
+{
+	if (text && *text)
+		json_add_str(o, key, text);
+	else
+		add_null(o, key);
+}
+
+static json_object *stage_status(const struct model *m, int i)
+{
+	const struct stage_run *s = &m->stages[i];
+	const struct show_stage *def = &m->show->stages[i];
+	char waits[256];
+	json_object *o = json_object_new_object();
+	json_add_str(o, "id", def->id);
+	json_add_str(o, "state", stage_state_name(s->state));
+	json_add_int(o, "attempt", s->attempt);
+	add_text(o, "waits_for", stage_waits_for(m, i, waits, sizeof waits));
+	json_add_int(o, "spent", m->ledger.stages[i].spent);
+	add_text(o, "error", s->error);
+	add_text(o, "why", s->why);
+	add_time(o, "started_at", s->first_ms);
+	add_time(o, "ended_at", s->ended_ms);
+	return o;
+}
+
+json_object *status_run(const struct model *m, int64_t now_ms)
+{
+	const struct run *r = &m->run;
+	if (r->state == RUN_NONE)
+		return NULL;
+	json_object *o = json_object_new_object();
+	json_object *stages = json_object_new_array();
+	int64_t end = r->ended_ms ? r->ended_ms : now_ms;
+	json_add_str(o, "id", r->id);
+	json_add_str(o, "state", run_state_name(r->state));
+	json_add_bool(o, "panic", r->panic);
+	add_text(o, "why", r->why);
+	add_time(o, "started_at", r->started_ms);
+	add_time(o, "ended_at", r->ended_ms);
+	json_add_int(o, "elapsed_ms",
+		     end > r->started_ms ? end - r->started_ms : 0);
+	for (size_t i = 0; i < m->show->stage_count; i++)
+		json_object_array_add(stages, stage_status(m, (int)i));
+	json_add(o, "stages", &stages);
+	return o;
+}
+
+json_object *status_inbox(const struct model *m)
+{
+	json_object *a = json_object_new_array();
+	for (size_t i = 0; i < m->inbox.count; i++) {
+		const struct inbox_item *item = &m->inbox.items[i];
+		json_object *o = json_object_new_object();
+		json_object *choices = json_object_new_array();
+		for (size_t k = 0; item->choices[k]; k++)
+			json_object_array_add(
+				choices,
+				json_object_new_string(item->choices[k]));
+		json_add_str(o, "id", item->id);
+		json_add_str(o, "kind", inbox_kind_name(item->kind));
+		json_add_str(o, "stage", m->show->stages[item->stage].id);
+		json_add_str(o, "text", item->text);
+		if (item->kind == INBOX_OVERAGE)
+			json_add_int(o, "tokens", item->tokens);
+		add_time(o, "deadline_at", item->deadline_ms);
+		add_text(o, "default", item->fallback);
+		json_add(o, "choices", &choices);
+		json_object_array_add(a, o);
+	}
+	return a;
+}
+
+json_object *status_poll(const struct model *m, int stage)
+{
+	const struct poll_run *p = stage < 0 ? NULL : m->stages[stage].poll;
+	if (!p)
+		return NULL;
+	const struct show_poll *def = m->show->stages[stage].poll;
+	json_object *o = json_object_new_object();
+	json_object *options = json_object_new_array();
+	for (size_t i = 0; i < def->option_count; i++) {
+		json_object *x = json_object_new_object();
+		json_add_str(x, "id", def->options[i].id);
+		json_add_str(x, "label", def->options[i].label);
+		json_add_int(x, "votes", p->counts[i]);
+		json_add_num(x, "share",
+			     p->total ? (double)p->counts[i] / (double)p->total
+				      : 0);
+		json_object_array_add(options, x);
+	}
+	json_add_str(o, "id", m->show->stages[stage].id);
+	json_add_str(o, "question", def->question);
+	json_add_str(o, "state", poll_state_name(p->state));
+	json_add_bool(o, "frozen", p->frozen);
+	json_add(o, "options", &options);
+	json_add_int(o, "total", p->total);
+	json_add_num(o, "margin", p->margin);
+	add_time(o, "deadline_at", p->deadline_ms);
+	add_text(o, "winner",
+		 p->winner >= 0 ? def->options[p->winner].id : NULL);
+	add_text(o, "why", p->why);
+	return o;
+}
+
+json_object *status_polls(const struct model *m)
+{
+	json_object *a = json_object_new_array();
+	for (size_t i = 0; i < m->show->stage_count; i++) {
+		json_object *o = status_poll(m, (int)i);
+		if (o)
+			json_object_array_add(a, o);
+	}
+	return a;
+}
+
+json_object *status_checks(const struct model *m)
+{
+	json_object *a = json_object_new_array();
+	for (size_t i = 0; i < m->show->check_count; i++) {
+		const struct check_run *c = &m->checks[i];
+		json_object *o = json_object_new_object();
+		json_add_str(o, "card", m->show->checks[i].card);
+		json_add_str(o, "test", m->show->checks[i].name);
+		json_add_str(o, "state", check_state_name(c->state));
+		json_add_int(o, "latency_ms", c->latency_ms);
+		add_time(o, "at", c->at_ms);
+		add_text(o, "text", c->text);
+		json_object_array_add(a, o);
+	}
+	return a;
+}
+
+json_object *status_obs(const struct model *m)
+{
+	const struct obs_facts *f = &m->obs.facts;
+	json_object *o = json_object_new_object();
+	json_object *scenes = json_object_new_array();
+	for (int i = 0; i < f->scene_count; i++)
+		json_object_array_add(scenes,
+				      json_object_new_string(f->scenes[i]));
+	json_add_bool(o, "connected", f->connected);
+	add_text(o, "error", f->error);
+	add_text(o, "program_scene", f->program_scene);
+	add_text(o, "preview_scene", f->preview_scene);
+	json_add(o, "scenes", &scenes);
+	json_add_bool(o, "streaming", f->streaming);
+	json_add_bool(o, "recording", f->recording);
+	add_text(o, "last_error", m->obs.last_error);
+	return o;
+}
+
+static json_object *leader_status(const struct model *m)
+{
+	if (!m->leader.epoch)
+		return NULL;
+	json_object *o = json_object_new_object();
+	json_add_int(o, "epoch", m->leader.epoch);
+	json_add_str(o, "host", m->leader.host);
+	json_add_int(o, "pid", m->leader.pid);
+	return o;
+}
+
+static json_object *redis_status(const struct status_extra *extra)
+{
+	json_object *o = json_object_new_object();
+	add_text(o, "url", extra->redis_url);
+	if (extra->redis_rtt_us >= 0)
+		json_add_num(o, "rtt_ms", (double)extra->redis_rtt_us / 1000);
+	else
+		add_null(o, "rtt_ms");
+	json_add_bool(o, "connected", extra->redis_connected);
+	return o;
+}
+
+static json_object *budget_status(const struct model *m)
+{
+	const struct scope *s = &m->ledger.episode;
+	json_object *o = json_object_new_object();
+	json_add_bool(o, "limited", s->limited);
+	json_add_int(o, "allocated", s->allocated);
+	json_add_int(o, "remaining", scope_remaining(s));
+	json_add_int(o, "leased", s->leased);
+	json_add_int(o, "spent", s->spent);
+	json_add_int(o, "cost_micros", s->cost_micros);
+	return o;
+}
+
+static json_object *story_status(const struct model *m)
+{
+	json_object *o = json_object_new_object();
+	json_add_int(o, "version", (int64_t)m->story.version);
+	json_add_str(o, "hash", m->story.hash);
+	return o;
+}
+
+static json_object *alarms_status(const struct model *m)
+{
+	json_object *a = json_object_new_array();
+	for (size_t i = 0; i < m->alarm_count; i++) {
+		json_object *o = json_object_new_object();
+		json_add_str(o, "id", m->alarms[i].id);
+		json_add_str(o, "text", m->alarms[i].text);
+		json_add_int(o, "since", m->alarms[i].since_ms);
+		json_add_bool(o, "acked", m->alarms[i].acked);
+		json_object_array_add(a, o);
+	}
+	return a;
+}
+
+json_object *status_json(const struct model *m,
+			 const struct status_extra *extra)
+{
+	json_object *o = json_object_new_object();
+	json_add_str(o, "show", m->show->id);
+	json_add_str(o, "title", m->show->title);
+	json_add_str(o, "mode", extra->mode);
+	json_add_int(o, "event", (int64_t)m->seq);
+	json_object_object_add(o, "leader", leader_status(m));
+	json_object_object_add(o, "redis", redis_status(extra));
+	json_object_object_add(o, "run", status_run(m, extra->now_ms));
+	json_object_object_add(o, "story", story_status(m));
+	json_object_object_add(o, "budget", budget_status(m));
+	json_object_object_add(o, "poll", status_poll(m, m->poll));
+	json_object_object_add(o, "checks", status_checks(m));
+	json_object_object_add(o, "obs", status_obs(m));
+	json_object_object_add(o, "inbox", status_inbox(m));
+	json_object_object_add(o, "alarms", alarms_status(m));
+	return o;
+}
