@@ -17,9 +17,10 @@ static int columns_of(int32_t cp)
 		return 0; /* vowels and finals join the syllable before */
 	if ((cp >= 0x3248 && cp <= 0x324f) || (cp >= 0x4dc0 && cp <= 0x4dff))
 		return 2;
-	if (utf8proc_category(cp) == UTF8PROC_CATEGORY_MC)
-		return 1;
-	return utf8proc_charwidth(cp);
+	int width = utf8proc_charwidth(cp);
+	if (width == 0 && utf8proc_category(cp) == UTF8PROC_CATEGORY_MC)
+		return 1; /* marks beside a letter, not over it */
+	return width;
 }
 
 /* The first cluster of `s`, which is not empty: its bytes and its columns. */

@@ -122,8 +122,8 @@ static void sync_folder(const char *path)
 	free(folder);
 }
 
-bool file_write(const char *path, const void *data, size_t bytes,
-		unsigned mode, struct err *err)
+bool file_write(const char *path, const void *data, size_t bytes, unsigned mode,
+		struct err *err)
 {
 	char *temp = xasprintf("%s.XXXXXX", path);
 	int fd = mkostemp(temp, O_CLOEXEC);

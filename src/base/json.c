@@ -111,10 +111,9 @@ static json_object *clone_object(json_object *o)
 {
 	json_object *copy = json_object_new_object();
 	struct lh_entry *e;
-	lh_foreach(json_object_get_object(o), e)
-		json_object_object_add_ex(copy, lh_entry_k(e),
-					  json_clone(lh_entry_v(e)),
-					  JSON_C_OBJECT_ADD_KEY_IS_NEW);
+	lh_foreach(json_object_get_object(o), e) json_object_object_add_ex(
+		copy, lh_entry_k(e), json_clone(lh_entry_v(e)),
+		JSON_C_OBJECT_ADD_KEY_IS_NEW);
 	return copy;
 }
 

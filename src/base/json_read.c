@@ -72,8 +72,10 @@ static void skip_blanks(struct reader *r)
 /* ---- strings ---- */
 
 /* Bytes that end a run of plain string text. */
-static const bool special[256] = {
-	[0 ... 0x1f] = true, ['"'] = true, ['\\'] = true, [0x80 ... 0xff] = true};
+static const bool special[256] = {[0 ... 0x1f] = true,
+				  ['"'] = true,
+				  ['\\'] = true,
+				  [0x80 ... 0xff] = true};
 
 static bool read_hex4(struct reader *r, uint32_t *value)
 {

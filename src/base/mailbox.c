@@ -118,9 +118,8 @@ static bool wait_once(struct mailbox *box, pthread_cond_t *cond, int *waiting,
 		      const struct timespec *deadline)
 {
 	(*waiting)++;
-	int rc = deadline
-			 ? pthread_cond_timedwait(cond, &box->lock, deadline)
-			 : pthread_cond_wait(cond, &box->lock);
+	int rc = deadline ? pthread_cond_timedwait(cond, &box->lock, deadline)
+			  : pthread_cond_wait(cond, &box->lock);
 	(*waiting)--;
 	return rc == 0;
 }
@@ -136,8 +135,8 @@ bool mailbox_post_wait_(struct mailbox *box, void **value, int timeout_ms)
 	pthread_mutex_lock(&box->lock);
 	bool full = box->count == box->capacity;
 	if (full && !box->closed && timeout_ms != 0) {
-		struct timespec at = deadline_in(timeout_ms > 0 ? timeout_ms
-								: 0);
+		struct timespec at =
+			deadline_in(timeout_ms > 0 ? timeout_ms : 0);
 		bool in_time = true;
 		while (in_time && full && !box->closed) {
 			in_time = wait_once(box, &box->not_full, &box->posters,
@@ -166,8 +165,8 @@ void *mailbox_wait(struct mailbox *box, int timeout_ms)
 {
 	pthread_mutex_lock(&box->lock);
 	if (!box->count && !box->closed && timeout_ms != 0) {
-		struct timespec at = deadline_in(timeout_ms > 0 ? timeout_ms
-								: 0);
+		struct timespec at =
+			deadline_in(timeout_ms > 0 ? timeout_ms : 0);
 		bool in_time = true;
 		while (in_time && !box->count && !box->closed)
 			in_time = wait_once(box, &box->not_empty, &box->takers,

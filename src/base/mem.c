@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 
-#define BUF_FIRST_BYTES  64
+#define BUF_FIRST_BYTES	  64
 #define ARENA_BLOCK_BYTES 4096
 
 void *xmalloc(size_t bytes)
@@ -174,7 +174,7 @@ static struct arena_block *arena_grow(struct arena *a, size_t bytes)
 
 void *arena_alloc(struct arena *a, size_t bytes)
 {
-	const size_t align = sizeof(max_align_t);
+	const size_t align = _Alignof(max_align_t);
 	REQUIRE(bytes < SIZE_MAX / 2);
 	bytes = (bytes + align - 1) / align * align;
 	struct arena_block *block = a->blocks;

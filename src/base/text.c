@@ -8,9 +8,9 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
-#define MARKS_MAX         4 /* combining marks a cluster */
+#define MARKS_MAX	  4 /* combining marks a cluster */
 #define CLUSTER_MAX_BYTES 64
-#define REPLACEMENT       "\xef\xbf\xbd" /* U+FFFD */
+#define REPLACEMENT	  "\xef\xbf\xbd" /* U+FFFD */
 
 /* What becomes of a code point from outside. */
 enum fate {
@@ -45,8 +45,8 @@ static bool in_ranges(int32_t cp, const struct range *ranges, size_t count)
 /* Invisible although not of category Cf: grapheme joiner, Hangul and Khmer
  * fillers, variation selectors. */
 static const struct range invisible[] = {
-	{0x034f, 0x034f}, {0x115f, 0x1160}, {0x17b4, 0x17b5},
-	{0x180b, 0x180f}, {0x3164, 0x3164}, {0xfe00, 0xfe0f},
+	{0x034f, 0x034f}, {0x115f, 0x1160},   {0x17b4, 0x17b5},
+	{0x180b, 0x180f}, {0x3164, 0x3164},   {0xfe00, 0xfe0f},
 	{0xffa0, 0xffa0}, {0xe0100, 0xe01ef},
 };
 
@@ -118,9 +118,9 @@ struct cleaner {
 	char cluster[CLUSTER_MAX_BYTES];
 	size_t cluster_len;
 	int marks;
-	bool joined;	   /* a ZWJ was seen: drop the rest of the cluster */
-	int32_t last;	   /* code point before, 0 at the start */
-	int32_t state;	   /* of utf8proc's break algorithm */
+	bool joined;   /* a ZWJ was seen: drop the rest of the cluster */
+	int32_t last;  /* code point before, 0 at the start */
+	int32_t state; /* of utf8proc's break algorithm */
 };
 
 static void flush(struct cleaner *c)

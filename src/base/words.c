@@ -58,7 +58,7 @@ const char *text_nearest(const char *word, const char *const *names)
 		if (strlen(*names) > WORD_MAX)
 			continue;
 		int d = distance(word, *names);
-		if (d < best + !nearest && d < (int)len) {
+		if (d < best + !nearest && d < (int)strlen(*names)) {
 			best = d;
 			nearest = *names;
 		}
@@ -69,8 +69,8 @@ const char *text_nearest(const char *word, const char *const *names)
 char *text_thousands(char *out, size_t out_bytes, long long n)
 {
 	REQUIRE(out_bytes >= 28);
-	unsigned long long rest = n < 0 ? 0ULL - (unsigned long long)n
-					: (unsigned long long)n;
+	unsigned long long rest =
+		n < 0 ? 0ULL - (unsigned long long)n : (unsigned long long)n;
 	char digits[28];
 	char *p = digits + sizeof digits;
 	*--p = '\0';

@@ -10,6 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* One test under its own name in the report. */
+static inline void tap_add(Suite *suite, const char *name, const TTest *test)
+{
+	TCase *tc = tcase_create(name);
+	tcase_add_test(tc, test);
+	suite_add_tcase(suite, tc);
+}
+
 static inline int tap_run(Suite *suite)
 {
 	SRunner *runner = srunner_create(suite);
