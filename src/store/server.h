@@ -20,7 +20,12 @@ struct redis_server;
 struct redis_server *redis_server_start(const char *state_dir,
 					struct err *err);
 const struct address *redis_server_address(const struct redis_server *s);
-/* Orderly SHUTDOWN, waits for its end. */
+/* Starts it again if its process has ended (at most once a second) and returns
+ * at once; the writer reconnects by itself. For the engine, while
+ * writer_away_ms() is not 0. False with err when it cannot be started. */
+bool redis_server_keep(struct redis_server *s, struct err *err);
+/* Orderly SHUTDOWN, waits for its end. Not by a core that was fenced: the
+ * server is then another core's. */
 void redis_server_stop(struct redis_server **s);
 
 #endif

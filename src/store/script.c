@@ -1,0 +1,148 @@
+#include "store/script.h"
+
+#define FENCE                                                                  \
+	"local e = redis.call('GET', KEYS[1])\n"                               \
+	"if not e then return {'LOST'} end\n"                                  \
+	"if e ~= ARGV[1] then return {'FENCED', e} end\n"
+
+/* The ids are ours, N-0 without a gap, so what stands there tells a repeat
+ * from a gap. A script is atomic: of one commit all or nothing stands there. */
+static const char commit[] = FENCE
+	"local function id(n) return string.format('%.0f-0', n) end\n"
+	"local n, count = tonumber(ARGV[2]), tonumber(ARGV[3])\n"
+	"local sets, dels = tonumber(ARGV[5]), tonumber(ARGV[6])\n"
+	"local base = 9 + 2 * sets + dels\n"
+	"local names = {'type', 'run', 'stage', 'agent', 'at', 'data'}\n"
+	"local last = 0\n"
+	"local tip = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)\n"
+	"if tip[1] then\n"
+	"  last = tonumber(string.match(tip[1][1], '^(%d+)%-0$'))\n"
+	"  if not last then return {'OTHER', tip[1][1]} end\n"
+	"end\n"
+	"if n > last + 1 then return {'GAP', id(last)} end\n"
+	"if n <= last then\n"
+	"  local old = redis.call('XRANGE', KEYS[2], id(n), id(n + count - "
+	"1))\n"
+	"  if #old ~= count then return {'OTHER', id(last)} end\n"
+	"  for i, entry in ipairs(old) do\n"
+	"    local at = base + (i - 1) * 6\n"
+	"    for f = 1, 6 do\n"
+	"      if entry[2][2 * f - 1] ~= names[f] or\n"
+	"         entry[2][2 * f] ~= ARGV[at + f] then\n"
+	"        return {'OTHER', entry[1]}\n"
+	"      end\n"
+	"    end\n"
+	"  end\n"
+	"  return redis.status_reply('SEQ')\n"
+	"end\n"
+	"for i = 0, count - 1 do\n"
+	"  local at = base + i * 6\n"
+	"  redis.call('XADD', KEYS[2], id(n + i), 'type', ARGV[at + 1],\n"
+	"    'run', ARGV[at + 2], 'stage', ARGV[at + 3], 'agent', ARGV[at + "
+	"4],\n"
+	"    'at', ARGV[at + 5], 'data', ARGV[at + 6])\n"
+	"end\n"
+	"if ARGV[4] == '1' then redis.call('UNLINK', KEYS[3]) end\n"
+	"for i = 10, 8 + 2 * sets, 2 do\n"
+	"  redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])\n"
+	"end\n"
+	"for i = 10 + 2 * sets, base do\n"
+	"  redis.call('HDEL', KEYS[3], ARGV[i])\n"
+	"end\n"
+	"if ARGV[8] ~= '' then\n"
+	"  redis.call('HSET', KEYS[3], '_version', ARGV[7], '_hash', ARGV[8])\n"
+	"end\n"
+	"if ARGV[9] ~= '' then redis.call('SET', KEYS[4], ARGV[9]) end\n"
+	"for i = 5, #KEYS, 2 do\n"
+	"  redis.call('UNLINK', KEYS[i], KEYS[i + 1])\n"
+	"  redis.call('HSET', KEYS[i + 1], ':state', 'open')\n"
+	"end\n"
+	"return redis.status_reply('OK')\n";
+
+/* The epoch only grows and outlives the lease. A log without one has lost a
+ * part of its data: to begin again at 1 could let an old leader in. */
+static const char lead[] =
+	"local held = redis.call('GET', KEYS[2])\n"
+	"if held and ARGV[1] ~= '1' then return {'HELD', held} end\n"
+	"local schema = redis.call('GET', KEYS[4])\n"
+	"if schema and schema ~= '" SCRIPT_SCHEMA "' then\n"
+	"  return {'SCHEMA', schema}\n"
+	"end\n"
+	"if redis.call('EXISTS', KEYS[1]) == 0 and\n"
+	"   redis.call('EXISTS', KEYS[3]) == 1 then return {'LOST'} end\n"
+	"local e = redis.call('INCR', KEYS[1])\n"
+	"redis.call('SET', KEYS[4], '" SCRIPT_SCHEMA "')\n"
+	"redis.call('SET', KEYS[2], e .. ' ' .. ARGV[2] .. ' ' .. ARGV[3],\n"
+	"  'PX', ARGV[4])\n"
+	"return e\n";
+
+static const char renew[] =
+	FENCE "redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])\n"
+	      "return redis.status_reply('OK')\n";
+
+static const char resign[] = FENCE "redis.call('DEL', KEYS[2])\n"
+				   "return redis.status_reply('OK')\n";
+
+static const char reply[] = FENCE "redis.call('DEL', KEYS[2])\n"
+				  "redis.call('LPUSH', KEYS[2], ARGV[2])\n"
+				  "redis.call('EXPIRE', KEYS[2], 60)\n"
+				  "return redis.status_reply('OK')\n";
+
+/* The streams keep some history for people, and do not grow for ever. What is
+ * older than an acknowledged entry has been delivered. */
+static const char ack[] =
+	FENCE "redis.call('XACK', KEYS[2], 'core', ARGV[2])\n"
+	      "if redis.call('XLEN', KEYS[2]) > 10000 then\n"
+	      "  redis.call('XTRIM', KEYS[2], 'MINID', '~', ARGV[2])\n"
+	      "end\n"
+	      "return redis.status_reply('OK')\n";
+
+/* Sent again by the same core after a lost link: once. Asked again by the next
+ * core: again, under the same key, and the agent knows it by that. */
+static const char bus[] = FENCE
+	"if redis.call('GET', KEYS[3]) ~= e then\n"
+	"  redis.call('SET', KEYS[3], e, 'EX', 3600)\n"
+	"  redis.pcall('XGROUP', 'CREATE', KEYS[2], ARGV[2], '0', 'MKSTREAM')\n"
+	"  redis.call('XADD', KEYS[2], '*', 'id', ARGV[3], 'data', ARGV[4])\n"
+	"end\n"
+	"return redis.status_reply('OK')\n";
+
+static const char poll[] =
+	FENCE "redis.call('HSET', KEYS[2], ':state', ARGV[2])\n"
+	      "return redis.call('HGETALL', KEYS[2])\n";
+
+static const char vote[] =
+	FENCE "local function say(s) return redis.status_reply(s) end\n"
+	      "if redis.call('HGET', KEYS[3], ':state') ~= 'open' then\n"
+	      "  return say('CLOSED')\n"
+	      "end\n"
+	      "local had = redis.call('HGET', KEYS[2], ARGV[2])\n"
+	      "if not had then\n"
+	      "  if redis.call('HLEN', KEYS[2]) >= 1000000 then return "
+	      "say('FULL') end\n"
+	      "elseif ARGV[4] ~= '1' then\n"
+	      "  return say(had == ARGV[3] and 'SAME' or 'DOUBLE')\n"
+	      "elseif had == ARGV[3] then\n"
+	      "  return say('OK')\n"
+	      "else\n"
+	      "  redis.call('HINCRBY', KEYS[3], had, -1)\n"
+	      "end\n"
+	      "redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])\n"
+	      "redis.call('HINCRBY', KEYS[3], ARGV[3], 1)\n"
+	      "return say('OK')\n";
+
+static const char story[] = FENCE
+	"redis.call('UNLINK', KEYS[2])\n"
+	"redis.call('HSET', KEYS[2], '_version', ARGV[2], '_hash', ARGV[3])\n"
+	"for i = 4, #ARGV, 2 do\n"
+	"  redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])\n"
+	"end\n"
+	"return redis.status_reply('OK')\n";
+
+const char *const script_texts[SCRIPTS] = {
+	[SCRIPT_COMMIT] = commit, [SCRIPT_LEAD] = lead,
+	[SCRIPT_RENEW] = renew,	  [SCRIPT_RESIGN] = resign,
+	[SCRIPT_REPLY] = reply,	  [SCRIPT_ACK] = ack,
+	[SCRIPT_BUS] = bus,	  [SCRIPT_POLL] = poll,
+	[SCRIPT_VOTE] = vote,	  [SCRIPT_STORY] = story,
+};

@@ -1,0 +1,52 @@
+/*
+ * script: the Lua that runs inside Redis. Each one first checks the epoch, so
+ * that a core that lost its lease writes nothing; each may be sent twice.
+ * Private to store/.
+ *
+ * All begin with KEYS[1] = epoch and ARGV[1] = the caller's epoch (but for
+ * SCRIPT_LEAD) and answer {"FENCED", epoch} when another one leads, {"LOST"}
+ * when there is no epoch any more (the data is gone), else as named here.
+ */
+#ifndef STORE_SCRIPT_H
+#define STORE_SCRIPT_H
+
+enum script {
+	/* KEYS epoch events story run:show [votes tally]...  polls to begin
+	 * ARGV epoch first-seq count clear sets dels version hash run-show
+	 *      (member text)*sets (member)*dels
+	 *      (type run stage agent at data)*count
+	 * "OK"; "SEQ": stood there already, the same; {"GAP", last};
+	 * {"OTHER", last}: something else stands there */
+	SCRIPT_COMMIT,
+	/* KEYS epoch leader events schema, ARGV force host pid ttl-ms
+	 * the new epoch; {"HELD", leader}; {"LOST"}; {"SCHEMA", theirs} */
+	SCRIPT_LEAD,
+	/* KEYS epoch leader, ARGV epoch leader ttl-ms: "OK" */
+	SCRIPT_RENEW,
+	/* KEYS epoch leader, ARGV epoch: "OK" */
+	SCRIPT_RESIGN,
+	/* KEYS epoch reply:<id>, ARGV epoch text: "OK" */
+	SCRIPT_REPLY,
+	/* KEYS epoch stream, ARGV epoch entry: "OK" */
+	SCRIPT_ACK,
+	/* KEYS epoch inbox:<agent> called:<agent>/<key>
+	 * ARGV epoch agent key request: "OK" */
+	SCRIPT_BUS,
+	/* KEYS epoch tally:<poll>, ARGV epoch state: the tally, flat */
+	SCRIPT_POLL,
+	/* KEYS epoch votes:<poll> tally:<poll>
+	 * ARGV epoch voter option may-change: "OK" "DOUBLE" "SAME" (this very
+	 * vote stands there) "CLOSED" "FULL" */
+	SCRIPT_VOTE,
+	/* KEYS epoch story, ARGV epoch version hash (member text)*: "OK" */
+	SCRIPT_STORY,
+	SCRIPTS,
+};
+
+extern const char *const script_texts[SCRIPTS];
+
+#define SCRIPT_LEASE_MS	 "2000"
+#define SCRIPT_SCHEMA	 "1"
+#define SCRIPT_POLL_OPEN "open"
+
+#endif

@@ -1,0 +1,527 @@
+#include "store/writer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "store/keys.h"
+#include "store/refusal.h"
+#include "store/resp.h"
+#include "store/writer_in.h"
+
+#define COMMIT_FIXED_KEYS 4
+#define COMMIT_FIXED_ARGS 9
+#define EVENT_FIELDS	  6
+#define LIVE_BACKLOG	  (1024 * 1024)
+#define HUMAN_DELAY_MS	  LINK_BACKOFF_MAX_MS
+
+/* --- the pipeline ------------------------------------------------------- */
+
+static void begin_op(struct writer *w, enum op_kind kind, uint64_t tag)
+{
+	GROW(w->ops, w->op_count, w->op_cap);
+	w->ops[w->op_count++] = (struct op){
+		.kind = kind, .tag = tag, .begin = w->base + w->out.len};
+}
+
+/* EVALSHA with `keys` keys, the first of which (the epoch) it adds; the caller
+ * adds the others and `args` arguments. */
+static void begin_script(struct writer *w, enum script script, size_t keys,
+			 size_t args, enum op_kind kind, uint64_t tag)
+{
+	REQUIRE(w->epoch > 0); /* only a leader writes */
+	begin_op(w, kind, tag);
+	resp_begin(&w->out, 3 + keys + args);
+	resp_bytes(&w->out, "EVALSHA", 7);
+	resp_bytes(&w->out, w->sha[script], 40);
+	resp_int(&w->out, (int64_t)keys);
+	resp_str(&w->out, w->key_epoch);
+}
+
+static void add_key(struct writer *w, const char *name, const char *id)
+{
+	char *key = key_with(w->show, name, id);
+	resp_str(&w->out, key);
+	free(key);
+}
+
+static void add_epoch(struct writer *w)
+{
+	resp_str(&w->out, w->epoch_text);
+}
+
+/* --- commit ------------------------------------------------------------- */
+
+/* What a commit does beside appending. */
+struct commit_plan {
+	json_object *touched; /* a set: names of story members to write */
+	size_t sets, dels, polls;
+	bool clear;
+	const char *run_show;
+};
+
+static void plan_event(struct writer *w, struct commit_plan *plan,
+		       const struct event *e)
+{
+	json_object *patch = NULL;
+	switch (e->type) {
+	case EVENT_RUN_START:
+		plan->clear = true;
+		json_object_put(w->story);
+		w->story = json_object_new_object();
+		json_object_put(plan->touched);
+		plan->touched = NULL;
+		plan->run_show = json_get_str(e->data, "hash", "");
+		break;
+	case EVENT_POLL_CREATE:
+		plan->polls++;
+		break;
+	case EVENT_STAGE_COMPLETE:
+		patch = json_get_object(e->data, "patch");
+		break;
+	default:
+		break;
+	}
+	if (!patch || json_object_object_length(patch) == 0)
+		return;
+	json_merge(w->story, patch);
+	if (!plan->touched)
+		plan->touched = json_object_new_object();
+	json_object_object_foreach(patch, key, value)
+	{
+		(void)value;
+		json_object_object_add(plan->touched, key, NULL);
+	}
+}
+
+static void count_members(struct writer *w, struct commit_plan *plan)
+{
+	if (!plan->touched)
+		return;
+	json_object_object_foreach(plan->touched, key, nothing)
+	{
+		(void)nothing;
+		if (json_object_object_get_ex(w->story, key, NULL))
+			plan->sets++;
+		else
+			plan->dels++;
+	}
+}
+
+/* `_version` and `_hash` are ours: a member of that name, with any number of
+ * underscores before it, is kept with one more. */
+void writer_add_member(struct buf *out, const char *name)
+{
+	const char *bare = name + strspn(name, "_");
+	if (bare > name &&
+	    (strcmp(bare, "version") == 0 || strcmp(bare, "hash") == 0)) {
+		char *safe = xasprintf("_%s", name);
+		resp_str(out, safe);
+		free(safe);
+	} else {
+		resp_str(out, name);
+	}
+}
+
+static void add_members(struct writer *w, const struct commit_plan *plan,
+			bool present)
+{
+	if (!plan->touched)
+		return;
+	json_object_object_foreach(plan->touched, key, nothing)
+	{
+		(void)nothing;
+		json_object *value = NULL;
+		if (json_object_object_get_ex(w->story, key, &value) != present)
+			continue;
+		writer_add_member(&w->out, key);
+		if (present)
+			resp_str(&w->out, json_text(value));
+	}
+}
+
+static void add_event(struct buf *out, const struct event *e)
+{
+	resp_str(out, event_type_name(e->type));
+	resp_str(out, e->run);
+	resp_str(out, e->stage);
+	resp_str(out, e->agent);
+	resp_int(out, e->at_ms);
+	resp_str(out, json_text(e->data));
+}
+
+static void add_commit_keys(struct writer *w, struct event *const *events,
+			    size_t count, size_t polls)
+{
+	resp_str(&w->out, w->key_events);
+	resp_str(&w->out, w->key_story);
+	resp_str(&w->out, w->key_run_show);
+	for (size_t i = 0; polls && i < count; i++) {
+		if (events[i]->type != EVENT_POLL_CREATE)
+			continue;
+		add_key(w, "votes:", events[i]->stage);
+		add_key(w, "tally:", events[i]->stage);
+		polls--;
+	}
+}
+
+void writer_commit(struct writer *w, struct event *const *events, size_t count,
+		   uint64_t story_version, const char *story_hash, uint64_t tag)
+{
+	struct commit_plan plan = {.run_show = ""};
+	REQUIRE(count > 0 && events[0]->seq > 0);
+	for (size_t i = 0; i < count; i++) {
+		REQUIRE(events[i]->seq == events[0]->seq + i);
+		plan_event(w, &plan, events[i]);
+	}
+	count_members(w, &plan);
+	bool changed = plan.clear || strcmp(w->story_hash, story_hash) != 0;
+	size_t args = COMMIT_FIXED_ARGS + 2 * plan.sets + plan.dels +
+		      EVENT_FIELDS * count;
+	begin_script(w, SCRIPT_COMMIT, COMMIT_FIXED_KEYS + 2 * plan.polls, args,
+		     OP_COMMIT, tag);
+	add_commit_keys(w, events, count, plan.polls);
+	add_epoch(w);
+	resp_int(&w->out, (int64_t)events[0]->seq);
+	resp_int(&w->out, (int64_t)count);
+	resp_bytes(&w->out, plan.clear ? "1" : "0", 1);
+	resp_int(&w->out, (int64_t)plan.sets);
+	resp_int(&w->out, (int64_t)plan.dels);
+	resp_int(&w->out, (int64_t)story_version);
+	resp_str(&w->out, changed ? story_hash : "");
+	resp_str(&w->out, plan.run_show);
+	add_members(w, &plan, true);
+	add_members(w, &plan, false);
+	for (size_t i = 0; i < count; i++)
+		add_event(&w->out, events[i]);
+	if (changed)
+		snprintf(w->story_hash, sizeof w->story_hash, "%s", story_hash);
+	json_object_put(plan.touched);
+}
+
+/* --- the other operations ----------------------------------------------- */
+
+void writer_reply(struct writer *w, const char *command_id, bool ok,
+		  const char *text)
+{
+	json_object *o = json_object_new_object();
+	json_add_bool(o, "ok", ok);
+	json_add_str(o, "text", text ? text : "");
+	begin_script(w, SCRIPT_REPLY, 2, 2, OP_QUIET, 0);
+	add_key(w, "reply:", command_id);
+	add_epoch(w);
+	resp_str(&w->out, json_text(o));
+	json_object_put(o);
+}
+
+void writer_ack(struct writer *w, const char *stream, const char *entry_id)
+{
+	begin_script(w, SCRIPT_ACK, 2, 2, OP_QUIET, 0);
+	add_key(w, stream, "");
+	add_epoch(w);
+	resp_str(&w->out, entry_id);
+}
+
+void writer_bus_call(struct writer *w, const char *agent, const char *key,
+		     const char *request_json)
+{
+	char *once = xasprintf("%s/%s", agent, key);
+	begin_script(w, SCRIPT_BUS, 3, 4, OP_QUIET, 0);
+	add_key(w, "inbox:", agent);
+	add_key(w, "called:", once);
+	add_epoch(w);
+	resp_str(&w->out, agent);
+	resp_str(&w->out, key);
+	resp_str(&w->out, request_json);
+	free(once);
+}
+
+static void poll_state(struct writer *w, const char *poll, const char *state,
+		       enum op_kind kind, uint64_t tag)
+{
+	begin_script(w, SCRIPT_POLL, 2, 2, kind, tag);
+	add_key(w, "tally:", poll);
+	add_epoch(w);
+	resp_str(&w->out, state);
+}
+
+void writer_poll_open(struct writer *w, const char *poll)
+{
+	poll_state(w, poll, SCRIPT_POLL_OPEN, OP_QUIET, 0);
+}
+
+void writer_poll_freeze(struct writer *w, const char *poll)
+{
+	poll_state(w, poll, "frozen", OP_QUIET, 0);
+}
+
+void writer_poll_count(struct writer *w, const char *poll, uint64_t tag)
+{
+	poll_state(w, poll, "closed", OP_COUNT, tag);
+}
+
+void writer_vote(struct writer *w, const char *poll, const char *voter,
+		 const char *option, bool may_change, uint64_t tag)
+{
+	begin_script(w, SCRIPT_VOTE, 3, 4, OP_VOTE, tag);
+	add_key(w, "votes:", poll);
+	add_key(w, "tally:", poll);
+	add_epoch(w);
+	resp_str(&w->out, voter);
+	resp_str(&w->out, option);
+	resp_bytes(&w->out, may_change ? "1" : "0", 1);
+}
+
+void writer_publish(struct writer *w, const char *live_json)
+{
+	/* What is only worth something while fresh does not queue. */
+	if (w->state != WRITER_READY || w->out.len > LIVE_BACKLOG)
+		return;
+	begin_op(w, OP_PUBLISH, 0);
+	resp_begin(&w->out, 3);
+	resp_bytes(&w->out, "PUBLISH", 7);
+	resp_str(&w->out, w->key_live);
+	resp_str(&w->out, live_json);
+}
+
+void writer_renew(struct writer *w)
+{
+	if (w->renewing)
+		return;
+	w->renewing = true;
+	begin_script(w, SCRIPT_RENEW, 2, 3, OP_RENEW, 0);
+	resp_str(&w->out, w->key_leader);
+	add_epoch(w);
+	resp_str(&w->out, w->leader);
+	resp_str(&w->out, SCRIPT_LEASE_MS);
+}
+
+/* --- outcomes ----------------------------------------------------------- */
+
+static struct writer_done *add_done(struct writer *w, const struct op *op,
+				    enum writer_how how)
+{
+	static const enum writer_what what[] = {[OP_COMMIT] = WRITER_COMMIT,
+						[OP_VOTE] = WRITER_VOTE,
+						[OP_COUNT] = WRITER_COUNT,
+						[OP_RENEW] = WRITER_RENEW};
+	GROW(w->done, w->done_count, w->done_cap);
+	struct writer_done *d = &w->done[w->done_count++];
+	*d = (struct writer_done){
+		.what = what[op->kind], .how = how, .tag = op->tag};
+	return d;
+}
+
+__attribute__((format(printf, 4, 5))) static void tell(struct writer *w,
+						       const struct op *op,
+						       enum writer_how how,
+						       const char *fmt, ...)
+{
+	char *text;
+	va_list ap;
+	va_start(ap, fmt);
+	text = xvasprintf(fmt, ap);
+	va_end(ap);
+	if (op->kind == OP_QUIET || op->kind == OP_PUBLISH) {
+		if (how != WRITER_FENCED) /* the renewal will say that */
+			log_warn("store", "%s", text);
+	} else {
+		struct writer_done *d = add_done(w, op, how);
+		char *clean = text_clean_str(text, sizeof d->text - 1);
+		snprintf(d->text, sizeof d->text, "%s", clean);
+		free(clean);
+	}
+	free(text);
+}
+
+/* {"FENCED", ...}, {"LOST"}, {"GAP", ...}, {"OTHER", ...} */
+static bool answered_no(struct writer *w, const struct op *op,
+			const redisReply *r)
+{
+	const char *word = reply_str(r, 0);
+	if (r->type != REDIS_REPLY_ARRAY || r->elements > 2)
+		return false;
+	if (strcmp(word, "FENCED") == 0)
+		tell(w, op, WRITER_FENCED,
+		     "another core leads since (epoch %s, ours is %s)",
+		     reply_str(r, 1), w->epoch_text);
+	else if (strcmp(word, "LOST") == 0)
+		tell(w, op, WRITER_BROKEN,
+		     "Redis lost the show's data (its epoch is gone)");
+	else if (strcmp(word, "GAP") == 0)
+		tell(w, op, WRITER_BROKEN,
+		     "Redis lost events: its log ends at %s", reply_str(r, 1));
+	else if (strcmp(word, "OTHER") == 0)
+		tell(w, op, WRITER_BROKEN, "the log holds something else at %s",
+		     reply_str(r, 1));
+	else
+		return false;
+	return true;
+}
+
+static void give_counts(struct writer *w, const struct op *op,
+			const redisReply *r)
+{
+	struct writer_done *d = add_done(w, op, WRITER_OK);
+	d->options = xcalloc(r->elements / 2 + 1, sizeof *d->options);
+	d->counts = xcalloc(r->elements / 2 + 1, sizeof *d->counts);
+	for (size_t i = 0; i + 1 < r->elements; i += 2) {
+		const char *option = reply_str(r, i);
+		if (option[0] == ':') /* ":state" */
+			continue;
+		d->options[d->count_count] = xstrdup(option);
+		d->counts[d->count_count++] =
+			strtoll(reply_str(r, i + 1), NULL, 10);
+	}
+}
+
+static void answered_vote(struct writer *w, const struct op *op,
+			  const char *word)
+{
+	enum writer_how how = WRITER_REFUSED;
+	if (strcmp(word, "OK") == 0)
+		how = WRITER_OK;
+	else if (strcmp(word, "SAME") == 0)
+		/* It stood there because we sent it twice. */
+		how = op->again ? WRITER_OK : WRITER_DOUBLE;
+	else if (strcmp(word, "DOUBLE") == 0)
+		how = WRITER_DOUBLE;
+	else if (strcmp(word, "CLOSED") == 0)
+		how = WRITER_CLOSED;
+	tell(w, op, how, "%s",
+	     how == WRITER_REFUSED ? "the poll has a million voters; no more "
+				     "are taken"
+				   : "");
+}
+
+static void answered_yes(struct writer *w, const struct op *op,
+			 const redisReply *r)
+{
+	switch (op->kind) {
+	case OP_COMMIT:
+		w->rtt_us = clock_mono_us() - op->sent_us;
+		add_done(w, op, WRITER_OK);
+		break;
+	case OP_VOTE:
+		answered_vote(w, op, r->str ? r->str : "");
+		break;
+	case OP_COUNT:
+		give_counts(w, op, r);
+		break;
+	case OP_RENEW:
+		add_done(w, op, WRITER_OK);
+		break;
+	case OP_QUIET:
+	case OP_PUBLISH:
+		break;
+	}
+}
+
+/* False: it has to be asked again, on a new link. */
+static bool answered_error(struct writer *w, const struct op *op,
+			   const char *text)
+{
+	const struct refusal *refusal = refusal_of(text);
+	struct err err = {0};
+	int delay = -1;
+	refusal_set(&err, "Redis", text);
+	if (op->kind == OP_PUBLISH) {
+		log_debug("store", "publish: %s", err.text);
+		return true;
+	}
+	switch (refusal->cure) {
+	case REFUSAL_RELOAD:
+		delay = w->failures ? -1 : 0;
+		break;
+	case REFUSAL_HUMAN:
+		delay = HUMAN_DELAY_MS;
+		break;
+	case REFUSAL_WAIT:
+		break;
+	case REFUSAL_FINAL:
+		tell(w, op,
+		     op->kind == OP_COMMIT ? WRITER_BROKEN : WRITER_REFUSED,
+		     "%s", err.text);
+		return true;
+	}
+	writer_drop(w, delay, err.text);
+	return false;
+}
+
+static void forget_answered(struct writer *w)
+{
+	size_t gone = (size_t)(w->answered - w->base);
+	if (w->op_first == w->op_count)
+		w->op_first = w->op_sent = w->op_count = 0;
+	if (gone == w->out.len) {
+		buf_clear(&w->out);
+		w->base = w->answered;
+	} else if (gone > LIVE_BACKLOG && gone > w->out.len / 2) {
+		memmove(w->out.data, w->out.data + gone, w->out.len - gone);
+		w->out.len -= gone;
+		w->base = w->answered;
+	}
+	if (w->op_first > 4096 && w->op_first > w->op_count / 2) {
+		memmove(w->ops, w->ops + w->op_first,
+			(w->op_count - w->op_first) * sizeof *w->ops);
+		w->op_count -= w->op_first;
+		w->op_sent -= w->op_first;
+		w->op_first = 0;
+	}
+}
+
+bool writer_answer(struct writer *w, const redisReply *reply)
+{
+	if (w->op_first == w->op_sent) {
+		writer_drop(w, -1, "Redis answered what nobody asked");
+		return false;
+	}
+	struct op op = w->ops[w->op_first];
+	if (reply->type == REDIS_REPLY_ERROR) {
+		if (!answered_error(w, &op, reply->str))
+			return false;
+	} else if (!answered_no(w, &op, reply)) {
+		answered_yes(w, &op, reply);
+	}
+	w->failures = 0;
+	w->delay_ms = 0;
+	if (op.kind == OP_RENEW)
+		w->renewing = false;
+	w->op_first++;
+	w->answered = w->op_first < w->op_count ? w->ops[w->op_first].begin
+						: w->base + w->out.len;
+	forget_answered(w);
+	return true;
+}
+
+bool writer_next(struct writer *w, struct writer_done *done)
+{
+	if (w->done_first == w->done_count)
+		return false;
+	*done = w->done[w->done_first++];
+	if (w->done_first == w->done_count)
+		w->done_first = w->done_count = 0;
+	return true;
+}
+
+void writer_done_release(struct writer_done *done)
+{
+	for (int i = 0; i < done->count_count; i++)
+		free(done->options[i]);
+	free(done->options);
+	free(done->counts);
+	*done = (struct writer_done){0};
+}
+
+size_t writer_waiting(const struct writer *w)
+{
+	return w->op_count - w->op_first;
+}
+
+int64_t writer_rtt_us(const struct writer *w)
+{
+	return w->rtt_us;
+}

@@ -1,0 +1,98 @@
+/*
+ * writer_in: what the files of the writer share. Private to them.
+ *
+ *   writer.c       operations into the pipeline, outcomes out of it
+ *   writer_link.c  the connection: connect, greet, send, read, reconnect
+ *   writer_ask.c   what is asked while the engine waits: inspect, lead
+ *   writer_fold.c  the same: fold the log, keep the show's definition
+ *
+ * The bytes of an operation stay in `out` until it is answered, so that after
+ * a lost link all that is unanswered is sent again by setting `sent` back.
+ * Offsets count bytes since the start of the writer; out.data[0] stands at
+ * `base`.
+ */
+#ifndef STORE_WRITER_IN_H
+#define STORE_WRITER_IN_H
+
+#include <hiredis/hiredis.h>
+
+#include "store/link.h"
+#include "store/script.h"
+#include "store/writer.h"
+
+enum op_kind {
+	OP_COMMIT,
+	OP_VOTE,
+	OP_COUNT,
+	OP_RENEW,
+	OP_QUIET,   /* its outcome interests nobody */
+	OP_PUBLISH, /* may be lost */
+};
+
+struct op {
+	enum op_kind kind;
+	bool again; /* it may have been done before: sent, not answered */
+	uint64_t tag;
+	uint64_t begin; /* offset of its first byte */
+	int64_t sent_us;
+};
+
+enum writer_state {
+	WRITER_AWAY,	   /* until retry_ms */
+	WRITER_CONNECTING, /* until deadline_ms */
+	WRITER_GREETING,
+	WRITER_READY,
+};
+
+struct writer {
+	struct address *address;
+	char *show, *name;
+	char *key_epoch, *key_leader, *key_events, *key_story, *key_live;
+	char *key_schema, *key_run_show, *key_show;
+	char sha[SCRIPTS][41];
+	struct link *ask; /* for what is asked while the engine waits */
+	struct buf warnings;
+
+	int64_t epoch; /* 0: does not lead */
+	char epoch_text[24];
+	char *leader;	    /* "<epoch> <host> <pid>" */
+	json_object *story; /* as it stands in the `story` hash */
+	char story_hash[72];
+
+	enum writer_state state;
+	redisContext *c;
+	char *numeric_host; /* of the last good connection */
+	struct buf hello;   /* greeting and scripts */
+	size_t hello_sent;
+	int hello_left, hello_count;
+	int64_t deadline_ms, retry_ms, away_since_ms;
+	int delay_ms, failures;
+	char why[256];
+
+	struct buf out;
+	uint64_t base, sent, answered;
+	struct op *ops; /* [op_first, op_count) are not answered */
+	size_t op_first, op_sent, op_count, op_cap;
+	bool renewing;
+	int64_t rtt_us;
+
+	struct writer_done *done;
+	size_t done_first, done_count, done_cap;
+};
+
+/* writer_link.c */
+void writer_connect(struct writer *w);
+void writer_drop(struct writer *w, int delay_ms, const char *why);
+
+/* writer_ask.c: puts a command of strings (the last one NULL) into `cmd`; then
+ * the answer to what is in `cmd` (emptied), NULL with err for an error. All
+ * that is asked so may be asked twice: a lost link is opened again, once. */
+void writer_put(struct buf *cmd, ...) __attribute__((sentinel));
+redisReply *writer_ask(struct writer *w, struct buf *cmd, struct err *err);
+
+/* writer.c: one answer. False: the link was dropped. */
+bool writer_answer(struct writer *w, const redisReply *reply);
+/* The name under which a member of the story stands in the `story` hash. */
+void writer_add_member(struct buf *out, const char *name);
+
+#endif
