@@ -16,19 +16,19 @@
 
 struct engine_settings {
 	const struct show *show;
-	const char *redis_url;   /* NULL: a private redis-server */
+	const char *redis_url; /* NULL: a private redis-server */
 	bool rehearsal;
-	double speed;            /* of the show clock in a rehearsal, 1 = real;
-				    0: as fast as it goes is not offered */
+	double speed; /* of the show clock in a rehearsal, 1 = real;
+			 0: as fast as it goes is not offered */
 	bool exit_when_done;
-	bool attended;           /* a human may answer; false with
-				    exit_when_done and no console */
-	int pool_threads;        /* 0: the default */
-	int ready_fd;            /* gets "ready\n" when the show runs, or
-				    "error CODE TEXT\n"; -1: nobody waits */
+	bool attended;	  /* a human may answer; false with
+			     exit_when_done and no console */
+	int pool_threads; /* 0: the default */
+	int ready_fd;	  /* gets "ready\n" when the show runs, or
+			     "error CODE TEXT\n"; -1: nobody waits */
 	const char *operator_addr, *audience_addr; /* NULL: the show's */
-	bool no_http;            /* listeners off (benchmarks) */
-	bool new_run;            /* begin a new run even if one is unfinished */
+	bool no_http; /* listeners off (benchmarks) */
+	bool new_run; /* begin a new run even if one is unfinished */
 };
 
 /* Runs until the show is stopped. Returns the exit status of the program;

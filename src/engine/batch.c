@@ -1,0 +1,210 @@
+#include "engine/conductor.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+void waiting_add(struct waiting *w, struct input **input)
+{
+	if (w->head == w->count)
+		w->head = w->count = 0;
+	GROW(w->items, w->count, w->cap);
+	w->items[w->count++] = *input;
+	*input = NULL;
+}
+
+struct input *waiting_take(struct waiting *w)
+{
+	return w->head < w->count ? w->items[w->head++] : NULL;
+}
+
+void waiting_drop(struct waiting *w)
+{
+	struct input *input;
+	while ((input = waiting_take(w)))
+		input_free(&input);
+	free(w->items);
+	*w = (struct waiting){0};
+}
+
+bool engine_can_decide(const struct engine *e)
+{
+	return e->batch_count < BATCHES - BATCHES_SPARE && !e->away &&
+	       writer_waiting(e->writer) < WRITER_ITEMS;
+}
+
+bool engine_at_rest(const struct engine *e)
+{
+	return e->batch_count == 0 && e->counts_out == 0 &&
+	       e->local.head == e->local.count;
+}
+
+static void add_receipt(struct batch *batch, struct input *input)
+{
+	if (!input->entry)
+		return;
+	GROW(batch->receipts, batch->receipt_count, batch->receipt_cap);
+	batch->receipts[batch->receipt_count++] =
+		(struct receipt){input->stream, input->entry};
+	input->entry = NULL;
+}
+
+void engine_decide(struct engine *e, struct input **input, int64_t now_ms)
+{
+	struct input *in = *input;
+	/* Show time never goes back, whoever's clock it came from. */
+	if (now_ms < e->last_ms)
+		now_ms = e->last_ms;
+	e->last_ms = now_ms;
+	in->now_ms = now_ms;
+	e->open.now_ms = now_ms;
+	core_decide(e->m, in, &e->open.made);
+	add_receipt(&e->open, in);
+	input_free(input);
+}
+
+static bool is_empty(const struct batch *batch)
+{
+	return batch->made.event_count == 0 && batch->made.effect_count == 0 &&
+	       batch->receipt_count == 0;
+}
+
+static void batch_clear(struct batch *batch)
+{
+	decision_clear(&batch->made);
+	for (size_t i = 0; i < batch->receipt_count; i++)
+		free(batch->receipts[i].entry);
+	batch->receipt_count = 0;
+	batch->sent = false;
+}
+
+static void batch_release(struct batch *batch)
+{
+	batch_clear(batch);
+	decision_release(&batch->made);
+	free(batch->receipts);
+	*batch = (struct batch){0};
+}
+
+/* Its events are stored: now it may act. */
+static void batch_done(struct engine *e, struct batch *batch)
+{
+	if (e->net)
+		for (size_t i = 0; i < batch->made.event_count; i++)
+			net_event(e->net, batch->made.events[i]);
+	for (size_t i = 0; i < batch->made.effect_count; i++)
+		engine_act(e, &batch->made.effects[i], batch->now_ms);
+	for (size_t i = 0; i < batch->receipt_count; i++)
+		writer_ack(e->writer, batch->receipts[i].stream,
+			   batch->receipts[i].entry);
+	batch_clear(batch);
+}
+
+/* Those without events are done as soon as all before them are. */
+static void finish_unsent(struct engine *e)
+{
+	while (e->batch_count && !e->batches[e->batch_first].sent) {
+		struct batch *batch = &e->batches[e->batch_first];
+		e->batch_first = (e->batch_first + 1) % BATCHES;
+		e->batch_count--;
+		batch_done(e, batch);
+	}
+}
+
+void engine_commit(struct engine *e)
+{
+	if (is_empty(&e->open))
+		return;
+	REQUIRE(e->batch_count < BATCHES);
+	struct batch *batch =
+		&e->batches[(e->batch_first + e->batch_count) % BATCHES];
+	/* The slot's memory is used again for the next open batch. */
+	struct batch empty = *batch;
+	*batch = e->open;
+	e->open = empty;
+	e->batch_count++;
+	batch->sent = batch->made.event_count > 0;
+	if (!batch->sent) {
+		finish_unsent(e);
+		return;
+	}
+	batch->tag = ++e->next_tag;
+	writer_commit(e->writer, batch->made.events, batch->made.event_count,
+		      e->m->story.version, e->m->story.hash, batch->tag);
+	writer_pump(e->writer, POLLOUT); /* without a round through poll(2) */
+}
+
+static bool is_early(const struct effect *effect)
+{
+	return effect->kind == EFFECT_OBS || effect->kind == EFFECT_CANCEL_CALL;
+}
+
+void engine_act_early(struct engine *e)
+{
+	struct decision *made = &e->open.made;
+	size_t kept = 0;
+	for (size_t i = 0; i < made->effect_count; i++) {
+		if (is_early(&made->effects[i])) {
+			engine_act(e, &made->effects[i], e->open.now_ms);
+			effect_release(&made->effects[i]);
+		} else {
+			made->effects[kept++] = made->effects[i];
+		}
+	}
+	made->effect_count = kept;
+}
+
+static void take_commit(struct engine *e, const struct writer_done *done)
+{
+	if (done->how == WRITER_FENCED) {
+		engine_end(e, END_FENCED, done->text);
+		return;
+	}
+	if (done->how != WRITER_OK) {
+		engine_end(e, END_BROKEN, done->text);
+		return;
+	}
+	REQUIRE(e->batch_count > 0);
+	struct batch *batch = &e->batches[e->batch_first];
+	REQUIRE(batch->sent && batch->tag == done->tag);
+	/* Out of the ring first: what it does may ask for more room. */
+	e->batch_first = (e->batch_first + 1) % BATCHES;
+	e->batch_count--;
+	batch_done(e, batch);
+	finish_unsent(e);
+	engine_say_ready(e);
+}
+
+void engine_take_outcomes(struct engine *e)
+{
+	struct writer_done done;
+	while (e->end < END_FENCED && writer_next(e->writer, &done)) {
+		switch (done.what) {
+		case WRITER_COMMIT:
+			take_commit(e, &done);
+			break;
+		case WRITER_VOTE:
+			tally_voted(e, &done);
+			break;
+		case WRITER_COUNT:
+			tally_counted(e, &done);
+			break;
+		case WRITER_RENEW:
+			if (done.how == WRITER_FENCED)
+				engine_end(e, END_FENCED, done.text);
+			break;
+		}
+		writer_done_release(&done);
+	}
+}
+
+void engine_drop_batches(struct engine *e)
+{
+	for (size_t i = 0; i < BATCHES; i++)
+		batch_release(&e->batches[i]);
+	batch_release(&e->open);
+	e->batch_count = 0;
+}

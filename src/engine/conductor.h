@@ -1,0 +1,168 @@
+/*
+ * conductor: what the files of the engine share. Private to engine/.
+ *
+ * Everything here belongs to the engine thread. What was decided together is a
+ * batch: its events are one commit, its effects wait until that commit is
+ * acknowledged, and batches are acknowledged in the order of their decisions.
+ */
+#ifndef ENGINE_CONDUCTOR_H
+#define ENGINE_CONDUCTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/mailbox.h"
+#include "core/core.h"
+#include "engine/engine.h"
+#include "engine/rehearse.h"
+#include "jobs/pool.h"
+#include "net/net.h"
+#include "store/server.h"
+#include "store/tail.h"
+#include "store/writer.h"
+
+#define MAILBOX_ITEMS	  16384
+#define HELD_ITEMS	  4096 /* while Redis is away */
+#define BATCHES		  64   /* in flight */
+#define BATCHES_SPARE	  4    /* kept for a panic while Redis is away */
+#define WRITER_ITEMS	  4096 /* more than that unanswered: take nothing new */
+#define ROUND_INPUTS	  256  /* taken from the mailbox before a look around */
+#define COMMIT_EVENTS	  64   /* a commit is sent when it has that many */
+#define RENEW_MS	  500
+#define REPORT_MS	  1000
+#define TALLY_MS	  100
+#define LAST_MS		  5000 /* between two writings of last.json */
+#define STOP_MS		  5000 /* an orderly stop waits that long for Redis */
+#define LINGER_MS	  300  /* readers see the end before Redis goes */
+#define LINGER_CONSOLE_MS 1500
+
+/* Where an input stands on the bus; acknowledged once its events are stored. */
+struct receipt {
+	const char *stream;
+	char *entry;
+};
+
+struct batch {
+	uint64_t tag;	/* of its commit */
+	bool sent;	/* it has events; else it waits for those before */
+	int64_t now_ms; /* show time of the decision */
+	struct decision made;
+	struct receipt *receipts;
+	size_t receipt_count, receipt_cap;
+};
+
+/* A vote on its way through Redis, and who wants to know. */
+struct ballot {
+	uint64_t tag;
+	int stage;
+	struct origin origin;
+};
+
+enum engine_end {
+	END_NOT,
+	END_ASKED, /* stop, SIGTERM, SIGINT */
+	END_RUN_DONE,
+	END_RUN_FAILED,
+	END_FENCED,
+	END_BROKEN,
+};
+
+/* Inputs that wait inside the engine, oldest first. */
+struct waiting {
+	struct input **items;
+	size_t head, count, cap;
+};
+
+struct engine {
+	const struct engine_settings *settings;
+	struct show *show; /* of the run: the file's, or the stored one */
+	char *state_dir;
+	int lock_fd, signal_fd;
+	struct redis_server *server; /* NULL: a shared Redis */
+	struct address *address;
+	struct writer *writer;
+	struct model *m;
+	struct mailbox *box;
+	struct net *net; /* NULL with no_http */
+	struct pool *pool;
+	struct tail *tail;
+	struct rehearse *rehearse; /* NULL: a live run */
+
+	struct batch batches[BATCHES];
+	size_t batch_first, batch_count; /* in flight */
+	struct batch open;		 /* being decided */
+	uint64_t next_tag;
+	struct waiting local;	/* answers of the engine itself */
+	struct waiting held;	/* what came while Redis was away */
+	struct ballot *ballots; /* a ring, oldest first */
+	size_t ballot_first, ballot_count, ballot_cap;
+	bool *tally_stale; /* by stage: votes came since the last look */
+	bool any_tally_stale;
+	int counts_out; /* polls being counted */
+
+	int64_t clock_real_ms, clock_show_ms; /* where the show clock began */
+	int64_t last_ms; /* newest show time given to the core */
+	int64_t renew_at_ms, report_at_ms, tally_at_ms, last_at_ms; /* mono */
+	uint64_t last_seq, report_seq; /* what last.json and the report saw */
+	bool away, away_told;
+	bool said_ready;
+
+	enum engine_end end;
+	int64_t end_at_ms;	 /* mono: when the stop stops waiting */
+	int64_t linger_until_ms; /* mono */
+	int signals;
+	char end_text[200];
+};
+
+/* clock and loop, engine.c */
+int64_t engine_now_ms(const struct engine *e);
+void engine_end(struct engine *e, enum engine_end end, const char *text);
+
+/* start.c: everything that a live core holds */
+bool engine_open(struct engine *e, struct err *err);
+void engine_close(struct engine *e);
+void engine_say_ready(struct engine *e);
+void engine_say_error(const struct engine_settings *settings,
+		      const struct err *err);
+
+/* batch.c */
+/* Decides one input (moved in) at that show time; its events and effects join
+ * the open batch. */
+void engine_decide(struct engine *e, struct input **input, int64_t now_ms);
+/* Sends the open batch to the store, if it holds anything. */
+void engine_commit(struct engine *e);
+/* Takes what the store has answered; acts on what is acknowledged. */
+void engine_take_outcomes(struct engine *e);
+bool engine_can_decide(const struct engine *e);
+bool engine_at_rest(const struct engine *e); /* nothing is under way */
+void engine_drop_batches(struct engine *e);
+/* What has to happen at once, also while Redis is away: the safe scene and the
+ * end of calls. The rest of the open batch waits. */
+void engine_act_early(struct engine *e);
+
+void waiting_add(struct waiting *w, struct input **input);
+struct input *waiting_take(struct waiting *w); /* or NULL */
+void waiting_drop(struct waiting *w);
+
+/* act.c */
+void engine_act(struct engine *e, const struct effect *effect, int64_t now_ms);
+void engine_reply(struct engine *e, const struct origin *origin, bool ok,
+		  const char *code, const char *text);
+/* Takes `*message`, gives it topic and time, and sends it on `live`. */
+void engine_live(struct engine *e, const char *topic, json_object **message);
+
+/* tally.c */
+void tally_vote(struct engine *e, const struct effect *effect);
+void tally_voted(struct engine *e, const struct writer_done *done);
+void tally_count(struct engine *e, int stage);
+void tally_counted(struct engine *e, const struct writer_done *done);
+void tally_look(struct engine *e, int stage); /* show it soon */
+void tally_tick(struct engine *e, int64_t mono_ms);
+
+/* report.c */
+void report_tick(struct engine *e, int64_t mono_ms);
+void report_write_last(struct engine *e, const char *mode);
+void report_link(struct engine *e); /* Redis went away, or came back */
+
+#endif

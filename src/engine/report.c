@@ -1,0 +1,157 @@
+/* What the engine says about itself: once a second on `live`, in last.json for
+ * when it is stopped, and at once when Redis goes or comes. */
+#include "engine/conductor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/live.h"
+#include "core/status.h"
+
+#define AWAY_ALARM "redis"
+
+static int64_t rss_kb(void)
+{
+	char text[128] = "";
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+	if (fd >= 0)
+		close(fd);
+	long size, resident;
+	if (n <= 0 || sscanf(text, "%ld %ld", &size, &resident) != 2)
+		return 0;
+	return (int64_t)resident * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static void send_figures(struct engine *e)
+{
+	struct pool_figures pool = {0};
+	pool_figures(e->pool, &pool);
+	json_object *o = json_object_new_object();
+	json_add_int(o, "events_per_s", (int64_t)(e->m->seq - e->report_seq));
+	json_add_int(o, "queue",
+		     (int64_t)(e->batch_count + writer_waiting(e->writer)) +
+			     pool.queued);
+	json_add_int(o, "redis_rtt_us", writer_rtt_us(e->writer));
+	json_add_int(o, "redis_away_ms", writer_away_ms(e->writer));
+	json_add_int(o, "rss_kb", rss_kb());
+	e->report_seq = e->m->seq;
+	engine_live(e, LIVE_CORE, &o);
+}
+
+static void watch_ledger(struct engine *e)
+{
+	const char *where = NULL;
+	if (!ledger_holds(&e->m->ledger, e->show->stage_count,
+			  e->show->agent_count, &where))
+		log_error("engine",
+			  "the ledger does not add up at %s, event "
+			  "%llu; keep the log and report it",
+			  where ? where : "?", (unsigned long long)e->m->seq);
+}
+
+void report_write_last(struct engine *e, const char *mode)
+{
+	struct status_extra extra = {
+		.mode = mode,
+		.redis_url = e->address->url,
+		.redis_rtt_us = writer_rtt_us(e->writer),
+		.redis_connected = writer_away_ms(e->writer) == 0,
+		.now_ms = engine_now_ms(e),
+	};
+	json_object *o = status_json(e->m, &extra);
+	const char *text = json_text(o);
+	char *path = xasprintf("%s/last.json", e->state_dir);
+	char *temp = xasprintf("%s/last.json.new", e->state_dir);
+	/* Not file_write(): its fsync would stop the show for it. A torn file
+	 * after a power cut is refused by its reader. */
+	int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	size_t bytes = strlen(text);
+	bool ok = fd >= 0 && write(fd, text, bytes) == (ssize_t)bytes;
+	if (fd >= 0)
+		close(fd);
+	if (!ok || rename(temp, path) != 0)
+		log_warn("engine", "%s: %s", path, strerror(errno));
+	free(temp);
+	free(path);
+	json_object_put(o);
+	e->last_seq = e->m->seq;
+}
+
+void report_tick(struct engine *e, int64_t mono_ms)
+{
+	if (mono_ms >= e->renew_at_ms) {
+		e->renew_at_ms = mono_ms + RENEW_MS;
+		if (!e->away)
+			writer_renew(e->writer);
+	}
+	if (mono_ms < e->report_at_ms)
+		return;
+	e->report_at_ms = mono_ms + REPORT_MS;
+	if (e->net)
+		net_redis(e->net, !e->away, writer_rtt_us(e->writer));
+	if (e->m->seq != e->report_seq)
+		watch_ledger(e);
+	send_figures(e);
+	if (mono_ms >= e->last_at_ms && e->last_seq != e->m->seq) {
+		e->last_at_ms = mono_ms + LAST_MS;
+		report_write_last(e, e->rehearse ? "rehearsal" : "live");
+	}
+}
+
+static void post_alarm(struct engine *e, bool clear, const char *text)
+{
+	struct input *in = input_new(INPUT_ALARM);
+	in->id = xstrdup(AWAY_ALARM);
+	in->ok = clear;
+	in->text = xstrdup(text);
+	waiting_add(&e->local, &in);
+}
+
+static void went_away(struct engine *e)
+{
+	log_warn("engine", "Redis is away: %s; new work is held",
+		 writer_why_away(e->writer));
+	if (e->net)
+		net_redis(e->net, false, -1);
+}
+
+static void came_back(struct engine *e)
+{
+	log_info("engine", "Redis is back; %zu operations are sent again",
+		 writer_waiting(e->writer));
+	if (e->net)
+		net_redis(e->net, true, writer_rtt_us(e->writer));
+	/* Told late, and told: both are facts of the show. */
+	post_alarm(e, false, "Redis was away; new work was held");
+	post_alarm(e, true, "Redis is back");
+}
+
+void report_link(struct engine *e)
+{
+	bool away = writer_away_ms(e->writer) > 0;
+	if (away && e->server) {
+		struct err err = {0};
+		if (!redis_server_keep(e->server, &err) && !e->away_told) {
+			log_error("engine", "%s", err.text);
+			e->away_told = true;
+		}
+	}
+	if (away == e->away)
+		return;
+	e->away = away;
+	if (away) {
+		went_away(e);
+	} else {
+		e->away_told = false;
+		came_back(e);
+	}
+}

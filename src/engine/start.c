@@ -1,0 +1,432 @@
+#include "engine/conductor.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/lock.h"
+#include "show/show_read.h"
+#include "store/client.h"
+
+#define LEAD_PATIENCE_MS 3000 /* a dead leader's lease ends by itself */
+#define LEAD_RETRY_MS	 200
+#define TOKEN_BYTES	 24
+#define REPLAY_CHUNK	 1000
+
+void engine_say_ready(struct engine *e)
+{
+	if (e->said_ready)
+		return;
+	e->said_ready = true;
+	log_info("engine", "%s runs: %s, event %llu", e->show->id, e->m->run.id,
+		 (unsigned long long)e->m->seq);
+	int fd = e->settings->ready_fd;
+	if (fd < 0)
+		return;
+	if (write(fd, "ready\n", 6) != 6)
+		log_warn("engine", "nobody waits for this core");
+	close(fd);
+}
+
+void engine_say_error(const struct engine_settings *settings,
+		      const struct err *err)
+{
+	if (settings->ready_fd >= 0)
+		dprintf(settings->ready_fd, "error %d %s\n", (int)err->code,
+			err->text);
+}
+
+/* Blocked before any thread exists, so that no thread takes them. */
+static bool open_signals(struct engine *e, struct err *err)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGQUIT);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	e->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return e->signal_fd >= 0 ||
+	       err_set(err, ERR_AGAIN, "signals: %s", strerror(errno));
+}
+
+static bool open_redis(struct engine *e, struct err *err)
+{
+	const char *url = e->settings->redis_url;
+	if (url) {
+		e->address = address_parse(url, err);
+	} else {
+		e->server = redis_server_start(e->state_dir, err);
+		if (e->server)
+			e->address =
+				address_clone(redis_server_address(e->server));
+	}
+	if (!e->address)
+		return false;
+	e->writer = writer_open(e->address, e->settings->show->id, err);
+	return e->writer != NULL;
+}
+
+/* A leader on this machine whose process is gone is dead: we hold the lock
+ * that a living one would hold. */
+static bool leader_is_dead(struct engine *e, const char *host)
+{
+	struct client *client =
+		client_open(e->address, e->settings->show->id, NULL);
+	char *leader = client ? client_leader(client, NULL) : NULL;
+	client_close(&client);
+	char its_host[65];
+	long epoch;
+	int pid;
+	bool dead =
+		leader &&
+		sscanf(leader, "%ld %64s %d", &epoch, its_host, &pid) == 3 &&
+		strcmp(its_host, host) == 0 && kill(pid, 0) < 0 &&
+		errno == ESRCH;
+	free(leader);
+	return dead;
+}
+
+static bool take_lead(struct engine *e, const char *host, int64_t *epoch,
+		      struct err *err)
+{
+	int pid = getpid();
+	bool force = e->server != NULL || leader_is_dead(e, host);
+	int64_t end_ms = clock_mono_ms() + LEAD_PATIENCE_MS;
+	while (!writer_lead(e->writer, host, pid, epoch, force, err)) {
+		if (err->code != ERR_AGAIN || clock_mono_ms() >= end_ms)
+			return false;
+		struct pollfd wait = {.fd = e->signal_fd, .events = POLLIN};
+		if (poll(&wait, 1, LEAD_RETRY_MS) > 0)
+			return err_set(err, ERR_AGAIN,
+				       "%s: told to stop while another core "
+				       "leads",
+				       e->settings->show->id);
+	}
+	return true;
+}
+
+/* --- which run: the unfinished one, or a new one ------------------------ */
+
+static bool fold_with(struct engine *e, struct show *show, struct err *err)
+{
+	model_free(&e->m);
+	e->m = model_new(show);
+	return writer_fold(e->writer, e->m, err);
+}
+
+/* The show as it was when the log's last run began; NULL: as the file is. */
+static struct show *stored_show(struct engine *e, struct err *err)
+{
+	const struct show *file = e->settings->show;
+	struct err why = {0};
+	char *text = writer_definition(e->writer, &why);
+	if (!text) {
+		if (why.code)
+			*err = why;
+		return NULL;
+	}
+	struct show_problems problems = {0};
+	struct show *show =
+		show_parse_json(text, strlen(text), file->path, &problems);
+	if (!show) {
+		show_problems_err(&problems, err);
+		err_wrap(err, "the stored definition of the unfinished run");
+	}
+	show_problems_release(&problems);
+	free(text);
+	if (show && strcmp(show->hash, file->hash) == 0)
+		show_unref(&show);
+	return show;
+}
+
+static bool may_continue(const struct engine *e, struct err *err)
+{
+	if (e->m->run.rehearsal || !e->settings->rehearsal)
+		return true;
+	return err_set(err, ERR_AGAIN,
+		       "%s: its run %s is live and unfinished; go on with it "
+		       "without --rehearse, or begin anew with --new",
+		       e->settings->show->id, e->m->run.id);
+}
+
+/* An unfinished run goes on by the show that it began with. A rehearsal that
+ * was left is not worth keeping a live show from its stage. */
+static bool choose_run(struct engine *e, bool *go_on, bool *changed,
+		       struct err *err)
+{
+	struct show *file = (struct show *)(uintptr_t)e->settings->show;
+	*changed = false;
+	if (!fold_with(e, file, err))
+		return false;
+	bool unfinished = e->m->run.id[0] && !run_is_over(e->m->run.state);
+	*go_on = unfinished && !e->settings->new_run &&
+		 (e->settings->rehearsal || !e->m->run.rehearsal);
+	if (!*go_on) {
+		e->show = show_ref(file);
+		return true;
+	}
+	if (!may_continue(e, err))
+		return false;
+	err->code = ERR_NONE;
+	struct show *stored = stored_show(e, err);
+	if (err->code)
+		return false;
+	*changed = stored != NULL;
+	e->show = stored ? stored : show_ref(file);
+	return !stored || fold_with(e, stored, err);
+}
+
+/* --- the folder's files ------------------------------------------------- */
+
+static bool write_state(struct engine *e, const char *name, const char *text,
+			struct err *err)
+{
+	char *path = xasprintf("%s/%s", e->state_dir, name);
+	bool ok = file_write(path, text, strlen(text), 0600, err);
+	free(path);
+	return ok;
+}
+
+/* The same from run to run, so that scripts keep theirs. Caller frees. */
+static char *operator_token(struct engine *e, struct err *err)
+{
+	char *path = xasprintf("%s/operator.token", e->state_dir);
+	char *token = NULL;
+	if (access(path, F_OK) == 0) {
+		token = file_secret(NULL, path, err);
+	} else {
+		char hex[2 * TOKEN_BYTES + 2];
+		hash_random_hex(hex, TOKEN_BYTES);
+		token = xstrdup(hex);
+		log_secret(token);
+		strcat(hex, "\n");
+		if (!write_state(e, "operator.token", hex, err)) {
+			free(token);
+			token = NULL;
+		}
+	}
+	free(path);
+	return token;
+}
+
+static bool write_files(struct engine *e, struct err *err)
+{
+	char pid[24];
+	snprintf(pid, sizeof pid, "%d\n", (int)getpid());
+	return write_state(e, "core.pid", pid, err) &&
+	       address_save(e->address, e->settings->show->id, err);
+}
+
+/* --- the threads -------------------------------------------------------- */
+
+/* All events so far, for the web thread's own model. */
+static bool read_replay(struct engine *e, struct event ***events, size_t *count,
+			struct err *err)
+{
+	*events = NULL;
+	*count = 0;
+	if (e->m->seq == 0)
+		return true;
+	struct client *client = client_open(e->address, e->show->id, err);
+	if (!client)
+		return false;
+	size_t cap = 0;
+	int n = 1;
+	while (n > 0 && *count < e->m->seq) {
+		struct event **chunk = NULL;
+		n = client_events(client, *count, REPLAY_CHUNK, 0, &chunk, err);
+		for (int i = 0; i < n; i++) {
+			GROW(*events, *count, cap);
+			(*events)[(*count)++] = chunk[i];
+		}
+		free(chunk);
+	}
+	client_close(&client);
+	return n >= 0;
+}
+
+static bool start_net(struct engine *e, struct err *err)
+{
+	if (e->settings->no_http)
+		return true;
+	char *token = operator_token(e, err);
+	if (!token)
+		return false;
+	struct net_settings settings = {
+		.show = e->show,
+		.operator_addr = e->settings->operator_addr,
+		.audience_addr = e->settings->audience_addr,
+		.token = token,
+		.state_dir = e->state_dir,
+		.rehearsal = e->settings->rehearsal,
+		.redis_url = e->address->url,
+	};
+	struct event **replay = NULL;
+	size_t count = 0;
+	if (read_replay(e, &replay, &count, err))
+		e->net = net_start(&settings, replay, count, e->box, err);
+	for (size_t i = 0; i < count; i++)
+		event_free(&replay[i]);
+	free(replay);
+	free(token);
+	return e->net != NULL;
+}
+
+static bool start_threads(struct engine *e, struct err *err)
+{
+	char *output_dir = xasprintf("%s/output", e->state_dir);
+	struct pool_settings settings = {.threads = e->settings->pool_threads,
+					 .output_dir = output_dir};
+	bool ok = start_net(e, err);
+	if (ok)
+		e->pool = pool_new(e->show, &settings, e->box, err);
+	ok = ok && e->pool;
+	if (ok)
+		e->tail = tail_start(e->address, e->show->id, e->box, err);
+	free(output_dir);
+	return ok && e->tail;
+}
+
+/* --- the first decisions ------------------------------------------------ */
+
+static void queue_lead(struct engine *e, const char *host, int64_t epoch)
+{
+	struct input *in = input_new(INPUT_LEAD);
+	in->by = xstrdup(host);
+	in->epoch = epoch;
+	in->attempt = getpid();
+	waiting_add(&e->local, &in);
+}
+
+static void queue_note(struct engine *e, char *text)
+{
+	struct input *in = input_new(INPUT_COMMAND);
+	in->action = ACTION_NOTE;
+	in->by = xstrdup("showcaller");
+	in->args[0] = text;
+	log_warn("engine", "%s", text);
+	waiting_add(&e->local, &in);
+}
+
+static void queue_begin(struct engine *e)
+{
+	int last = 0;
+	if (e->m->run.id[0] == 'r')
+		last = atoi(e->m->run.id + 1);
+	if (e->m->run.id[0] && !run_is_over(e->m->run.state)) {
+		struct input *cancel = input_new(INPUT_COMMAND);
+		cancel->action = ACTION_CANCEL_RUN;
+		cancel->by = xstrdup("showcaller");
+		cancel->reason = xstrdup("a new run begins");
+		waiting_add(&e->local, &cancel);
+	}
+	struct input *in = input_new(INPUT_BEGIN);
+	in->id = xasprintf("r%d", last + 1);
+	in->rehearsal = e->settings->rehearsal;
+	in->attended = e->settings->attended;
+	waiting_add(&e->local, &in);
+}
+
+static void queue_first(struct engine *e, bool go_on, bool changed)
+{
+	if (!go_on)
+		queue_begin(e);
+	else
+		waiting_add(&e->local,
+			    &(struct input *){input_new(INPUT_RESUMED)});
+	if (changed)
+		queue_note(e, xasprintf("run %s goes on by the show as it was "
+					"when it began; the file has changed "
+					"since, and counts for the next run",
+					e->m->run.id));
+	if (writer_warnings(e->writer)[0])
+		queue_note(e,
+			   xasprintf("Redis: %s", writer_warnings(e->writer)));
+	if (e->rehearse)
+		rehearse_obs_connect(e->rehearse, e->clock_show_ms);
+}
+
+static void start_clock(struct engine *e)
+{
+	e->clock_real_ms = clock_show_ms();
+	e->clock_show_ms = e->clock_real_ms;
+	/* The log may be ahead: a rehearsal that ran faster than time, or a
+	 * wall clock that was set back between two cores. */
+	if (e->m->at_ms >= e->clock_show_ms)
+		e->clock_show_ms = e->m->at_ms + 1;
+	e->last_ms = e->clock_show_ms;
+}
+
+bool engine_open(struct engine *e, struct err *err)
+{
+	const struct show *file = e->settings->show;
+	char host[65] = "localhost";
+	int64_t epoch = 0;
+	bool go_on = false, changed = false;
+	gethostname(host, sizeof host - 1);
+	e->state_dir = file_state_dir(file->id);
+	e->box = mailbox_new(MAILBOX_ITEMS, input_drop);
+	if (!file_make_dirs(e->state_dir, err))
+		return false;
+	e->lock_fd = engine_lock_take(e->state_dir, file->id, err);
+	if (e->lock_fd < 0 || !open_signals(e, err) || !open_redis(e, err) ||
+	    !take_lead(e, host, &epoch, err) ||
+	    !choose_run(e, &go_on, &changed, err))
+		return false;
+	if (!go_on &&
+	    !writer_define(e->writer, file->hash, file->definition, err))
+		return false;
+	if (e->settings->rehearsal)
+		e->rehearse = rehearse_new(e->show);
+	e->tally_stale = xcalloc(e->show->stage_count + 1, sizeof(bool));
+	if (!write_files(e, err) || !start_threads(e, err))
+		return false;
+	start_clock(e);
+	e->report_seq = e->m->seq;
+	queue_lead(e, host, epoch);
+	queue_first(e, go_on, changed);
+	return true;
+}
+
+void engine_close(struct engine *e)
+{
+	char *pid_path = xasprintf("%s/core.pid", e->state_dir);
+	tail_stop(&e->tail);
+	net_stop(&e->net);
+	pool_free(&e->pool);
+	if (e->writer && e->end < END_FENCED)
+		writer_resign(e->writer);
+	writer_close(&e->writer);
+	redis_server_stop(&e->server);
+	engine_drop_batches(e);
+	waiting_drop(&e->local);
+	waiting_drop(&e->held);
+	rehearse_free(&e->rehearse);
+	mailbox_free(&e->box);
+	model_free(&e->m);
+	show_unref(&e->show);
+	address_free(&e->address);
+	free(e->tally_stale);
+	free(e->ballots);
+	if (e->signal_fd >= 0)
+		close(e->signal_fd);
+	if (e->lock_fd >= 0) {
+		unlink(pid_path);
+		close(e->lock_fd);
+	}
+	free(pid_path);
+	free(e->state_dir);
+}

@@ -1,0 +1,161 @@
+/* Votes on their way through Redis, and the tallies that come of them. Redis
+ * alone counts: what is shown is read back from it, at most ten times a
+ * second, so it is true after a restart and for votes that were changed. */
+#include "engine/conductor.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/live.h"
+
+/* The tag of a count says of which poll, and what for. */
+#define TAG_OF(stage, final) ((uint64_t)(stage)*2 + ((final) ? 1 : 0))
+#define STAGE_OF(tag)	     ((int)((tag) / 2))
+#define IS_FINAL(tag)	     ((tag) % 2 == 1)
+
+static void ballots_add(struct engine *e, struct ballot ballot)
+{
+	if (e->ballot_count == e->ballot_cap) {
+		size_t cap = e->ballot_cap ? e->ballot_cap * 2 : 64;
+		struct ballot *ring = xreallocarray(NULL, cap, sizeof *ring);
+		for (size_t i = 0; i < e->ballot_count; i++)
+			ring[i] = e->ballots[(e->ballot_first + i) %
+					     e->ballot_cap];
+		free(e->ballots);
+		e->ballots = ring;
+		e->ballot_cap = cap;
+		e->ballot_first = 0;
+	}
+	e->ballots[(e->ballot_first + e->ballot_count) % e->ballot_cap] =
+		ballot;
+	e->ballot_count++;
+}
+
+void tally_vote(struct engine *e, const struct effect *effect)
+{
+	const struct show_stage *stage = &e->show->stages[effect->stage];
+	struct ballot ballot = {.tag = ++e->next_tag,
+				.stage = effect->stage,
+				.origin = effect->origin};
+	ballots_add(e, ballot);
+	writer_vote(e->writer, stage->id, effect->key,
+		    stage->poll->options[effect->option].id, effect->flag,
+		    ballot.tag);
+}
+
+void tally_voted(struct engine *e, const struct writer_done *done)
+{
+	REQUIRE(e->ballot_count > 0);
+	struct ballot ballot = e->ballots[e->ballot_first];
+	REQUIRE(ballot.tag == done->tag);
+	e->ballot_first = (e->ballot_first + 1) % e->ballot_cap;
+	e->ballot_count--;
+	switch (done->how) {
+	case WRITER_OK:
+		tally_look(e, ballot.stage);
+		engine_reply(e, &ballot.origin, true, "ok",
+			     "your vote is counted");
+		break;
+	case WRITER_DOUBLE:
+		engine_reply(e, &ballot.origin, false, "duplicate",
+			     "you have voted already");
+		break;
+	case WRITER_CLOSED:
+		engine_reply(e, &ballot.origin, false, "closed",
+			     "the poll takes no votes now");
+		break;
+	case WRITER_FENCED:
+		engine_reply(e, &ballot.origin, false, "unavailable",
+			     "this server does not lead any more");
+		engine_end(e, END_FENCED, done->text);
+		break;
+	case WRITER_BROKEN:
+	case WRITER_REFUSED:
+		engine_reply(e, &ballot.origin, false, "unavailable",
+			     "the vote could not be stored; try again");
+		break;
+	}
+}
+
+void tally_count(struct engine *e, int stage)
+{
+	e->counts_out++;
+	writer_poll_count(e->writer, e->show->stages[stage].id,
+			  TAG_OF(stage, true));
+}
+
+static int64_t votes_of(const struct writer_done *done, const char *option)
+{
+	for (int i = 0; i < done->count_count; i++)
+		if (strcmp(done->options[i], option) == 0)
+			return done->counts[i];
+	return 0;
+}
+
+static void publish(struct engine *e, int stage, const int64_t *counts)
+{
+	const struct show_poll *poll = e->show->stages[stage].poll;
+	json_object *o = json_object_new_object();
+	json_object *by_option = json_object_new_object();
+	int64_t total = 0;
+	for (size_t i = 0; i < poll->option_count; i++) {
+		json_add_int(by_option, poll->options[i].id, counts[i]);
+		total += counts[i];
+	}
+	json_add_str(o, "poll", e->show->stages[stage].id);
+	json_add_int(o, "total", total);
+	json_add(o, "counts", &by_option);
+	engine_live(e, LIVE_TALLY, &o);
+}
+
+void tally_counted(struct engine *e, const struct writer_done *done)
+{
+	int stage = STAGE_OF(done->tag);
+	bool final = IS_FINAL(done->tag);
+	if (final)
+		e->counts_out--;
+	if (done->how != WRITER_OK) {
+		if (done->how == WRITER_FENCED)
+			engine_end(e, END_FENCED, done->text);
+		else
+			log_error("engine", "tally of %s: %s",
+				  e->show->stages[stage].id, done->text);
+		return;
+	}
+	const struct show_poll *poll = e->show->stages[stage].poll;
+	int64_t counts[SHOW_MAX_OPTIONS];
+	for (size_t i = 0; i < poll->option_count; i++)
+		counts[i] = votes_of(done, poll->options[i].id);
+	publish(e, stage, counts);
+	if (!final)
+		return;
+	struct input *in = input_new(INPUT_TALLY);
+	in->stage = xstrdup(e->show->stages[stage].id);
+	in->counts = xmalloc(poll->option_count * sizeof *in->counts);
+	memcpy(in->counts, counts, poll->option_count * sizeof *in->counts);
+	in->count_count = (int)poll->option_count;
+	waiting_add(&e->local, &in);
+}
+
+void tally_look(struct engine *e, int stage)
+{
+	e->tally_stale[stage] = true;
+	e->any_tally_stale = true;
+}
+
+void tally_tick(struct engine *e, int64_t mono_ms)
+{
+	if (!e->any_tally_stale || mono_ms < e->tally_at_ms || e->away)
+		return;
+	e->tally_at_ms = mono_ms + TALLY_MS;
+	e->any_tally_stale = false;
+	for (size_t i = 0; i < e->show->stage_count; i++) {
+		if (!e->tally_stale[i])
+			continue;
+		e->tally_stale[i] = false;
+		writer_poll_tally(e->writer, e->show->stages[i].id,
+				  TAG_OF(i, false));
+	}
+}
