@@ -252,8 +252,10 @@ void json_build(struct tree *t, const char *text, size_t bytes)
 	size_t before = t->problems->errors;
 	scan_all(&s);
 	buf_release(&s.word);
-	if (!good && t->problems->errors == before)
+	if (!good && t->problems->errors == before) {
 		report_check(t, text, bytes, &err);
-	if (!good && t->depth > 0)
+		t->stopped = true;
+	}
+	if (t->depth > 0)
 		t->stopped = true;
 }

@@ -214,6 +214,30 @@ static void link_mcp(struct linker *l, const struct node *stage,
 	}
 }
 
+/* Stages and outputs may both have been meant. */
+static void unknown_input(struct linker *l, const struct node *n,
+			  const char *name)
+{
+	const struct show *show = l->show;
+	char hint[HINT_BYTES] = "";
+	const char **names = NULL;
+	size_t count = 0, cap = 0;
+	for (size_t i = 0; i < show->stage_count && l->hints < HINTS_MAX; i++) {
+		const struct show_stage *s = &show->stages[i];
+		for (size_t k = 0; k <= s->outputs.count; k++) {
+			GROW(names, count, cap);
+			names[count] = k ? s->outputs.items[k - 1] : s->id;
+			count += names[count] != NULL;
+		}
+	}
+	GROW(names, count, cap);
+	names[count] = NULL;
+	if (l->hints++ < HINTS_MAX)
+		read_hint(hint, name, names);
+	free(names);
+	read_error(l->r, n, "unknown input '%s'%s", name, hint);
+}
+
 static void add_dep(struct linker *l, int stage)
 {
 	GROW(l->deps, l->dep_count, l->dep_cap);
@@ -242,7 +266,7 @@ static void report_ambiguous(struct linker *l, const struct node *n,
 
 /* The stage that `name` (at `n`) means to `self`, or -1 after an error. */
 static int link_name(struct linker *l, const struct node *n, const char *name,
-		     int self, const char *what)
+		     int self)
 {
 	struct show *show = l->show;
 	int i = names_find(&show->index->outputs, name);
@@ -258,9 +282,7 @@ static int link_name(struct linker *l, const struct node *n, const char *name,
 				   "own output",
 				   id, name);
 	} else if (i < 0) {
-		report_unknown(l, n, what, show->stages, show->stage_count,
-			       sizeof(struct show_stage),
-			       offsetof(struct show_stage, id));
+		unknown_input(l, n, name);
 	} else {
 		add_dep(l, i);
 		return i;
@@ -275,7 +297,7 @@ static void link_inputs(struct linker *l, const struct node *stage, int self)
 		return;
 	for (struct node *c = next_good(list->child); c;
 	     c = next_good(c->next)) {
-		link_name(l, c, c->text, self, "input");
+		link_name(l, c, c->text, self);
 		if (list->count > 64)
 			continue; /* the check below is quadratic */
 		for (struct node *b = next_good(list->child); b != c;
@@ -325,7 +347,7 @@ static void link_when(struct linker *l, const struct node *stage,
 				    .count = strlen(w->name),
 				    .line = c->key_line,
 				    .column = c->key_column};
-		w->stage = link_name(l, &name, w->name, self, "input");
+		w->stage = link_name(l, &name, w->name, self);
 		if (w->stage < 0 || c->kind == NODE_BAD)
 			continue;
 		const struct show_poll *p = l->show->stages[w->stage].poll;

@@ -83,6 +83,21 @@ static void merge_sort(struct show_problem *items, struct show_problem *spare,
 				       : spare[a++];
 }
 
+/* Says how many were not kept; beside the caps, so that it is. */
+static void add_rest(struct show_problems *problems, enum show_severity what,
+		     size_t found)
+{
+	if (found <= PROBLEMS_KEPT)
+		return;
+	GROW(problems->items, problems->count, problems->cap);
+	problems->items[problems->count] = (struct show_problem){
+		.severity = what,
+		.file = xstrdup(problems->items[0].file),
+		.text = xasprintf("and %zu more", found - PROBLEMS_KEPT),
+	};
+	problems->count++;
+}
+
 void problems_sort(struct show_problems *problems)
 {
 	struct show_problem *spare =
@@ -106,6 +121,8 @@ void problems_sort(struct show_problems *problems)
 		placed = end;
 	}
 	free(spare);
+	add_rest(problems, SHOW_ERROR, problems->errors);
+	add_rest(problems, SHOW_WARNING, problems->warnings);
 }
 
 bool show_problems_err(const struct show_problems *problems, struct err *err)

@@ -45,7 +45,8 @@ bool read_is_map(struct reader *r, const char *path, const char *name,
 	if (n->kind == NODE_MAP)
 		return true;
 	if (n->kind != NODE_BAD)
-		read_error(r, n, "%s%s%s wants a mapping, not %s", path,
+		read_error(r, n, "%s%s%s wants a mapping, not %s",
+			   path[0] || name[0] ? path : "the file",
 			   path[0] && name[0] ? "." : "", name,
 			   read_quote(quote, n));
 	return false;

@@ -46,14 +46,33 @@ void read_key_warn(struct reader *r, const struct node *n, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* "timeout" for "timeout_ms": a word that the author left unfinished. */
+static const char *begins_with(const char *word, const char *const *names)
+{
+	size_t len = strlen(word);
+	for (; len >= 3 && *names; names++)
+		if (strncmp(*names, word, len) == 0)
+			return *names;
+	return NULL;
+}
+
 const char *read_hint(char out[HINT_BYTES], const char *word,
 		      const char *const *names)
 {
 	const char *near = text_nearest(word, names);
+	if (!near)
+		near = begins_with(word, names);
 	out[0] = '\0';
 	if (near)
 		snprintf(out, HINT_BYTES, " (did you mean '%.90s'?)", near);
 	return out;
+}
+
+static void quote_num(char out[QUOTE_BYTES], double d)
+{
+	int len = snprintf(out, QUOTE_BYTES, "%.15g", d);
+	if (strspn(out, "-0123456789") == (size_t)len)
+		snprintf(out + len, QUOTE_BYTES - (size_t)len, ".0");
 }
 
 const char *read_quote(char out[QUOTE_BYTES], const struct node *n)
@@ -61,7 +80,7 @@ const char *read_quote(char out[QUOTE_BYTES], const struct node *n)
 	if (n->kind == NODE_INT)
 		snprintf(out, QUOTE_BYTES, "%lld", (long long)n->i);
 	else if (n->kind == NODE_NUM)
-		snprintf(out, QUOTE_BYTES, "%g", n->d);
+		quote_num(out, n->d);
 	else if (n->kind == NODE_BOOL)
 		snprintf(out, QUOTE_BYTES, "%s", n->i ? "true" : "false");
 	else if (n->kind == NODE_NULL ||
@@ -107,6 +126,8 @@ static bool is_null(const struct node *n)
 static const char *int_hint(const struct node *n)
 {
 	int64_t i;
+	if (n->kind == NODE_NUM)
+		return " (no decimal point)";
 	if (n->kind == NODE_TEXT)
 		return node_parse_int(n->text, &i) ? " (take off the quotes)"
 						   : "";
@@ -324,29 +345,37 @@ static bool addr_is_good(const char *s)
 	return node_parse_int(colon + 1, &port) && port >= 0 && port <= 65535;
 }
 
-static const char *clean_into_arena(struct reader *r, const struct node *n,
-				    enum key_type type, size_t max_bytes)
+/* Trims the end and cleans in place. Says so when that took something away. */
+static void clean_text(struct reader *r, const char *path,
+		       const struct key *key, struct node *n, bool lines)
 {
-	char *clean = type == KEY_LINES
-			      ? text_clean_lines(n->text, n->count, max_bytes)
-			      : text_clean(n->text, n->count, max_bytes);
-	size_t len = strlen(clean);
-	while (len && (clean[len - 1] == '\n' || clean[len - 1] == ' '))
+	size_t len = n->count;
+	while (len && strchr(" \t\r\n", n->text[len - 1]))
 		len--;
-	const char *kept = arena_strndup(&r->tree.arena, clean, len);
+	char *clean = lines ? text_clean_lines(n->text, len, (size_t)key->max)
+			    : text_clean(n->text, len, (size_t)key->max);
+	size_t cleaned = strlen(clean);
+	while (cleaned && clean[cleaned - 1] == ' ')
+		cleaned--;
+	if (cleaned != len || memcmp(clean, n->text, len) != 0)
+		read_warn(r, n,
+			  "%s%s%s: characters that no screen can show safely "
+			  "are left out",
+			  path, dot(path), key->name);
+	n->text = arena_strndup(&r->tree.arena, clean, cleaned);
+	n->count = cleaned;
 	free(clean);
-	return kept;
 }
 
 /* Why `n` cannot be a text of that type, or NULL. Cleans it in place. */
-static const char *text_fault(struct reader *r, const struct key *key,
-			      enum key_type type, struct node *n)
+static const char *text_fault(struct reader *r, const char *path,
+			      const struct key *key, enum key_type type,
+			      struct node *n)
 {
 	if (type == KEY_TEXT || type == KEY_LINES) {
-		if ((double)n->count > key->max && key->max > 0)
+		if ((double)n->count > key->max)
 			return "a shorter text";
-		n->text = clean_into_arena(r, n, type, n->count + 16);
-		n->count = strlen(n->text);
+		clean_text(r, path, key, n, type == KEY_LINES);
 		return (double)n->count < key->min ? "a text that is not blank"
 						   : NULL;
 	}
@@ -380,7 +409,7 @@ char *read_text(struct reader *r, const char *path, const struct key *key,
 		return NULL;
 	}
 	char what[160];
-	const char *fault = text_fault(r, key, type, n);
+	const char *fault = text_fault(r, path, key, type, n);
 	if (!fault)
 		return arena_strndup(&r->show->arena, n->text, n->count);
 	if ((type == KEY_TEXT || type == KEY_LINES) &&

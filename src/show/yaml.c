@@ -174,6 +174,21 @@ static bool take_event(struct tree *t, const yaml_event_t *e, int *documents)
 	return !t->stopped && t->problems->errors < ENOUGH_ERRORS;
 }
 
+/* Tabs look like blanks to people, and like nothing to YAML. */
+static const char *tab_hint(const char *text, size_t bytes, int line)
+{
+	const char *end = text + bytes;
+	for (int i = 1; i < line && text; i++) {
+		text = memchr(text, '\n', (size_t)(end - text));
+		text = text ? text + 1 : NULL;
+	}
+	while (text && text < end && *text == ' ')
+		text++;
+	return text && text < end && *text == '\t'
+		       ? ": the line begins with a tab; indent with blanks"
+		       : "";
+}
+
 static void report_parser(struct tree *t, const yaml_parser_t *p,
 			  const char *text, size_t bytes)
 {
@@ -189,8 +204,8 @@ static void report_parser(struct tree *t, const yaml_parser_t *p,
 		tree_error(t, line, column, "not YAML: %s (%s from line %d)",
 			   problem, p->context, line_of(p->context_mark));
 	} else if (p->context) {
-		tree_error(t, line, column, "not YAML: %s (%s)", problem,
-			   p->context);
+		tree_error(t, line, column, "not YAML: %s (%s)%s", problem,
+			   p->context, tab_hint(text, bytes, line));
 	} else {
 		tree_error(t, line, column, "not YAML: %s", problem);
 	}
