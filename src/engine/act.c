@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/live.h"
@@ -194,6 +195,8 @@ static void act_bell(struct engine *e, const struct effect *effect)
 
 static void act_run_over(struct engine *e, bool ok)
 {
+	if (e->settings->run_us)
+		*e->settings->run_us = clock_mono_us() - e->run_began_us;
 	log_info("engine", "run %s is %s", e->m->run.id,
 		 run_state_name(e->m->run.state));
 	if (e->settings->exit_when_done)

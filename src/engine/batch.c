@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -60,6 +61,8 @@ void engine_decide(struct engine *e, struct input **input, int64_t now_ms)
 		now_ms = e->last_ms;
 	e->last_ms = now_ms;
 	in->now_ms = now_ms;
+	if (in->kind == INPUT_BEGIN)
+		e->run_began_us = clock_mono_us();
 	e->open.now_ms = now_ms;
 	core_decide(e->m, in, &e->open.made);
 	add_receipt(&e->open, in);

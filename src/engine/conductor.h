@@ -107,6 +107,7 @@ struct engine {
 	uint64_t last_seq, report_seq; /* what last.json and the report saw */
 	bool away, away_told;
 	bool said_ready;
+	int64_t run_began_us; /* mono, for settings->run_us */
 
 	enum engine_end end;
 	int64_t end_at_ms;	 /* mono: when the stop stops waiting */

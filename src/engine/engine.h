@@ -10,6 +10,7 @@
 #define ENGINE_ENGINE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "show/show.h"
@@ -27,8 +28,10 @@ struct engine_settings {
 	int ready_fd;	  /* gets "ready\n" when the show runs, or
 			     "error CODE TEXT\n"; -1: nobody waits */
 	const char *operator_addr, *audience_addr; /* NULL: the show's */
-	bool no_http; /* listeners off (benchmarks) */
-	bool new_run; /* begin a new run even if one is unfinished */
+	bool no_http;	 /* listeners off (benchmarks) */
+	bool new_run;	 /* begin a new run even if one is unfinished */
+	int64_t *run_us; /* benchmarks: gets how long the run took, from
+			    its decision to its acknowledged end */
 };
 
 /* Runs until the show is stopped. Returns the exit status of the program;
