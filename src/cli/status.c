@@ -36,12 +36,12 @@ static void print_run(json_object *run)
 static void print_budget(json_object *budget)
 {
 	char a[28], b[28], c[28];
-	json_object *allocated = json_get(budget, "allocated");
+	bool limited = json_get_bool(budget, "limited", true);
 	printf("budget   %s of %s tokens spent, %s leased\n",
 	       number(a, sizeof a, json_get_int(budget, "spent", 0)),
-	       allocated ? number(b, sizeof b,
-				  json_get_int(budget, "allocated", 0))
-			 : "any number of",
+	       limited ? number(b, sizeof b,
+				json_get_int(budget, "allocated", 0))
+		       : "any number of",
 	       number(c, sizeof c, json_get_int(budget, "leased", 0)));
 }
 
