@@ -1,0 +1,106 @@
+/*
+ * http: one request of libmicrohttpd, from its head to its answer. Web thread.
+ *
+ * A handler (`run`) answers with one of http_respond*(), or posts an input to
+ * the engine with http_ask(); then the connection sleeps until net_reply(), and
+ * `finish` answers, with `code` and `reply` filled in.
+ */
+#ifndef NET_HTTP_H
+#define NET_HTTP_H
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "core/input.h"
+#include "net/web.h"
+
+#define HTTP_MAX_ARGS 3
+
+enum {
+	ROUTE_OPEN = 1, /* no token is asked for */
+	ROUTE_JSON = 2, /* takes a JSON object */
+	ROUTE_FORM = 4, /* takes a form as well */
+};
+
+struct request;
+
+struct route {
+	enum side_id side;
+	const char *method;
+	const char *path; /* a segment "*" is an argument */
+	unsigned flags;
+	void (*run)(struct request *r);
+	void (*finish)(struct request *r);
+	const char *name; /* for finish or run: an asset, an action */
+};
+
+extern const struct route http_routes[]; /* ends with a NULL method */
+
+struct request {
+	struct web *web;
+	struct side *side;
+	struct conn *conn;
+	struct MHD_Connection *mhd;
+	struct head head;
+	const struct route *route;
+	char *target; /* as it came */
+	char *path;   /* decoded in place, holds args */
+	const char *args[HTTP_MAX_ARGS];
+	const char *query; /* "" when there is none */
+	struct buf body;
+	bool begun, answered;
+	char *cookies[2];  /* Set-Cookie values, owned */
+	json_object *json; /* the body, ROUTE_JSON */
+
+	/* While it waits for the engine. */
+	bool waiting;
+	size_t place;
+	struct request *next, **prev;
+	int64_t deadline_ms;
+	bool done, ok;
+	char *code, *reply;
+	int choice; /* votes: the option, for the page */
+};
+
+/* All take the body (malloc) and answer once. */
+void http_respond(struct request *r, int status, const char *type, char **body,
+		  size_t bytes);
+void http_respond_json(struct request *r, int status, json_object **o);
+void http_respond_page(struct request *r, int status, char **html);
+void http_redirect(struct request *r, const char *where);
+void http_error(struct request *r, int status, const char *code,
+		const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void http_refuse(struct request *r, const struct refusal *no);
+/* An answer of a form of its own; takes over the response. */
+void http_queue(struct request *r, int status, struct MHD_Response **response);
+void http_set_cookie(struct request *r, char **value);
+
+/* Posts `*in` with a ticket and sleeps; answers 503 when the engine is full. */
+void http_ask(struct request *r, struct input **in);
+/* The status that stands for an answer's code. */
+int http_status_of(bool ok, const char *code);
+
+/* Handlers: http_api.c, http_show.c, http_vote.c, sse.c, metrics.c. */
+void api_health(struct request *r);
+void api_metrics(struct request *r);
+void api_status(struct request *r);
+void api_runs(struct request *r);
+void api_run(struct request *r);
+void api_events(struct request *r);
+void api_inbox(struct request *r);
+void api_polls(struct request *r);
+void api_obs(struct request *r);
+void api_checks(struct request *r);
+void api_answer(struct request *r);
+void api_action(struct request *r);
+void api_scene(struct request *r);
+void api_checks_run(struct request *r);
+void api_proposal(struct request *r);
+void api_commanded(struct request *r);
+void vote_list(struct request *r);
+void vote_page(struct request *r);
+void vote_cast(struct request *r);
+void vote_counted(struct request *r);
+void vote_overlay(struct request *r);
+void vote_asset(struct request *r);
+
+#endif

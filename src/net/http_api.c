@@ -1,0 +1,239 @@
+/* http_api: what the operator's side reads and asks. */
+#include "net/http.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/text.h"
+#include "core/status.h"
+
+void api_health(struct request *r)
+{
+	struct web *web = r->web;
+	json_object *o = json_object_new_object();
+	json_add_bool(o, "ok", web->redis_ok);
+	json_add_str(o, "show", web->net->show->id);
+	json_add_str(o, "run", run_state_name(web->model->run.state));
+	json_add_bool(o, "redis", web->redis_ok);
+	json_add_bool(o, "obs", web->model->obs.facts.connected);
+	http_respond_json(r, web->redis_ok ? 200 : 503, &o);
+}
+
+static struct status_extra extra_of(const struct web *web)
+{
+	return (struct status_extra){
+		.mode = web->net->rehearsal ? "rehearsal" : "live",
+		.redis_url = web->net->redis_url,
+		.redis_rtt_us = web->redis_rtt_us,
+		.redis_connected = web->redis_ok,
+		.now_ms = clock_show_ms(),
+	};
+}
+
+/* The poll shown is the newest we know, not the last that was counted. */
+static void api_poll_member(struct web *web, json_object *status)
+{
+	int stage = web->model->poll;
+	json_object *poll = stage >= 0 ? web_poll_json(web, stage) : NULL;
+	if (poll)
+		json_add(status, "poll", &poll);
+}
+
+void api_status(struct request *r)
+{
+	struct status_extra extra = extra_of(r->web);
+	json_object *o = status_json(r->web->model, &extra);
+	api_poll_member(r->web, o);
+	http_respond_json(r, 200, &o);
+}
+
+static void respond_list(struct request *r, const char *name, json_object *list)
+{
+	json_object *o = json_object_new_object();
+	json_add(o, name, &list);
+	http_respond_json(r, 200, &o);
+}
+
+void api_runs(struct request *r)
+{
+	json_object *list = json_object_new_array();
+	if (*r->web->model->run.id)
+		json_object_array_add(
+			list, status_run(r->web->model, clock_show_ms()));
+	respond_list(r, "runs", list);
+}
+
+void api_run(struct request *r)
+{
+	if (strcmp(r->args[0], r->web->model->run.id) || !*r->args[0]) {
+		http_error(r, 404, "not_found",
+			   "no such run; the last one is \"%s\"",
+			   r->web->model->run.id);
+		return;
+	}
+	json_object *o = status_run(r->web->model, clock_show_ms());
+	http_respond_json(r, 200, &o);
+}
+
+void api_inbox(struct request *r)
+{
+	respond_list(r, "inbox", status_inbox(r->web->model));
+}
+
+void api_polls(struct request *r)
+{
+	respond_list(r, "polls", web_polls_json(r->web, false));
+}
+
+void api_checks(struct request *r)
+{
+	respond_list(r, "checks", status_checks(r->web->model));
+}
+
+void api_obs(struct request *r)
+{
+	json_object *o = status_obs(r->web->model);
+	http_respond_json(r, 200, &o);
+}
+
+/* --- commands ------------------------------------------------------------- */
+
+/* An id that the core remembers, so that a repeat is answered and not done
+ * again: the caller's Idempotency-Key, else one of ours. */
+static void command_id(const struct request *r, char out[64])
+{
+	const char *key = head_get(&r->head, "Idempotency-Key");
+	size_t len = key ? strlen(key) : 0;
+	if (len && len < 64 &&
+	    strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			"0123456789_-.") == len)
+		memcpy(out, key, len + 1);
+	else
+		hash_random_hex(out, 16);
+}
+
+static void command(struct request *r, const char *action, json_object **args)
+{
+	char id[64];
+	struct err err = {0};
+	command_id(r, id);
+	json_object *o = json_object_new_object();
+	json_add_str(o, "id", id);
+	json_add_str(o, "action", action);
+	json_add(o, "args", args);
+	json_add_str(o, "by", "web");
+	json_add_str(o, "reason", json_get_str(r->json, "reason", NULL));
+	struct input *in = input_command(o, &err);
+	json_object_put(o);
+	if (!in) {
+		bool unknown = !action_find(action);
+		http_error(r, unknown ? 404 : 400,
+			   unknown ? "unknown_action" : "bad_arguments", "%s",
+			   err.text);
+		return;
+	}
+	http_ask(r, &in);
+}
+
+void api_commanded(struct request *r)
+{
+	int status = http_status_of(r->ok, r->code);
+	if (!r->ok) {
+		http_error(r, status, r->code, "%s", r->reply);
+		return;
+	}
+	json_object *o = json_object_new_object();
+	json_add_bool(o, "ok", true);
+	json_add_str(o, "message", r->reply);
+	http_respond_json(r, status, &o);
+}
+
+static void add_arg(json_object *args, const char *v)
+{
+	json_object_array_add(args, json_object_new_string(v));
+}
+
+void api_answer(struct request *r)
+{
+	const char *answer = json_get_str(r->json, "answer", NULL);
+	json_object *amount = json_get(r->json, "amount");
+	if (!answer ||
+	    (amount && !json_object_is_type(amount, json_type_int))) {
+		http_error(r, 400, "bad_arguments",
+			   "`answer` must be a string, and `amount`, if given, "
+			   "an integer");
+		return;
+	}
+	json_object *args = json_object_new_array();
+	add_arg(args, r->args[0]);
+	add_arg(args, answer);
+	if (amount) {
+		char text[32];
+		snprintf(text, sizeof text, "%lld",
+			 (long long)json_object_get_int64(amount));
+		add_arg(args, text);
+	}
+	command(r, "answer", &args);
+}
+
+void api_action(struct request *r)
+{
+	json_object *given = json_get(r->json, "args");
+	if (given && !json_object_is_type(given, json_type_array)) {
+		http_error(r, 400, "bad_arguments",
+			   "`args` must be a list of strings");
+		return;
+	}
+	json_object *args = given ? json_clone(given) : json_object_new_array();
+	command(r, r->args[0], &args);
+}
+
+void api_scene(struct request *r)
+{
+	const char *scene = json_get_str(r->json, "scene", NULL);
+	if (!scene) {
+		http_error(r, 400, "bad_arguments", "`scene` must be a string");
+		return;
+	}
+	json_object *args = json_object_new_array();
+	add_arg(args, scene);
+	command(r, "scene", &args);
+}
+
+/* {} runs all, {"card"} a card, {"card", "test"} one test. */
+void api_checks_run(struct request *r)
+{
+	const char *card = json_get_str(r->json, "card", NULL);
+	const char *test = json_get_str(r->json, "test", NULL);
+	json_object *args = json_object_new_array();
+	if (card) {
+		char *what =
+			test ? xasprintf("%s/%s", card, test) : xstrdup(card);
+		add_arg(args, what);
+		free(what);
+	}
+	command(r, card ? "check" : "check-all", &args);
+}
+
+/* As on the bus: it is taken, and what became of it is an event. */
+void api_proposal(struct request *r)
+{
+	struct err err = {0};
+	struct input *in = input_bus_proposal(r->json, &err);
+	if (!in) {
+		http_error(r, 422, "bad_proposal", "%s", err.text);
+		return;
+	}
+	if (!mailbox_post(r->web->net->engine, &in)) {
+		input_free(&in);
+		http_error(r, 503, "busy",
+			   "the engine has too much to do: try again");
+		return;
+	}
+	json_object *o = json_object_new_object();
+	json_add_bool(o, "accepted", true);
+	http_respond_json(r, 202, &o);
+}

@@ -1,0 +1,154 @@
+/* metrics: the Prometheus text format 0.0.4. Names and labels are fixed, so
+ * nothing from outside can make more series. */
+#include "net/http.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/ws.h"
+
+static void head(struct buf *b, const char *name, const char *type,
+		 const char *help)
+{
+	buf_addf(b, "# HELP showcaller_%s %s\n# TYPE showcaller_%s %s\n", name,
+		 help, name, type);
+}
+
+static void one(struct buf *b, const char *name, const char *type,
+		const char *help, long long v)
+{
+	head(b, name, type, help);
+	buf_addf(b, "showcaller_%s %lld\n", name, v);
+}
+
+static void add_run(struct buf *b, const struct model *m)
+{
+	head(b, "run_state", "gauge", "1 for the state the run is in.");
+	for (int s = RUN_NONE; s <= RUN_CANCELLED; s++)
+		buf_addf(b, "showcaller_run_state{state=\"%s\"} %d\n",
+			 run_state_name((enum run_state)s),
+			 (int)m->run.state == s);
+	long long stages[STAGE_STATES] = {0};
+	for (size_t i = 0; i < m->show->stage_count; i++)
+		stages[m->stages[i].state]++;
+	head(b, "stages", "gauge", "Stages by state.");
+	for (int s = 0; s < STAGE_STATES; s++)
+		buf_addf(b, "showcaller_stages{state=\"%s\"} %lld\n",
+			 stage_state_name((enum stage_state)s), stages[s]);
+}
+
+static void add_budget(struct buf *b, const struct model *m)
+{
+	const struct scope *e = &m->ledger.episode;
+	const struct {
+		const char *kind;
+		long long v;
+	} rows[] = {
+		{"allocated", e->allocated},
+		{"remaining", scope_remaining(e)},
+		{"leased", e->leased},
+		{"spent", e->spent},
+	};
+	head(b, "tokens", "gauge", "Tokens of the episode.");
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		buf_addf(b, "showcaller_tokens{kind=\"%s\"} %lld\n",
+			 rows[i].kind, rows[i].v);
+	one(b, "cost_micros", "gauge",
+	    "Money spent, in millionths of the show's currency.",
+	    e->cost_micros);
+}
+
+static void add_polls(struct buf *b, struct web *web)
+{
+	long long open = 0, votes = 0;
+	for (size_t i = 0; i < web->poll_count; i++) {
+		const struct web_tally *t = &web->tallies[i];
+		const struct poll_run *p = web->model->stages[t->stage].poll;
+		if (!p)
+			continue;
+		bool is_open =
+			p->state == POLL_OPEN || p->state == POLL_EXTENDED;
+		open += is_open;
+		votes += is_open && t->fresh ? t->total : p->total;
+	}
+	one(b, "polls_open", "gauge", "Polls that take votes.", open);
+	one(b, "votes", "gauge", "Votes of all polls of this run.", votes);
+}
+
+static void add_checks(struct buf *b, const struct model *m)
+{
+	long long n[CHECK_FAIL + 1] = {0};
+	for (size_t i = 0; i < m->show->check_count; i++)
+		n[m->checks[i].state]++;
+	head(b, "checks", "gauge", "Checks by their last result.");
+	for (int s = 0; s <= CHECK_FAIL; s++)
+		buf_addf(b, "showcaller_checks{state=\"%s\"} %lld\n",
+			 check_state_name((enum check_state)s), n[s]);
+}
+
+static void add_connections(struct buf *b, struct web *web)
+{
+	struct ws *ws = web->net->ws;
+	const struct side *op = &web->sides[SIDE_OPERATOR];
+	const struct side *aud = &web->sides[SIDE_AUDIENCE];
+	head(b, "connections", "gauge", "Open connections.");
+	buf_addf(b,
+		 "showcaller_connections{kind=\"operator_http\"} %zu\n"
+		 "showcaller_connections{kind=\"audience_http\"} %zu\n"
+		 "showcaller_connections{kind=\"operator_ws\"} %zu\n"
+		 "showcaller_connections{kind=\"audience_ws\"} %zu\n",
+		 op->conn_count, aud->conn_count, ws_clients(ws, SIDE_OPERATOR),
+		 ws_clients(ws, SIDE_AUDIENCE));
+	head(b, "http_requests_total", "counter",
+	     "Requests by listener and hundred of the status.");
+	for (int s = 0; s < SIDES; s++)
+		for (int i = 1; i <= 5; i++)
+			buf_addf(b,
+				 "showcaller_http_requests_total{listener="
+				 "\"%s\",status=\"%dxx\"} %llu\n",
+				 s == SIDE_OPERATOR ? "operator" : "audience",
+				 i,
+				 (unsigned long long)web->sides[s].requests[i]);
+}
+
+static void add_rest(struct buf *b, struct web *web)
+{
+	const struct model *m = web->model;
+	const struct obs_facts *obs = &m->obs.facts;
+	one(b, "events_total", "counter", "Events of the show's log.",
+	    (long long)m->seq);
+	one(b, "inbox_items", "gauge", "Questions that wait for a human.",
+	    (long long)m->inbox.count);
+	one(b, "alarms", "gauge", "Alarms that are up.",
+	    (long long)m->alarm_count);
+	one(b, "redis_up", "gauge", "1 while Redis answers.", web->redis_ok);
+	if (web->redis_rtt_us >= 0) {
+		head(b, "redis_rtt_seconds", "gauge",
+		     "Last round trip to Redis.");
+		buf_addf(b, "showcaller_redis_rtt_seconds %lld.%06lld\n",
+			 (long long)(web->redis_rtt_us / 1000000),
+			 (long long)(web->redis_rtt_us % 1000000));
+	}
+	one(b, "obs_connected", "gauge", "1 while OBS is connected.",
+	    obs->connected);
+	one(b, "obs_streaming", "gauge", "1 while OBS streams.",
+	    obs->streaming);
+	one(b, "obs_recording", "gauge", "1 while OBS records.",
+	    obs->recording);
+}
+
+void api_metrics(struct request *r)
+{
+	struct buf b = {0};
+	one(&b, "up", "gauge", "1: the core runs.", 1);
+	add_run(&b, r->web->model);
+	add_budget(&b, r->web->model);
+	add_polls(&b, r->web);
+	add_checks(&b, r->web->model);
+	add_connections(&b, r->web);
+	add_rest(&b, r->web);
+	size_t bytes = b.len;
+	char *text = buf_take(&b);
+	http_respond(r, 200, "text/plain; version=0.0.4; charset=utf-8", &text,
+		     bytes);
+}

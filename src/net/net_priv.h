@@ -1,0 +1,38 @@
+/*
+ * net_priv: what the threads of net share. struct net is filled in by
+ * net_start() before any thread and only read afterwards.
+ */
+#ifndef NET_NET_PRIV_H
+#define NET_NET_PRIV_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/net.h"
+#include "net/voter.h"
+
+struct web; /* the web thread, web.h */
+struct ws;  /* the ws thread, ws.h */
+
+/* The two listeners. */
+enum side_id { SIDE_OPERATOR, SIDE_AUDIENCE, SIDES };
+
+struct net {
+	struct show *show;
+	char *token;
+	char *state_dir;   /* NULL: nothing is written */
+	char *redis_url;   /* NULL: none */
+	char *addr[SIDES]; /* as bound, "host:port" */
+	bool rehearsal;
+	char voter_secret[VOTER_SECRET_BYTES];
+	struct mailbox *engine;
+	struct web *web;
+	struct ws *ws;
+};
+
+/* Starts a thread with every signal blocked: signals are the engine's. */
+bool net_thread(pthread_t *thread, void *(*run)(void *), void *arg,
+		struct err *err);
+
+#endif

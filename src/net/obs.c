@@ -1,0 +1,259 @@
+#include "net/obs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "net/obs_priv.h"
+
+#define RPC_VERSION 1
+/* General, Config, Scenes, Outputs, Ui: never the meters, twenty a second. */
+#define EVENTS (1 | 2 | 4 | 64 | 1024)
+
+enum { OP_HELLO, OP_IDENTIFY, OP_IDENTIFIED, OP_EVENT = 5, OP_ANSWER = 7 };
+
+static const struct json_limits obs_limits = {OBS_MAX_TEXT_BYTES, 32, 1000000};
+
+/* Asked after identifying and whenever OBS may be quite another. */
+static const char *const reads[] = {
+	"GetVersion",	   "GetSceneList",    "GetStudioModeEnabled",
+	"GetStreamStatus", "GetRecordStatus",
+};
+
+struct obs_session *obs_new(const struct obs_sink *sink)
+{
+	struct obs_session *s = xcalloc(1, sizeof *s);
+	s->sink = *sink;
+	s->next_number = 1;
+	return s;
+}
+
+void obs_free(struct obs_session **sp)
+{
+	struct obs_session *s = *sp;
+	if (!s)
+		return;
+	*sp = NULL;
+	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++) {
+		free(s->calls[i].id);
+		free(s->calls[i].type);
+		json_object_put(s->calls[i].data);
+	}
+	obs_facts_clear(&s->facts);
+	obs_facts_clear(&s->told);
+	free(s->password);
+	free(s);
+}
+
+void obs_set_password(struct obs_session *s, const char *password)
+{
+	free(s->password);
+	s->password = xstrdup(password);
+}
+
+enum obs_phase obs_phase_of(const struct obs_session *s)
+{
+	return s->state;
+}
+
+/* Says what OBS is, once, when it has changed. */
+static void tell(struct obs_session *s)
+{
+	if (s->state == OBS_READING || s->state == OBS_HELLO ||
+	    s->state == OBS_IDENTIFYING)
+		return;
+	if (s->ever_told && obs_facts_equal(&s->facts, &s->told))
+		return;
+	obs_facts_clear(&s->told);
+	obs_facts_copy(&s->told, &s->facts);
+	s->ever_told = true;
+	s->sink.facts(s->sink.who, &s->facts);
+}
+
+void obs_opened(struct obs_session *s, int64_t now_ms)
+{
+	s->state = OBS_HELLO;
+	s->changing = false;
+	s->deadline_ms = now_ms + OBS_HANDSHAKE_MS;
+}
+
+void obs_lost(struct obs_session *s, const char *why, int64_t now_ms)
+{
+	(void)now_ms;
+	s->state = OBS_DOWN;
+	s->deadline_ms = s->figures_ms = 0;
+	s->changing = false;
+	obs_facts_clear(&s->facts);
+	s->facts.error = text_clean_str(why, 200);
+	/* The facts first: whoever hears that a request failed then knows
+	 * why. */
+	tell(s);
+	obs_calls_fail(s, why);
+}
+
+static void identify(struct obs_session *s, json_object *d)
+{
+	json_object *auth = json_get_object(d, "authentication");
+	json_object *o = json_object_new_object();
+	json_object *id = json_object_new_object();
+	json_add_int(id, "rpcVersion", RPC_VERSION);
+	json_add_int(id, "eventSubscriptions", EVENTS);
+	if (auth) {
+		char *secret =
+			hash_sha256_base64(s->password ? s->password : "",
+					   json_get_str(auth, "salt", ""));
+		char *answer = hash_sha256_base64(
+			secret, json_get_str(auth, "challenge", ""));
+		json_add_str(id, "authentication", answer);
+		free(secret);
+		free(answer);
+	}
+	json_add_int(o, "op", OP_IDENTIFY);
+	json_add(o, "d", &id);
+	s->sink.send(s->sink.who, json_text(o));
+	json_object_put(o);
+	s->state = OBS_IDENTIFYING;
+}
+
+void obs_read_all(struct obs_session *s, int64_t now_ms)
+{
+	if (s->state == OBS_IDENTIFYING)
+		s->deadline_ms = now_ms + OBS_HANDSHAKE_MS;
+	s->state = OBS_READING;
+	s->reads_left = 0;
+	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++)
+		s->calls[i].reading = false; /* of a reading before this one */
+	s->asking_all = true;
+	for (size_t i = 0; i < COUNT_OF(reads); i++) {
+		json_object *none = NULL;
+		s->reads_left += obs_call(s, NULL, reads[i], &none, now_ms);
+	}
+	s->asking_all = false;
+}
+
+static void read_done(struct obs_session *s, int64_t now_ms)
+{
+	s->state = OBS_READY;
+	s->deadline_ms = 0;
+	s->figures_ms = now_ms;
+	s->facts.connected = true;
+	obs_facts_set(&s->facts.error, NULL);
+	obs_calls_event(s, "reconnected", NULL);
+}
+
+static void take_event(struct obs_session *s, json_object *d, int64_t now_ms)
+{
+	const char *type = json_get_str(d, "eventType", "");
+	json_object *data = json_get_object(d, "eventData");
+	if (!strcmp(type, "CurrentSceneCollectionChanging") ||
+	    !strcmp(type, "CurrentProfileChanging")) {
+		s->changing = true;
+	} else if (!strcmp(type, "CurrentSceneCollectionChanged") ||
+		   !strcmp(type, "CurrentProfileChanged")) {
+		s->changing = false;
+		obs_calls_flush(s);
+		obs_read_all(s, now_ms);
+	} else if (!strcmp(type, "ExitStarted")) {
+		s->sink.give_up(s->sink.who, "OBS is closing", false);
+		return;
+	}
+	if (s->state >= OBS_READING)
+		obs_facts_event(s, type, data);
+	tell(s);
+	obs_calls_event(s, type, data);
+}
+
+void obs_received(struct obs_session *s, const char *text, size_t bytes,
+		  int64_t now_ms)
+{
+	struct err err;
+	json_object *o = json_read(text, bytes, &obs_limits, &err);
+	json_object *d = json_get_object(o, "d");
+	int64_t op = json_get_int(o, "op", -1);
+	if (!d) {
+		s->sink.give_up(s->sink.who,
+				"what answers there is no obs-websocket",
+				false);
+	} else if (op == OP_HELLO && s->state == OBS_HELLO) {
+		identify(s, d);
+	} else if (op == OP_IDENTIFIED && s->state == OBS_IDENTIFYING) {
+		obs_read_all(s, now_ms);
+	} else if (op == OP_EVENT && s->state >= OBS_READING) {
+		take_event(s, d, now_ms);
+	} else if (op == OP_ANSWER && s->state >= OBS_READING) {
+		obs_calls_answer(s, d, now_ms);
+		if (s->state == OBS_READING && s->reads_left == 0)
+			read_done(s, now_ms);
+		tell(s);
+	}
+	json_object_put(o);
+}
+
+static void ask_figures(struct obs_session *s, int64_t now_ms)
+{
+	static const char *const asked[] = {"GetRecordStatus",
+					    "GetStreamStatus", "GetStats"};
+	for (size_t i = 0; i < COUNT_OF(asked); i++) {
+		json_object *none = NULL;
+		obs_call(s, NULL, asked[i], &none, now_ms);
+	}
+	s->figures_ms = now_ms + OBS_FIGURES_MS;
+}
+
+void obs_tick(struct obs_session *s, int64_t now_ms)
+{
+	if (s->deadline_ms && now_ms >= s->deadline_ms) {
+		s->deadline_ms = 0;
+		s->sink.give_up(s->sink.who,
+				"OBS took the connection and said nothing for "
+				"5 s",
+				false);
+		return;
+	}
+	obs_calls_expire(s, now_ms);
+	if (s->state == OBS_READY && !s->changing && now_ms >= s->figures_ms)
+		ask_figures(s, now_ms);
+	tell(s);
+}
+
+int64_t obs_next_ms(const struct obs_session *s)
+{
+	int64_t next = obs_calls_next_ms(s);
+	if (s->deadline_ms && (!next || s->deadline_ms < next))
+		next = s->deadline_ms;
+	if (s->state == OBS_READY && !s->changing &&
+	    (!next || s->figures_ms < next))
+		next = s->figures_ms;
+	return next;
+}
+
+void obs_request(struct obs_session *s, const char *id, const char *type,
+		 const char *data, int64_t now_ms)
+{
+	struct err err;
+	json_object *o = NULL;
+	if (data && *data) {
+		o = json_read_str(data, &obs_limits, &err);
+		if (!o) {
+			s->sink.done(s->sink.who, id, false, err.text);
+			return;
+		}
+	}
+	bool waits_for_link = !strcmp(type, "reconnect");
+	if (s->state != OBS_READY && !waits_for_link &&
+	    !(s->state == OBS_READING && s->facts.connected)) {
+		char *why = xasprintf("OBS is not connected%s%s",
+				      s->facts.error ? ": " : "",
+				      s->facts.error ? s->facts.error : "");
+		s->sink.done(s->sink.who, id, false, why);
+		free(why);
+	} else if (!obs_call(s, id, type, &o, now_ms)) {
+		s->sink.done(s->sink.who, id, false,
+			     "too many requests to OBS are waiting");
+	}
+	json_object_put(o);
+}

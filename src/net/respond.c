@@ -1,0 +1,169 @@
+/* respond: the answers, with the headers that all of them carry. */
+#include "net/http.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "net/page.h"
+
+static const char *const headers[][2] = {
+	{"X-Content-Type-Options", "nosniff"},
+	{"Referrer-Policy", "no-referrer"},
+	{"X-Frame-Options", "DENY"},
+	{"Cross-Origin-Resource-Policy", "same-origin"},
+};
+
+/* Which status a code of the core or the engine stands for. */
+static const struct {
+	const char *code;
+	int status;
+} statuses[] = {
+	{"ok", 200},	      {"usage", 400},	  {"bad_request", 400},
+	{"forbidden", 403},   {"not_found", 404}, {"unknown", 404},
+	{"refused", 409},     {"duplicate", 409}, {"closed", 409},
+	{"gone", 410},	      {"invalid", 422},	  {"busy", 503},
+	{"unavailable", 503}, {"timeout", 504},
+};
+
+int http_status_of(bool ok, const char *code)
+{
+	if (ok)
+		return 200;
+	for (size_t i = 1; i < COUNT_OF(statuses); i++)
+		if (!strcmp(statuses[i].code, code))
+			return statuses[i].status;
+	return 409;
+}
+
+void http_queue(struct request *r, int status, struct MHD_Response **response)
+{
+	REQUIRE(!r->answered);
+	for (size_t i = 0; i < COUNT_OF(headers); i++)
+		MHD_add_response_header(*response, headers[i][0],
+					headers[i][1]);
+	for (size_t i = 0; i < COUNT_OF(r->cookies); i++)
+		if (r->cookies[i])
+			MHD_add_response_header(*response, "Set-Cookie",
+						r->cookies[i]);
+	if (!MHD_get_response_header(*response, "Cache-Control"))
+		MHD_add_response_header(*response, "Cache-Control", "no-store");
+	MHD_queue_response(r->mhd, (unsigned)status, *response);
+	MHD_destroy_response(*response);
+	*response = NULL;
+	r->answered = true;
+	r->side->requests[status / 100]++;
+}
+
+void http_respond(struct request *r, int status, const char *type, char **body,
+		  size_t bytes)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		bytes, *body, MHD_RESPMEM_MUST_FREE);
+	*body = NULL;
+	MHD_add_response_header(response, "Content-Type", type);
+	if (status == 401)
+		MHD_add_response_header(response, "WWW-Authenticate",
+					"Bearer realm=\"showcaller\"");
+	http_queue(r, status, &response);
+}
+
+void http_respond_json(struct request *r, int status, json_object **o)
+{
+	char *body = xasprintf("%s\n", json_text(*o));
+	json_object_put(*o);
+	*o = NULL;
+	http_respond(r, status, "application/json", &body, strlen(body));
+}
+
+void http_respond_page(struct request *r, int status, char **html)
+{
+	size_t bytes = strlen(*html);
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		bytes, *html, MHD_RESPMEM_MUST_FREE);
+	*html = NULL;
+	/* Older browsers do not count ws: into 'self'; Host was checked for
+	 * its characters. */
+	const char *host = head_get(&r->head, "Host");
+	char *policy = xasprintf(
+		"default-src 'none'; script-src 'self'; style-src 'self'; "
+		"connect-src 'self' ws://%s wss://%s; form-action 'self'; "
+		"base-uri 'none'; frame-ancestors 'none'",
+		host, host);
+	MHD_add_response_header(response, "Content-Security-Policy", policy);
+	MHD_add_response_header(response, "Content-Type",
+				"text/html; charset=utf-8");
+	free(policy);
+	http_queue(r, status, &response);
+}
+
+void http_redirect(struct request *r, const char *where)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		0, NULL, MHD_RESPMEM_PERSISTENT);
+	MHD_add_response_header(response, "Location", where);
+	http_queue(r, 303, &response);
+}
+
+static bool wants_page(const struct request *r)
+{
+	const char *accept = head_get(&r->head, "Accept");
+	return r->side->id == SIDE_AUDIENCE && accept &&
+	       strstr(accept, "text/html");
+}
+
+static void error_page(struct request *r, int status, const char *text)
+{
+	const struct page_field fields[] = {
+		{"title", r->web->net->show->title},
+		{"text", text},
+	};
+	char *html = page_fill(asset_find("error.html")->text, fields,
+			       COUNT_OF(fields));
+	http_respond_page(r, status, &html);
+}
+
+void http_error(struct request *r, int status, const char *code,
+		const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	char *raw = xvasprintf(fmt, ap);
+	va_end(ap);
+	char *text = text_clean_str(raw, 1000);
+	free(raw);
+	if (wants_page(r) && head_get(&r->head, "Host")) {
+		error_page(r, status, text);
+	} else {
+		json_object *o = json_object_new_object();
+		json_object *e = json_object_new_object();
+		json_add_str(e, "code", code);
+		json_add_str(e, "message", text);
+		json_add(o, "error", &e);
+		http_respond_json(r, status, &o);
+	}
+	free(text);
+}
+
+void http_refuse(struct request *r, const struct refusal *no)
+{
+	json_object *o = json_object_new_object();
+	json_object *e = json_object_new_object();
+	json_add_str(e, "code", no->code);
+	json_add_str(e, "message", no->text);
+	json_add(o, "error", &e);
+	http_respond_json(r, no->status, &o);
+}
+
+void http_set_cookie(struct request *r, char **value)
+{
+	for (size_t i = 0; i < COUNT_OF(r->cookies); i++) {
+		if (r->cookies[i])
+			continue;
+		r->cookies[i] = *value;
+		*value = NULL;
+		return;
+	}
+	REQUIRE(!"a request sets two cookies at most");
+}

@@ -1,0 +1,34 @@
+/* routes: every address of both listeners, once. */
+#include "net/http.h"
+
+#define OP  SIDE_OPERATOR
+#define AUD SIDE_AUDIENCE
+
+const struct route http_routes[] = {
+	{OP, "GET", "/health", ROUTE_OPEN, api_health, NULL, NULL},
+	{OP, "GET", "/metrics", 0, api_metrics, NULL, NULL},
+	{OP, "GET", "/api/v1/status", 0, api_status, NULL, NULL},
+	{OP, "GET", "/api/v1/runs", 0, api_runs, NULL, NULL},
+	{OP, "GET", "/api/v1/runs/*", 0, api_run, NULL, NULL},
+	{OP, "GET", "/api/v1/runs/*/events", 0, api_events, NULL, NULL},
+	{OP, "GET", "/api/v1/inbox", 0, api_inbox, NULL, NULL},
+	{OP, "POST", "/api/v1/inbox/*", ROUTE_JSON, api_answer, api_commanded,
+	 NULL},
+	{OP, "POST", "/api/v1/actions/*", ROUTE_JSON, api_action, api_commanded,
+	 NULL},
+	{OP, "POST", "/api/v1/proposals", ROUTE_JSON, api_proposal, NULL, NULL},
+	{OP, "GET", "/api/v1/polls", 0, api_polls, NULL, NULL},
+	{OP, "GET", "/api/v1/obs", 0, api_obs, NULL, NULL},
+	{OP, "POST", "/api/v1/obs/scene", ROUTE_JSON, api_scene, api_commanded,
+	 NULL},
+	{OP, "GET", "/api/v1/checks", 0, api_checks, NULL, NULL},
+	{OP, "POST", "/api/v1/checks/run", ROUTE_JSON, api_checks_run,
+	 api_commanded, NULL},
+	{AUD, "GET", "/", ROUTE_OPEN, vote_list, NULL, NULL},
+	{AUD, "GET", "/vote/*", ROUTE_OPEN, vote_page, NULL, NULL},
+	{AUD, "POST", "/vote/*", ROUTE_OPEN | ROUTE_JSON | ROUTE_FORM,
+	 vote_cast, vote_counted, NULL},
+	{AUD, "GET", "/overlay/poll", ROUTE_OPEN, vote_overlay, NULL, NULL},
+	{AUD, "GET", "/static/*", ROUTE_OPEN, vote_asset, NULL, NULL},
+	{0},
+};

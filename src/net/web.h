@@ -1,0 +1,157 @@
+/*
+ * web: the web thread. It owns everything in struct web: both listeners, the
+ * door, both libmicrohttpd daemons, its own model, and the requests that wait
+ * for the engine. It waits in one epoll; what others want of it comes as mail.
+ */
+#ifndef NET_WEB_H
+#define NET_WEB_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <microhttpd.h>
+
+#include "core/model.h"
+#include "net/head.h"
+#include "net/net_priv.h"
+
+#define WEB_WAIT_MS	5000  /* for the engine's answer, then 504 */
+#define WEB_HEAD_MS	10000 /* for a whole head */
+#define WEB_BODY_MS	20000 /* for a whole body */
+#define WEB_SEND_MS	30000 /* for taking the answer */
+#define WEB_IDLE_MS	15000 /* between two requests of a connection */
+#define WEB_MAX_STREAMS 64
+#define WEB_KEPT_EVENTS 2048 /* for those who come back with an id */
+
+struct web_mail {
+	enum web_mail_kind { WEB_EVENT, WEB_LIVE, WEB_REPLY, WEB_REDIS } kind;
+	struct web_mail *next;
+	struct event *event;
+	char *text, *code;
+	struct origin origin;
+	bool ok;
+	int64_t rtt_us;
+};
+
+/* Any thread. Posting never fails and never blocks: events are not lost. Live
+ * messages are dropped while thousands of letters lie unread. */
+struct web_mail *web_mail_new(enum web_mail_kind kind);
+void web_post(struct web *web, struct web_mail **mail);
+
+struct web *web_new(struct net *net, const char *const want[SIDES],
+		    struct event *const *replay, size_t replay_count,
+		    struct err *err);
+bool web_start(struct web *web, struct err *err);
+void web_stop(struct web **web); /* also one that never started */
+
+/* --- from here on: the web thread's own ----------------------------------- */
+
+/* The live tally of a poll, newer than the model's. */
+struct web_tally {
+	int stage;
+	int64_t *counts;
+	int64_t total, at_ms;
+	bool fresh; /* since the poll was opened */
+};
+
+/* What epoll tells: who is ready. */
+enum web_ready { READY_MAIL, READY_LISTENER, READY_HTTP, READY_DOOR };
+
+/* A connection that libmicrohttpd has. */
+struct conn {
+	struct conn *next, **prev;
+	struct MHD_Connection *mhd;
+	struct side *side;
+	int fd;
+	int64_t deadline_ms; /* then it is cut; 0: never */
+};
+
+/* One listener. */
+struct side {
+	struct web *web;
+	enum side_id id;
+	int fd;	    /* listening, -1 when closed */
+	char *host; /* as configured, without the port */
+	struct MHD_Daemon *mhd;
+	int mhd_fd;	/* its epoll */
+	bool mhd_ready; /* has to run */
+	struct conn *conns;
+	size_t conn_count, conn_max;
+	uint64_t requests[6]; /* by hundreds of the status */
+};
+
+struct request;
+struct stream;
+struct knock;
+
+struct web {
+	struct net *net;
+	int epoll_fd, wake_fd;
+	pthread_t thread;
+	bool started;
+	atomic_bool stopping;
+
+	pthread_mutex_t lock; /* of the mail */
+	struct web_mail *first, **last;
+	size_t waiting;
+
+	struct side sides[SIDES];
+	struct knock *knocks; /* at the door, oldest first */
+	struct knock **knocks_end;
+	struct knock *buried; /* to be freed after the batch */
+	size_t knock_count;
+	int64_t listen_again_ms; /* after running out of descriptors; 0 */
+
+	struct model *model;
+	struct event *kept[WEB_KEPT_EVENTS]; /* by seq % WEB_KEPT_EVENTS */
+	uint64_t kept_from;		     /* the oldest kept; 0: none */
+	struct web_tally *tallies;
+	size_t poll_count;
+	bool polls_changed;
+	bool redis_ok;
+	int64_t redis_rtt_us;
+
+	/* Requests that wait for the engine, oldest first; found by place. */
+	struct request **places;
+	uint32_t *place_uses;
+	size_t place_count, place_next;
+	struct request *waiting_first, **waiting_last;
+	struct stream *streams;
+	size_t stream_count;
+	int64_t swept_ms;
+};
+
+bool web_epoll_add(struct web *web, int fd, uint32_t events,
+		   enum web_ready kind, void *who);
+/* The live tally of a stage's poll, or NULL. */
+struct web_tally *web_tally(struct web *web, int stage);
+/* A poll as JSON with its newest counts; NULL if the stage has none. */
+json_object *web_poll_json(struct web *web, int stage);
+json_object *web_polls_json(struct web *web, bool open_only);
+
+/* door.c */
+bool door_listen(struct side *side, const char *addr, struct err *err);
+void door_accept(struct side *side);
+void door_ready(struct web *web, struct knock *knock, uint32_t events);
+void door_sweep(struct web *web, int64_t now_ms);
+void door_bury(struct web *web);
+void door_close(struct web *web);
+
+/* http.c */
+bool http_start(struct side *side, struct err *err);
+void http_stop(struct side *side);
+void http_run(struct side *side);
+void http_take(struct side *side, int fd); /* a connection from the door */
+void http_reply(struct web *web, struct web_mail *mail);
+void http_sweep(struct web *web, int64_t now_ms);
+void http_expire(struct web *web, int64_t now_ms); /* 504 for whom waits */
+int64_t http_next_ms(const struct web *web);	   /* 0: nothing to wait for */
+
+/* sse.c */
+void sse_news(struct web *web);
+void sse_sweep(struct web *web, int64_t now_ms);
+void sse_stop(struct web *web);
+
+#endif

@@ -1,0 +1,340 @@
+#include "net/ws.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/ws_priv.h"
+
+#define MAIL_CAPACITY 8192
+#define SWEEP_US      (1000 * 1000)
+#define SLOW_MS	      10000 /* a client that takes nothing for so long goes */
+#define TOKEN_MS      5000  /* for the token in the first message */
+#define SEND_BYTES    (64 * 1024)
+
+const char *const ws_topic_names[WS_TOPICS] = {"events", "tallies", "checks",
+					       "log", "obs"};
+
+/* Audiences sleep their phones: a peer that answers no ping is let go. */
+static const lws_retry_bo_t server_idle = {
+	.secs_since_valid_ping = 30,
+	.secs_since_valid_hangup = 45,
+};
+
+/* protocols[0] takes clients that name no subprotocol, and every client of
+ * ours; with any other struct behind it lws would hand us a wrong one. */
+static const struct lws_protocols session_protocols[] = {
+	{"showcaller", session_callback, sizeof(struct session), 4096, 0, NULL,
+	 0},
+	{0},
+};
+static const struct lws_protocols obs_protocols[] = {
+	{"obs", obs_link_callback, 0, 64 * 1024, 0, NULL, 0},
+	{0},
+};
+
+void ws_mail_drop(void *p)
+{
+	struct ws_mail *mail = p;
+	if (!mail)
+		return;
+	if (mail->fd >= 0)
+		close(mail->fd);
+	free(mail->name);
+	free(mail->type);
+	free(mail->text);
+	free(mail);
+}
+
+static struct ws_mail *mail_new(enum ws_mail_kind kind)
+{
+	struct ws_mail *mail = xcalloc(1, sizeof *mail);
+	mail->kind = kind;
+	mail->fd = -1;
+	return mail;
+}
+
+static bool post(struct ws *ws, struct ws_mail *mail)
+{
+	if (!mailbox_post(ws->mail, &mail)) {
+		ws_mail_drop(mail);
+		return false;
+	}
+	lws_cancel_service(ws->context);
+	return true;
+}
+
+bool ws_adopt(struct ws *ws, int fd, enum side_id side, bool trusted)
+{
+	if (atomic_fetch_add(&ws->clients[side], 1) >= WS_MAX_CLIENTS)
+		goto refused;
+	struct ws_mail *mail = mail_new(MAIL_ADOPT);
+	mail->fd = fd;
+	mail->side = side;
+	mail->trusted = trusted;
+	if (mailbox_post(ws->mail, &mail)) {
+		lws_cancel_service(ws->context);
+		return true;
+	}
+	mail->fd = -1;
+	ws_mail_drop(mail);
+refused:
+	atomic_fetch_sub(&ws->clients[side], 1);
+	return false;
+}
+
+void ws_polls(struct ws *ws, char **text)
+{
+	pthread_mutex_lock(&ws->polls_lock);
+	free(ws->polls_text);
+	ws->polls_text = *text;
+	pthread_mutex_unlock(&ws->polls_lock);
+	*text = NULL;
+	lws_cancel_service(ws->context);
+}
+
+void ws_tally(struct ws *ws, const char *poll, char **text)
+{
+	struct ws_mail *mail = mail_new(MAIL_TALLY);
+	mail->name = xstrdup(poll);
+	mail->text = *text;
+	*text = NULL;
+	post(ws, mail);
+}
+
+void ws_publish(struct ws *ws, enum ws_topic topic, char **text)
+{
+	struct ws_mail *mail = mail_new(MAIL_PUBLISH);
+	mail->topic = topic;
+	mail->text = *text;
+	*text = NULL;
+	post(ws, mail);
+}
+
+bool ws_wanted(struct ws *ws, enum ws_topic topic)
+{
+	return atomic_load(&ws->wanted) & 1u << topic;
+}
+
+size_t ws_clients(struct ws *ws, enum side_id side)
+{
+	return atomic_load(&ws->clients[side]);
+}
+
+void ws_obs(struct ws *ws, const char *id, const char *type, const char *data)
+{
+	struct ws_mail *mail = mail_new(MAIL_OBS);
+	mail->name = xstrdup(id);
+	mail->type = xstrdup(type);
+	mail->text = xstrdup(data);
+	if (post(ws, mail))
+		return;
+	struct input *in = input_new(INPUT_OBS_DONE);
+	in->id = xstrdup(id);
+	in->text = xstrdup("too many requests to OBS are waiting");
+	if (!mailbox_post(ws->net->engine, &in))
+		input_free(&in);
+}
+
+static void adopt(struct ws *ws, struct ws_mail *mail)
+{
+	int bytes = SEND_BYTES;
+	setsockopt(mail->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+	struct lws *wsi =
+		lws_adopt_socket_vhost(ws->vhosts[mail->side], mail->fd);
+	mail->fd = -1; /* lws has closed it when it did not take it */
+	if (!wsi) {
+		atomic_fetch_sub(&ws->clients[mail->side], 1);
+		return;
+	}
+	/* Read again in session.c when the connection is counted out. */
+	lws_set_opaque_user_data(
+		wsi, (void *)(uintptr_t)(1u | (mail->trusted ? 2u : 0u) |
+					 (unsigned)mail->side << 2));
+}
+
+static void publish(struct ws *ws, const struct ws_mail *mail)
+{
+	struct note *note = NULL;
+	for (struct session *s = ws->sessions[SIDE_OPERATOR]; s; s = s->next) {
+		if (!(s->topics & 1u << mail->topic))
+			continue;
+		if (!note)
+			note = note_new(mail->text);
+		session_queue(s, note);
+	}
+	note_unref(&note);
+}
+
+static void take_mail(struct ws *ws)
+{
+	pthread_mutex_lock(&ws->polls_lock);
+	char *polls = ws->polls_text;
+	ws->polls_text = NULL;
+	pthread_mutex_unlock(&ws->polls_lock);
+	if (polls)
+		tally_set_polls(ws, polls);
+	free(polls);
+	struct ws_mail *mail;
+	while ((mail = mailbox_take(ws->mail))) {
+		switch (mail->kind) {
+		case MAIL_ADOPT:
+			adopt(ws, mail);
+			break;
+		case MAIL_TALLY:
+			tally_set(ws, mail->name, mail->text);
+			break;
+		case MAIL_PUBLISH:
+			publish(ws, mail);
+			break;
+		case MAIL_OBS:
+			obs_link_request(ws->obs, mail->name, mail->type,
+					 mail->text);
+			break;
+		case MAIL_POLLS:
+			break;
+		}
+		ws_mail_drop(mail);
+	}
+}
+
+/* Once a second: who takes nothing, and who never said the token. */
+static void sweep(lws_sorted_usec_list_t *timer)
+{
+	struct ws *ws = lws_container_of(timer, struct ws, sweep_timer);
+	int64_t now = clock_mono_ms();
+	bool any = false;
+	for (int side = 0; side < SIDES; side++) {
+		struct session *s = ws->sessions[side], *next;
+		for (; s; s = next) {
+			next = s->next;
+			any = true;
+			bool slow =
+				s->waiting_ms && now - s->waiting_ms > SLOW_MS;
+			bool mute = side == SIDE_OPERATOR && !s->trusted &&
+				    now - s->opened_ms > TOKEN_MS;
+			if (slow || mute)
+				session_kill(s);
+		}
+	}
+	if (any)
+		lws_sul_schedule(ws->context, 0, timer, sweep, SWEEP_US);
+}
+
+static void keep_sweeping(struct ws *ws)
+{
+	bool any = ws->sessions[SIDE_OPERATOR] || ws->sessions[SIDE_AUDIENCE];
+	if (any && lws_dll2_is_detached(&ws->sweep_timer.list))
+		lws_sul_schedule(ws->context, 0, &ws->sweep_timer, sweep,
+				 SWEEP_US);
+}
+
+static void *run(void *arg)
+{
+	struct ws *ws = arg;
+	obs_link_start(ws->obs);
+	while (!atomic_load(&ws->stopping)) {
+		if (lws_service(ws->context, 0) < 0)
+			break;
+		take_mail(ws);
+		keep_sweeping(ws);
+	}
+	return NULL;
+}
+
+static void to_log(int level, const char *line)
+{
+	int len = (int)strcspn(line, "\r\n");
+	if (level & LLL_ERR)
+		log_debug("net", "libwebsockets: %.*s", len, line);
+}
+
+static struct lws_vhost *vhost_new(struct ws *ws, const char *name,
+				   const struct lws_protocols *protocols)
+{
+	struct lws_context_creation_info info;
+	memset(&info, 0, sizeof info);
+	info.port = CONTEXT_PORT_NO_LISTEN;
+	info.vhost_name = name;
+	info.protocols = protocols;
+	info.retry_and_idle_policy = &server_idle;
+	/* Given and empty: else the environment's http_proxy would capture the
+	 * way to OBS, on this very machine too. */
+	info.http_proxy_address = "";
+	return lws_create_vhost(ws->context, &info);
+}
+
+static bool open_context(struct ws *ws, struct err *err)
+{
+	struct lws_context_creation_info info;
+	memset(&info, 0, sizeof info);
+	lws_set_log_level(LLL_ERR, to_log);
+	info.port = CONTEXT_PORT_NO_LISTEN;
+	info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+		       LWS_SERVER_OPTION_VALIDATE_UTF8;
+	info.max_http_header_data = 20 * 1024; /* the door lets 16 KiB in */
+	info.max_http_header_pool = 64;
+	info.user = ws;
+	ws->context = lws_create_context(&info);
+	if (!ws->context)
+		return err_set(err, ERR_UNAVAILABLE,
+			       "the WebSocket library does not start: too few "
+			       "descriptors or no memory");
+	ws->vhosts[SIDE_OPERATOR] =
+		vhost_new(ws, "operator", session_protocols);
+	ws->vhosts[SIDE_AUDIENCE] =
+		vhost_new(ws, "audience", session_protocols);
+	ws->obs_vhost = vhost_new(ws, "obs", obs_protocols);
+	if (!ws->vhosts[0] || !ws->vhosts[1] || !ws->obs_vhost)
+		return err_set(err, ERR_INTERNAL,
+			       "the WebSocket library refuses a listener");
+	return true;
+}
+
+struct ws *ws_start(struct net *net, struct err *err)
+{
+	struct ws *ws = xcalloc(1, sizeof *ws);
+	ws->net = net;
+	pthread_mutex_init(&ws->polls_lock, NULL);
+	ws->mail = mailbox_new(MAIL_CAPACITY, ws_mail_drop);
+	if (!open_context(ws, err))
+		goto failed;
+	ws->obs = obs_link_new(ws);
+	if (!net_thread(&ws->thread, run, ws, err))
+		goto failed;
+	ws->started = true;
+	return ws;
+failed:
+	ws_stop(&ws);
+	return NULL;
+}
+
+void ws_stop(struct ws **wsp)
+{
+	struct ws *ws = *wsp;
+	if (!ws)
+		return;
+	*wsp = NULL;
+	atomic_store(&ws->stopping, true);
+	if (ws->started) {
+		lws_cancel_service(ws->context);
+		pthread_join(ws->thread, NULL);
+	}
+	/* The context's last callbacks still look at ws. */
+	if (ws->context) {
+		lws_sul_schedule(ws->context, 0, &ws->sweep_timer, sweep,
+				 LWS_SET_TIMER_USEC_CANCEL);
+		lws_sul_schedule(ws->context, 0, &ws->flush_timer, sweep,
+				 LWS_SET_TIMER_USEC_CANCEL);
+		obs_link_free(&ws->obs);
+		lws_context_destroy(ws->context);
+	}
+	mailbox_free(&ws->mail);
+	tally_release(ws);
+	free(ws->polls_text);
+	pthread_mutex_destroy(&ws->polls_lock);
+	free(ws);
+}

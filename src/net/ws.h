@@ -1,0 +1,53 @@
+/*
+ * ws: the ws thread: one libwebsockets context for the topics of the operator
+ * (/ws), the tallies of the audience (/tally), and the client of OBS.
+ *
+ * libwebsockets 4.1.6 never sees a request that the door has not checked, and
+ * never serves HTTP: two pipelined requests wedge it for ever. Everything below
+ * may be called from any thread; it goes through a mailbox, because of lws only
+ * lws_cancel_service() may be called from outside.
+ */
+#ifndef NET_WS_H
+#define NET_WS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "net/net_priv.h"
+
+enum ws_topic {
+	WS_EVENTS,
+	WS_TALLIES,
+	WS_CHECKS,
+	WS_LOG,
+	WS_OBS,
+	WS_TOPICS,
+};
+extern const char *const ws_topic_names[WS_TOPICS];
+
+#define WS_MAX_CLIENTS	     10000
+#define WS_MAX_MESSAGE_BYTES (256 * 1024)
+#define WS_TALLY_INTERVAL_MS 100
+
+struct ws *ws_start(struct net *net, struct err *err);
+void ws_stop(struct ws **ws);
+
+/* Takes over a connection whose handshake the door has read and checked; lws
+ * reads it again. `trusted`: it brought the token. False when there are too
+ * many, and then the socket stays with the caller. */
+bool ws_adopt(struct ws *ws, int fd, enum side_id side, bool trusted);
+
+/* Newest wins. `*text` is moved. */
+void ws_polls(struct ws *ws, char **text); /* the whole state of all polls */
+void ws_tally(struct ws *ws, const char *poll, char **text);
+/* To all who follow the topic; may be lost when the thread cannot keep up. */
+void ws_publish(struct ws *ws, enum ws_topic topic, char **text);
+/* True if anybody follows the topic, so that nothing is printed for nobody. */
+bool ws_wanted(struct ws *ws, enum ws_topic topic);
+
+/* A request to OBS; see net_obs(). */
+void ws_obs(struct ws *ws, const char *id, const char *type, const char *data);
+
+size_t ws_clients(struct ws *ws, enum side_id side);
+
+#endif
