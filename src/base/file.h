@@ -30,7 +30,8 @@ char *file_beside(const char *base_file, const char *path);
 
 /* The folder in which a show keeps its private Redis, token, log and address:
  * $SHOWCALLER_STATE/<show>, else $XDG_STATE_HOME/showcaller/<show>, else
- * ~/.local/state/showcaller/<show>. Not created. Caller frees. */
+ * ~/.local/state/showcaller/<show>. Not created. A `show` with slashes still
+ * names one folder. Caller frees. */
 char *file_state_dir(const char *show);
 
 /* A secret of one line from the environment variable `env_name`, else from the

@@ -30,7 +30,8 @@ extern const struct json_limits json_limits_own;    /* 16 MiB, 64, 4,000,000 */
 /* Refuses: duplicate keys, NaN and infinities, trailing bytes or commas, bad
  * UTF-8, lone surrogates, raw control bytes, \u0000 anywhere, integers beyond
  * int64, numbers beyond double, a BOM, and whatever passes a limit. On failure
- * returns NULL and sets ERR_DATA with "byte N: why". Caller puts. A top-level
+ * returns NULL and sets ERR_DATA with "byte N: why", the first byte being 1. A
+ * number may have 1,024 characters. Caller puts. A top-level
  * `null` is refused too: no tree of ours is null. */
 json_object *json_read(const char *text, size_t bytes,
 		       const struct json_limits *limits, struct err *err);
@@ -41,7 +42,8 @@ json_object *json_read_str(const char *text, const struct json_limits *limits,
 bool json_check(const char *text, size_t bytes,
 		const struct json_limits *limits, struct err *err);
 
-/* Compact text, '/' not escaped. Lent: lives as long as `o`, until the next
+/* Compact text, '/' not escaped, that json_read takes back: broken UTF-8 is
+ * printed as U+FFFD, NaN and infinities as null. Lent: lives as long as `o`, until the next
  * print of it. NULL prints "null". */
 const char *json_text(json_object *o);
 
@@ -59,7 +61,8 @@ json_object *json_get(json_object *o, const char *key); /* lent, or NULL */
 json_object *json_get_object(json_object *o, const char *key); /* or NULL */
 json_object *json_get_array(json_object *o, const char *key);  /* or NULL */
 
-/* Adding; a NULL string adds nothing. json_add moves `*v`. */
+/* Adding; a NULL string adds nothing, NaN and infinities add a null. json_add
+ * moves `*v`. */
 void json_add_str(json_object *o, const char *key, const char *v);
 void json_add_int(json_object *o, const char *key, int64_t v);
 void json_add_num(json_object *o, const char *key, double v);
@@ -69,7 +72,8 @@ void json_add(json_object *o, const char *key, json_object **v);
 /* A deep copy of its own. NULL -> NULL. */
 json_object *json_clone(json_object *o);
 
-/* RFC 7396: applies `patch` to the object `target` in place. */
+/* RFC 7396: applies `patch` to the object `target` in place; shares nothing
+ * with it after. A patch that is no object changes nothing here. */
 void json_merge(json_object *target, json_object *patch);
 
 /* RFC 6901. The value `pointer` names in `o`, lent; NULL if there is none.
@@ -79,7 +83,8 @@ json_object *json_point(json_object *o, const char *pointer);
 bool json_equal(json_object *a, json_object *b); /* 1 and 1.0 differ */
 
 /* Cleans every string value in the tree for the screen (text_clean_lines),
- * in place; keys too. `max_bytes` caps each string. */
+ * in place; keys too (of two that become the same, the first stays).
+ * `max_bytes` caps each string. Objects are rebuilt: lent values are gone. */
 void json_clean(json_object **o, size_t max_bytes);
 
 #endif

@@ -16,7 +16,8 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 bool log_open(const char *path, enum log_level level, struct err *err);
 void log_close(void);
 
-/* From now on this value is written as "***". Copied; at least 4 bytes. */
+/* From now on this value is written as "***". Copied. Values of less than 4
+ * bytes are left alone: blanking them would blank the log. NULL is nothing. */
 void log_secret(const char *value);
 
 /* `room` is a literal such as "store". */

@@ -18,7 +18,8 @@ void *xreallocarray(void *p, size_t count, size_t bytes);
 char *xstrdup(const char *s) __attribute__((malloc));          /* NULL -> NULL */
 char *xstrndup(const char *s, size_t bytes) __attribute__((malloc));
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-char *xvasprintf(const char *fmt, va_list ap);
+char *xvasprintf(const char *fmt, va_list ap)
+	__attribute__((format(printf, 1, 0)));
 
 /* Makes room for one more item in a plain array: doubles `*cap` when full. */
 #define GROW(array, count, cap)                                                \

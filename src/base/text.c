@@ -8,9 +8,9 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
-#define MARKS_MAX	  4 /* combining marks a cluster */
-#define CLUSTER_MAX_BYTES 64
-#define REPLACEMENT	  "\xef\xbf\xbd" /* U+FFFD */
+#define MARKS_MAX	4	       /* combining marks a cluster */
+#define BASES_MAX_BYTES 64	       /* of a cluster without its marks */
+#define REPLACEMENT	"\xef\xbf\xbd" /* U+FFFD */
 
 /* What becomes of a code point from outside. */
 enum fate {
@@ -115,7 +115,7 @@ struct cleaner {
 	size_t max_bytes;
 	bool keep_lines, full;
 
-	char cluster[CLUSTER_MAX_BYTES];
+	char cluster[BASES_MAX_BYTES + 4 * MARKS_MAX];
 	size_t cluster_len;
 	int marks;
 	bool joined;   /* a ZWJ was seen: drop the rest of the cluster */
@@ -136,19 +136,19 @@ static void flush(struct cleaner *c)
 
 static void gather(struct cleaner *c, const char *bytes, size_t len)
 {
-	if (len <= sizeof c->cluster - c->cluster_len) {
-		memcpy(c->cluster + c->cluster_len, bytes, len);
-		c->cluster_len += len;
-	}
+	memcpy(c->cluster + c->cluster_len, bytes, len);
+	c->cluster_len += len;
 }
 
 /* A code point that stands alone: whatever was gathered is complete. */
-static void put_alone(struct cleaner *c, const char *bytes)
+static void put_alone(struct cleaner *c, int32_t cp, const char *bytes)
 {
 	flush(c);
 	gather(c, bytes, strlen(bytes));
 	flush(c);
-	c->last = 0;
+	/* What was put counts, not what came: cleaning again changes nothing.
+	 */
+	c->last = cp;
 	c->state = 0;
 }
 
@@ -171,24 +171,28 @@ static void put_base(struct cleaner *c, int32_t cp, const char *bytes,
 	/* Skin tones join their emoji in some terminals and not in others. */
 	if (!starts && cp >= 0x1f3fb && cp <= 0x1f3ff)
 		return;
+	/* No end to Hangul syllables: put out what there is and go on. */
+	if (c->cluster_len + len > BASES_MAX_BYTES)
+		flush(c);
 	gather(c, bytes, len);
 }
 
 static void put(struct cleaner *c, int32_t cp, const char *bytes, size_t len)
 {
-	enum fate fate = fate_of(cp);
-	if (fate == LINE)
-		fate = c->keep_lines ? LINE : BLANK;
+	enum fate fate = cp < 0 ? REFUSE : fate_of(cp);
 	switch (fate) {
 	case REFUSE:
-		put_alone(c, REPLACEMENT);
+		put_alone(c, 0xfffd, REPLACEMENT);
 		return;
 	case LINE:
-		put_alone(c, "\n");
+		put_alone(c, c->keep_lines ? '\n' : ' ',
+			  c->keep_lines ? "\n" : " ");
 		return;
 	case BLANK:
-		put_alone(c, " ");
+		put_alone(c, ' ', " ");
 		return;
+	case DROP:
+		return; /* as if it had never been there */
 	default:
 		break;
 	}
@@ -199,7 +203,7 @@ static void put(struct cleaner *c, int32_t cp, const char *bytes, size_t len)
 		put_mark(c, bytes, len);
 	else if (fate == JOIN)
 		c->joined = true;
-	else if (fate == KEEP)
+	else
 		put_base(c, cp, bytes, len, starts);
 }
 
@@ -242,11 +246,8 @@ static char *clean(const char *s, size_t bytes, size_t max_bytes, bool lines)
 		}
 		int32_t cp;
 		n = utf8_decode(s + i, bytes - i, &cp);
-		if (cp < 0)
-			put_alone(&c, REPLACEMENT);
-		else if (cp == '\r' && i + 1 < bytes && s[i + 1] == '\n')
-			(void)0; /* the LF speaks for both */
-		else
+		/* Of CR LF, the LF speaks for both. */
+		if (cp != '\r' || i + 1 == bytes || s[i + 1] != '\n')
 			put(&c, cp, s + i, n);
 		i += n;
 	}

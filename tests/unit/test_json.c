@@ -540,7 +540,8 @@ static void check_number(const char *text)
 {
 	json_object *o = json_read_str(text, answer, NULL);
 	double want = strtod(text, NULL), got = json_object_get_double(o);
-	if (!o || memcmp(&got, &want, sizeof got) != 0)
+	if (isfinite(want) != (o != NULL) ||
+	    (o && memcmp(&got, &want, sizeof got) != 0))
 		ck_abort_msg("%s: %.17g", text, got);
 	json_object_put(o);
 }
