@@ -1,0 +1,377 @@
+/* Proposals, polls and the story. */
+#include "tap.h"
+#include "world.h"
+
+#define AGENTS                                                                 \
+	"show: t\n"                                                            \
+	"agents: { a: { via: bus }, b: { via: bus }, c: { via: bus } }\n"      \
+	"stages:\n"
+
+static struct world *three(const char *how)
+{
+	char yaml[600];
+	snprintf(yaml, sizeof yaml,
+		 AGENTS "  - { id: s, agents: [a, b, c], outputs: [x],\n"
+			"      budget: { token_cap: 900 }, adjudicate: %s }\n",
+		 how);
+	struct world *w = world_new(yaml);
+	world_begin(w, true);
+	return w;
+}
+
+static void propose(struct world *w, const char *agent, double confidence,
+		    int64_t cost, int64_t tokens)
+{
+	struct input *in = world_answer_input(w, "s", agent);
+	in->ok = true;
+	in->confidence = confidence;
+	in->cost_micros = cost;
+	in->tokens_used = tokens;
+	in->result = json_object_new_object();
+	json_add_str(in->result, "x", agent);
+	world_step(w, in);
+}
+
+static const char *winner(struct world *w)
+{
+	ck_run(w, "done");
+	return json_get_str(w->m->story.doc, "x", "");
+}
+
+START_TEST(adjudicate_first)
+{
+	struct world *w = three("first");
+	propose(w, "b", .1, 5, 10);
+	ck_assert_str_eq(winner(w), "b");
+	ck_assert_uint_eq(w->call_count, 0);
+	/* What the others spent is not known: their leases are gone. */
+	ck_assert_int_eq(w->m->ledger.episode.spent, 610);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(adjudicate_confidence)
+{
+	struct world *w = three("confidence");
+	propose(w, "c", .7, 1, 10);
+	propose(w, "a", .9, 9, 10);
+	ck_state(w, "s", "running");
+	propose(w, "b", -1, 0, 10);
+	ck_assert_str_eq(winner(w), "a");
+	world_free(w);
+	w = three("confidence"); /* a tie goes to the one named first */
+	propose(w, "c", .5, 1, 10);
+	propose(w, "b", .5, 1, 10);
+	world_fail(w, "s", "a", "broken");
+	ck_assert_str_eq(winner(w), "b");
+	world_free(w);
+}
+END_TEST
+
+START_TEST(adjudicate_cheapest)
+{
+	struct world *w = three("cheapest");
+	propose(w, "a", .9, 300, 10);
+	propose(w, "b", .1, 200, 90);
+	propose(w, "c", .1, 200, 80);
+	ck_assert_str_eq(winner(w), "c");
+	world_free(w);
+}
+END_TEST
+
+START_TEST(all_fail_and_all_are_asked_again)
+{
+	struct world *w = world_new(AGENTS
+		"  - { id: s, agents: [a, b], \n"
+		"      retry: { max_attempts: 2, backoff_ms: 50 } }\n");
+	world_begin(w, true);
+	world_fail(w, "s", "a", "broken");
+	ck_state(w, "s", "running");
+	world_fail(w, "s", "b", "broken");
+	ck_state(w, "s", "backoff");
+	world_tick(w, 50);
+	ck_assert_uint_eq(w->call_count, 2);
+	world_free(w);
+}
+END_TEST
+
+static void late(struct world *w, const char *stage, const char *agent,
+		 int attempt, const char *verdict)
+{
+	struct input *in = input_new(INPUT_ANSWER);
+	char *hash = xstrdup(w->m->story.hash);
+	in->stage = xstrdup(stage);
+	in->agent = xstrdup(agent);
+	in->attempt = attempt;
+	in->ok = true;
+	in->result = json_read_str("{\"x\": 99}", &json_limits_answer, NULL);
+	world_step(w, in);
+	ck_assert_str_eq(w->m->late[w->m->late_count - 1].verdict, verdict);
+	ck_assert_str_eq(w->m->story.hash, hash);
+	free(hash);
+}
+
+START_TEST(each_misfit_has_its_verdict)
+{
+	struct world *w = world_new(AGENTS
+		"  - { id: s, agents: [a, b] }\n"
+		"  - { id: go, agents: [c], go: manual }\n");
+	world_begin(w, true);
+	late(w, "nowhere", "a", 1, "unknown_stage");
+	late(w, "s", "c", 1, "wrong_agent");
+	late(w, "s", "nobody", 1, "wrong_agent");
+	late(w, "s", "a", 7, "old_attempt");
+	late(w, "go", "c", -1, "finished");
+	propose(w, "a", .5, 0, 0);
+	late(w, "s", "a", 1, "duplicate");
+	propose(w, "b", .1, 0, 0);
+	late(w, "s", "a", 1, "duplicate");
+	for (int i = 0; i < LATE_MAX + 5; i++)
+		late(w, "nowhere", "a", 1, "unknown_stage");
+	ck_assert_uint_eq(w->m->late_count, LATE_MAX);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(a_result_larger_than_an_event_is_refused)
+{
+	struct world *w = world_new(AGENTS "  - { id: s, agents: [a] }\n");
+	world_begin(w, true);
+	struct input *in = world_answer_input(w, "s", NULL);
+	char *big = xmalloc(EVENT_MAX_BYTES);
+	memset(big, 'x', EVENT_MAX_BYTES - 1);
+	big[EVENT_MAX_BYTES - 1] = '\0';
+	in->ok = true;
+	in->result = json_object_new_string(big);
+	free(big);
+	world_step(w, in);
+	ck_state(w, "s", "failed");
+	ck_assert_ptr_nonnull(strstr(w->m->stages[0].error, "too_large"));
+	world_free(w);
+}
+END_TEST
+
+/* --- polls -------------------------------------------------------------- */
+
+START_TEST(the_rule_of_the_winner)
+{
+	struct show *show = world_show(
+		AGENTS "  - id: v\n"
+		       "    poll: { question: Q, min_votes: 20, min_delta: 0.05,\n"
+		       "      options: [ { id: x }, { id: y }, { id: z } ],\n"
+		       "      undecided: ask }\n");
+	static const struct { int64_t votes[3]; int winner; } cases[] = {
+		{ { 0, 0, 0 }, -1 },   { { 19, 0, 0 }, -1 },
+		{ { 20, 0, 0 }, 0 },   { { 10, 10, 0 }, -1 },
+		{ { 10, 11, 0 }, -1 }, /* a lead of 4.8 % */
+		{ { 19, 21, 0 }, 1 },  /* exactly 5 % */
+		{ { 5, 5, 30 }, 2 },   { { 400, 419, 0 }, -1 },
+	};
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		int64_t total;
+		double margin;
+		ck_assert_int_eq(poll_winner(show->stages[0].poll,
+					     cases[i].votes, &total, &margin),
+				 cases[i].winner);
+		ck_assert_int_eq(total, cases[i].votes[0] + cases[i].votes[1] +
+						cases[i].votes[2]);
+	}
+	show_unref(&show);
+}
+END_TEST
+
+static struct world *polling(const char *rest, bool attended)
+{
+	char yaml[900];
+	snprintf(yaml, sizeof yaml,
+		 AGENTS "  - id: v\n"
+			"    poll:\n"
+			"      question: Which way?\n"
+			"      open_ms: 10000\n"
+			"      options: [ { id: x, label: Ex }, { id: y } ]\n"
+			"      %s\n"
+			"  - { id: after, agents: [a], inputs: [v], \n"
+			"      when: { v: y } }\n",
+		 rest);
+	struct world *w = world_new(yaml);
+	world_begin(w, attended);
+	return w;
+}
+
+static void tally(struct world *w, int64_t x, int64_t y)
+{
+	struct input *in = input_new(INPUT_TALLY);
+	in->stage = xstrdup("v");
+	in->counts = xcalloc(2, sizeof *in->counts);
+	in->counts[0] = x;
+	in->counts[1] = y;
+	in->count_count = 2;
+	world_step(w, in);
+}
+
+static const char *poll_is(struct world *w)
+{
+	return poll_state_name(w->m->stages[0].poll->state);
+}
+
+static enum effect_kind vote(struct world *w, const char *poll,
+			     const char *option)
+{
+	struct input *in = input_new(INPUT_VOTE);
+	in->stage = xstrdup(poll);
+	in->id = xstrdup("voter");
+	in->choice = xstrdup(option);
+	in->origin.kind = ORIGIN_WEB;
+	world_step(w, in);
+	ck_assert_uint_eq(w->d.effect_count, 1);
+	return w->d.effects[0].kind;
+}
+
+START_TEST(a_poll_gates_and_its_winner_goes_on)
+{
+	struct world *w = polling("min_votes: 2", true);
+	ck_assert_str_eq(poll_is(w), "open");
+	ck_assert_int_eq(vote(w, "v", "y"), EFFECT_VOTE);
+	ck_assert_int_eq(vote(w, "v", "nope"), EFFECT_REPLY);
+	ck_assert_int_eq(vote(w, "w", "x"), EFFECT_REPLY);
+	ck_state(w, "after", "waiting");
+	tally(w, 9, 9); /* nobody asked for it yet */
+	ck_assert_str_eq(poll_is(w), "open");
+	world_tick(w, 10000);
+	ck_assert_str_eq(poll_is(w), "closed");
+	ck_assert_int_eq(vote(w, "v", "y"), EFFECT_REPLY);
+	tally(w, 1, 3);
+	ck_assert_str_eq(poll_is(w), "resolved");
+	ck_state(w, "v", "done");
+	ck_state(w, "after", "running");
+	json_object *r = json_get(w->m->story.doc, "v");
+	ck_assert_str_eq(json_get_str(r, "winner", ""), "y");
+	ck_assert_int_eq(json_get_int(json_get(r, "votes"), "y", 0), 3);
+	tally(w, 5, 0); /* a second count changes nothing */
+	ck_assert_str_eq(json_get_str(r, "winner", ""), "y");
+	world_free(w);
+}
+END_TEST
+
+START_TEST(undecided_extends_then_takes_the_default)
+{
+	struct world *w = polling("undecided: extend\n"
+				  "      extend_ms: 3000\n"
+				  "      max_extensions: 2\n"
+				  "      default: y", true);
+	for (int i = 0; i < 2; i++) {
+		world_tick(w, i ? 3000 : 10000);
+		tally(w, 2, 2);
+		ck_assert_str_eq(poll_is(w), "extended");
+		ck_assert_int_eq(core_next_deadline(w->m), w->now_ms + 3000);
+	}
+	world_tick(w, 3000);
+	tally(w, 2, 2);
+	ck_assert_str_eq(poll_is(w), "resolved");
+	ck_assert_str_eq(w->m->stages[0].poll->why, "default");
+	ck_state(w, "after", "running");
+	world_free(w);
+}
+END_TEST
+
+START_TEST(undecided_asks_a_human)
+{
+	struct world *w = polling("undecided: ask", true);
+	world_tick(w, 10000);
+	tally(w, 2, 2);
+	ck_assert_uint_eq(w->m->inbox.count, 1);
+	const char *id = w->m->inbox.items[0].id;
+	ck_assert(!world_do(w, "answer", id, "z", NULL));
+	ck_assert(world_do(w, "answer", id, "extend", NULL));
+	ck_assert_str_eq(poll_is(w), "extended");
+	ck_assert_uint_eq(w->m->inbox.count, 0);
+	world_tick(w, 10000);
+	tally(w, 2, 2);
+	ck_assert(world_do(w, "answer", w->m->inbox.items[0].id, "x", NULL));
+	ck_assert_str_eq(json_get_str(json_get(w->m->story.doc, "v"), "why",
+				      ""),
+			 "operator");
+	ck_state(w, "after", "skipped");
+	world_free(w);
+	w = polling("undecided: ask", false); /* nobody there: who leads */
+	world_tick(w, 10000);
+	tally(w, 0, 0);
+	ck_assert_str_eq(w->m->stages[0].poll->why, "unattended");
+	world_free(w);
+}
+END_TEST
+
+START_TEST(polls_by_hand)
+{
+	struct world *w = polling("default: x", true);
+	ck_assert(world_do(w, "poll-extend", "v", "5000", NULL));
+	ck_assert_int_eq(core_next_deadline(w->m), w->now_ms + 15000);
+	ck_assert(!world_do(w, "poll-extend", "v", "5", NULL));
+	ck_assert(!world_do(w, "poll-close", "after", NULL));
+	ck_assert(world_do(w, "poll-close", "v", NULL));
+	ck_assert(!world_do(w, "poll-close", "v", NULL));
+	tally(w, 0, 1);
+	ck_state(w, "v", "done");
+	world_free(w);
+	w = polling("default: x", true);
+	ck_assert(world_do(w, "poll-void", "v", NULL));
+	ck_assert_str_eq(poll_is(w), "void");
+	ck_state(w, "v", "skipped");
+	tally(w, 0, 1);
+	ck_assert_str_eq(poll_is(w), "void");
+	world_free(w);
+}
+END_TEST
+
+/* --- story -------------------------------------------------------------- */
+
+START_TEST(hash_by_members_equals_hash_of_all)
+{
+	struct story s;
+	char before[HASH_HEX_BYTES], foretold[HASH_HEX_BYTES];
+	static const char *const patches[] = {
+		"{\"a\": 1, \"b\": {\"c\": [1, 2]}}", "{\"a\": null}",
+		"{\"b\": {\"d\": true}}", "{\"b\": {\"d\": null}}", "{}",
+		"{\"zz\": \"\", \"Z\": 0.5}",
+	};
+	story_init(&s);
+	memcpy(before, s.hash, sizeof before);
+	for (size_t i = 0; i < COUNT_OF(patches); i++) {
+		json_object *p = json_read_str(patches[i], &json_limits_own,
+					       NULL);
+		story_hash_after(&s, p, foretold);
+		story_patch(&s, p);
+		ck_assert_str_eq(foretold, s.hash);
+		json_object_put(p);
+		/* The same document made in one step has the same hash. */
+		struct story fresh;
+		story_init(&fresh);
+		story_patch(&fresh, s.doc);
+		ck_assert_str_eq(fresh.hash, s.hash);
+		story_release(&fresh);
+	}
+	ck_assert_uint_eq(s.version, 5);
+	ck_assert_str_ne(before, s.hash);
+	story_release(&s);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("proposals");
+	TCase *t = tcase_create("proposals");
+	tcase_add_test(t, adjudicate_first);
+	tcase_add_test(t, adjudicate_confidence);
+	tcase_add_test(t, adjudicate_cheapest);
+	tcase_add_test(t, all_fail_and_all_are_asked_again);
+	tcase_add_test(t, each_misfit_has_its_verdict);
+	tcase_add_test(t, a_result_larger_than_an_event_is_refused);
+	tcase_add_test(t, the_rule_of_the_winner);
+	tcase_add_test(t, a_poll_gates_and_its_winner_goes_on);
+	tcase_add_test(t, undecided_extends_then_takes_the_default);
+	tcase_add_test(t, undecided_asks_a_human);
+	tcase_add_test(t, polls_by_hand);
+	tcase_add_test(t, hash_by_members_equals_hash_of_all);
+	suite_add_tcase(s, t);
+	return tap_run(s);
+}
