@@ -1,0 +1,165 @@
+#include "store/bus.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/text.h"
+#include "store/entry.h"
+#include "store/keys.h"
+
+#define ANSWER_MAX_BYTES 4096
+
+static json_object *read_object(const char *text, struct err *err)
+{
+	json_object *o = json_read_str(text, &json_limits_answer, err);
+	if (o && !json_object_is_type(o, json_type_object)) {
+		json_object_put(o);
+		o = NULL;
+		err_set(err, ERR_DATA, "`data` is no JSON object");
+	}
+	return o;
+}
+
+static void copy_field(json_object *o, const redisReply *entry,
+		       const char *name)
+{
+	const char *value = entry_field(entry, name);
+	if (value && text_is_utf8(value, strlen(value)))
+		json_add_str(o, name, value);
+}
+
+/* The same for JSON text; what is none is a string. */
+static void copy_json(json_object *o, const redisReply *entry, const char *name)
+{
+	const char *value = entry_field(entry, name);
+	if (!value)
+		return;
+	json_object *v = json_read_str(value, &json_limits_answer, NULL);
+	if (v)
+		json_add(o, name, &v);
+	else
+		copy_field(o, entry, name);
+}
+
+static void split_args(json_object *o, const char *words)
+{
+	json_object *list = json_object_new_array();
+	while (*(words += strspn(words, " \t"))) {
+		size_t len = strcspn(words, " \t");
+		if (text_is_utf8(words, len))
+			json_object_array_add(list, json_object_new_string_len(
+							    words, (int)len));
+		words += len;
+	}
+	json_add(o, "args", &list);
+}
+
+json_object *bus_command(const redisReply *entry, struct err *err)
+{
+	const char *data = entry_field(entry, "data");
+	json_object *o;
+	if (data) {
+		o = read_object(data, err);
+	} else if (entry_field(entry, "action")) {
+		const char *args = entry_field(entry, "args");
+		o = json_object_new_object();
+		copy_field(o, entry, "id");
+		copy_field(o, entry, "action");
+		copy_field(o, entry, "by");
+		copy_field(o, entry, "reason");
+		split_args(o, args ? args : "");
+	} else {
+		err_set(err, ERR_DATA,
+			"it has neither a field `data` nor `action`");
+		return NULL;
+	}
+	if (o && !*json_get_str(o, "id", ""))
+		json_add_str(o, "id", entry->element[0]->str);
+	return o;
+}
+
+json_object *bus_proposal(const redisReply *entry, struct err *err)
+{
+	static const char *const numbers[] = {"attempt",       "confidence",
+					      "cost_estimate", "tokens_used",
+					      "payload",       "error"};
+	const char *data = entry_field(entry, "data");
+	if (data)
+		return read_object(data, err);
+	if (!entry_field(entry, "stage_id")) {
+		err_set(err, ERR_DATA,
+			"it has neither a field `data` nor `stage_id`");
+		return NULL;
+	}
+	json_object *o = json_object_new_object();
+	copy_field(o, entry, "stage_id");
+	copy_field(o, entry, "agent_id");
+	copy_field(o, entry, "lease");
+	for (size_t i = 0; i < COUNT_OF(numbers); i++)
+		copy_json(o, entry, numbers[i]);
+	return o;
+}
+
+char *bus_command_text(const char *action, const char *const *args,
+		       int arg_count, const char *by, const char *reason,
+		       char id[BUS_ID_BYTES])
+{
+	json_object *o = json_object_new_object();
+	json_object *list = json_object_new_array();
+	hash_random_hex(id, (BUS_ID_BYTES - 1) / 2);
+	for (int i = 0; i < arg_count; i++)
+		json_object_array_add(list, json_object_new_string(args[i]));
+	json_add_str(o, "id", id);
+	json_add_str(o, "action", action);
+	json_add(o, "args", &list);
+	json_add_str(o, "by", by);
+	json_add_str(o, "reason", reason);
+	char *text = xstrdup(json_text(o));
+	json_object_put(o);
+	return text;
+}
+
+bool bus_answer(const char *json, char **text)
+{
+	json_object *o = read_object(json, NULL);
+	bool ok = json_get_bool(o, "ok", false);
+	const char *says =
+		json_get_str(o, "text", "the core's answer was unreadable");
+	*text = text_clean_str(says, ANSWER_MAX_BYTES);
+	json_object_put(o);
+	return ok;
+}
+
+char *bus_send(struct link *link, const char *show, const char *command,
+	       struct err *err)
+{
+	char *key = key_of(show, "commands");
+	link_add(link, "XADD", key, "*", "data", command, (char *)NULL);
+	free(key);
+	redisReply *r = link_ask(link, "Redis takes no command", err);
+	char *entry = r && r->str ? xstrdup(r->str) : NULL;
+	freeReplyObject(r);
+	return entry;
+}
+
+char *bus_withdraw(struct link *link, const char *show, const char *entry,
+		   const char *id)
+{
+	char *commands = key_of(show, "commands");
+	char *reply = key_with(show, "reply:", id);
+	link_add(link, "XDEL", commands, entry, (char *)NULL);
+	redisReply *r = link_ask(link, "Redis", NULL);
+	freeReplyObject(r);
+	char *answer = NULL;
+	if (r) {
+		link_add(link, "LPOP", reply, (char *)NULL);
+		r = link_ask(link, "Redis", NULL);
+		if (r && r->str)
+			answer = xstrdup(r->str);
+		freeReplyObject(r);
+	}
+	free(reply);
+	free(commands);
+	return answer;
+}

@@ -1,0 +1,49 @@
+/*
+ * bus: commands, answers and proposals as they stand in Redis. Pure. Private to
+ * store/.
+ *
+ * An entry of `commands` has one field `data`: {id, action, args, by, reason};
+ * by hand it may also have flat fields `action`, `args` (words separated by
+ * blanks), `id`, `by`, `reason`. Without an id it has that of its entry. The
+ * answer is {ok, text} in the list `reply:<id>`.
+ *
+ * An entry of `proposals` has one field `data`: {stage_id, agent_id, attempt,
+ * lease, payload, confidence, cost_estimate, tokens_used, error}, or those as
+ * flat fields (payload and error as JSON text).
+ */
+#ifndef STORE_BUS_H
+#define STORE_BUS_H
+
+#include <hiredis/hiredis.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "store/link.h"
+
+/* The object in an entry; NULL with err when there is none. Caller puts. */
+json_object *bus_command(const redisReply *entry, struct err *err);
+json_object *bus_proposal(const redisReply *entry, struct err *err);
+
+#define BUS_ID_BYTES 33
+/* A new command: its id into `id`, its JSON returned. Caller frees. */
+char *bus_command_text(const char *action, const char *const *args,
+		       int arg_count, const char *by, const char *reason,
+		       char id[BUS_ID_BYTES]);
+
+/* Reads an answer; `*text` (caller frees) is its sentence, cleaned. Returns
+ * its `ok`; false with a sentence of our own when it is no answer. */
+bool bus_answer(const char *json, char **text);
+
+/* XADD of a command. The entry's id (caller frees), NULL with err. */
+char *bus_send(struct link *link, const char *show, const char *command,
+	       struct err *err);
+
+/* Nobody answered: takes the command back, so that a core that starts later
+ * does not act on it. An answer that came meanwhile: its JSON (caller frees),
+ * else NULL. */
+char *bus_withdraw(struct link *link, const char *show, const char *entry,
+		   const char *id);
+
+#endif

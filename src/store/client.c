@@ -1,0 +1,250 @@
+#include "store/client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "store/bus.h"
+#include "store/entry.h"
+#include "store/keys.h"
+#include "store/link.h"
+#include "store/refusal.h"
+
+#define SLACK_MS  3000
+#define CHUNK_MAX 1000
+
+struct client {
+	struct address *address;
+	char *show, *name;
+	struct link *link; /* NULL after it was lost; opened again at need */
+};
+
+static bool reach(struct client *c, struct err *err)
+{
+	if (!c->link)
+		c->link = link_open(c->address, c->name, err);
+	return c->link != NULL;
+}
+
+struct client *client_open(const struct address *address, const char *show,
+			   struct err *err)
+{
+	struct client *c = xcalloc(1, sizeof *c);
+	c->address = address_clone(address);
+	c->show = xstrdup(show);
+	c->name = link_name(show, "client");
+	if (!reach(c, err))
+		client_close(&c);
+	return c;
+}
+
+void client_close(struct client **client)
+{
+	struct client *c = *client;
+	*client = NULL;
+	if (!c)
+		return;
+	link_close(&c->link);
+	address_free(&c->address);
+	free(c->show);
+	free(c->name);
+	free(c);
+}
+
+/* GET key. NULL with err when Redis cannot be asked; "" when it is not there.
+ */
+static char *get(struct client *c, char *key, struct err *err)
+{
+	char *value = NULL;
+	if (reach(c, err)) {
+		link_add(c->link, "GET", key, (char *)NULL);
+		redisReply *r = link_ask(c->link, "Redis", err);
+		if (r)
+			value = xstrdup(r->str ? r->str : "");
+		else
+			link_close(&c->link);
+		freeReplyObject(r);
+	}
+	free(key);
+	return value;
+}
+
+char *client_definition(struct client *c, struct err *err)
+{
+	char *hash = get(c, key_of(c->show, "show"), err);
+	char *text = NULL;
+	if (hash && *hash)
+		text = get(c, key_with(c->show, "show:", hash), err);
+	if (hash && !(text && *text) && (!*hash || text)) {
+		free(text);
+		text = NULL;
+		err_set(err, ERR_UNAVAILABLE,
+			"show %s: Redis at %s knows no such show", c->show,
+			c->address->url);
+	}
+	free(hash);
+	return text;
+}
+
+char *client_leader(struct client *c, struct err *err)
+{
+	return get(c, key_of(c->show, "leader"), err);
+}
+
+/* --- the log ------------------------------------------------------------ */
+
+static int read_entries(const redisReply *list, uint64_t after,
+			struct event ***events, struct err *err)
+{
+	struct event **got = xcalloc(list->elements, sizeof *got);
+	for (size_t i = 0; i < list->elements; i++) {
+		got[i] = entry_event(list->element[i], after + 1 + i, err);
+		if (got[i])
+			continue;
+		while (i > 0)
+			event_free(&got[--i]);
+		free(got);
+		return -1;
+	}
+	*events = got;
+	return (int)list->elements;
+}
+
+static void add_xread(struct client *c, uint64_t after, size_t max,
+		      int block_ms)
+{
+	char count[24], from[32], block[16];
+	char *key = key_of(c->show, "events");
+	snprintf(count, sizeof count, "%zu", max > CHUNK_MAX ? CHUNK_MAX : max);
+	snprintf(from, sizeof from, "%llu-0", (unsigned long long)after);
+	snprintf(block, sizeof block, "%d", block_ms);
+	if (block_ms > 0)
+		link_add(c->link, "XREAD", "COUNT", count, "BLOCK", block,
+			 "STREAMS", key, from, (char *)NULL);
+	else
+		link_add(c->link, "XREAD", "COUNT", count, "STREAMS", key, from,
+			 (char *)NULL);
+	free(key);
+}
+
+int client_events(struct client *c, uint64_t after, size_t max, int block_ms,
+		  struct event ***events, struct err *err)
+{
+	redisReply *r = NULL;
+	int count = -1;
+	*events = NULL;
+	if (!reach(c, err))
+		return -1;
+	add_xread(c, after, max, block_ms);
+	if (!link_flush(c->link, err)) {
+		link_close(&c->link);
+		return -1;
+	}
+	switch (link_take(c->link, -1, block_ms + SLACK_MS, &r, err)) {
+	case LINK_REPLY:
+		break;
+	case LINK_NOTHING:
+		err_set(err, ERR_UNAVAILABLE, "Redis is away: no answer");
+		/* fall through */
+	default:
+		link_close(&c->link);
+		return -1;
+	}
+	if (r->type == REDIS_REPLY_ERROR)
+		refusal_set(err, "reading the log", r->str);
+	else if (r->type != REDIS_REPLY_ARRAY || r->elements == 0)
+		count = 0;
+	else if (r->element[0]->elements == 2)
+		count = read_entries(r->element[0]->element[1], after, events,
+				     err);
+	freeReplyObject(r);
+	return count;
+}
+
+/* --- commands ----------------------------------------------------------- */
+
+/* The JSON of the answer (caller frees); NULL: none came (no err), or err. */
+static char *wait_answer(struct client *c, const char *id, int timeout_ms,
+			 struct err *err)
+{
+	char *key = key_with(c->show, "reply:", id);
+	char seconds[32];
+	char *answer = NULL;
+	redisReply *r = NULL;
+	/* 0 would wait for ever. */
+	snprintf(seconds, sizeof seconds, "%d.%03d", timeout_ms / 1000,
+		 timeout_ms % 1000 ? timeout_ms % 1000
+				   : (timeout_ms < 1000 ? 1 : 0));
+	link_add(c->link, "BLPOP", key, seconds, (char *)NULL);
+	if (link_flush(c->link, err)) {
+		enum link_got got =
+			link_take(c->link, -1, timeout_ms + SLACK_MS, &r, err);
+		if (got == LINK_NOTHING)
+			err_set(err, ERR_UNAVAILABLE,
+				"Redis is away: no answer");
+		else if (got == LINK_REPLY && r->type == REDIS_REPLY_ERROR)
+			refusal_set(err, "waiting for the answer", r->str);
+		else if (got == LINK_REPLY && r->elements == 2)
+			answer = xstrdup(reply_str(r, 1));
+	}
+	freeReplyObject(r);
+	free(key);
+	return answer;
+}
+
+static bool nobody(struct client *c, struct err *err)
+{
+	return err_set(err, ERR_UNAVAILABLE,
+		       "show %s: no core answered; the command was taken back. "
+		       "Is it running? See `showcaller status %s`",
+		       c->show, c->show);
+}
+
+bool client_command(struct client *c, const char *action,
+		    const char *const *args, int arg_count, const char *by,
+		    const char *reason, int timeout_ms, char **text,
+		    struct err *err)
+{
+	char id[BUS_ID_BYTES];
+	struct err why = {0};
+	char *command =
+		bus_command_text(action, args, arg_count, by, reason, id);
+	char *entry = NULL, *answer = NULL;
+	bool ok = false;
+	*text = NULL;
+	if (reach(c, &why))
+		entry = bus_send(c->link, c->show, command, &why);
+	if (entry)
+		answer = wait_answer(c, id, timeout_ms, &why);
+	if (entry && !answer && !why.code)
+		answer = bus_withdraw(c->link, c->show, entry, id);
+	if (answer) {
+		ok = bus_answer(answer, text);
+		if (!ok)
+			err_set(err, ERR_NO, "%s", *text);
+	} else if (why.code) {
+		link_close(&c->link);
+		if (err)
+			*err = why;
+	} else {
+		nobody(c, err);
+	}
+	free(answer);
+	free(entry);
+	free(command);
+	return ok;
+}
+
+int64_t client_rtt_us(struct client *c)
+{
+	if (!reach(c, NULL))
+		return -1;
+	int64_t begin = clock_mono_us();
+	link_add(c->link, "PING", (char *)NULL);
+	redisReply *r = link_ask(c->link, "Redis", NULL);
+	if (!r)
+		link_close(&c->link);
+	freeReplyObject(r);
+	return r ? clock_mono_us() - begin : -1;
+}

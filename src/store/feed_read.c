@@ -1,0 +1,326 @@
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "store/entry.h"
+#include "store/feed_in.h"
+#include "store/keys.h"
+#include "store/link.h"
+#include "store/refusal.h"
+
+#define CHUNK	       "500"
+#define BLOCK	       "1000" /* ms; at rest the leader is looked at so often */
+#define CHECK_MS       1000
+#define PATIENCE_MS    5000 /* without any answer the link is dead */
+#define LIVE_MAX_BYTES (64 * 1024)
+
+/* What the next answer on the log's link is to. */
+enum want { WANT_LEADER, WANT_TIP, WANT_EVENTS };
+#define WANTS_MAX 8
+
+struct reader {
+	struct feed *f;
+	char *name, *key_events, *key_leader, *key_live;
+	struct link *log, *live;
+	uint64_t asked;	 /* the last event that a read was asked behind */
+	uint64_t posted; /* the last event that was posted */
+	uint64_t target; /* what the log held at the start */
+	bool caught_up, lost, broken;
+	char *leader; /* NULL: not known yet */
+	enum want wants[WANTS_MAX];
+	int want_count;
+	int64_t heard_ms, checked_ms;
+	int64_t heard_show_ms;
+};
+
+static void post(struct reader *r, enum feed_kind kind, const char *text)
+{
+	struct feed_item *item = feed_item_new(kind, text);
+	if (kind == FEED_LOST && r->heard_show_ms)
+		item->at_ms = r->heard_show_ms;
+	feed_post(r->f, &item);
+}
+
+static void break_off(struct reader *r, const char *why)
+{
+	r->broken = true;
+	post(r, FEED_BROKEN, why);
+}
+
+/* --- asking ------------------------------------------------------------- */
+
+static void want(struct reader *r, enum want what)
+{
+	REQUIRE(r->want_count < WANTS_MAX);
+	r->wants[r->want_count++] = what;
+}
+
+static void ask_leader(struct reader *r)
+{
+	link_add(r->log, "GET", r->key_leader, (char *)NULL);
+	want(r, WANT_LEADER);
+	/* A reader that blocks on a stream that was emptied hears nothing. */
+	link_add(r->log, "XREVRANGE", r->key_events, "+", "-", "COUNT", "1",
+		 (char *)NULL);
+	want(r, WANT_TIP);
+	r->checked_ms = clock_mono_ms();
+}
+
+static bool ask_events(struct reader *r, struct err *err)
+{
+	char from[32];
+	if (clock_mono_ms() - r->checked_ms >= CHECK_MS)
+		ask_leader(r);
+	snprintf(from, sizeof from, "%llu-0", (unsigned long long)r->asked);
+	link_add(r->log, "XREAD", "COUNT", CHUNK, "BLOCK", BLOCK, "STREAMS",
+		 r->key_events, from, (char *)NULL);
+	want(r, WANT_EVENTS);
+	return link_flush(r->log, err);
+}
+
+/* --- answers ------------------------------------------------------------ */
+
+static void take_leader(struct reader *r, const char *leader)
+{
+	if (r->leader && strcmp(r->leader, leader) == 0)
+		return;
+	free(r->leader);
+	r->leader = xstrdup(leader);
+	post(r, FEED_LEADER, leader);
+}
+
+static void leader_event(struct reader *r, const struct event *e)
+{
+	char text[192];
+	snprintf(text, sizeof text, "%lld %s %lld",
+		 (long long)json_get_int(e->data, "epoch", 0),
+		 json_get_str(e->data, "host", ""),
+		 (long long)json_get_int(e->data, "pid", 0));
+	take_leader(r, text);
+}
+
+static void take_tip(struct reader *r, const redisReply *reply)
+{
+	uint64_t tip = reply->elements ? entry_seq(reply->element[0]) : 0;
+	char why[160];
+	if (tip >= r->asked)
+		return;
+	snprintf(why, sizeof why,
+		 "Redis lost data: its log ends at event %llu, and %llu was "
+		 "already read",
+		 (unsigned long long)tip, (unsigned long long)r->asked);
+	break_off(r, why);
+}
+
+static void look_caught_up(struct reader *r)
+{
+	if (!r->caught_up && r->posted >= r->target) {
+		r->caught_up = true;
+		post(r, FEED_CAUGHT_UP, NULL);
+	}
+}
+
+static void post_events(struct reader *r, const redisReply *list)
+{
+	struct feed_item *item = feed_item_new(FEED_EVENTS, NULL);
+	struct err err = {0};
+	item->events = xcalloc(list->elements, sizeof *item->events);
+	for (size_t i = 0; i < list->elements; i++) {
+		struct event *e =
+			entry_event(list->element[i], r->posted + 1, &err);
+		if (!e)
+			break;
+		item->events[item->count++] = e;
+		r->posted++;
+	}
+	struct event *last = NULL;
+	for (size_t i = 0; r->caught_up && i < item->count; i++)
+		if (item->events[i]->type == EVENT_LEADER_TAKE)
+			last = item->events[i];
+	last = last ? event_clone(last) : NULL;
+	if (item->count)
+		feed_post(r->f, &item);
+	else
+		feed_item_free(item);
+	if (last)
+		leader_event(r, last);
+	event_free(&last);
+	if (err.code)
+		break_off(r, err.text);
+	else
+		look_caught_up(r);
+}
+
+/* Asks for what follows before it decodes: Redis works while we do. */
+static bool take_events(struct reader *r, const redisReply *reply,
+			struct err *err)
+{
+	const redisReply *list = NULL;
+	if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 &&
+	    reply->element[0]->elements == 2)
+		list = reply->element[0]->element[1];
+	if (list && list->elements) {
+		uint64_t seq = entry_seq(list->element[list->elements - 1]);
+		if (seq)
+			r->asked = seq;
+	}
+	if (!ask_events(r, err))
+		return false;
+	if (list && list->elements)
+		post_events(r, list);
+	else
+		look_caught_up(r);
+	return true;
+}
+
+static bool take_answer(struct reader *r, const redisReply *reply,
+			struct err *err)
+{
+	if (r->want_count == 0)
+		return err_set(err, ERR_UNAVAILABLE,
+			       "Redis answered what nobody asked");
+	enum want what = r->wants[0];
+	r->want_count--;
+	memmove(r->wants, r->wants + 1,
+		(size_t)r->want_count * sizeof r->wants[0]);
+	if (reply->type == REDIS_REPLY_ERROR)
+		return refusal_set(err, "reading the log", reply->str);
+	switch (what) {
+	case WANT_LEADER:
+		take_leader(r, reply->str ? reply->str : "");
+		return true;
+	case WANT_TIP:
+		take_tip(r, reply);
+		return true;
+	case WANT_EVENTS:
+		return take_events(r, reply, err);
+	}
+	return true;
+}
+
+static void take_live(struct reader *r, const redisReply *reply)
+{
+	if (strcmp(reply_str(reply, 0), "message") != 0 ||
+	    reply->elements != 3 || reply->element[2]->len > LIVE_MAX_BYTES)
+		return;
+	/* May be lost: a console that does not keep up needs no backlog. */
+	struct feed_item *item = feed_item_new(FEED_LIVE, reply_str(reply, 2));
+	if (!mailbox_post(r->f->box, &item))
+		feed_item_free(item);
+}
+
+/* All answers that are complete. */
+static bool drain(struct reader *r, struct link *link, struct err *err)
+{
+	redisReply *reply = NULL;
+	bool ok = true;
+	while (ok && !r->broken) {
+		enum link_got got = link_take(link, -1, 0, &reply, err);
+		if (got != LINK_REPLY)
+			return got == LINK_NOTHING;
+		if (link == r->log)
+			ok = take_answer(r, reply, err);
+		else
+			take_live(r, reply);
+		freeReplyObject(reply);
+	}
+	return ok;
+}
+
+/* --- the thread --------------------------------------------------------- */
+
+static bool connect_both(struct reader *r, struct err *err)
+{
+	r->log = link_open(r->f->address, r->name, err);
+	r->live = r->log ? link_open(r->f->address, r->name, err) : NULL;
+	if (!r->live)
+		return false;
+	link_add(r->live, "SUBSCRIBE", r->key_live, (char *)NULL);
+	redisReply *reply = link_ask(r->live, "subscribing to `live`", err);
+	if (!reply)
+		return false;
+	freeReplyObject(reply);
+	link_add(r->log, "XREVRANGE", r->key_events, "+", "-", "COUNT", "1",
+		 (char *)NULL);
+	reply = link_ask(r->log, r->key_events, err);
+	if (!reply)
+		return false;
+	if (!r->caught_up)
+		r->target = reply->elements ? entry_seq(reply->element[0]) : 0;
+	freeReplyObject(reply);
+	return true;
+}
+
+static bool serve(struct reader *r, struct err *err)
+{
+	struct pollfd p[3] = {{r->f->stop_fd, POLLIN, 0},
+			      {r->log->c->fd, POLLIN, 0},
+			      {r->live->c->fd, POLLIN, 0}};
+	int64_t left = r->heard_ms + PATIENCE_MS - clock_mono_ms();
+	int n = poll(p, 3, left > 0 ? (int)left : 0);
+	if (p[0].revents || n < 0)
+		return n < 0 || !p[0].revents;
+	if (n == 0)
+		return err_set(err, ERR_UNAVAILABLE,
+			       "Redis is away: it answers nothing");
+	if (p[1].revents) {
+		r->heard_ms = clock_mono_ms();
+		r->heard_show_ms = clock_show_ms();
+		if (!link_read(r->log, err) || !drain(r, r->log, err))
+			return false;
+	}
+	return !p[2].revents ||
+	       (link_read(r->live, err) && drain(r, r->live, err));
+}
+
+static void follow(struct reader *r, struct err *err)
+{
+	r->want_count = 0;
+	r->asked = r->posted;
+	if (!connect_both(r, err))
+		return;
+	if (r->lost)
+		post(r, FEED_BACK, NULL);
+	r->lost = false;
+	r->heard_ms = clock_mono_ms();
+	r->heard_show_ms = clock_show_ms();
+	ask_leader(r);
+	if (!ask_events(r, err))
+		return;
+	while (!r->broken && !feed_stopping(r->f) && serve(r, err))
+		;
+}
+
+void *feed_read(void *arg)
+{
+	struct feed *f = arg;
+	struct reader r = {.f = f, .posted = f->after};
+	int delay_ms = 0;
+	r.name = link_name(f->show, "feed");
+	r.key_events = key_of(f->show, "events");
+	r.key_leader = key_of(f->show, "leader");
+	r.key_live = key_of(f->show, "live");
+	while (!r.broken && !feed_stopping(f)) {
+		struct err err = {0};
+		follow(&r, &err);
+		if (r.want_count)
+			delay_ms = 0; /* it was there */
+		link_close(&r.log);
+		link_close(&r.live);
+		if (r.broken || feed_stopping(f))
+			break;
+		if (!r.lost)
+			post(&r, FEED_LOST, err.text);
+		r.lost = true;
+		feed_pause(f, link_backoff(&delay_ms));
+	}
+	free(r.leader);
+	free(r.name);
+	free(r.key_events);
+	free(r.key_leader);
+	free(r.key_live);
+	return NULL;
+}
