@@ -46,6 +46,10 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(word, "help") == 0)
 		word = argv[2];
+	if (word == argv[2] && strcmp(word, "keys") == 0) {
+		cli_print_keys(stdout);
+		return finish(0);
+	}
 	const struct cli_command *command = cli_command_find(word);
 	if (!command)
 		return cli_unknown_command(word);

@@ -126,7 +126,7 @@ void cli_print_commands(FILE *to)
 	for (const struct cli_command *c = cli_commands; c->name; c++)
 		fprintf(to, "  %-7s %s\n", c->name, c->help);
 	fputs("\nA first show: showcaller run dags/first-night.yaml\n"
-	      "Help on one command: showcaller COMMAND --help, "
+	      "Help: showcaller COMMAND --help, showcaller help keys, "
 	      "man showcaller\n",
 	      to);
 }
@@ -155,6 +155,21 @@ static void print_actions(FILE *to)
 		snprintf(left, sizeof left, "%s%s%s", a->name,
 			 a->args[0] ? " " : "", a->args);
 		fprintf(to, "  %-26s %s\n", left, a->help);
+	}
+}
+
+void cli_print_keys(FILE *to)
+{
+	fputs("The console's keys, and what `showcaller do SHOW ACTION` "
+	      "does too (*):\n\n",
+	      to);
+	for (size_t i = 0; i < ACTIONS; i++) {
+		const struct action *a = &action_table[i];
+		char left[64];
+		snprintf(left, sizeof left, "%s%s%s", a->name,
+			 a->args[0] ? " " : "", a->args);
+		fprintf(to, "  %-5s %s %-26s %s\n", a->key ? a->key : "",
+			a->where == ACTION_VIEW ? " " : "*", left, a->help);
 	}
 }
 

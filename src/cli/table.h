@@ -11,6 +11,7 @@ const struct cli_command *cli_command_find(const char *name); /* or NULL */
 int cli_unknown_command(const char *name);
 
 void cli_print_commands(FILE *to);
+void cli_print_keys(FILE *to); /* the whole action table */
 void cli_print_help(FILE *to, const struct cli_command *command);
 
 /* An option that only the program itself uses: it is not in the help. */

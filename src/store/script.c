@@ -108,7 +108,9 @@ static const char bus[] = FENCE
 	"return redis.status_reply('OK')\n";
 
 static const char poll[] =
-	FENCE "redis.call('HSET', KEYS[2], ':state', ARGV[2])\n"
+	FENCE "if ARGV[2] ~= '' then\n"
+	      "  redis.call('HSET', KEYS[2], ':state', ARGV[2])\n"
+	      "end\n"
 	      "return redis.call('HGETALL', KEYS[2])\n";
 
 static const char vote[] =

@@ -39,7 +39,7 @@ static char *find_program(void)
 {
 	static const char more[] = "/usr/bin:/usr/sbin:/usr/local/bin";
 	const char *env = getenv("PATH");
-	char *dirs = xasprintf("%s:%s", env ? env : "", more);
+	char *dirs = xstrdup(env && *env ? env : more);
 	char *found = NULL, *rest = NULL;
 	for (char *d = strtok_r(dirs, ":", &rest); d && !found;
 	     d = strtok_r(NULL, ":", &rest)) {

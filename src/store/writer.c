@@ -263,6 +263,11 @@ void writer_poll_count(struct writer *w, const char *poll, uint64_t tag)
 	poll_state(w, poll, "closed", OP_COUNT, tag);
 }
 
+void writer_poll_tally(struct writer *w, const char *poll, uint64_t tag)
+{
+	poll_state(w, poll, "", OP_COUNT, tag);
+}
+
 void writer_vote(struct writer *w, const char *poll, const char *voter,
 		 const char *option, bool may_change, uint64_t tag)
 {
