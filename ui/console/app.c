@@ -1,0 +1,474 @@
+/*
+ * The console's thread. It waits on the keyboard, the signals and the feed's
+ * mailbox, and for the next moment at which the picture changes by itself.
+ *
+ * The order of a turn: take everything that has come (the model misses
+ * nothing), then draw once (the screen shows the newest). After rest a change
+ * is drawn at once; in a flood at most 30 times a second, and less often where
+ * the line is slow; a key is drawn in the same turn.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "console/console.h"
+#include "console/frame.h"
+#include "console/keys.h"
+#include "console/operate.h"
+#include "console/script.h"
+#include "console/term.h"
+#include "show/show_read.h"
+#include "store/client.h"
+
+#define FRAME_MS      33
+#define SLOWEST_MS    1000
+#define LINE_SHARE    4	  /* of the time, a picture takes at most one part */
+#define FIRST_MS      80  /* the first picture waits so long for the log */
+#define FOLD_MS	      10  /* taking events in, before keys are looked at */
+#define QUIET_MS      150 /* for scripts: nothing happened for so long */
+#define REOPEN_MS     1000
+#define MAILBOX_ITEMS 1024
+
+enum {
+	CTRL_L = 12,
+	CTRL_Z = 26,
+};
+
+struct app {
+	const struct console_settings *settings;
+	struct view *view;
+	struct canvas canvas;
+	struct terminal *term;
+	struct script *script;
+	struct mailbox *box;
+	struct feed *feed;
+	int signal_fd;
+	sigset_t old_mask;
+	char by[160];
+	bool suspended;
+	int width, height; /* forced by a script; 0: the terminal's */
+
+	bool dirty, urgent; /* something changed; it was a key */
+	bool drawn_once;
+	int64_t start_ms, drawn_ms, frame_ms, happened_ms;
+	int64_t reopen_ms; /* when a broken feed is opened anew, 0 */
+	bool over;
+	enum console_end end;
+	struct err *err;
+};
+
+static void finish(struct app *app, enum console_end end)
+{
+	app->over = true;
+	app->end = end;
+}
+
+static void tick(struct app *app)
+{
+	view_tick(app->view, clock_mono_ms(), clock_show_ms());
+}
+
+/* --- what comes in ------------------------------------------------------- */
+
+static void press(struct app *app, int key)
+{
+	tick(app);
+	if (key == CTRL_Z)
+		raise(SIGTSTP); /* blocked: comes back through signal_fd */
+	else if (key == CTRL_L)
+		term_forget(app->term);
+	else
+		operate_key(app->view, key);
+	app->dirty = app->urgent = true;
+}
+
+static void take_keys(struct app *app)
+{
+	int key;
+	while (!app->suspended && (key = term_key(app->term)) != KEYS_NONE)
+		press(app, key);
+	if (term_is_gone(app->term))
+		finish(app, CONSOLE_LEFT);
+}
+
+static void resume(struct app *app)
+{
+	app->suspended = !term_resume(app->term);
+	app->dirty = app->urgent = true;
+}
+
+static void take_signal(struct app *app, unsigned signo)
+{
+	switch (signo) {
+	case SIGWINCH:
+		app->dirty = app->urgent = true;
+		break;
+	case SIGTSTP:
+		app->suspended = true;
+		term_suspend(app->term);
+		break;
+	case SIGCONT:
+		resume(app);
+		break;
+	default: /* HUP, INT, TERM, QUIT: the show goes on without us */
+		finish(app, CONSOLE_LEFT);
+	}
+}
+
+static void take_signals(struct app *app)
+{
+	struct signalfd_siginfo info;
+	while (read(app->signal_fd, &info, sizeof info) == sizeof info)
+		take_signal(app, info.ssi_signo);
+}
+
+static void take_feed(struct app *app)
+{
+	int64_t until = clock_mono_ms() + FOLD_MS;
+	struct feed_item *item;
+	bool any = false;
+	while (clock_mono_ms() < until &&
+	       (item = mailbox_take(app->box)) != NULL) {
+		tick(app);
+		view_take(app->view, item);
+		if (item->kind != FEED_LIVE)
+			app->happened_ms = app->view->mono_ms;
+		if (item->kind == FEED_BROKEN)
+			app->reopen_ms = app->view->mono_ms + REOPEN_MS;
+		feed_item_free(item);
+		any = true;
+	}
+	app->dirty = app->dirty || any;
+}
+
+/* --- what goes out ------------------------------------------------------- */
+
+static void send_commands(struct app *app)
+{
+	struct view *v = app->view;
+	while (v->out_count) {
+		const struct view_command *c = &v->outbox[0];
+		const char *args[ACTION_MAX_ARGS] = {c->args[0], c->args[1],
+						     c->args[2]};
+		char id[64];
+		feed_command(app->feed, action_table[c->action].name, args,
+			     c->arg_count, app->by, c->reason, id, sizeof id);
+		view_sent(v, id);
+		app->happened_ms = v->mono_ms;
+		app->dirty = true;
+	}
+}
+
+static void draw(struct app *app)
+{
+	struct view *v = app->view;
+	int width = app->width, height = app->height;
+	tick(app);
+	view_settle(v);
+	if (!width)
+		term_size(app->term, &width, &height);
+	if (width != app->canvas.width || height != app->canvas.height)
+		canvas_resize(&app->canvas, width, height);
+	frame_draw(&app->canvas, v);
+	term_draw(app->term, &app->canvas);
+	if (v->bell)
+		term_bell(app->term);
+	v->bell = false;
+	app->drawn_ms = v->mono_ms;
+	/* What the line took to swallow it says how fast it is. */
+	int64_t took = (clock_mono_ms() - v->mono_ms) * LINE_SHARE;
+	app->frame_ms = took < FRAME_MS	    ? FRAME_MS
+			: took > SLOWEST_MS ? SLOWEST_MS
+					    : took;
+	app->dirty = app->urgent = false;
+	app->drawn_once = true;
+}
+
+/* When the next picture may be drawn, monotonic ms. */
+static int64_t due_ms(const struct app *app)
+{
+	if (!app->drawn_once && !app->view->link.caught_up)
+		return app->start_ms + FIRST_MS;
+	return app->urgent ? 0 : app->drawn_ms + app->frame_ms;
+}
+
+static bool may_draw(struct app *app)
+{
+	return app->dirty && !app->suspended && !app->over &&
+	       clock_mono_ms() >= due_ms(app) && term_is_ready(app->term);
+}
+
+/* --- scripts ------------------------------------------------------------- */
+
+static bool is_quiet(const struct app *app)
+{
+	const struct view *v = app->view;
+	bool pending = v->out_count > 0;
+	for (int i = 0; i < VIEW_PENDING_MAX; i++)
+		pending = pending || *v->pending[i].id;
+	return v->link.caught_up && !pending && !app->dirty &&
+	       v->mono_ms - app->happened_ms >= QUIET_MS &&
+	       (v->standby < 0 || view_standby_armed(v)) &&
+	       (!*v->item || view_item_armed(v));
+}
+
+static void run_script(struct app *app)
+{
+	while (app->script && app->drawn_once && !app->over) {
+		tick(app);
+		struct script_step step =
+			script_go_on(app->script, &app->canvas, is_quiet(app),
+				     app->view->mono_ms, app->err);
+		switch (step.next) {
+		case SCRIPT_WAITS:
+			return;
+		case SCRIPT_KEY:
+			press(app, step.key);
+			send_commands(app);
+			break;
+		case SCRIPT_RESIZE:
+			app->width = step.width;
+			app->height = step.height;
+			break;
+		case SCRIPT_QUIT:
+			finish(app, CONSOLE_LEFT);
+			return;
+		case SCRIPT_FAILED:
+			finish(app, CONSOLE_FAILED);
+			return;
+		}
+		if (app->view->end != VIEW_GOES_ON)
+			return;
+		draw(app);
+	}
+}
+
+/* --- the loop ------------------------------------------------------------ */
+
+static void sooner(int64_t *at, int64_t candidate)
+{
+	if (candidate && candidate < *at)
+		*at = candidate;
+}
+
+static int wait_ms(const struct app *app)
+{
+	const struct view *v = app->view;
+	int64_t now = clock_mono_ms();
+	int64_t at = view_next_change(v);
+	if (app->dirty && !app->suspended)
+		sooner(&at, due_ms(app) > now ? due_ms(app) : now);
+	sooner(&at, app->reopen_ms);
+	if (app->script) {
+		sooner(&at, script_deadline(app->script));
+		if (v->mono_ms - app->happened_ms < QUIET_MS)
+			sooner(&at, app->happened_ms + QUIET_MS);
+	}
+	return at <= now ? 0 : (int)(at - now);
+}
+
+static void wait_for_something(struct app *app)
+{
+	/* A line that is full is waited for instead of the clock. */
+	bool blocked =
+		app->dirty && !app->suspended && clock_mono_ms() >= due_ms(app);
+	struct pollfd p[] = {
+		{.fd = app->suspended ? -1 : STDIN_FILENO, .events = POLLIN},
+		{.fd = app->signal_fd, .events = POLLIN},
+		{.fd = mailbox_fd(app->box), .events = POLLIN},
+		{.fd = blocked ? STDOUT_FILENO : -1, .events = POLLOUT},
+	};
+	int64_t change = view_next_change(app->view);
+	int timeout = blocked ? SLOWEST_MS : wait_ms(app);
+	if (poll(p, COUNT_OF(p), timeout) < 0 && errno != EINTR)
+		REQUIRE(!"poll");
+	if (p[1].revents)
+		take_signals(app);
+	if (p[0].revents & (POLLHUP | POLLERR | POLLNVAL))
+		finish(app, CONSOLE_LEFT);
+	else if (p[0].revents)
+		take_keys(app);
+	if (p[2].revents)
+		take_feed(app);
+	if (clock_mono_ms() >= change)
+		app->dirty = true;
+}
+
+/* A log that broke off, or is another one, is read again from its start. */
+static bool reopen_feed(struct app *app)
+{
+	app->reopen_ms = 0;
+	feed_stop(&app->feed);
+	struct feed_item *item;
+	while ((item = mailbox_take(app->box)) != NULL)
+		feed_item_free(item);
+	view_restart(app->view);
+	app->feed = feed_start(app->settings->address, app->settings->show, 0,
+			       app->box, app->err);
+	return app->feed != NULL;
+}
+
+static void look_at_end(struct app *app)
+{
+	const struct view *v = app->view;
+	enum run_state state = v->model->run.state;
+	if (v->end == VIEW_LEFT)
+		finish(app, CONSOLE_LEFT);
+	else if (v->end == VIEW_STOPPED)
+		finish(app, CONSOLE_STOPPED);
+	else if (app->settings->exit_when_done && v->link.caught_up &&
+		 run_is_over(state))
+		finish(app,
+		       state == RUN_DONE ? CONSOLE_OVER : CONSOLE_OVER_FAILED);
+}
+
+static void loop(struct app *app)
+{
+	app->start_ms = app->happened_ms = clock_mono_ms();
+	app->frame_ms = FRAME_MS;
+	app->dirty = true;
+	while (!app->over) {
+		wait_for_something(app);
+		tick(app);
+		view_settle(app->view);
+		send_commands(app);
+		look_at_end(app);
+		if (may_draw(app))
+			draw(app);
+		run_script(app);
+		if (app->reopen_ms && clock_mono_ms() >= app->reopen_ms &&
+		    !reopen_feed(app))
+			finish(app, CONSOLE_FAILED);
+	}
+}
+
+/* --- start and end ------------------------------------------------------- */
+
+static struct show *load_show(const struct console_settings *settings,
+			      struct err *err)
+{
+	struct client *client =
+		client_open(settings->address, settings->show, err);
+	if (!client)
+		return NULL;
+	char *text = client_definition(client, err);
+	client_close(&client);
+	if (!text)
+		return NULL;
+	struct show_problems problems = {0};
+	struct show *show =
+		show_parse_json(text, strlen(text), settings->show, &problems);
+	if (!show)
+		show_problems_err(&problems, err);
+	show_problems_release(&problems);
+	free(text);
+	return show;
+}
+
+/* "host:port" of the audience's page, as the core wrote it down. */
+static char *read_vote_base(const char *state_dir)
+{
+	if (!state_dir)
+		return NULL;
+	char *path = xasprintf("%s/audience.addr", state_dir);
+	char *text = file_read(path, 256, NULL, NULL);
+	free(path);
+	if (!text)
+		return NULL;
+	text[strcspn(text, "\r\n")] = '\0';
+	char *base = *text ? xasprintf("http://%s", text) : NULL;
+	free(text);
+	return base;
+}
+
+static void name_operator(struct app *app)
+{
+	char host[64] = "?";
+	gethostname(host, sizeof host - 1);
+	const char *tty = ttyname(STDIN_FILENO);
+	if (tty && strncmp(tty, "/dev/", 5) == 0)
+		tty += 5;
+	snprintf(app->by, sizeof app->by, "operator@%s/%s", host,
+		 tty ? tty : "?");
+}
+
+static void block_signals(struct app *app)
+{
+	static const int ours[] = {SIGHUP,  SIGINT,  SIGTERM, SIGQUIT,
+				   SIGTSTP, SIGCONT, SIGWINCH};
+	/* SIGTTOU: the shell may have the terminal when we touch its modes. */
+	sigset_t mask;
+	sigemptyset(&mask);
+	for (size_t i = 0; i < COUNT_OF(ours); i++)
+		sigaddset(&mask, ours[i]);
+	sigset_t blocked = mask;
+	sigaddset(&blocked, SIGTTOU);
+	REQUIRE(pthread_sigmask(SIG_BLOCK, &blocked, &app->old_mask) == 0);
+	app->signal_fd = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
+	REQUIRE(app->signal_fd >= 0);
+}
+
+static bool open_all(struct app *app, struct err *err)
+{
+	const struct console_settings *settings = app->settings;
+	const char *path = getenv("SHOWCALLER_SCRIPT");
+	if (path && *path && !(app->script = script_load(path, err)))
+		return false;
+	if (!term_check(err))
+		return false;
+	struct show *show = load_show(settings, err);
+	if (!show)
+		return false;
+	app->view = view_new(show, clock_mono_ms());
+	show_unref(&show);
+	app->view->read_only = settings->read_only;
+	app->view->vote_base = read_vote_base(settings->state_dir);
+	app->box = mailbox_new(MAILBOX_ITEMS, feed_item_free);
+	name_operator(app);
+	block_signals(app);
+	app->term = term_open(err);
+	if (!app->term)
+		return false;
+	app->canvas.ascii = term_is_ascii(app->term);
+	app->feed =
+		feed_start(settings->address, settings->show, 0, app->box, err);
+	return app->feed != NULL;
+}
+
+static void close_all(struct app *app)
+{
+	/* The terminal first: whoever left wants it back at once. */
+	term_close(&app->term);
+	feed_stop(&app->feed);
+	mailbox_free(&app->box);
+	view_free(&app->view);
+	script_free(&app->script);
+	canvas_release(&app->canvas);
+	if (app->signal_fd >= 0) {
+		close(app->signal_fd);
+		pthread_sigmask(SIG_SETMASK, &app->old_mask, NULL);
+	}
+}
+
+enum console_end console_run(const struct console_settings *settings,
+			     struct err *err)
+{
+	struct app app = {.settings = settings,
+			  .signal_fd = -1,
+			  .err = err,
+			  .end = CONSOLE_FAILED};
+	if (open_all(&app, err))
+		loop(&app);
+	close_all(&app);
+	return app.end;
+}

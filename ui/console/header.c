@@ -1,0 +1,221 @@
+/* The first line: what this is, whether it is on air, how late, how healthy. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "console/fmt.h"
+#include "console/panes.h"
+#include "console/plan.h"
+
+#define SEGMENT_BYTES 160
+#define SEGMENTS      12
+#define GAUGE_COLUMNS 8
+
+/* One piece of the line. Where not all fit, the highest `rank` goes first;
+ * rank 0 stays. */
+struct segment {
+	char text[SEGMENT_BYTES];
+	enum style style;
+	int rank;
+	int gauge; /* columns of a bar behind the text, 0: none */
+	double share;
+};
+
+struct line {
+	struct segment items[SEGMENTS];
+	int count;
+};
+
+static struct segment *add(struct line *l, int rank, enum style style,
+			   const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static struct segment *add(struct line *l, int rank, enum style style,
+			   const char *fmt, ...)
+{
+	struct segment *s = &l->items[l->count++];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(s->text, sizeof s->text, fmt, ap);
+	va_end(ap);
+	s->style = style;
+	s->rank = rank;
+	return s;
+}
+
+const char *header_badge(const struct view *v, enum style *style,
+			 enum glyph *mark)
+{
+	static const struct {
+		const char *live, *rehearsal;
+		enum glyph mark;
+		enum style style;
+	} table[] = {
+		[RUN_NONE] = {"NO RUN", "NO RUN", GLYPH_OFF, STYLE_STRONG},
+		[RUN_CREATED] = {"READY", "REHEARSAL READY", GLYPH_OFF,
+				 STYLE_STRONG},
+		[RUN_RUNNING] = {"LIVE", "REHEARSAL", GLYPH_ON, STYLE_LIVE},
+		[RUN_PAUSED] = {"PAUSED", "REHEARSAL PAUSED", GLYPH_STANDBY,
+				STYLE_HOLD},
+		[RUN_DONE] = {"DONE", "REHEARSAL DONE", GLYPH_DONE,
+			      STYLE_STRONG},
+		[RUN_FAILED] = {"FAILED", "REHEARSAL FAILED", GLYPH_FAILED,
+				STYLE_ALARM},
+		[RUN_CANCELLED] = {"CANCELLED", "REHEARSAL CANCELLED",
+				   GLYPH_CANCELLED, STYLE_STRONG},
+	};
+	const struct run *run = &v->model->run;
+	*mark = table[run->state].mark;
+	*style = run->rehearsal ? STYLE_REHEARSAL : table[run->state].style;
+	if (run->state == RUN_PAUSED && run->panic) {
+		*mark = GLYPH_STOP;
+		*style = STYLE_ALARM;
+		return run->rehearsal ? "REHEARSAL PANIC" : "PANIC";
+	}
+	return run->rehearsal ? table[run->state].rehearsal
+			      : table[run->state].live;
+}
+
+static void add_badge(const struct view *v, struct line *l, bool ascii)
+{
+	enum style style;
+	enum glyph mark;
+	const char *word = header_badge(v, &style, &mark);
+	add(l, 0, style, " %s %s ", glyph_text(mark, ascii), word);
+}
+
+static void add_clock(const struct view *v, struct line *l)
+{
+	const struct run *run = &v->model->run;
+	char clock[FMT_BYTES], over[FMT_BYTES];
+	if (!run->started_ms)
+		return;
+	int64_t now = run->ended_ms ? run->ended_ms : v->now_ms;
+	add(l, 0, STYLE_STRONG, "%s", fmt_clock(clock, now - run->started_ms));
+	struct plan plan = plan_make(v->model, v->now_ms);
+	if (!plan.known)
+		return;
+	/* Half a second is nothing to be nervous about. */
+	int64_t off = plan.over_ms < 0 ? -plan.over_ms : plan.over_ms;
+	if (off < 1000)
+		add(l, 4, STYLE_DIM, "on time");
+	else
+		add(l, 4, plan.over_ms > 0 ? STYLE_WAIT : STYLE_GOOD, "%s%s %s",
+		    plan.over_ms > 0 ? "+" : "-",
+		    text_duration(over, sizeof over, off),
+		    plan.over_ms > 0 ? "over" : "under");
+}
+
+static void add_budget(const struct view *v, struct line *l)
+{
+	const struct scope *s = &v->model->ledger.episode;
+	char count[FMT_BYTES];
+	if (!s->limited || s->allocated <= 0) {
+		add(l, 3, STYLE_TEXT, "spent %s", fmt_count(count, s->spent));
+		return;
+	}
+	double share = (double)s->spent / (double)s->allocated;
+	enum style style = share >= 1			      ? STYLE_BAD
+			   : share >= v->show->budget.warn_at ? STYLE_WAIT
+							      : STYLE_TEXT;
+	struct segment *seg =
+		add(l, 3, style, "budget %d%%", (int)(share * 100));
+	seg->gauge = GAUGE_COLUMNS;
+	seg->share = share;
+}
+
+static void add_obs(const struct view *v, struct line *l, bool ascii)
+{
+	const struct obs_state *obs = &v->model->obs;
+	if (!v->show->obs.given)
+		return;
+	if (!obs->facts.connected) {
+		add(l, 5, STYLE_WAIT, "obs %s not connected",
+		    glyph_text(GLYPH_OFF, ascii));
+		return;
+	}
+	char rate[64] = "";
+	if (obs->facts.streaming && v->obs.known)
+		snprintf(rate, sizeof rate, "  %.1f Mb/s %lld drop",
+			 (double)v->obs.kbps / 1000, (long long)v->obs.dropped);
+	add(l, 5, obs->facts.reconnecting ? STYLE_WAIT : STYLE_TEXT,
+	    "obs %s %s%s", glyph_text(GLYPH_ON, ascii),
+	    obs->facts.program_scene ? obs->facts.program_scene : "?", rate);
+}
+
+static void add_link(const struct view *v, struct line *l)
+{
+	char trouble[256];
+	if (*view_trouble(v, trouble, sizeof trouble)) {
+		add(l, 0, STYLE_ALARM, " %.140s ", trouble);
+	} else if (v->core.redis_away_ms > 0) {
+		add(l, 0, STYLE_ALARM, " core lost Redis %lld s ago ",
+		    (long long)v->core.redis_away_ms / 1000);
+	} else if (v->core.redis_rtt_ms >= 1) {
+		add(l, 6, STYLE_DIM, "redis %.0f ms", v->core.redis_rtt_ms);
+	} else {
+		/* Tenths would tremble every second and mean nothing. */
+		add(l, 6, STYLE_DIM, "redis <1 ms");
+	}
+}
+
+static void add_alarms(const struct view *v, struct line *l)
+{
+	size_t loud = 0;
+	for (size_t i = 0; i < v->model->alarm_count; i++)
+		loud += !v->model->alarms[i].acked;
+	if (loud)
+		add(l, 1, STYLE_ALARM, " ! %zu ", loud);
+	else if (v->model->alarm_count)
+		add(l, 6, STYLE_DIM, "! %zu", v->model->alarm_count);
+}
+
+static int columns(const struct line *l, int below)
+{
+	int sum = 0;
+	for (int i = 0; i < l->count; i++) {
+		const struct segment *s = &l->items[i];
+		if (s->rank < below)
+			sum += text_width(s->text) + 2 +
+			       (s->gauge ? s->gauge + 3 : 0);
+	}
+	return sum;
+}
+
+static void draw(const struct line *l, const struct area *a)
+{
+	int below = 10;
+	while (below > 1 && columns(l, below) > a->r.w)
+		below--;
+	struct pen p = pen_at(a, 0, 0);
+	for (int i = 0; i < l->count; i++) {
+		const struct segment *s = &l->items[i];
+		if (s->rank >= below)
+			continue;
+		pen_text(&p, s->style, s->text);
+		if (s->gauge) {
+			pen_text(&p, STYLE_TEXT, " ");
+			pen_glyph(&p, STYLE_DIM, GLYPH_BAR_LEFT);
+			pen_bar(&p, STYLE_BAR, s->gauge, s->share);
+			pen_glyph(&p, STYLE_DIM, GLYPH_BAR_RIGHT);
+		}
+		pen_text(&p, STYLE_TEXT, "  ");
+	}
+}
+
+void header_draw(const struct view *v, const struct area *a)
+{
+	bool ascii = a->canvas->ascii;
+	struct line l = {0};
+	add(&l, 7, STYLE_STRONG, " showcaller");
+	add(&l, 2, STYLE_STRONG, "%s%.60s", a->r.w < 60 ? "" : " ",
+	    v->show->title);
+	add_badge(v, &l, ascii);
+	add_clock(v, &l);
+	add_link(v, &l);
+	add_alarms(v, &l);
+	add_budget(v, &l);
+	add_obs(v, &l, ascii);
+	draw(&l, a);
+}

@@ -1,0 +1,45 @@
+/* The page of all keys, made from the action table, and of all marks. */
+#include "base/mem.h"
+#include "console/operate.h"
+
+static const struct {
+	enum glyph mark;
+	const char *means;
+} marks[] = {
+	{GLYPH_DONE, "done, passed"},
+	{GLYPH_RUNNING, "running; on air"},
+	{GLYPH_POLL, "a poll is open"},
+	{GLYPH_STANDBY, "in standby: waits for GO"},
+	{GLYPH_HELD, "held: waits for tokens"},
+	{GLYPH_BACKOFF, "failed once, tries again soon"},
+	{GLYPH_REVIEW, "waits for a review; in preview"},
+	{GLYPH_WAITING, "waits for other stages"},
+	{GLYPH_FAILED, "failed"},
+	{GLYPH_SKIPPED, "skipped"},
+	{GLYPH_CANCELLED, "cancelled"},
+	{GLYPH_SENT, "asked for, not yet confirmed"},
+};
+
+void help_open(struct view *v)
+{
+	struct dialog *d = &v->dialog;
+	dialog_open(d, DIALOG_PAGE, ACTION_HELP, " Help ", "");
+	for (size_t i = 0; i < ACTIONS; i++)
+		if (action_table[i].key)
+			dialog_add_row(d, "%-6s %-12s %s", action_table[i].key,
+				       action_table[i].name,
+				       action_table[i].help);
+	dialog_add_row(d, " ");
+	dialog_add_row(d, "Without a key of their own (: finds them, and "
+			  "`showcaller do` does them):");
+	for (size_t i = 0; i < ACTIONS; i++)
+		if (!action_table[i].key)
+			dialog_add_row(d, "       %-12s %s",
+				       action_table[i].name,
+				       action_table[i].help);
+	dialog_add_row(d, " ");
+	for (size_t i = 0; i < COUNT_OF(marks); i++)
+		dialog_add_row(d, "%s / %s  %s",
+			       glyph_text(marks[i].mark, false),
+			       glyph_text(marks[i].mark, true), marks[i].means);
+}

@@ -1,0 +1,103 @@
+/* The last line: the keys (from the action table), or what was just said. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "console/panes.h"
+
+/* A key that would do nothing now is drawn weak. */
+static bool is_of_use(const struct view *v, enum action_id id)
+{
+	const struct inbox_item *item = view_item(v);
+	switch (id) {
+	case ACTION_GO:
+		return view_standby_armed(v);
+	case ACTION_APPROVE:
+	case ACTION_DENY:
+		return item && item->kind == INBOX_OVERAGE;
+	case ACTION_RETRY:
+	case ACTION_SKIP:
+		return v->focus == PANE_RUN ||
+		       (item && item->kind == INBOX_FAILED);
+	case ACTION_CHECK:
+		return v->focus == PANE_CHECKS;
+	default:
+		return true;
+	}
+}
+
+static void put_key(const struct view *v, struct pen *p,
+		    const struct action *action)
+{
+	int width = text_width(action->key) + text_width(action->bar) + 3;
+	if (p->x + width > p->right)
+		return; /* whole entries only; help has them all */
+	bool use = is_of_use(v, action->id);
+	bool brake = action->id == ACTION_PANIC;
+	pen_text(p, use ? STYLE_KEY : STYLE_DIM, action->key);
+	pen_printf(p,
+		   brake ? STYLE_STRONG
+		   : use ? STYLE_TEXT
+			 : STYLE_DIM,
+		   " %s  ", action->bar);
+}
+
+/* "sent: approve i12", or how much is going on. */
+static void right_text(const struct view *v, char *out, size_t out_bytes)
+{
+	*out = '\0';
+	for (int i = 0; i < VIEW_PENDING_MAX; i++)
+		if (*v->pending[i].id) {
+			snprintf(out, out_bytes, " sent: %s ",
+				 v->pending[i].text);
+			return;
+		}
+	if (v->core.events_per_s > 0)
+		snprintf(out, out_bytes, " %lld events/s ",
+			 (long long)v->core.events_per_s);
+}
+
+static void put_keys(const struct view *v, struct pen *p)
+{
+	/* First what must never be cut, then the rest in its order. */
+	static const enum action_id first[] = {ACTION_HELP, ACTION_GO,
+					       ACTION_PANIC};
+	for (size_t i = 0; i < COUNT_OF(first); i++)
+		put_key(v, p, &action_table[first[i]]);
+	for (size_t i = 0; i < ACTIONS; i++) {
+		const struct action *action = &action_table[i];
+		bool done = !action->bar || !action->key;
+		for (size_t n = 0; n < COUNT_OF(first); n++)
+			done = done || first[n] == action->id;
+		if (!done)
+			put_key(v, p, action);
+	}
+}
+
+void keybar_draw(const struct view *v, const struct area *a, bool brake_only)
+{
+	struct pen p = pen_at(a, 0, 0);
+	const struct action *panic = &action_table[ACTION_PANIC];
+	if (brake_only) {
+		pen_printf(&p, STYLE_ALARM, "%s %s", panic->key, panic->bar);
+		pen_printf(&p, STYLE_TEXT, "  %s %s",
+			   action_table[ACTION_LEAVE].key,
+			   action_table[ACTION_LEAVE].bar);
+		return;
+	}
+	if (v->flash.until_mono_ms > v->mono_ms) {
+		pen_text(&p, STYLE_TEXT, " ");
+		pen_text(&p, v->flash.style, v->flash.text);
+		return;
+	}
+	char right[96];
+	right_text(v, right, sizeof right);
+	int width = text_width(right);
+	if (width > 0 && width < a->r.w / 2) {
+		area_right(a, a->r.w - width, 0, width, STYLE_DIM, right);
+		p.right = a->r.w - width;
+	}
+	pen_text(&p, STYLE_TEXT, " ");
+	put_keys(v, &p);
+}

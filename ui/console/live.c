@@ -1,0 +1,133 @@
+/* The part of view.h that reads what travels on `live` (core/live.h). */
+#include "core/live.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "console/view.h"
+
+/* Steps of the core's clock below this are the way's jitter, not news. */
+#define PACE_JITTER_MS 250
+#define RTT_WEIGHT     0.2
+
+static void take_pace(struct view *v, int64_t at_ms)
+{
+	struct view_pace *p = &v->pace;
+	int64_t mono = v->mono_ms;
+	if (!p->known) {
+		*p = (struct view_pace){true, mono, at_ms, 1};
+		return;
+	}
+	int64_t since = mono - p->mono_ms;
+	double expected = (double)p->show_ms + (double)since * p->rate;
+	double off = (double)at_ms - expected;
+	if (off < PACE_JITTER_MS * p->rate && off > -PACE_JITTER_MS * p->rate)
+		return;
+	/* Only a rehearsal's clock may run at another speed. */
+	if (v->model->run.rehearsal && since > 500 && at_ms > p->show_ms)
+		p->rate = (double)(at_ms - p->show_ms) / (double)since;
+	p->mono_ms = mono;
+	p->show_ms = at_ms;
+}
+
+static void take_core(struct view *v, json_object *o)
+{
+	struct view_core *c = &v->core;
+	double rtt = json_get_num(o, "redis_rtt_us", -1) / 1000;
+	c->redis_rtt_ms =
+		c->known && c->redis_rtt_ms > 0 && rtt > 0
+			? c->redis_rtt_ms * (1 - RTT_WEIGHT) + rtt * RTT_WEIGHT
+			: rtt;
+	c->known = true;
+	c->mono_ms = v->mono_ms;
+	c->at_ms = json_get_int(o, "at", 0);
+	c->events_per_s = json_get_int(o, "events_per_s", 0);
+	c->queue = json_get_int(o, "queue", 0);
+	c->redis_away_ms = json_get_int(o, "redis_away_ms", 0);
+	c->rss_kb = json_get_int(o, "rss_kb", 0);
+	if (c->at_ms)
+		take_pace(v, c->at_ms);
+}
+
+static void take_obs(struct view *v, json_object *o)
+{
+	v->obs = (struct view_obs){
+		.known = true,
+		.mono_ms = v->mono_ms,
+		.stream_ms = json_get_int(o, "stream_ms", 0),
+		.record_ms = json_get_int(o, "record_ms", 0),
+		.kbps = json_get_int(o, "kbps", 0),
+		.dropped = json_get_int(o, "dropped", 0),
+		.skipped = json_get_int(o, "skipped", 0),
+		.free_mb = json_get_int(o, "free_mb", -1),
+		.congestion = json_get_num(o, "congestion", 0),
+		.fps = json_get_num(o, "fps", 0),
+	};
+}
+
+static void add_sample(struct view_tally *t, int64_t mono_ms)
+{
+	if (t->sample_count &&
+	    mono_ms - t->samples[t->sample_count - 1].mono_ms < 500)
+		return;
+	if (t->sample_count == VIEW_VOTE_SAMPLES) {
+		t->sample_count--;
+		memmove(t->samples, t->samples + 1,
+			(size_t)t->sample_count * sizeof t->samples[0]);
+	}
+	t->samples[t->sample_count].mono_ms = mono_ms;
+	t->samples[t->sample_count++].total = t->total;
+}
+
+static void take_tally(struct view *v, json_object *o)
+{
+	int stage = show_find_stage(v->show, json_get_str(o, "poll", ""));
+	json_object *counts = json_get_object(o, "counts");
+	if (stage < 0 || !v->show->stages[stage].poll || !counts)
+		return;
+	const struct show_poll *poll = v->show->stages[stage].poll;
+	struct view_tally *t = &v->tally;
+	if (t->stage != stage)
+		*t = (struct view_tally){.stage = stage};
+	t->mono_ms = v->mono_ms;
+	t->total = 0;
+	for (size_t i = 0; i < poll->option_count; i++) {
+		t->counts[i] = json_get_int(counts, poll->options[i].id, 0);
+		t->total += t->counts[i];
+	}
+	add_sample(t, v->mono_ms);
+}
+
+static void take_progress(struct view *v, json_object *o)
+{
+	v->progress_stage =
+		show_find_stage(v->show, json_get_str(o, "stage", ""));
+	free(v->progress);
+	v->progress = text_clean_str(json_get_str(o, "text", ""), 200);
+}
+
+static void take_log(struct view *v, json_object *o)
+{
+	/* Everything else is in the core's own log. */
+	if (strcmp(json_get_str(o, "level", ""), "error") == 0)
+		view_flash(v, STYLE_BAD, "%s: %s", json_get_str(o, "room", ""),
+			   json_get_str(o, "text", ""));
+}
+
+void view_take_live(struct view *v, json_object *o)
+{
+	static const struct {
+		const char *topic;
+		void (*take)(struct view *v, json_object *o);
+	} table[] = {
+		{LIVE_CORE, take_core},	  {LIVE_OBS, take_obs},
+		{LIVE_TALLY, take_tally}, {LIVE_PROGRESS, take_progress},
+		{LIVE_LOG, take_log},
+	};
+	const char *topic = json_get_str(o, "topic", "");
+	for (size_t i = 0; i < COUNT_OF(table); i++)
+		if (strcmp(table[i].topic, topic) == 0)
+			table[i].take(v, o);
+}

@@ -1,0 +1,510 @@
+#include "console/operate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "console/keys.h"
+
+#define CTRL_C 3
+
+/* --- which stage, check or item is meant --------------------------------- */
+
+/* The stage that a stage key is for: the selected one of pane 1 when that has
+ * the keys, else the failed one that the inbox asks about. -1 with a flash. */
+static int target_stage(struct view *v, enum action_id action)
+{
+	if (v->focus == PANE_RUN && v->show->stage_count)
+		return v->selected[PANE_RUN];
+	const struct inbox_item *item = view_item(v);
+	if (!item || item->kind != INBOX_FAILED) {
+		view_flash(v, STYLE_WAIT, "%s: select a stage in pane 1 first",
+			   action_table[action].name);
+		return -1;
+	}
+	if (!view_item_armed(v)) {
+		view_flash(v, STYLE_WAIT, "The inbox just changed: look again");
+		return -1;
+	}
+	return item->stage;
+}
+
+static void confirm(struct view *v, enum action_id action, const char *arg,
+		    const char *question)
+{
+	char title[64];
+	snprintf(title, sizeof title, " %s ", action_table[action].name);
+	dialog_open(&v->dialog, DIALOG_CONFIRM, action, title, question);
+	if (arg)
+		dialog_add_arg(&v->dialog, arg);
+}
+
+static void type_text(struct view *v, enum action_id action, const char *arg,
+		      const char *question)
+{
+	char title[64];
+	snprintf(title, sizeof title, " %s ", action_table[action].name);
+	dialog_open(&v->dialog, DIALOG_TYPE, action, title, question);
+	if (arg)
+		dialog_add_arg(&v->dialog, arg);
+}
+
+/* --- one function a kind of action --------------------------------------- */
+
+static void do_go(struct view *v, enum action_id action)
+{
+	if (v->model->run.state == RUN_PAUSED)
+		view_flash(v, STYLE_WAIT, "GO: the run is paused");
+	else if (v->standby < 0)
+		view_flash(v, STYLE_WAIT, "GO: nothing is in standby");
+	else if (!view_standby_armed(v) || view_is_pending(v, action))
+		view_flash(v, STYLE_WAIT, "GO: too early, press again");
+	else if (view_ask(v, action, v->show->stages[v->standby].id, NULL, NULL,
+			  NULL))
+		v->standby_mono_ms = v->mono_ms;
+}
+
+static void do_panic(struct view *v, enum action_id action)
+{
+	dialog_close(&v->dialog);
+	bool again = v->panic_mono_ms &&
+		     v->mono_ms - v->panic_mono_ms < VIEW_TWICE_MS;
+	if (!view_ask(v, action, again ? "all" : NULL, NULL, NULL, NULL))
+		return;
+	v->panic_mono_ms = again ? 0 : v->mono_ms;
+	view_flash(v, STYLE_ALARM,
+		   again ? " PANIC: all calls are stopped "
+			 : " PANIC: again within 3 s stops "
+			   "every call ");
+}
+
+static void choose_answer(struct view *v, const struct inbox_item *item)
+{
+	char title[64];
+	snprintf(title, sizeof title, " %s %s ", inbox_kind_name(item->kind),
+		 item->id);
+	dialog_open(&v->dialog, DIALOG_CHOOSE, ACTION_ANSWER, title,
+		    item->text ? item->text : "");
+	dialog_add_arg(&v->dialog, item->id);
+	for (int i = 0; item->choices[i]; i++)
+		dialog_add_row(&v->dialog, "%s", item->choices[i]);
+	if (item->kind == INBOX_OVERAGE)
+		dialog_add_row(&v->dialog, "approve another amount");
+}
+
+static const struct inbox_item *armed_item(struct view *v)
+{
+	const struct inbox_item *item = view_item(v);
+	if (!item)
+		view_flash(v, STYLE_WAIT, "The inbox is empty");
+	else if (!view_item_armed(v))
+		view_flash(v, STYLE_WAIT, "The inbox just changed: look again");
+	else
+		return item;
+	return NULL;
+}
+
+static void do_answer(struct view *v, enum action_id action)
+{
+	const struct inbox_item *item = armed_item(v);
+	if (!item)
+		return;
+	if (item->kind == INBOX_OVERAGE && action != ACTION_ANSWER)
+		view_ask(v, action, item->id, NULL, NULL, NULL);
+	else
+		choose_answer(v, item);
+}
+
+static void do_pause(struct view *v, enum action_id action)
+{
+	const struct run *run = &v->model->run;
+	if (run->state == RUN_RUNNING)
+		view_ask(v, action, NULL, NULL, NULL, NULL);
+	else if (run->state == RUN_PAUSED && run->panic)
+		view_flash(v, STYLE_WAIT, "After a panic: R twice resumes");
+	else if (run->state == RUN_PAUSED)
+		view_ask(v, ACTION_RESUME, NULL, NULL, NULL, NULL);
+	else
+		view_flash(v, STYLE_WAIT, "pause: the run is %s",
+			   run_state_name(run->state));
+}
+
+static void do_resume(struct view *v, enum action_id action)
+{
+	bool again = v->resume_mono_ms &&
+		     v->mono_ms - v->resume_mono_ms < VIEW_TWICE_MS;
+	v->resume_mono_ms = 0;
+	if (v->model->run.state != RUN_PAUSED) {
+		view_flash(v, STYLE_WAIT, "resume: the run is %s",
+			   run_state_name(v->model->run.state));
+	} else if (again) {
+		view_ask(v, action, NULL, NULL, NULL, NULL);
+	} else {
+		v->resume_mono_ms = v->mono_ms;
+		view_flash(v, STYLE_WAIT, "R again within 3 s resumes the run");
+	}
+}
+
+static void do_stage(struct view *v, enum action_id action)
+{
+	int stage = target_stage(v, action);
+	if (stage < 0)
+		return;
+	const char *id = v->show->stages[stage].id;
+	if (!action_table[action].danger) {
+		view_ask(v, action, id, NULL, NULL, NULL);
+		return;
+	}
+	char question[512];
+	snprintf(question, sizeof question, "%s %s? %s",
+		 action_table[action].name, id, action_table[action].help);
+	confirm(v, action, id, question);
+}
+
+static void do_supply(struct view *v, enum action_id action)
+{
+	int stage = target_stage(v, action);
+	if (stage >= 0)
+		type_text(v, action, v->show->stages[stage].id,
+			  "The result of this stage, as a JSON object:");
+}
+
+static void do_check(struct view *v, enum action_id action)
+{
+	if (action == ACTION_CHECK_ALL) {
+		view_ask(v, action, NULL, NULL, NULL, NULL);
+		return;
+	}
+	if (v->focus != PANE_CHECKS || !v->show->check_count) {
+		view_flash(v, STYLE_WAIT,
+			   "check: select one in pane 4 first; "
+			   "C runs all");
+		return;
+	}
+	const struct show_check *check =
+		&v->show->checks[v->selected[PANE_CHECKS]];
+	char *name = xasprintf("%s/%s", check->card, check->name);
+	view_ask(v, action, name, NULL, NULL, NULL);
+	free(name);
+}
+
+static void do_scene(struct view *v, enum action_id action)
+{
+	const struct obs_state *obs = &v->model->obs;
+	if (!obs->facts.connected) {
+		view_flash(v, STYLE_WAIT, "scene: OBS is not connected");
+		return;
+	}
+	if (v->focus == PANE_OBS && obs->facts.scene_count) {
+		view_ask(v, action, obs->facts.scenes[v->selected[PANE_OBS]],
+			 NULL, NULL, NULL);
+		return;
+	}
+	dialog_open(&v->dialog, DIALOG_CHOOSE, action, " scene ",
+		    "Which scene goes on air?");
+	for (int i = 0; i < obs->facts.scene_count; i++)
+		dialog_add_row(&v->dialog, "%s", obs->facts.scenes[i]);
+}
+
+static void do_poll(struct view *v, enum action_id action)
+{
+	if (v->model->poll < 0) {
+		view_flash(v, STYLE_WAIT, "%s: there is no poll yet",
+			   action_table[action].name);
+		return;
+	}
+	const char *id = v->show->stages[v->model->poll].id;
+	char question[512];
+	snprintf(question, sizeof question, "%s %s? %s",
+		 action_table[action].name, id, action_table[action].help);
+	if (action_table[action].danger)
+		confirm(v, action, id, question);
+	else
+		view_ask(v, action, id, NULL, NULL, NULL);
+}
+
+static void do_ack(struct view *v, enum action_id action)
+{
+	for (size_t i = 0; i < v->model->alarm_count; i++) {
+		const struct alarm *alarm = &v->model->alarms[i];
+		if (alarm->acked || strlen(alarm->id) >= DIALOG_ARG_BYTES)
+			continue;
+		char question[512];
+		snprintf(question, sizeof question, "%s Why is that all right?",
+			 alarm->text ? alarm->text : alarm->id);
+		type_text(v, action, alarm->id, question);
+		return;
+	}
+	view_flash(v, STYLE_WAIT, "ack: there is no new alarm");
+}
+
+static void do_note(struct view *v, enum action_id action)
+{
+	type_text(v, action, NULL, "A note for the log of the show:");
+}
+
+static void do_cancel_run(struct view *v, enum action_id action)
+{
+	confirm(v, action, NULL,
+		"Cancel the whole run? Every stage that is not done is "
+		"cancelled.");
+}
+
+static void do_stop(struct view *v, enum action_id action)
+{
+	type_text(v, action, NULL,
+		  "This ends the show for everybody; its log stays. Type yes "
+		  "to stop it.");
+	v->dialog.must_type = "yes";
+}
+
+static void do_focus(struct view *v, enum action_id action)
+{
+	enum pane pane = (enum pane)(action - ACTION_FOCUS_1);
+	if (action == ACTION_FOCUS_NEXT)
+		pane = (v->focus + 1) % PANES_AND_INBOX;
+	else if (v->focus == pane)
+		v->zoom = !v->zoom;
+	int active = view_active_stage(v);
+	if (pane == PANE_RUN && v->focus != pane && active >= 0)
+		v->selected[pane] = active;
+	v->focus = pane;
+	if (pane < PANES)
+		v->shown = pane;
+}
+
+static void do_zoom(struct view *v, enum action_id action)
+{
+	(void)action;
+	v->zoom = !v->zoom;
+}
+
+static void do_open(struct view *v, enum action_id action)
+{
+	(void)action;
+	if (v->focus == PANE_OBS)
+		do_scene(v, ACTION_SCENE);
+	else if (v->focus == PANE_INBOX)
+		do_answer(v, ACTION_ANSWER);
+	else
+		details_open(v);
+}
+
+static void do_back(struct view *v, enum action_id action)
+{
+	(void)action;
+	if (v->zoom)
+		v->zoom = false;
+	else
+		v->focus = PANE_INBOX;
+}
+
+static void select_item(struct view *v, int index)
+{
+	const struct inbox *inbox = &v->model->inbox;
+	snprintf(v->item, sizeof v->item, "%s", inbox->items[index].id);
+	/* The operator chose it: no doubt what the next key means. */
+	v->item_mono_ms = v->mono_ms - VIEW_TOO_EARLY_MS;
+}
+
+static int selected_row(const struct view *v)
+{
+	if (v->focus < PANES)
+		return v->selected[v->focus];
+	const struct inbox_item *item = view_item(v);
+	return item ? (int)(item - v->model->inbox.items) : 0;
+}
+
+static void move_to(struct view *v, int row)
+{
+	int rows = view_rows(v, v->focus);
+	if (!rows)
+		return;
+	row = row < 0 ? 0 : row >= rows ? rows - 1 : row;
+	if (v->focus < PANES)
+		v->selected[v->focus] = row;
+	else
+		select_item(v, row);
+}
+
+static void do_move(struct view *v, enum action_id action)
+{
+	move_to(v, selected_row(v) + (action == ACTION_UP ? -1 : 1));
+}
+
+static void do_help(struct view *v, enum action_id action)
+{
+	(void)action;
+	help_open(v);
+}
+
+static void do_palette(struct view *v, enum action_id action)
+{
+	dialog_open(&v->dialog, DIALOG_PALETTE, action, " : ", "");
+	for (size_t i = 0; i < ACTIONS; i++)
+		dialog_add_row(&v->dialog, "%-12s %-6s %s",
+			       action_table[i].name,
+			       action_table[i].key ? action_table[i].key : "",
+			       action_table[i].help);
+}
+
+static void do_leave(struct view *v, enum action_id action)
+{
+	(void)action;
+	v->end = VIEW_LEFT;
+}
+
+static void (*const table[ACTIONS])(struct view *, enum action_id) = {
+	[ACTION_GO] = do_go,
+	[ACTION_PANIC] = do_panic,
+	[ACTION_APPROVE] = do_answer,
+	[ACTION_DENY] = do_answer,
+	[ACTION_ANSWER] = do_answer,
+	[ACTION_PAUSE] = do_pause,
+	[ACTION_RESUME] = do_resume,
+	[ACTION_RETRY] = do_stage,
+	[ACTION_SKIP] = do_stage,
+	[ACTION_CANCEL] = do_stage,
+	[ACTION_FAIL] = do_stage,
+	[ACTION_SUPPLY] = do_supply,
+	[ACTION_CANCEL_RUN] = do_cancel_run,
+	[ACTION_CHECK] = do_check,
+	[ACTION_CHECK_ALL] = do_check,
+	[ACTION_SCENE] = do_scene,
+	[ACTION_POLL_EXTEND] = do_poll,
+	[ACTION_POLL_CLOSE] = do_poll,
+	[ACTION_POLL_VOID] = do_poll,
+	[ACTION_ACK] = do_ack,
+	[ACTION_NOTE] = do_note,
+	[ACTION_STOP] = do_stop,
+	[ACTION_FOCUS_1] = do_focus,
+	[ACTION_FOCUS_2] = do_focus,
+	[ACTION_FOCUS_3] = do_focus,
+	[ACTION_FOCUS_4] = do_focus,
+	[ACTION_FOCUS_5] = do_focus,
+	[ACTION_FOCUS_NEXT] = do_focus,
+	[ACTION_ZOOM] = do_zoom,
+	[ACTION_OPEN] = do_open,
+	[ACTION_BACK] = do_back,
+	[ACTION_UP] = do_move,
+	[ACTION_DOWN] = do_move,
+	[ACTION_HELP] = do_help,
+	[ACTION_PALETTE] = do_palette,
+	[ACTION_LEAVE] = do_leave,
+};
+
+void operate_action(struct view *v, enum action_id action)
+{
+	table[action](v, action);
+}
+
+/* --- dialogs that came to an end ----------------------------------------- */
+
+static void typed(struct view *v, const struct dialog *d)
+{
+	const char *arg = d->arg_count ? d->args[0] : NULL;
+	if (d->action == ACTION_STOP)
+		view_ask(v, d->action, NULL, NULL, NULL, NULL);
+	else if (arg)
+		view_ask(v, d->action, arg, d->input, NULL, NULL);
+	else
+		view_ask(v, d->action, d->input, NULL, NULL, NULL);
+}
+
+static void chosen(struct view *v, const struct dialog *d, int row)
+{
+	if (d->kind == DIALOG_PALETTE) {
+		operate_action(v, (enum action_id)row);
+		return;
+	}
+	const char *choice = d->rows[row];
+	if (d->action == ACTION_SCENE)
+		view_ask(v, d->action, choice, NULL, NULL, NULL);
+	else if (strcmp(choice, "approve another amount") == 0)
+		type_text(v, ACTION_APPROVE, d->args[0], "How many tokens?");
+	else
+		view_ask(v, d->action, d->args[0], choice, NULL, NULL);
+}
+
+static void dialog_taken(struct view *v)
+{
+	/* What follows may open the next dialog in its place. */
+	struct dialog d = v->dialog;
+	v->dialog = (struct dialog){0};
+	if (d.kind == DIALOG_CONFIRM)
+		view_ask(v, d.action, d.arg_count ? d.args[0] : NULL, NULL,
+			 NULL, NULL);
+	else if (d.kind == DIALOG_TYPE)
+		typed(v, &d);
+	else
+		chosen(v, &d, dialog_choice(&d));
+	dialog_close(&d);
+}
+
+static void key_in_dialog(struct view *v, int key)
+{
+	switch (dialog_key(&v->dialog, key)) {
+	case DIALOG_TAKEN:
+		dialog_taken(v);
+		break;
+	case DIALOG_CLOSED:
+		dialog_close(&v->dialog);
+		break;
+	case DIALOG_STAYS:
+		break;
+	}
+}
+
+/* --- keys ---------------------------------------------------------------- */
+
+/* Keys of a list that no action stands for. */
+static bool move_by_key(struct view *v, int key)
+{
+	int row = selected_row(v);
+	switch (key) {
+	case KEYS_PAGE_UP:
+		move_to(v, row - 10);
+		return true;
+	case KEYS_PAGE_DOWN:
+		move_to(v, row + 10);
+		return true;
+	case KEYS_HOME:
+		move_to(v, 0);
+		return true;
+	case KEYS_END:
+		move_to(v, view_rows(v, v->focus) - 1);
+		return true;
+	case KEYS_BACKTAB:
+		v->focus = (v->focus + PANES_AND_INBOX - 1) % PANES_AND_INBOX;
+		if (v->focus < PANES)
+			v->shown = v->focus;
+		return true;
+	default:
+		return false;
+	}
+}
+
+void operate_key(struct view *v, int key)
+{
+	/* The brake comes before everything that may lie over the panes. */
+	const struct action *action = keys_action(key);
+	if (action && action->id == ACTION_PANIC) {
+		operate_action(v, ACTION_PANIC);
+		return;
+	}
+	if (v->dialog.kind != DIALOG_NONE) {
+		key_in_dialog(v, key);
+		return;
+	}
+	if (key == KEYS_PASTE)
+		view_flash(v, STYLE_WAIT, "What was pasted is ignored");
+	else if (key == CTRL_C)
+		view_flash(v, STYLE_WAIT,
+			   "q leaves (the show goes on), Q stops the show");
+	else if (action)
+		operate_action(v, action->id);
+	else
+		move_by_key(v, key);
+}

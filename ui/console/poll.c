@@ -1,0 +1,173 @@
+/* Pane 2: the poll that is open, or the last one. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "console/fmt.h"
+#include "console/panes.h"
+
+#define SHARE_COLUMNS 7
+#define VOTES_COLUMNS 10
+#define EXTRA_COLUMNS 16
+
+static bool is_open(const struct poll_run *poll)
+{
+	return poll->state == POLL_OPEN || poll->state == POLL_EXTENDED;
+}
+
+static double share(int64_t votes, int64_t total)
+{
+	return total > 0 ? (double)votes / (double)total : 0;
+}
+
+static void put_state(const struct view *v, struct pen *p, int stage,
+		      const int64_t *counts, int64_t total)
+{
+	const struct poll_run *poll = v->model->stages[stage].poll;
+	char text[FMT_BYTES];
+	if (poll->frozen)
+		pen_text(p, STYLE_ALARM, " frozen ");
+	else if (is_open(poll))
+		pen_printf(p, STYLE_STRONG, "%s left",
+			   fmt_left(text, poll->deadline_ms - v->now_ms));
+	else
+		pen_text(p, STYLE_STRONG, poll_state_name(poll->state));
+	pen_printf(p, STYLE_TEXT, "   %s votes", fmt_count(text, total));
+	double margin;
+	int64_t sum;
+	poll_winner(v->show->stages[stage].poll, counts, &sum, &margin);
+	if (total > 0)
+		pen_printf(p, STYLE_TEXT, "   lead %.1f%%", margin * 100);
+	if (poll->extensions)
+		pen_printf(p, STYLE_WAIT, "   extended %d times",
+			   poll->extensions);
+	double rate = is_open(poll) ? view_votes_per_s(v) : 0;
+	if (rate >= 0.05)
+		pen_printf(p, STYLE_DIM, "   %.1f votes/s", rate);
+}
+
+/* Columns of the options: label, bar, share, votes, what it costs extra. */
+struct columns {
+	int label, bar, extra;
+};
+
+static struct columns columns_for(const struct show_poll *def, int width)
+{
+	struct columns c = {.label = 4};
+	bool any_extra = false;
+	for (size_t i = 0; i < def->option_count; i++) {
+		int w = text_width(def->options[i].label);
+		c.label = w > c.label ? w : c.label;
+		any_extra = any_extra || def->options[i].requires_extra;
+	}
+	c.label = c.label > width / 3 ? width / 3 : c.label;
+	int rest = width - 2 - c.label - 1 - SHARE_COLUMNS - VOTES_COLUMNS;
+	c.extra = any_extra && rest >= EXTRA_COLUMNS + 10 ? EXTRA_COLUMNS : 0;
+	c.bar = rest - c.extra;
+	c.bar = c.bar < 0 ? 0 : c.bar;
+	return c;
+}
+
+static void put_option(const struct view *v, const struct area *a,
+		       const struct columns *c, int y, int stage, int option,
+		       int64_t votes, int64_t total)
+{
+	const struct show_option *def =
+		&v->show->stages[stage].poll->options[option];
+	bool won = v->model->stages[stage].poll->winner == option;
+	char text[FMT_BYTES + 16];
+	struct pen p = pen_within(a, 0, y, 2 + c->label);
+	if (won)
+		pen_glyph(&p, STYLE_GOOD, GLYPH_DONE);
+	pen_skip_to(&p, 2);
+	pen_text(&p, won ? STYLE_STRONG : STYLE_TEXT, def->label);
+	p = pen_within(a, 3 + c->label, y, c->bar);
+	pen_bar(&p, STYLE_BAR, c->bar, share(votes, total));
+	int x = 3 + c->label + c->bar;
+	snprintf(text, sizeof text, "%.1f%%", share(votes, total) * 100);
+	area_right(a, x, y, SHARE_COLUMNS, STYLE_STRONG, text);
+	x += SHARE_COLUMNS;
+	area_right(a, x, y, VOTES_COLUMNS, STYLE_TEXT, fmt_count(text, votes));
+	x += VOTES_COLUMNS;
+	if (c->extra && def->requires_extra) {
+		p = pen_within(a, x, y, c->extra);
+		pen_printf(&p, STYLE_WAIT, "  +%s tokens",
+			   fmt_count(text, def->requires_extra));
+	}
+}
+
+static void put_next(const struct view *v, const struct area *a)
+{
+	struct pen p = pen_at(a, 0, 0);
+	for (size_t i = 0; i < v->show->stage_count; i++) {
+		if (!v->show->stages[i].poll)
+			continue;
+		pen_text(&p, STYLE_DIM, "No poll yet. The first will be: ");
+		pen_text(&p, STYLE_TEXT, v->show->stages[i].poll->question);
+		return;
+	}
+	pen_text(&p, STYLE_DIM, "This show has no polls.");
+}
+
+static void put_url(const struct view *v, const struct area *a, int y,
+		    int stage)
+{
+	struct pen p = pen_at(a, 0, y);
+	const struct poll_run *poll = v->model->stages[stage].poll;
+	if (is_open(poll) && v->vote_base)
+		pen_printf(&p, STYLE_TEXT, "vote: %s/vote/%s", v->vote_base,
+			   v->show->stages[stage].id);
+	else if (poll->why)
+		pen_printf(&p, STYLE_DIM, "decided by: %s", poll->why);
+}
+
+void poll_draw(struct view *v, const struct area *a)
+{
+	int stage = v->model->poll;
+	if (stage < 0) {
+		put_next(v, a);
+		return;
+	}
+	const struct show_poll *def = v->show->stages[stage].poll;
+	int64_t total;
+	const int64_t *counts = view_counts(v, stage, &total);
+	struct pen p = pen_at(a, 0, 0);
+	pen_text(&p, STYLE_STRONG, def->question);
+	p = pen_at(a, 0, 1);
+	put_state(v, &p, stage, counts, total);
+	int count = (int)def->option_count;
+	/* The address goes first where options need the room. */
+	bool url = a->r.h >= 3 + (count < 3 ? count : 3);
+	int room = a->r.h - 2 - url;
+	bool focused = v->focus == PANE_POLL;
+	int *top = &v->top[PANE_POLL];
+	view_keep_in_sight(top, v->selected[PANE_POLL] % count, count, room);
+	struct columns c = columns_for(def, a->r.w);
+	for (int y = 0; y < room && *top + y < count; y++) {
+		int option = *top + y;
+		put_option(v, a, &c, 2 + y, stage, option, counts[option],
+			   total);
+		if (focused && option == v->selected[PANE_POLL])
+			area_row_style(a, 2 + y, STYLE_SELECT);
+	}
+	if (url)
+		put_url(v, a, a->r.h - 1, stage);
+}
+
+void poll_brief(const struct view *v, struct pen *p)
+{
+	int stage = v->model->poll;
+	char text[FMT_BYTES];
+	pen_text(p, STYLE_TEXT, "Poll ");
+	if (stage < 0)
+		return;
+	const struct poll_run *poll = v->model->stages[stage].poll;
+	int64_t total;
+	view_counts(v, stage, &total);
+	if (is_open(poll) && !poll->frozen)
+		pen_printf(p, STYLE_STRONG, "%s ",
+			   fmt_left(text, poll->deadline_ms - v->now_ms));
+	else
+		pen_printf(p, STYLE_DIM, "%s ", poll_state_name(poll->state));
+	pen_printf(p, STYLE_TEXT, "%s", fmt_count(text, total));
+}

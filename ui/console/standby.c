@@ -1,0 +1,65 @@
+/* The second line: what GO will do, before anyone presses it. */
+#include <string.h>
+
+#include "console/fmt.h"
+#include "console/panes.h"
+
+static void put_agents(const struct view *v, struct pen *p,
+		       const struct show_stage *stage)
+{
+	for (size_t i = 0; i < stage->agent_count; i++)
+		pen_printf(p, STYLE_TEXT, "%s%s", i ? " + " : "",
+			   v->show->agents[stage->agents[i]].id);
+	if (stage->poll)
+		pen_printf(p, STYLE_TEXT, "%sopens the poll",
+			   stage->agent_count ? " + " : "");
+}
+
+static void put_stage(const struct view *v, struct pen *p, int index)
+{
+	const struct show_stage *stage = &v->show->stages[index];
+	char count[FMT_BYTES];
+	bool armed = view_standby_armed(v);
+	pen_text(p, STYLE_STRONG, stage->id);
+	pen_text(p, STYLE_TEXT, "   ");
+	if (view_is_pending(v, ACTION_GO))
+		pen_text(p, STYLE_BUSY, "GO sent: ");
+	else
+		pen_text(p, armed ? STYLE_KEY : STYLE_DIM, "GO: ");
+	put_agents(v, p, stage);
+	int64_t wanted = budget_wanted(v->model, index);
+	if (wanted > 0)
+		pen_printf(p, STYLE_TEXT, ", up to %s tokens",
+			   fmt_count(count, wanted));
+	if (stage->notes)
+		pen_printf(p, STYLE_WAIT, "   %s", stage->notes);
+	int next = stage_after(v->model, index);
+	if (next >= 0)
+		pen_printf(p, STYLE_DIM, "   next: %s",
+			   v->show->stages[next].id);
+}
+
+static void put_nothing(const struct view *v, struct pen *p)
+{
+	const struct run *run = &v->model->run;
+	if (run->panic && run->state == RUN_PAUSED)
+		pen_text(p, STYLE_STRONG, "halted by PANIC; R twice resumes");
+	else if (run->state == RUN_PAUSED)
+		pen_text(p, STYLE_STRONG, "paused; p resumes");
+	else if (run_is_over(run->state))
+		pen_printf(p, STYLE_TEXT, "the run is %s%s%s",
+			   run_state_name(run->state), run->why ? ": " : "",
+			   run->why ? run->why : "");
+	else
+		pen_text(p, STYLE_DIM, "nothing waits for GO");
+}
+
+void standby_draw(const struct view *v, const struct area *a)
+{
+	struct pen p = pen_at(a, 0, 0);
+	pen_text(&p, v->standby >= 0 ? STYLE_WAIT : STYLE_DIM, " STANDBY  ");
+	if (v->standby >= 0)
+		put_stage(v, &p, v->standby);
+	else
+		put_nothing(v, &p);
+}

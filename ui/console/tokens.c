@@ -1,0 +1,149 @@
+/* Pane 3: what the episode may spend, has spent, and how fast. */
+#include <stdio.h>
+
+#include "console/fmt.h"
+#include "console/panes.h"
+
+#define SPARK_COLUMNS 40
+#define NAME_COLUMNS  20
+
+static void put_episode(const struct view *v, struct pen *p)
+{
+	const struct ledger *ledger = &v->model->ledger;
+	const struct scope *s = &ledger->episode;
+	char text[FMT_BYTES];
+	pen_text(p, STYLE_TEXT, "episode ");
+	pen_text(p, STYLE_STRONG, fmt_count(text, s->spent));
+	if (s->limited)
+		pen_printf(p, STYLE_TEXT, " / %s",
+			   fmt_count(text, s->allocated));
+	pen_printf(p, STYLE_TEXT, "   leased %s", fmt_count(text, s->leased));
+	if (s->limited) {
+		int64_t left = scope_remaining(s);
+		pen_printf(p, left > ledger->reserve ? STYLE_TEXT : STYLE_WAIT,
+			   "   left %s", fmt_count(text, left));
+	}
+	if (ledger->reserve)
+		pen_printf(p, STYLE_DIM, "   reserve %s",
+			   fmt_count(text, ledger->reserve));
+}
+
+static void put_spark(const struct view *v, struct pen *p, int columns)
+{
+	const struct view_burn *b = &v->burn;
+	int64_t newest = v->now_ms / VIEW_BURN_BUCKET_MS;
+	if (v->model->run.ended_ms)
+		newest = b->newest;
+	int64_t most = 1;
+	for (int i = 0; i < VIEW_BURN_BUCKETS; i++)
+		most = b->tokens[i] > most ? b->tokens[i] : most;
+	for (int i = columns - 1; i >= 0; i--) {
+		int64_t bucket = newest - i;
+		bool held = b->first_ms && bucket <= b->newest &&
+			    b->newest - bucket < VIEW_BURN_BUCKETS &&
+			    bucket >= b->first_ms / VIEW_BURN_BUCKET_MS;
+		int64_t n = held ? b->tokens[bucket % VIEW_BURN_BUCKETS] : 0;
+		int eighths = (int)((n * 8 + most - 1) / most);
+		pen_repeat(p, STYLE_BAR,
+			   glyph_spark(eighths, p->area.canvas->ascii), 1);
+	}
+}
+
+static void put_burn(const struct view *v, struct pen *p)
+{
+	const struct scope *s = &v->model->ledger.episode;
+	double burn = view_burn_per_min(v);
+	char text[FMT_BYTES];
+	if (burn <= 0) {
+		pen_text(p, STYLE_DIM, "burn 0/min");
+		return;
+	}
+	pen_printf(p, STYLE_TEXT, "burn %s/min ", fmt_short(text, burn));
+	int columns = p->right - p->x - 22;
+	columns = columns > SPARK_COLUMNS ? SPARK_COLUMNS : columns;
+	if (columns >= 6)
+		put_spark(v, p, columns);
+	if (!s->limited || run_is_over(v->model->run.state))
+		return;
+	double minutes = (double)scope_remaining(s) / burn;
+	enum style style = minutes < 5 ? STYLE_WAIT : STYLE_TEXT;
+	if (minutes < 1)
+		pen_text(p, STYLE_WAIT, "  empty within 1 min");
+	else if (minutes < 600)
+		pen_printf(p, style, "  empty in %.0f min", minutes);
+}
+
+static void put_cost(const struct view *v, struct pen *p)
+{
+	const struct show_budget *budget = &v->show->budget;
+	char spent[FMT_BYTES], cap[FMT_BYTES];
+	const char *unit = budget->currency ? budget->currency : "";
+	fmt_money(spent, v->model->ledger.episode.cost_micros);
+	if (budget->cost_micros == SHOW_UNSET)
+		pen_printf(p, STYLE_TEXT, "cost %s %s", spent, unit);
+	else
+		pen_printf(p, STYLE_TEXT, "cost %s / %s %s", spent,
+			   fmt_money(cap, budget->cost_micros), unit);
+}
+
+static void put_agent(const struct view *v, const struct area *a, int y,
+		      int agent)
+{
+	const struct scope *s = &v->model->ledger.agents[agent];
+	int calls = v->model->agent_calls[agent];
+	char text[FMT_BYTES];
+	struct pen p = pen_within(a, 0, y, NAME_COLUMNS);
+	pen_text(&p, calls ? STYLE_BUSY : STYLE_TEXT,
+		 v->show->agents[agent].id);
+	area_right(a, NAME_COLUMNS, y, 9, STYLE_TEXT,
+		   fmt_count(text, s->spent));
+	p = pen_at(a, NAME_COLUMNS + 9, y);
+	if (s->limited)
+		pen_printf(&p, STYLE_DIM, " / %s",
+			   fmt_count(text, s->allocated));
+	if (s->leased)
+		pen_printf(&p, STYLE_TEXT, "   leased %s",
+			   fmt_count(text, s->leased));
+	if (calls)
+		pen_printf(&p, STYLE_BUSY, "   %d %s", calls,
+			   calls == 1 ? "call" : "calls");
+}
+
+void tokens_draw(struct view *v, const struct area *a)
+{
+	struct pen p = pen_at(a, 0, 0);
+	put_episode(v, &p);
+	p = pen_at(a, 0, 1);
+	put_burn(v, &p);
+	int y = 2;
+	bool has_cost = v->show->budget.cost_micros != SHOW_UNSET ||
+			v->model->ledger.episode.cost_micros;
+	if (has_cost && a->r.h > 3) {
+		p = pen_at(a, 0, y++);
+		put_cost(v, &p);
+	}
+	int count = (int)v->show->agent_count;
+	int room = a->r.h - y;
+	bool focused = v->focus == PANE_TOKENS;
+	int *top = &v->top[PANE_TOKENS];
+	if (room < 1)
+		return;
+	view_keep_in_sight(top, v->selected[PANE_TOKENS], count, room);
+	for (int i = 0; i < room && *top + i < count; i++) {
+		put_agent(v, a, y + i, *top + i);
+		if (focused && *top + i == v->selected[PANE_TOKENS])
+			area_row_style(a, y + i, STYLE_SELECT);
+	}
+}
+
+void tokens_brief(const struct view *v, struct pen *p)
+{
+	const struct scope *s = &v->model->ledger.episode;
+	char text[FMT_BYTES];
+	if (s->limited && s->allocated > 0)
+		pen_printf(p, STYLE_TEXT, "Tokens %d%%",
+			   (int)(s->spent * 100 / s->allocated));
+	else
+		pen_printf(p, STYLE_TEXT, "Tokens %s",
+			   fmt_short(text, (double)s->spent));
+}

@@ -1,0 +1,459 @@
+#include "console/view.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "core/live.h"
+
+#define FLASH_MS       3000
+#define FLASH_BAD_MS   6000
+#define BURN_WINDOW_MS 180000
+
+struct view *view_new(const struct show *show, int64_t mono_ms)
+{
+	struct view *v = xcalloc(1, sizeof *v);
+	v->model = model_new(show);
+	v->show = v->model->show;
+	v->mono_ms = v->start_mono_ms = mono_ms;
+	v->focus = PANE_INBOX;
+	v->tally.stage = v->standby = v->progress_stage = -1;
+	v->pace.rate = 1;
+	return v;
+}
+
+static void command_release(struct view_command *c)
+{
+	for (int i = 0; i < c->arg_count; i++)
+		free(c->args[i]);
+	free(c->reason);
+}
+
+void view_free(struct view **view)
+{
+	struct view *v = *view;
+	if (!v)
+		return;
+	*view = NULL;
+	for (size_t i = 0; i < v->out_count; i++)
+		command_release(&v->outbox[i]);
+	free(v->outbox);
+	dialog_close(&v->dialog);
+	model_free(&v->model);
+	free(v->vote_base);
+	free(v->redis_url);
+	free(v->link.why);
+	free(v->progress);
+	free(v);
+}
+
+void view_restart(struct view *v)
+{
+	struct model *fresh = model_new(v->show);
+	model_free(&v->model);
+	v->model = fresh;
+	v->show = fresh->show;
+	v->burn = (struct view_burn){0};
+	v->link.caught_up = v->link.broken = false;
+	v->tally.stage = v->standby = -1;
+}
+
+/* --- time ---------------------------------------------------------------- */
+
+void view_tick(struct view *v, int64_t mono_ms, int64_t wall_ms)
+{
+	v->mono_ms = mono_ms;
+	v->now_ms = wall_ms;
+	if (v->pace.known)
+		v->now_ms = v->pace.show_ms +
+			    (int64_t)((double)(mono_ms - v->pace.mono_ms) *
+				      v->pace.rate);
+	/* Nothing was ever folded that did not happen yet. */
+	if (v->now_ms < v->model->at_ms)
+		v->now_ms = v->model->at_ms;
+	for (int i = 0; i < VIEW_PENDING_MAX; i++) {
+		struct view_pending *p = &v->pending[i];
+		/* The feed answers within 5 s; this is for a feed that died. */
+		if (*p->id && mono_ms - p->sent_mono_ms > 15000)
+			*p->id = '\0';
+	}
+}
+
+static void earliest(int64_t *at, int64_t candidate, int64_t now)
+{
+	if (candidate > now && candidate < *at)
+		*at = candidate;
+}
+
+int64_t view_next_change(const struct view *v)
+{
+	/* The clock of the run moves at full seconds of its own. */
+	int64_t since = v->now_ms - v->model->run.started_ms;
+	int64_t at = v->mono_ms + 1000 - (since % 1000 + 1000) % 1000;
+	earliest(&at, v->flash.until_mono_ms, v->mono_ms);
+	earliest(&at, v->item_mono_ms + VIEW_TOO_EARLY_MS, v->mono_ms);
+	earliest(&at, v->standby_mono_ms + VIEW_TOO_EARLY_MS, v->mono_ms);
+	return at;
+}
+
+/* --- what the feed brings ------------------------------------------------ */
+
+static void burn_add(struct view_burn *b, int64_t at_ms, int64_t tokens)
+{
+	int64_t bucket = at_ms / VIEW_BURN_BUCKET_MS;
+	if (!b->first_ms) {
+		b->first_ms = at_ms;
+		b->newest = bucket;
+	}
+	if (bucket - b->newest >= VIEW_BURN_BUCKETS) {
+		memset(b->tokens, 0, sizeof b->tokens);
+		b->newest = bucket;
+	}
+	while (b->newest < bucket)
+		b->tokens[++b->newest % VIEW_BURN_BUCKETS] = 0;
+	if (b->newest - bucket < VIEW_BURN_BUCKETS)
+		b->tokens[bucket % VIEW_BURN_BUCKETS] += tokens;
+}
+
+static void fold(struct view *v, const struct event *event)
+{
+	struct model *m = v->model;
+	if (event->seq && event->seq <= m->seq)
+		return; /* read again after the link was lost */
+	int64_t spent = m->ledger.episode.spent;
+	model_apply(m, event);
+	if (event->type == EVENT_RUN_START)
+		v->burn = (struct view_burn){0};
+	else if (m->ledger.episode.spent > spent)
+		burn_add(&v->burn, event->at_ms,
+			 m->ledger.episode.spent - spent);
+}
+
+static void take_reply(struct view *v, const struct feed_item *item)
+{
+	struct view_pending *found = NULL;
+	for (int i = 0; i < VIEW_PENDING_MAX && !found; i++)
+		if (item->id && *item->id &&
+		    strcmp(v->pending[i].id, item->id) == 0)
+			found = &v->pending[i];
+	if (!found)
+		return;
+	*found->id = '\0';
+	const char *text = item->text ? item->text : "";
+	if (item->ok)
+		view_flash(v, STYLE_GOOD, "%s: %s", found->text,
+			   *text ? text : "done");
+	else
+		view_flash(v, STYLE_BAD, "%s: %s", found->text,
+			   *text ? text : "refused");
+	if (found->action == ACTION_STOP && item->ok)
+		v->end = VIEW_STOPPED;
+}
+
+static void set_why(struct view *v, const char *why)
+{
+	free(v->link.why);
+	v->link.why = text_clean_str(why, 200);
+}
+
+static void take_live_text(struct view *v, const char *text)
+{
+	json_object *o = json_read_str(text, &json_limits_answer, NULL);
+	if (o && json_object_is_type(o, json_type_object))
+		view_take_live(v, o);
+	json_object_put(o);
+}
+
+void view_take(struct view *v, const struct feed_item *item)
+{
+	switch (item->kind) {
+	case FEED_EVENTS:
+		for (size_t i = 0; i < item->count; i++)
+			fold(v, item->events[i]);
+		break;
+	case FEED_CAUGHT_UP:
+		v->link.caught_up = true;
+		break;
+	case FEED_LIVE:
+		take_live_text(v, item->text);
+		break;
+	case FEED_LOST:
+		if (!v->link.lost)
+			v->link.lost_mono_ms = v->mono_ms;
+		v->link.lost = true;
+		set_why(v, item->text);
+		break;
+	case FEED_BACK:
+		v->link.lost = false;
+		/* Silence is counted anew: the core could not reach us. */
+		v->core.mono_ms = v->mono_ms;
+		break;
+	case FEED_REPLY:
+		take_reply(v, item);
+		break;
+	case FEED_LEADER:
+		v->link.leader_known = true;
+		snprintf(v->link.leader, sizeof v->link.leader, "%s",
+			 item->text ? item->text : "");
+		break;
+	case FEED_BROKEN:
+		v->link.broken = true;
+		set_why(v, item->text);
+		break;
+	}
+}
+
+static uint64_t item_seq(const struct inbox_item *item)
+{
+	return strtoull(item->id + 1, NULL, 10);
+}
+
+static void settle_bell(struct view *v, bool new_standby)
+{
+	uint64_t newest = v->bell_seq;
+	for (size_t i = 0; i < v->model->inbox.count; i++) {
+		uint64_t seq = item_seq(&v->model->inbox.items[i]);
+		newest = seq > newest ? seq : newest;
+	}
+	if (newest > v->bell_seq || new_standby)
+		v->bell = true;
+	v->bell_seq = newest;
+}
+
+void view_settle(struct view *v)
+{
+	if (!v->link.caught_up)
+		return; /* what is past needs nobody any more */
+	int standby = v->model->run.state == RUN_RUNNING
+			      ? stage_in_standby(v->model)
+			      : -1;
+	bool changed = standby != v->standby;
+	if (changed) {
+		v->standby = standby;
+		v->standby_mono_ms = v->mono_ms;
+	}
+	settle_bell(v, changed && standby >= 0);
+	for (int i = 0; i < PANES; i++) {
+		int rows = view_rows(v, (enum pane)i);
+		if (v->selected[i] >= rows)
+			v->selected[i] = rows ? rows - 1 : 0;
+	}
+	const struct inbox *inbox = &v->model->inbox;
+	if (!view_item(v)) {
+		snprintf(v->item, sizeof v->item, "%s",
+			 inbox->count ? inbox->items[0].id : "");
+		v->item_mono_ms = v->mono_ms;
+	}
+}
+
+/* --- asking it ----------------------------------------------------------- */
+
+const char *view_trouble(const struct view *v, char *out, size_t out_bytes)
+{
+	int64_t heard = v->core.known ? v->core.mono_ms : v->start_mono_ms;
+	int64_t silent = v->mono_ms - heard;
+	*out = '\0';
+	if (v->link.broken)
+		snprintf(out, out_bytes, "log unreadable: %s", v->link.why);
+	else if (v->link.lost)
+		snprintf(out, out_bytes, "Redis lost %d s ago: %s",
+			 (int)((v->mono_ms - v->link.lost_mono_ms) / 1000),
+			 v->link.why);
+	else if (v->link.leader_known && !*v->link.leader)
+		snprintf(out, out_bytes, "no core runs this show");
+	else if (silent > VIEW_SILENT_MS)
+		snprintf(out, out_bytes, "core silent for %d s",
+			 (int)(silent / 1000));
+	else if (!v->link.caught_up)
+		snprintf(out, out_bytes, "reading the log");
+	return out;
+}
+
+bool view_is_stale(const struct view *v)
+{
+	char trouble[256];
+	return *view_trouble(v, trouble, sizeof trouble) != '\0';
+}
+
+const struct inbox_item *view_item(const struct view *v)
+{
+	return *v->item ? inbox_find(v->model, v->item) : NULL;
+}
+
+bool view_item_armed(const struct view *v)
+{
+	return v->mono_ms - v->item_mono_ms >= VIEW_TOO_EARLY_MS;
+}
+
+bool view_standby_armed(const struct view *v)
+{
+	return v->standby >= 0 &&
+	       v->mono_ms - v->standby_mono_ms >= VIEW_TOO_EARLY_MS;
+}
+
+int view_active_stage(const struct view *v)
+{
+	static const unsigned char weight[STAGE_STATES] = {
+		[STAGE_FAILED] = 6,  [STAGE_HELD] = 5,	  [STAGE_REVIEW] = 5,
+		[STAGE_STANDBY] = 4, [STAGE_RUNNING] = 3, [STAGE_BACKOFF] = 3,
+		[STAGE_WAITING] = 1,
+	};
+	int best = -1, best_weight = 0;
+	for (size_t i = 0; i < v->show->stage_count; i++) {
+		const struct stage_run *run = &v->model->stages[i];
+		int w = run->outcome == OUTCOME_OPEN ? weight[run->state] : 0;
+		if (w > best_weight) {
+			best = (int)i;
+			best_weight = w;
+		}
+	}
+	return best;
+}
+
+int view_rows(const struct view *v, enum pane pane)
+{
+	switch (pane) {
+	case PANE_RUN:
+		return (int)v->show->stage_count;
+	case PANE_POLL:
+		return v->model->poll < 0 ? 0
+					  : (int)v->show->stages[v->model->poll]
+						    .poll->option_count;
+	case PANE_TOKENS:
+		return (int)v->show->agent_count;
+	case PANE_CHECKS:
+		return (int)v->show->check_count;
+	case PANE_OBS:
+		return v->model->obs.facts.scene_count;
+	default:
+		return (int)v->model->inbox.count;
+	}
+}
+
+int view_keep_in_sight(int *top, int row, int rows, int room)
+{
+	if (room < 1)
+		room = 1;
+	if (row < *top)
+		*top = row;
+	if (row >= *top + room)
+		*top = row - room + 1;
+	if (*top > rows - room)
+		*top = rows - room;
+	if (*top < 0)
+		*top = 0;
+	return *top;
+}
+
+const int64_t *view_counts(const struct view *v, int stage, int64_t *total)
+{
+	const struct poll_run *poll = v->model->stages[stage].poll;
+	bool open = poll->state == POLL_OPEN || poll->state == POLL_EXTENDED;
+	if (v->tally.stage == stage && open) {
+		*total = v->tally.total;
+		return v->tally.counts;
+	}
+	*total = poll->total;
+	return poll->counts;
+}
+
+double view_votes_per_s(const struct view *v)
+{
+	const struct view_tally *t = &v->tally;
+	if (t->sample_count < 2)
+		return 0;
+	int64_t ms = v->mono_ms - t->samples[0].mono_ms;
+	int64_t votes = t->total - t->samples[0].total;
+	return ms > 0 && votes > 0 ? (double)votes * 1000 / (double)ms : 0;
+}
+
+double view_burn_per_min(const struct view *v)
+{
+	const struct view_burn *b = &v->burn;
+	if (!b->first_ms)
+		return 0;
+	int64_t until =
+		v->model->run.ended_ms ? v->model->run.ended_ms : v->now_ms;
+	int64_t from = until - BURN_WINDOW_MS;
+	int64_t sum = 0;
+	for (int64_t n = 0; n < VIEW_BURN_BUCKETS && n <= b->newest; n++)
+		if ((b->newest - n + 1) * VIEW_BURN_BUCKET_MS > from)
+			sum += b->tokens[(b->newest - n) % VIEW_BURN_BUCKETS];
+	if (from < v->model->run.started_ms)
+		from = v->model->run.started_ms;
+	/* The first seconds say nothing about a minute. */
+	int64_t ms = until - from;
+	if (ms < VIEW_BURN_BUCKET_MS)
+		ms = VIEW_BURN_BUCKET_MS;
+	return (double)sum * 60000 / (double)ms;
+}
+
+/* --- telling the operator, asking the core ------------------------------- */
+
+void view_flash(struct view *v, enum style style, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(v->flash.text, sizeof v->flash.text, fmt, ap);
+	va_end(ap);
+	v->flash.style = style;
+	v->flash.until_mono_ms =
+		v->mono_ms + (style == STYLE_BAD ? FLASH_BAD_MS : FLASH_MS);
+}
+
+bool view_ask(struct view *v, enum action_id action, const char *arg1,
+	      const char *arg2, const char *arg3, const char *reason)
+{
+	if (v->read_only) {
+		view_flash(v, STYLE_WAIT,
+			   "%s: this console is read-only; attach without "
+			   "--read-only",
+			   action_table[action].name);
+		return false;
+	}
+	const char *args[ACTION_MAX_ARGS] = {arg1, arg2, arg3};
+	GROW(v->outbox, v->out_count, v->out_cap);
+	struct view_command *c = &v->outbox[v->out_count++];
+	*c = (struct view_command){.action = action, .reason = xstrdup(reason)};
+	while (c->arg_count < ACTION_MAX_ARGS && args[c->arg_count]) {
+		c->args[c->arg_count] = xstrdup(args[c->arg_count]);
+		c->arg_count++;
+	}
+	return true;
+}
+
+void view_sent(struct view *v, const char *id)
+{
+	REQUIRE(v->out_count > 0);
+	struct view_command *c = &v->outbox[0];
+	struct view_pending *place = &v->pending[0];
+	for (int i = 0; i < VIEW_PENDING_MAX; i++) {
+		struct view_pending *p = &v->pending[i];
+		if (!*p->id) {
+			place = p;
+			break;
+		}
+		if (p->sent_mono_ms < place->sent_mono_ms)
+			place = p; /* none is free: the oldest gives way */
+	}
+	snprintf(place->id, sizeof place->id, "%s", id);
+	snprintf(place->text, sizeof place->text, "%s%s%s",
+		 action_table[c->action].name, c->arg_count ? " " : "",
+		 c->arg_count ? c->args[0] : "");
+	place->action = c->action;
+	place->sent_mono_ms = v->mono_ms;
+	command_release(c);
+	v->out_count--;
+	memmove(v->outbox, v->outbox + 1, v->out_count * sizeof *v->outbox);
+}
+
+bool view_is_pending(const struct view *v, enum action_id action)
+{
+	for (int i = 0; i < VIEW_PENDING_MAX; i++)
+		if (*v->pending[i].id && v->pending[i].action == action)
+			return true;
+	return false;
+}

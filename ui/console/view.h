@@ -1,0 +1,192 @@
+/*
+ * view: all that one console knows and shows: its own model, folded from the
+ * events of the feed; what came over `live`; how old each of these is; and what
+ * the operator has selected, opened and asked for.
+ *
+ * No terminal, no Redis and no clock here: time is passed in, commands to the
+ * core are left in the outbox, and the app carries both. So all of it runs in
+ * tests. One thread.
+ */
+#ifndef CONSOLE_VIEW_H
+#define CONSOLE_VIEW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "console/dialog.h"
+#include "console/layout.h"
+#include "core/actions.h"
+#include "core/model.h"
+#include "store/feed.h"
+
+#define VIEW_SILENT_MS    3000 /* no word from the core: no longer trusted */
+#define VIEW_TOO_EARLY_MS 300  /* a key so soon after a change was meant for
+				  what stood there before */
+#define VIEW_TWICE_MS     3000 /* for keys that are pressed twice */
+#define VIEW_PENDING_MAX  16
+
+enum view_end { VIEW_GOES_ON, VIEW_LEFT, VIEW_STOPPED };
+
+/* Show time, carried on between the core's own statements of it. */
+struct view_pace {
+	bool known;
+	int64_t mono_ms, show_ms;
+	double rate; /* 1; a rehearsal may run faster */
+};
+
+struct view_link {
+	bool caught_up, lost, broken;
+	int64_t lost_mono_ms;
+	char *why;          /* lost or broken: for people */
+	bool leader_known;
+	char leader[128];   /* "" when nobody leads */
+};
+
+struct view_core { /* live `core` */
+	bool known;
+	int64_t mono_ms, at_ms;
+	int64_t events_per_s, queue, redis_away_ms, rss_kb;
+	double redis_rtt_ms; /* smoothed */
+};
+
+struct view_obs { /* live `obs` */
+	bool known;
+	int64_t mono_ms;
+	int64_t stream_ms, record_ms, kbps, dropped, skipped, free_mb;
+	double congestion, fps;
+};
+
+#define VIEW_VOTE_SAMPLES 8
+struct view_tally { /* live `tally` of the poll that is shown */
+	int stage;          /* -1: none */
+	int64_t mono_ms;
+	int64_t total, counts[SHOW_MAX_OPTIONS];
+	struct { int64_t mono_ms, total; } samples[VIEW_VOTE_SAMPLES];
+	int sample_count;
+};
+
+#define VIEW_BURN_BUCKETS   64
+#define VIEW_BURN_BUCKET_MS 10000
+struct view_burn { /* tokens spent, by show time */
+	int64_t first_ms;   /* of the first that was spent; 0: none */
+	int64_t newest;     /* bucket number */
+	int64_t tokens[VIEW_BURN_BUCKETS];
+};
+
+struct view_flash {
+	char text[256];
+	enum style style;
+	int64_t until_mono_ms;
+};
+
+/* A command that the app has yet to send. */
+struct view_command {
+	enum action_id action;
+	char *args[ACTION_MAX_ARGS];
+	int arg_count;
+	char *reason;       /* NULL: none */
+};
+
+struct view_pending {
+	char id[64];        /* "" is a free place */
+	char text[64];      /* "approve i12" */
+	enum action_id action;
+	int64_t sent_mono_ms;
+};
+
+struct view {
+	const struct show *show; /* lent by the model */
+	struct model *model;
+	int64_t mono_ms, now_ms; /* of this frame; now_ms is show time */
+	int64_t start_mono_ms;
+	bool read_only;
+	char *vote_base;         /* "http://host:port" of the vote page, NULL */
+	char *redis_url;         /* NULL: not known */
+
+	struct view_pace pace;
+	struct view_link link;
+	struct view_core core;
+	struct view_obs obs;
+	struct view_tally tally;
+	struct view_burn burn;
+	char *progress;          /* newest word of an agent, NULL */
+	int progress_stage;
+
+	enum pane focus;         /* also PANE_INBOX */
+	enum pane shown;         /* the one pane, where only one has room */
+	bool zoom;
+	int selected[PANES];
+	int top[PANES_AND_INBOX]; /* first row shown; kept by the panes */
+	char item[24];           /* selected inbox item, "" none */
+	int64_t item_mono_ms;    /* since when, for VIEW_TOO_EARLY_MS */
+	int standby;             /* stage that GO would release, -1 */
+	int64_t standby_mono_ms; /* since when, or of the last GO */
+	int64_t panic_mono_ms;   /* of the last `!`; 0: none */
+	int64_t resume_mono_ms;  /* of the last `R`; 0: none */
+	struct dialog dialog;
+	struct view_flash flash;
+
+	struct view_command *outbox;
+	size_t out_count, out_cap;
+	struct view_pending pending[VIEW_PENDING_MAX];
+	uint64_t bell_seq;       /* inbox items up to this one have rung */
+	bool bell;               /* ring once; the app clears it */
+	bool stop_sent;
+	enum view_end end;
+};
+
+/* Takes a reference to `show`. */
+struct view *view_new(const struct show *show, int64_t mono_ms);
+void view_free(struct view **view);
+/* Forgets what was folded, to read the log again from its start. */
+void view_restart(struct view *v);
+
+/* Sets the time of what follows. `wall_ms` is this machine's show clock, used
+ * until the core has said its own. */
+void view_tick(struct view *v, int64_t mono_ms, int64_t wall_ms);
+/* Takes in one item of the feed (which stays with the caller). */
+void view_take(struct view *v, const struct feed_item *item);
+/* After a batch of items: selections, standby, bell. */
+void view_settle(struct view *v);
+/* Monotonic ms at which the view changes by itself; never 0. */
+int64_t view_next_change(const struct view *v);
+
+/* A live message, already taken apart. live.c. */
+void view_take_live(struct view *v, json_object *o);
+
+/* What is wrong with the way from the core to us, for people; "" when nothing
+ * is. Not "" means: values are old, draw them so. */
+const char *view_trouble(const struct view *v, char *out, size_t out_bytes);
+bool view_is_stale(const struct view *v);
+
+/* The selected inbox item, or NULL. */
+const struct inbox_item *view_item(const struct view *v);
+/* False while a key could have been meant for the item before it. */
+bool view_item_armed(const struct view *v);
+bool view_standby_armed(const struct view *v);
+/* The stage that asks most for a look: failed, held, standby, running, next to
+ * come; -1 when none is left. */
+int view_active_stage(const struct view *v);
+/* Rows that a pane has for its selection. */
+int view_rows(const struct view *v, enum pane pane);
+/* Keeps row `row` of `rows` in sight, changing *top as little as possible. */
+int view_keep_in_sight(int *top, int row, int rows, int room);
+
+/* Votes of the poll shown, newest first-hand knowledge: live while it is open,
+ * else what the log says. */
+const int64_t *view_counts(const struct view *v, int stage, int64_t *total);
+double view_votes_per_s(const struct view *v);
+/* Tokens a minute over the last minutes; 0: nothing was spent. */
+double view_burn_per_min(const struct view *v);
+
+void view_flash(struct view *v, enum style style, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Leaves a command in the outbox; NULL arguments end the list. Refused with a
+ * flash in a read-only console. */
+bool view_ask(struct view *v, enum action_id action, const char *arg1,
+	      const char *arg2, const char *arg3, const char *reason);
+/* The app has sent outbox[0], which got this id; moves it to `pending`. */
+void view_sent(struct view *v, const char *id);
+bool view_is_pending(const struct view *v, enum action_id action);
+
+#endif
