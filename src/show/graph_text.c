@@ -47,7 +47,8 @@ struct drawing {
 	int *lane_of; /* by stage; -1: written out instead */
 	size_t *left; /* by stage: dependents not drawn yet */
 	struct buf rails;
-	size_t *ends; /* by row: where its rails end in `rails` */
+	size_t *ends;	/* by row: where its rails end in `rails` */
+	int last_place; /* of the row above; -1: none */
 	int rail_columns, id_columns, group_columns;
 };
 
@@ -69,12 +70,13 @@ static void touch_lanes(struct drawing *d, const struct show_stage *s)
 	}
 }
 
-/* The leftmost lane that ends here, else the leftmost free one. */
+/* The leftmost lane that ends here, else the leftmost free one: but not right
+ * below the stage of the last row, which would look as if it led here. */
 static int place_node(const struct drawing *d)
 {
 	int place = d->lane_max;
 	for (int i = d->lane_max - 1; i >= 0; i--)
-		if (!d->lanes[i].used)
+		if (!d->lanes[i].used && i != d->last_place)
 			place = i;
 	for (int i = d->lane_max - 1; i >= 0; i--)
 		if (d->lanes[i].ends)
@@ -234,6 +236,7 @@ char *graph_text(const struct show *show, int columns, bool ascii)
 		.show = show,
 		.ascii = ascii,
 		.columns = columns < COLUMNS_MIN ? COLUMNS_MIN : columns,
+		.last_place = -1,
 		.lane_of = xcalloc(n + 1, sizeof *d.lane_of),
 		.left = xcalloc(n + 1, sizeof *d.left),
 		.ends = xcalloc(n + 1, sizeof *d.ends),
@@ -246,6 +249,7 @@ char *graph_text(const struct show *show, int columns, bool ascii)
 		int place = place_node(&d);
 		draw_rails(&d, place, node_glyph(&show->stages[stage]));
 		settle_lanes(&d, stage, place);
+		d.last_place = place;
 		d.ends[row] = d.rails.len;
 	}
 	for (size_t row = 0; row < n; row++)

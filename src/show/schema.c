@@ -432,7 +432,8 @@ static const struct key test_keys[] = {
 	     .item = KEY_TEXT,
 	     .later_words = 0x7ff & ~(1u << KIND_HTTP | 1u << KIND_TCP)),
 	EXACT("endpoint", AT(show_check, endpoint),
-	      "A URL (http), host:port (tcp), or what the kind calls for.",
+	      "A URL or operator:/path or audience:/path (http), host:port (tcp), "
+	      "or what the kind calls for.",
 	      .required = true),
 	ROW("payload", KEY_JSON, AT(show_check, payload),
 	    "What is sent; with http it makes the request a POST."),

@@ -8,8 +8,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-#ifndef SEEDS
-#error "SEEDS names the folder"
+#ifndef CORPUS
+#error "CORPUS names the folder"
 #endif
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
@@ -23,7 +23,7 @@ int main(void)
 {
 	const char *top = getenv("top_srcdir");
 	char *folder =
-		xasprintf("%s/tests/fuzz/seeds/%s", top ? top : "..", SEEDS);
+		xasprintf("%s/tests/fuzz/corpus/%s", top ? top : "..", CORPUS);
 	struct dirent **list = NULL;
 	int count = scandir(folder, &list, real_file, alphasort);
 	int failed = count < 1;
