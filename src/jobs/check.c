@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "jobs/expect.h"
 #include "jobs/job.h"
+#include "jobs/redact.h"
 
 #define BODY_MAX_BYTES	 (1024 * 1024)
 #define BANNER_MAX_BYTES (64 * 1024)
@@ -34,47 +35,11 @@ struct run {
 
 /* --- what is kept ------------------------------------------------------- */
 
-/* "***" for the rest of every word that follows `mark`. */
-static void blank_after(struct buf *b, const char *text, const char *mark)
-{
-	const char *at;
-	while ((at = strcasestr(text, mark))) {
-		at += strlen(mark);
-		buf_add(b, text, (size_t)(at - text));
-		buf_adds(b, "***");
-		text = at + strcspn(at, " \t\r\n\"',;&<>}");
-	}
-	buf_adds(b, text);
-}
-
-static char *without_secrets(const char *text, const char *secret)
-{
-	static const char *const marks[] = {"Bearer ", "Basic ",    "api_key=",
-					    "token=",  "password=", "secret="};
-	char *now = xstrdup(text);
-	for (size_t i = 0; i < COUNT_OF(marks); i++) {
-		struct buf b = {0};
-		blank_after(&b, now, marks[i]);
-		free(now);
-		now = buf_take(&b);
-	}
-	struct buf b = {0};
-	const char *rest = now, *at;
-	while (secret && *secret && (at = strstr(rest, secret))) {
-		buf_add(&b, rest, (size_t)(at - rest));
-		buf_adds(&b, "***");
-		rest = at + strlen(secret);
-	}
-	buf_adds(&b, rest);
-	free(now);
-	return buf_take(&b);
-}
-
 static void keep_text(json_object *o, const char *key, const char *text,
 		      size_t bytes, const char *secret)
 {
 	char *clean = text_clean_lines(text, bytes, KEPT_BYTES);
-	char *safe = without_secrets(clean, secret);
+	char *safe = redact_text(clean, secret);
 	json_add_str(o, key, safe);
 	free(safe);
 	free(clean);
@@ -118,6 +83,18 @@ static void keep_phases(struct check_result *out, const struct http_answer *a)
 	json_add(out->detail, "phases", &phases);
 }
 
+/* What came may repeat what was sent. */
+static void keep_rows(struct run *r, json_object **rows)
+{
+	char *safe = redact_text(json_text(*rows), r->secret);
+	json_object *kept = json_read_str(safe, &json_limits_own, NULL);
+	if (kept)
+		json_add(r->out->detail, "expectations", &kept);
+	json_object_put(*rows);
+	*rows = NULL;
+	free(safe);
+}
+
 /* Judges, and keeps the rows. `fine` becomes the text if all hold. */
 static void judge(struct run *r, const struct measured *m, char **fine)
 {
@@ -133,10 +110,10 @@ static void judge(struct run *r, const struct measured *m, char **fine)
 	}
 	if (!expect_all(r->expected, m, rows, &text))
 		ok = false;
-	json_add(r->out->detail, "expectations", &rows);
+	keep_rows(r, &rows);
 	r->out->ok = ok;
-	if (text && r->secret) {
-		char *safe = without_secrets(text, r->secret);
+	if (text) {
+		char *safe = redact_text(text, r->secret);
 		free(text);
 		text = safe;
 	}
@@ -147,43 +124,47 @@ static void judge(struct run *r, const struct measured *m, char **fine)
 
 /* --- where -------------------------------------------------------------- */
 
-/* The show's own listener: the address of the show file, or, when that leaves
- * the port open, what was really bound. */
+/* A listener on all addresses is called on the loopback. */
+static void callable(const char *bound, char out[ADDRESS_BYTES])
+{
+	const char *port = strrchr(bound, ':');
+	size_t host = port ? (size_t)(port - bound) : strlen(bound);
+	const char *loopback = NULL;
+	if (host == 0 || strncmp(bound, "0.0.0.0:", 8) == 0 ||
+	    strncmp(bound, "*:", 2) == 0)
+		loopback = "127.0.0.1";
+	else if (strncmp(bound, "[::]:", 5) == 0)
+		loopback = "[::1]";
+	snprintf(out, ADDRESS_BYTES, "%s%s", loopback ? loopback : bound,
+		 loopback && port ? port : "");
+}
+
+/* The show's own listener: where the running show says that it listens, or
+ * else where the show file puts it. */
 static bool own_address(const struct run *r, const char *which, const char *set,
 			char out[ADDRESS_BYTES])
 {
-	const char *colon = set ? strrchr(set, ':') : NULL;
-	char bound[ADDRESS_BYTES] = "";
-	if (!colon || strcmp(colon, ":0") == 0) {
-		struct err err = {0};
-		char *folder = file_state_dir(r->show->id);
-		char *path = xasprintf("%s/%s.addr", folder, which);
-		char *text = file_read(path, sizeof bound - 1, NULL, &err);
-		free(path);
-		free(folder);
-		if (!text) {
-			fail(r->out,
-			     "the show's %s listener is not running; "
-			     "start the show first",
-			     which);
-			return false;
-		}
-		snprintf(bound, sizeof bound, "%.*s",
-			 (int)strcspn(text, "\r\n"), text);
-		free(text);
-		set = bound;
-		colon = strrchr(set, ':');
+	char *folder = file_state_dir(r->show->id);
+	char *path = xasprintf("%s/%s.addr", folder, which);
+	char *bound = file_read(path, ADDRESS_BYTES - 1, NULL, NULL);
+	const char *port = set ? strrchr(set, ':') : NULL;
+	bool known = true;
+	free(path);
+	free(folder);
+	if (bound) {
+		bound[strcspn(bound, "\r\n")] = '\0';
+		callable(bound, out);
+	} else if (port && strcmp(port, ":0") != 0) {
+		callable(set, out);
+	} else {
+		known = false;
+		fail(r->out,
+		     "the show's %s listener is not running; start the show "
+		     "first",
+		     which);
 	}
-	int host = (int)(colon ? colon - set : (long)strlen(set));
-	/* A listener on all addresses is called on the loopback. */
-	if (host == 0 || strncmp(set, "0.0.0.0:", 8) == 0 ||
-	    strncmp(set, "*:", 2) == 0)
-		snprintf(out, ADDRESS_BYTES, "127.0.0.1%s", colon ? colon : "");
-	else if (strncmp(set, "[::]:", 5) == 0)
-		snprintf(out, ADDRESS_BYTES, "[::1]%s", colon);
-	else
-		snprintf(out, ADDRESS_BYTES, "%s", set);
-	return true;
+	free(bound);
+	return known;
 }
 
 static bool read_token(struct run *r)

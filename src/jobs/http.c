@@ -474,6 +474,8 @@ int http_connect(struct http_client *c, const char *address,
 	char *url = xasprintf("http://%s", address);
 	begin(c, url, stop, deadline_ms, out);
 	curl_easy_setopt(c->easy, CURLOPT_CONNECT_ONLY, 1L);
+	/* or the connection is closed as soon as it stands */
+	curl_easy_setopt(c->easy, CURLOPT_FORBID_REUSE, 0L);
 	enum http_fault fault = drive(c, stop, deadline_ms, &rc);
 	if (finish(c, fault, rc, address) &&
 	    curl_easy_getinfo(c->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK)

@@ -55,18 +55,6 @@ static void job_free(struct job *job)
 
 /* --- what a worker does ------------------------------------------------- */
 
-static struct input *call_noop(const struct job_room *room,
-			       const struct job *job)
-{
-	(void)room;
-	(void)job;
-	struct input *in = input_new(INPUT_ANSWER);
-	in->ok = in->reached = true;
-	in->result = json_object_new_object();
-	in->confidence = -1;
-	return in;
-}
-
 static struct input *call_agent(const struct job_room *room,
 				const struct job *job)
 {
@@ -74,7 +62,6 @@ static struct input *call_agent(const struct job_room *room,
 					     const struct job *) = {
 		[VIA_HTTP] = job_call_http,
 		[VIA_EXEC] = job_call_exec,
-		[VIA_NOOP] = call_noop,
 	};
 	const struct show_agent *agent = &room->show->agents[job->agent];
 	struct input *in;

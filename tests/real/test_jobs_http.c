@@ -414,7 +414,8 @@ START_TEST(test_settings)
 	ck_assert_ptr_null(pool_new(stand.show, &settings, stand.engine, &err));
 	ck_assert_int_eq(err.code, ERR_USAGE);
 	struct input *in = jobs_stand_call(&stand, "idle", 5000, REQUEST);
-	ck_assert(in && in->ok && json_object_object_length(in->result) == 0);
+	ck_assert(in && !in->ok && !in->reached);
+	ck_assert_str_eq(in->error_code, "unsupported");
 	input_free(&in);
 	end();
 }

@@ -1,0 +1,292 @@
+/* jobs: checks of the kinds http and tcp against a real peer. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "http_peer.h"
+#include "jobs/check.h"
+#include "jobs_stand.h"
+#include "tap.h"
+
+#define TOKEN "tok-0123456789abcdef"
+
+static struct jobs_stand stand;
+static struct http_peer *peer;
+
+/* One test; "PORT" in it is the peer's. */
+static void begin(const char *test)
+{
+	char port[16];
+	struct buf b = {0};
+	const char *at;
+	signal(SIGPIPE, SIG_IGN);
+	jobs_stand_init(&stand);
+	peer = http_peer_start();
+	snprintf(port, sizeof port, "%d", http_peer_port(peer));
+	buf_adds(&b, "{\"cards\":[{\"card\":\"c\",\"tests\":[");
+	while ((at = strstr(test, "PORT"))) {
+		buf_add(&b, test, (size_t)(at - test));
+		buf_adds(&b, port);
+		test = at + 4;
+	}
+	buf_adds(&b, test);
+	buf_adds(&b, "]}]}");
+	jobs_stand_load(&stand, NULL, buf_str(&b));
+	buf_release(&b);
+}
+
+static void end(void)
+{
+	jobs_stand_close(&stand);
+	http_peer_stop(&peer);
+}
+
+static const struct row {
+	const char *test;
+	const char *text; /* how the text begins */
+	bool ok;
+} rows[] = {
+	{"{\"name\":\"t\",\"kind\":\"http\","
+	 "\"endpoint\":\"http://127.0.0.1:PORT/status\",\"expected\":{"
+	 "\"status\":200,\"content_type\":\"application/json\","
+	 "\"/show\":\"adventure\",\"/n\":{\"gt\":4},\"/list/1\":\"b\","
+	 "\"/none\":{\"type\":\"null\"},\"/list\":{\"contains\":\"a\"},"
+	 "\"max_latency_ms\":4000,\"min_bytes\":10}}",
+	 "status 200 in ", true},
+	{"{\"name\":\"t\",\"endpoint\":\"http://127.0.0.1:PORT/status\","
+	 "\"expected\":{\"/n\":6}}",
+	 "/n: wanted 6, got 5", false},
+	{"{\"name\":\"t\",\"endpoint\":\"http://127.0.0.1:PORT/closed\"}",
+	 "status: wanted success, got 503", false},
+	{"{\"name\":\"t\",\"endpoint\":\"http://127.0.0.1:PORT/closed\","
+	 "\"expected\":{\"status\":503}}",
+	 "status 503 in ", true},
+	{"{\"name\":\"t\",\"endpoint\":\"http://127.0.0.1:PORT/html\","
+	 "\"expected\":{\"/a\":1}}",
+	 "/a: the answer is not JSON", false},
+	{"{\"name\":\"t\",\"endpoint\":\"http://127.0.0.1:PORT/hang\","
+	 "\"timeout_ms\":100}",
+	 "http://127.0.0.1:PORT/hang: no answer after 1", false},
+	{"{\"name\":\"t\",\"endpoint\":\"http://127.0.0.1:1/\"}",
+	 "http://127.0.0.1:1/: nobody listens there", false},
+	{"{\"name\":\"t\",\"endpoint\":\"http://127.0.0.1:PORT/huge\"}",
+	 "http://127.0.0.1:PORT/huge: the answer is larger", false},
+	{"{\"name\":\"t\",\"kind\":\"tcp\",\"endpoint\":\"127.0.0.1:PORT\"}",
+	 "connected in ", true},
+	{"{\"name\":\"t\",\"kind\":\"tcp\",\"endpoint\":\"127.0.0.1:PORT\","
+	 "\"payload\":\"GET /ok HTTP/1.1\\r\\n\\r\\n\",\"expected\":{"
+	 "\"banner\":\"HTTP/1.1 200\",\"max_connect_ms\":4000}}",
+	 "connected in ", true},
+	{"{\"name\":\"t\",\"kind\":\"tcp\",\"endpoint\":\"127.0.0.1:PORT\","
+	 "\"payload\":\"GET /ok HTTP/1.1\\r\\n\\r\\n\",\"expected\":{"
+	 "\"banner\":{\"matches\":\"gate opens\"}}}",
+	 "connected in ", true},
+	{"{\"name\":\"t\",\"kind\":\"tcp\",\"endpoint\":\"127.0.0.1:PORT\","
+	 "\"timeout_ms\":100,\"expected\":{\"banner\":\"220 \"}}",
+	 "banner: wanted to contain \"220 \", got \"\"", false},
+	{"{\"name\":\"t\",\"kind\":\"tcp\",\"endpoint\":\"127.0.0.1:1\"}",
+	 "127.0.0.1:1: nobody listens there", false},
+	{"{\"name\":\"t\",\"kind\":\"obs\",\"endpoint\":\"obs:\"}",
+	 "checks of the kind obs are not run by this version", false},
+	{"{\"name\":\"t\",\"endpoint\":\"audience:/status\"}",
+	 "http://127.0.0.1:7421/status: nobody listens", false},
+};
+
+START_TEST(test_row)
+{
+	const struct row *row = &rows[_i];
+	begin(row->test);
+	struct check_result r;
+	int64_t began = clock_mono_ms();
+	check_run(stand.show, 0, NULL, &r);
+	ck_assert_int_lt((int)(clock_mono_ms() - began), 2000);
+	char *want = xstrdup(row->text), *at = strstr(want, "PORT");
+	if (at) {
+		char *rest = at + 4, *whole;
+		*at = '\0';
+		whole = xasprintf("%s%d%s", want, http_peer_port(peer), rest);
+		free(want);
+		want = whole;
+	}
+	ck_assert_msg(r.ok == row->ok, "%s: %s", row->test, r.text);
+	ck_assert_msg(strncmp(r.text, want, strlen(want)) == 0, "%s, not %s",
+		      r.text, want);
+	if (r.ok) {
+		json_object *phases = json_get_object(r.detail, "phases");
+		ck_assert_int_ge(json_get_int(phases, "connect_ms", -1), 0);
+		ck_assert_int_ge(json_get_int(phases, "total_ms", -1), 0);
+		ck_assert_int_eq(json_get_int(phases, "tls_ms", 0), -1);
+		ck_assert_int_ge(r.total_ms, 0);
+	}
+	free(want);
+	check_result_release(&r);
+	end();
+}
+END_TEST
+
+static void write_state(const char *name, const char *text)
+{
+	struct err err;
+	char *folder = file_state_dir(stand.show->id);
+	char *path = xasprintf("%s/%s", folder, name);
+	ck_assert(file_make_dirs(folder, &err));
+	ck_assert(file_write(path, text, strlen(text), 0600, &err));
+	free(path);
+	free(folder);
+}
+
+START_TEST(test_own_listener)
+{
+	begin("{\"name\":\"t\",\"endpoint\":\"operator:/secret?x=1\","
+	      "\"expected\":{\"body\":{\"contains\":\"nothing\"}}}");
+	struct check_result r;
+	char address[64];
+	check_run(stand.show, 0, NULL, &r);
+	ck_assert(!r.ok);
+	ck_assert_ptr_nonnull(strstr(r.text, "operator.token"));
+	check_result_release(&r);
+
+	snprintf(address, sizeof address, "0.0.0.0:%d\n", http_peer_port(peer));
+	write_state("operator.addr", address);
+	write_state("operator.token", TOKEN "\n");
+	check_run(stand.show, 0, NULL, &r);
+	ck_assert(!r.ok);
+	const char *detail = json_text(r.detail);
+	ck_assert_msg(!strstr(detail, TOKEN) && !strstr(detail, "hush"), "%s",
+		      detail);
+	ck_assert_ptr_null(strstr(r.text, TOKEN));
+	ck_assert_ptr_nonnull(strstr(detail, "Bearer ***"));
+	check_result_release(&r);
+	char *sent = http_peer_last(peer);
+	ck_assert_ptr_nonnull(strstr(sent, "GET /secret?x=1 HTTP/1.1\r\n"));
+	ck_assert_ptr_nonnull(
+		strstr(sent, "\r\nAuthorization: Bearer " TOKEN "\r\n"));
+	free(sent);
+	end();
+}
+END_TEST
+
+START_TEST(test_payload_is_posted)
+{
+	begin("{\"name\":\"t\",\"endpoint\":\"http://127.0.0.1:PORT/ok\","
+	      "\"payload\":{\"input\":\"The gate opens.\"}}");
+	struct check_result r;
+	check_run(stand.show, 0, NULL, &r);
+	ck_assert_msg(r.ok, "%s", r.text);
+	char *sent = http_peer_last(peer);
+	ck_assert_ptr_nonnull(strstr(sent, "POST /ok "));
+	ck_assert_ptr_nonnull(
+		strstr(sent, "\r\n\r\n{\"input\":\"The gate opens.\"}"));
+	free(sent);
+	check_result_release(&r);
+	end();
+}
+END_TEST
+
+static void *raise_flag(void *flag)
+{
+	int64_t until = clock_mono_ms() + 5000;
+	while (http_peer_requests(peer) == 0 && clock_mono_ms() < until)
+		;
+	atomic_store((atomic_bool *)flag, true);
+	return NULL;
+}
+
+START_TEST(test_cancel)
+{
+	begin("{\"name\":\"t\",\"timeout_ms\":60000,"
+	      "\"endpoint\":\"http://127.0.0.1:PORT/hang\"}");
+	atomic_bool cancel = false;
+	struct check_result r;
+	pthread_t thread;
+	int64_t began = clock_mono_ms();
+	pthread_create(&thread, NULL, raise_flag, &cancel);
+	check_run(stand.show, 0, &cancel, &r);
+	ck_assert_int_lt((int)(clock_mono_ms() - began), 1000);
+	ck_assert_str_eq(r.text, "cancelled");
+	pthread_join(thread, NULL);
+	check_result_release(&r);
+	end();
+}
+END_TEST
+
+START_TEST(test_in_pool)
+{
+	begin("{\"name\":\"t\",\"endpoint\":\"http://127.0.0.1:PORT/status\"},"
+	      "{\"name\":\"u\",\"timeout_ms\":60000,"
+	      "\"endpoint\":\"http://127.0.0.1:PORT/hang\"}");
+	jobs_stand_open(&stand, 1);
+	ck_assert(pool_check(stand.pool, 0));
+	struct input *in = jobs_stand_wait(&stand, INPUT_CHECK, NULL);
+	ck_assert(in && in->check.running && in->check.check == 0);
+	input_free(&in);
+	in = jobs_stand_wait(&stand, INPUT_CHECK, NULL);
+	ck_assert(in && !in->check.running && in->check.ok);
+	ck_assert_int_ge(in->check.latency_ms, 0);
+	ck_assert(strncmp(in->check.text, "status 200", 10) == 0);
+	input_free(&in);
+	/* A pool that is freed ends a check that hangs. */
+	ck_assert(pool_check(stand.pool, 1));
+	in = jobs_stand_wait(&stand, INPUT_CHECK, NULL);
+	ck_assert(in && in->check.running && in->check.check == 1);
+	input_free(&in);
+	int64_t began = clock_mono_ms();
+	pool_free(&stand.pool);
+	ck_assert_int_lt((int)(clock_mono_ms() - began), 100);
+	ck_assert_ptr_null(mailbox_take(stand.engine));
+	end();
+}
+END_TEST
+
+/* A thread keeps its client from check to check, and no connection. */
+START_TEST(test_no_connection_stays)
+{
+	begin("{\"name\":\"t\",\"kind\":\"tcp\","
+	      "\"endpoint\":\"127.0.0.1:PORT\",\"payload\":"
+	      "\"GET /ok HTTP/1.1\\r\\n\\r\\n\","
+	      "\"expected\":{\"banner\":\"200\"}}");
+	jobs_stand_open(&stand, 1);
+	int before = 0;
+	for (int i = 0; i < 40; i++) {
+		ck_assert(pool_check(stand.pool, 0));
+		struct input *in = jobs_stand_wait(&stand, INPUT_CHECK, NULL);
+		ck_assert(in && in->check.running);
+		input_free(&in);
+		in = jobs_stand_wait(&stand, INPUT_CHECK, NULL);
+		ck_assert_msg(in && in->check.ok, "%s",
+			      in ? in->check.text : "nothing");
+		input_free(&in);
+		ck_assert(jobs_stand_quiet(&stand));
+		int64_t until = clock_mono_ms() + 5000;
+		while (http_peer_open(peer) && clock_mono_ms() < until)
+			;
+		ck_assert_int_eq(http_peer_open(peer), 0);
+		if (i == 3)
+			before = jobs_count_fds();
+	}
+	ck_assert_int_le(jobs_count_fds(), before);
+	end();
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("jobs: checks");
+	TCase *t = tcase_create("check");
+	tcase_set_timeout(t, 30);
+	tcase_add_loop_test(t, test_row, 0, (int)COUNT_OF(rows));
+	tcase_add_test(t, test_own_listener);
+	tcase_add_test(t, test_payload_is_posted);
+	tcase_add_test(t, test_cancel);
+	tcase_add_test(t, test_in_pool);
+	tcase_add_test(t, test_no_connection_stays);
+	suite_add_tcase(suite, t);
+	return tap_run(suite);
+}

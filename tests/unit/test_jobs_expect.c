@@ -1,0 +1,151 @@
+/* jobs: expectations of checks, as a table. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "jobs/expect.h"
+#include "tap.h"
+
+/* sha256("abc"), from the command line's sha256sum */
+#define SHA_ABC                                                                \
+	"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+static const struct row {
+	const char *wanted, *got; /* in lists of one; got NULL: nothing there */
+	bool holds;
+} rows[] = {
+	{"[1]", "[1]", true},
+	{"[1]", "[1.0]", true},
+	{"[1]", "[2]", false},
+	{"[1]", "[\"1\"]", false},
+	{"[true]", "[1]", false},
+	{"[null]", "[null]", true},
+	{"[null]", NULL, false},
+	{"[\"a\"]", "[\"a\"]", true},
+	{"[[1,2]]", "[[1,2]]", true},
+	{"[{\"equals\":{\"a\":1}}]", "[{\"a\":1}]", true},
+	{"[{\"a\":1}]", "[{\"a\":1}]", true},
+	{"[{\"not\":5}]", "[6]", true},
+	{"[{\"not\":5}]", "[5]", false},
+	{"[{\"not\":{\"contains\":\"x\"}}]", "[\"abc\"]", true},
+	{"[{\"not\":{\"contains\":\"b\"}}]", "[\"abc\"]", false},
+	{"[{\"lt\":5}]", "[4.9]", true},
+	{"[{\"lt\":5}]", "[5]", false},
+	{"[{\"lt\":5}]", "[\"4\"]", false},
+	{"[{\"lt\":5}]", NULL, false},
+	{"[{\"gt\":5}]", "[6]", true},
+	{"[{\"gt\":1,\"lt\":3}]", "[2]", true},
+	{"[{\"gt\":1,\"lt\":3}]", "[3]", false},
+	{"[{\"gt\":9007199254740992}]", "[9007199254740993]", true},
+	{"[{\"contains\":\"b\"}]", "[\"abc\"]", true},
+	{"[{\"contains\":\"b\"}]", "[[\"a\",\"b\"]]", true},
+	{"[{\"contains\":2}]", "[[1,2.0]]", true},
+	{"[{\"contains\":\"b\"}]", "[{\"b\":null}]", true},
+	{"[{\"contains\":\"b\"}]", "[7]", false},
+	{"[{\"matches\":\"^a.+c$\"}]", "[\"abbc\"]", true},
+	{"[{\"matches\":\"^a.+c$\"}]", "[\"abb\"]", false},
+	{"[{\"matches\":\"(\"}]", "[\"(\"]", false},
+	{"[{\"matches\":\"a{3}\"}]", "[\"aaa\"]", true},
+	/* as long as it takes to say no, and not longer */
+	{"[{\"matches\":\"((a{1,255}){1,255}){1,255}\"}]", "[\"aaa\"]", false},
+	{"[{\"matches\":\"a{1,99999999999999999999}\"}]", "[\"aaa\"]", false},
+	{"[{\"type\":\"string\"}]", "[\"x\"]", true},
+	{"[{\"type\":\"number\"}]", "[1]", true},
+	{"[{\"type\":\"integer\"}]", "[1]", true},
+	{"[{\"type\":\"integer\"}]", "[1.5]", false},
+	{"[{\"type\":\"null\"}]", "[null]", true},
+	{"[{\"type\":\"null\"}]", NULL, false},
+	{"[{\"exists\":true}]", "[null]", true},
+	{"[{\"exists\":true}]", NULL, false},
+	{"[{\"exists\":false}]", NULL, true},
+	{"[{\"exists\":false}]", "[0]", false},
+	{"[{\"in\":[1,\"a\"]}]", "[\"a\"]", true},
+	{"[{\"in\":[1,\"a\"]}]", "[\"b\"]", false},
+	{"[{\"sha256\":\"" SHA_ABC "\"}]", "[\"abc\"]", true},
+	{"[{\"sha256\":\"" SHA_ABC "\"}]", "[\"abd\"]", false},
+	{"[{\"gt\":1,\"sideways\":3}]", "[2]", false},
+};
+
+START_TEST(test_row)
+{
+	const struct row *r = &rows[_i];
+	json_object *w = json_read_str(r->wanted, &json_limits_own, NULL);
+	json_object *g =
+		r->got ? json_read_str(r->got, &json_limits_own, NULL) : NULL;
+	ck_assert_ptr_nonnull(w);
+	bool holds = expect_holds(json_object_array_get_idx(w, 0),
+				  g ? json_object_array_get_idx(g, 0) : NULL,
+				  r->got != NULL);
+	ck_assert_msg(holds == r->holds, "%s against %s", r->wanted,
+		      r->got ? r->got : "nothing");
+	json_object_put(w);
+	json_object_put(g);
+}
+END_TEST
+
+static const struct whole {
+	const char *expected;
+	const char *text; /* NULL: holds */
+} wholes[] = {
+	{"{}", NULL},
+	{"{\"status\":200,\"content_type\":\"application/*\"}", NULL},
+	{"{\"content_type\":\"text/*\"}",
+	 "content_type: wanted \"text/*\", got "
+	 "\"application/json; charset=utf-8\""},
+	{"{\"status\":{\"in\":[204,404]}}",
+	 "status: wanted {\"in\":[204,404]}, got 200"},
+	{"{\"max_latency_ms\":40}", NULL},
+	{"{\"max_latency_ms\":39}",
+	 "max_latency_ms: wanted at most 39, got 40"},
+	{"{\"max_latency_ms\":{\"lt\":41}}", NULL},
+	{"{\"max_connect_ms\":1}", "max_connect_ms: wanted at most 1, got 2"},
+	{"{\"min_bytes\":10,\"max_bytes\":100,\"body_contains\":\"beat\"}",
+	 NULL},
+	{"{\"min_bytes\":100}", "min_bytes: wanted at least 100, got 27"},
+	{"{\"/list/1\":\"b\",\"/beat~1x\":1}", NULL},
+	{"{\"/list/7\":\"b\"}", "/list/7: wanted \"b\", got \"nothing\""},
+	{"{\"/none\":null,\"/gone\":{\"exists\":false}}", NULL},
+	{"{\"not_silent\":true}", "not_silent: this version cannot measure it"},
+};
+
+START_TEST(test_whole)
+{
+	const struct whole *w = &wholes[_i];
+	const char body[] =
+		"{\"beat/x\":1,\"list\":[\"a\",\"b\"],\"none\":null}";
+	json_object *rows_out = json_object_new_array();
+	json_object *e = json_read_str(w->expected, &json_limits_own, NULL);
+	struct measured m = {
+		.status = 200,
+		.content_type = "application/json; charset=utf-8",
+		.body = body,
+		.body_bytes = 27,
+		.json = json_read_str(body, &json_limits_own, NULL),
+		.connect_ms = 2,
+		.total_ms = 40,
+	};
+	char *text = NULL;
+	bool ok = expect_all(e, &m, rows_out, &text);
+	ck_assert_msg(ok == !w->text, "%s", w->expected);
+	if (w->text)
+		ck_assert_str_eq(text, w->text);
+	else
+		ck_assert_ptr_null(text);
+	ck_assert_uint_eq(json_object_array_length(rows_out),
+			  (size_t)json_object_object_length(e));
+	free(text);
+	json_object_put(m.json);
+	json_object_put(e);
+	json_object_put(rows_out);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("jobs: expectations");
+	TCase *t = tcase_create("expect");
+	tcase_add_loop_test(t, test_row, 0, (int)COUNT_OF(rows));
+	tcase_add_loop_test(t, test_whole, 0, (int)COUNT_OF(wholes));
+	suite_add_tcase(suite, t);
+	return tap_run(suite);
+}
