@@ -61,22 +61,32 @@ static json_object *from_redis(const struct cli_place *place,
 	return o;
 }
 
+/* A show without a core: its Redis, where that still runs, is newer than the
+ * file that the core wrote last. */
+static json_object *look_at_stopped(const struct cli_place *place)
+{
+	struct client *client =
+		place->address ? client_open(place->address, place->show, NULL)
+			       : NULL;
+	json_object *o = client ? from_redis(place, client, NULL) : NULL;
+	client_close(&client);
+	return o ? o : from_file(place);
+}
+
 json_object *cli_look(const struct cli_place *place, int *status)
 {
 	*status = 0;
-	bool private_redis =
-		place->address && place->address->path && !place->remote;
-	json_object *o = NULL;
-	if (!place->here && (private_redis || !place->address))
-		o = from_file(place);
-	if (o)
-		return o;
+	if (!place->here && !place->remote) {
+		json_object *o = look_at_stopped(place);
+		if (o)
+			return o;
+	}
 	struct client *client = NULL;
 	*status = cli_open(place, &client);
 	if (*status != 0)
 		return NULL;
 	struct err err = {0};
-	o = from_redis(place, client, &err);
+	json_object *o = from_redis(place, client, &err);
 	client_close(&client);
 	if (!o)
 		*status = cli_fail(&err);

@@ -24,12 +24,14 @@ static void print_run(json_object *run)
 		json_object *s = json_object_array_get_idx(stages, i);
 		const char *error = json_get_str(s, "error", NULL);
 		const char *waits = json_get_str(s, "waits_for", "");
-		printf("  %-20s %-9s %s%s\n", json_get_str(s, "id", ""),
-		       json_get_str(s, "state", ""),
-		       error	  ? error
-		       : waits[0] ? "waits for "
-				  : "",
-		       error ? "" : waits);
+		const char *why = json_get_str(s, "why", "");
+		printf("  %-20s %-9s", json_get_str(s, "id", ""),
+		       json_get_str(s, "state", ""));
+		if (error || why[0])
+			printf(" %s", error ? error : why);
+		else if (waits[0])
+			printf(" waits for %s", waits);
+		printf("\n");
 	}
 }
 
