@@ -105,7 +105,10 @@ static void settle(struct model *m, int stage, enum stage_outcome outcome)
 	const struct show_stage *def = &m->show->stages[stage];
 	for (size_t i = 0; i < def->dependent_count; i++) {
 		int next = def->dependents[i];
-		if (--m->stages[next].unmet == 0)
+		/* One that was skipped or done by hand before its time has
+		 * nothing to wait for. */
+		if (--m->stages[next].unmet == 0 &&
+		    m->stages[next].state == STAGE_WAITING)
 			push_ready(m, next);
 	}
 }
@@ -603,6 +606,7 @@ void stages_advance(struct deciding *d)
 	while (m->run.state == RUN_RUNNING && i < m->ready_count) {
 		int stage = m->ready[m->ready_head + i];
 		uint64_t seq = m->seq;
+		REQUIRE(m->stages[stage].state == STAGE_WAITING);
 		try_start(d, stage);
 		/* Nothing was said about it: an agent is busy, and it keeps
 		 * its place. Else it left the queue, and the next one stands

@@ -7,7 +7,7 @@
 #include "tap.h"
 #include "world.h"
 
-#define SEEDS 150
+#define SEEDS 400
 
 static uint64_t rng;
 
