@@ -20,10 +20,9 @@ static const struct {
 	const char *code;
 	int status;
 } statuses[] = {
-	{"ok", 200},	      {"usage", 400},	  {"bad_request", 400},
-	{"forbidden", 403},   {"not_found", 404}, {"unknown", 404},
+	{"usage", 400},	      {"forbidden", 403}, {"not_found", 404},
 	{"refused", 409},     {"duplicate", 409}, {"closed", 409},
-	{"gone", 410},	      {"invalid", 422},	  {"busy", 503},
+	{"gone", 410},	      {"too_large", 413}, {"busy", 503},
 	{"unavailable", 503}, {"timeout", 504},
 };
 
@@ -31,7 +30,9 @@ int http_status_of(bool ok, const char *code)
 {
 	if (ok)
 		return 200;
-	for (size_t i = 1; i < COUNT_OF(statuses); i++)
+	if (!strncmp(code, "bad_", 4))
+		return 400;
+	for (size_t i = 0; i < COUNT_OF(statuses); i++)
 		if (!strcmp(statuses[i].code, code))
 			return statuses[i].status;
 	return 409;

@@ -1,0 +1,435 @@
+#include "net_stand.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "show/show_read.h"
+#include "temp.h"
+
+#define PATIENCE_MS 8000
+
+static const char poll_show[] =
+	"show: house\n"
+	"title: House <b>& Home\n"
+	"http: { operator: 127.0.0.1:0, audience: 127.0.0.1:0 }\n"
+	"agents: { writer: { via: noop } }\n"
+	"stages:\n"
+	"  - id: route\n"
+	"    poll:\n"
+	"      question: \"Which <script>alert(1)</script> way?\"\n"
+	"      options:\n"
+	"        - { id: cave, label: \"Into \\\"the\\\" <i>cave</i>\" }\n"
+	"        - { id: ridge, label: Along the ridge }\n"
+	"      open_ms: 3600000\n"
+	"      default: cave\n"
+	"  - id: scene\n"
+	"    agents: [writer]\n"
+	"    go: manual\n"
+	"  - id: later\n"
+	"    inputs: [route]\n"
+	"    poll:\n"
+	"      question: And then?\n"
+	"      options: [{ id: left }, { id: right }]\n"
+	"      default: left\n";
+
+static void cast(struct stand *s, const struct effect *x)
+{
+	for (size_t i = 0; i < s->voter_count; i++)
+		if (!strcmp(s->voters[i], x->key)) {
+			net_reply(s->net, &x->origin, false, "duplicate",
+				  "this voter has voted");
+			return;
+		}
+	GROW(s->voters, s->voter_count, s->voter_cap);
+	s->voters[s->voter_count++] = xstrdup(x->key);
+	s->counts[x->option]++;
+	atomic_fetch_add(&s->votes, 1);
+	net_reply(s->net, &x->origin, true, "ok", "counted");
+	stand_tally(s);
+}
+
+void stand_tally(struct stand *s)
+{
+	char *text = xasprintf(
+		"{\"topic\":\"tally\",\"poll\":\"route\",\"total\":%lld,"
+		"\"counts\":{\"cave\":%lld,\"ridge\":%lld},\"at\":1}",
+		(long long)(s->counts[0] + s->counts[1]),
+		(long long)s->counts[0], (long long)s->counts[1]);
+	net_live(s->net, text);
+	free(text);
+}
+
+static void act(struct stand *s, const struct effect *x)
+{
+	switch (x->kind) {
+	case EFFECT_REPLY:
+		net_reply(s->net, &x->origin, x->ok, x->name, x->text);
+		break;
+	case EFFECT_VOTE:
+		cast(s, x);
+		break;
+	case EFFECT_OBS:
+		net_obs(s->net, x->key, x->name, x->text);
+		break;
+	default:
+		break; /* no agents here */
+	}
+}
+
+static void decide(struct stand *s, struct input *in)
+{
+	struct decision d = {0};
+	in->now_ms = clock_show_ms();
+	core_decide(s->model, in, &d);
+	for (size_t i = 0; i < d.event_count; i++) {
+		GROW(s->log, s->log_count, s->log_cap);
+		s->log[s->log_count++] = event_clone(d.events[i]);
+		if (s->net)
+			net_event(s->net, d.events[i]);
+	}
+	for (size_t i = 0; i < d.effect_count; i++)
+		if (s->net)
+			act(s, &d.effects[i]);
+	decision_release(&d);
+}
+
+/* Notes what the net says of OBS, for the test to look at. */
+static void note_obs(struct stand *s, struct input *in)
+{
+	pthread_mutex_lock(&s->lock);
+	if (in->kind == INPUT_OBS) {
+		for (int i = 0; i < s->obs.scene_count; i++)
+			free(s->obs.scenes[i]);
+		free(s->obs.error);
+		free(s->obs.program_scene);
+		free(s->obs.preview_scene);
+		s->obs = in->obs;
+		s->obs.error = xstrdup(in->obs.error);
+		s->obs.program_scene = xstrdup(in->obs.program_scene);
+		s->obs.preview_scene = xstrdup(in->obs.preview_scene);
+		for (int i = 0; i < s->obs.scene_count; i++)
+			s->obs.scenes[i] = xstrdup(in->obs.scenes[i]);
+		s->obs_news++;
+	} else if (in->kind == INPUT_OBS_DONE) {
+		free(s->done_id);
+		free(s->done_text);
+		s->done_id = xstrdup(in->id);
+		s->done_text = xstrdup(in->text);
+		s->done_ok = in->ok;
+		s->done_count++;
+	} else if (in->kind == INPUT_PROGRESS) {
+		free(s->figures);
+		s->figures = xstrdup(in->text);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void *drive(void *arg)
+{
+	struct stand *s = arg;
+	struct input *in;
+	while ((in = mailbox_wait(s->box, -1))) {
+		note_obs(s, in);
+		if (!atomic_load(&s->silent))
+			decide(s, in);
+		input_free(&in);
+	}
+	return NULL;
+}
+
+static void begin(struct stand *s)
+{
+	struct input *in = input_new(INPUT_LEAD);
+	in->by = xstrdup("here");
+	in->epoch = 1;
+	in->attempt = (int)getpid();
+	decide(s, in);
+	input_free(&in);
+	in = input_new(INPUT_BEGIN);
+	in->id = xstrdup("run-1");
+	in->attended = true;
+	decide(s, in);
+	input_free(&in);
+}
+
+struct stand *stand_new(const char *yaml)
+{
+	struct stand *s = xcalloc(1, sizeof *s);
+	struct show_problems problems = {0};
+	struct err err = {0};
+	signal(SIGPIPE, SIG_IGN);
+	yaml = yaml ? yaml : poll_show;
+	s->show = show_parse_yaml(yaml, strlen(yaml), "test.yaml", &problems);
+	if (!s->show) {
+		fprintf(stderr, "%s\n", problems.items[0].text);
+		abort();
+	}
+	show_problems_release(&problems);
+	pthread_mutex_init(&s->lock, NULL);
+	s->dir = temp_new();
+	s->box = mailbox_new(4096, input_drop);
+	s->model = model_new(s->show);
+	begin(s);
+	struct net_settings settings = {
+		.show = s->show,
+		.operator_addr = "127.0.0.1:0",
+		.audience_addr = "127.0.0.1:0",
+		.token = STAND_TOKEN,
+		.state_dir = s->dir,
+	};
+	s->net = net_start(&settings, s->log, s->log_count, s->box, &err);
+	if (!s->net) {
+		fprintf(stderr, "%s\n", err.text);
+		abort();
+	}
+	net_redis(s->net, true, 123);
+	REQUIRE(!pthread_create(&s->thread, NULL, drive, s));
+	return s;
+}
+
+void stand_free(struct stand **sp)
+{
+	struct stand *s = *sp;
+	*sp = NULL;
+	mailbox_close(s->box);
+	pthread_join(s->thread, NULL);
+	net_stop(&s->net);
+	mailbox_free(&s->box);
+	for (size_t i = 0; i < s->log_count; i++)
+		event_free(&s->log[i]);
+	free(s->log);
+	for (size_t i = 0; i < s->voter_count; i++)
+		free(s->voters[i]);
+	free(s->voters);
+	for (int i = 0; i < s->obs.scene_count; i++)
+		free(s->obs.scenes[i]);
+	free(s->obs.error);
+	free(s->obs.program_scene);
+	free(s->obs.preview_scene);
+	free(s->done_id);
+	free(s->done_text);
+	free(s->figures);
+	model_free(&s->model);
+	show_unref(&s->show);
+	pthread_mutex_destroy(&s->lock);
+	temp_remove(&s->dir);
+	free(s);
+}
+
+int stand_port(const char *addr)
+{
+	return atoi(strrchr(addr, ':') + 1);
+}
+
+int peer_open(const char *addr)
+{
+	char *host = xstrndup(addr, (size_t)(strrchr(addr, ':') - addr));
+	struct addrinfo *ai, hints = {.ai_socktype = SOCK_STREAM};
+	REQUIRE(!getaddrinfo(host, strrchr(addr, ':') + 1, &hints, &ai));
+	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	REQUIRE(fd >= 0 && !connect(fd, ai->ai_addr, ai->ai_addrlen));
+	freeaddrinfo(ai);
+	free(host);
+	return fd;
+}
+
+void peer_send(int fd, const void *bytes, size_t len)
+{
+	const char *p = bytes;
+	while (len) {
+		ssize_t n = send(fd, p, len, MSG_NOSIGNAL);
+		if (n <= 0)
+			return; /* it hung up: the reader will see */
+		p += n;
+		len -= (size_t)n;
+	}
+}
+
+void peer_say(int fd, const char *text)
+{
+	peer_send(fd, text, strlen(text));
+}
+
+/* Waits for bytes; 0 at the end, -1 when `until_ms` is over. */
+static ssize_t read_some(int fd, void *room, size_t max, int64_t until_ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int64_t left = until_ms - clock_mono_ms();
+	if (left <= 0 || poll(&p, 1, (int)left) <= 0)
+		return -1;
+	ssize_t n = recv(fd, room, max, 0);
+	return n < 0 ? 0 : n;
+}
+
+char *peer_read(int fd, const char *until)
+{
+	struct buf b = {0};
+	int64_t end = clock_mono_ms() + PATIENCE_MS;
+	char room[4096];
+	buf_adds(&b, "");
+	for (;;) {
+		ssize_t n = read_some(fd, room, sizeof room, end);
+		if (n <= 0)
+			break;
+		buf_add(&b, room, (size_t)n);
+		if (until && memmem(b.data, b.len, until, strlen(until)))
+			break;
+	}
+	return buf_take(&b);
+}
+
+char *peer_ask(const char *addr, const char *request)
+{
+	int fd = peer_open(addr);
+	peer_say(fd, request);
+	char *answer = peer_read(fd, NULL);
+	close(fd);
+	return answer;
+}
+
+int peer_status(const char *answer)
+{
+	return answer && !strncmp(answer, "HTTP/1.", 7) ? atoi(answer + 9) : 0;
+}
+
+const char *peer_body(const char *answer)
+{
+	const char *body = strstr(answer, "\r\n\r\n");
+	return body ? body + 4 : "";
+}
+
+char *operator_ask(struct stand *s, const char *method, const char *path,
+		   const char *body)
+{
+	const char *addr = net_operator_addr(s->net);
+	char *request =
+		xasprintf("%s %s HTTP/1.1\r\nHost: %s\r\n"
+			  "Authorization: Bearer " STAND_TOKEN "\r\n"
+			  "Connection: close\r\n%s%s%zu\r\n\r\n%s",
+			  method, path, addr,
+			  body ? "Content-Type: application/json\r\n" : "",
+			  "Content-Length: ", body ? strlen(body) : (size_t)0,
+			  body ? body : "");
+	char *answer = peer_ask(addr, request);
+	free(request);
+	return answer;
+}
+
+int ws_open(const char *addr, const char *path, const char *headers,
+	    char **answer)
+{
+	char *request =
+		xasprintf("GET %s HTTP/1.1\r\nHost: %s\r\n"
+			  "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+			  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+			  "Sec-WebSocket-Version: 13\r\n%s\r\n",
+			  path, addr, headers ? headers : "");
+	int fd = peer_open(addr);
+	peer_say(fd, request);
+	free(request);
+	/* Byte by byte, so that no frame behind the head is taken. */
+	struct buf b = {0};
+	int64_t end = clock_mono_ms() + PATIENCE_MS;
+	char c;
+	while (!strstr(buf_str(&b), "\r\n\r\n") &&
+	       read_some(fd, &c, 1, end) == 1)
+		buf_addc(&b, c);
+	bool ok = peer_status(buf_str(&b)) == 101;
+	if (!ok) {
+		char *rest = peer_read(fd, NULL);
+		buf_adds(&b, rest);
+		free(rest);
+		close(fd);
+		fd = -1;
+	}
+	char *text = buf_take(&b);
+	if (answer)
+		*answer = text;
+	else
+		free(text);
+	return fd;
+}
+
+void ws_send(int fd, int opcode, bool final, const void *data, size_t len)
+{
+	unsigned char head[14] = {0};
+	size_t n = 2;
+	head[0] = (unsigned char)((final ? 0x80 : 0) | opcode);
+	if (len < 126) {
+		head[1] = (unsigned char)(0x80 | len);
+	} else if (len < 65536) {
+		head[1] = 0x80 | 126;
+		head[2] = (unsigned char)(len >> 8);
+		head[3] = (unsigned char)len;
+		n = 4;
+	} else {
+		head[1] = 0x80 | 127;
+		for (int i = 0; i < 8; i++)
+			head[2 + i] =
+				(unsigned char)((uint64_t)len >> (56 - 8 * i));
+		n = 10;
+	}
+	/* A mask of noughts leaves the bytes as they are. */
+	peer_send(fd, head, n + 4);
+	peer_send(fd, data, len);
+}
+
+void ws_say(int fd, const char *text)
+{
+	ws_send(fd, 1, true, text, strlen(text));
+}
+
+static bool read_all(int fd, void *room, size_t len, int64_t end)
+{
+	char *p = room;
+	while (len) {
+		ssize_t n = read_some(fd, p, len, end);
+		if (n <= 0)
+			return false;
+		p += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+char *ws_next(int fd, int *code)
+{
+	int64_t end = clock_mono_ms() + PATIENCE_MS;
+	if (code)
+		*code = 0;
+	for (;;) {
+		unsigned char h[10];
+		if (!read_all(fd, h, 2, end))
+			return NULL;
+		uint64_t len = h[1] & 127;
+		int more = len == 126 ? 2 : len == 127 ? 8 : 0;
+		if (!read_all(fd, h + 2, (size_t)more, end))
+			return NULL;
+		if (more)
+			len = 0;
+		for (int i = 0; i < more; i++)
+			len = len << 8 | h[2 + i];
+		char *data = xcalloc(1, len + 1);
+		if (!read_all(fd, data, len, end)) {
+			free(data);
+			return NULL;
+		}
+		int opcode = h[0] & 15;
+		if (opcode == 1)
+			return data;
+		if (opcode == 8 && len >= 2 && code)
+			*code = (unsigned char)data[0] << 8 |
+				(unsigned char)data[1];
+		free(data);
+		if (opcode == 8)
+			return NULL;
+	}
+}
