@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -213,11 +214,9 @@ static size_t take_header(char *line, size_t size, size_t count, void *ctx)
 
 /* --- one exchange ------------------------------------------------------- */
 
-static void begin(struct http_client *c, const char *url,
-		  const struct stop *stop, int64_t deadline_ms,
+static void begin(struct http_client *c, const char *url, int64_t deadline_ms,
 		  struct http_answer *out)
 {
-	(void)stop;
 	memset(out, 0, sizeof *out);
 	out->dns_ms = out->connect_ms = out->tls_ms = -1;
 	out->first_byte_ms = out->total_ms = -1;
@@ -348,73 +347,67 @@ static enum http_fault fault_of(const struct http_client *c, CURLcode rc)
 	}
 }
 
+/* What is said after the address. `room` holds what has to be printed. */
+static const char *fault_says(const struct http_client *c,
+			      enum http_fault fault, char *room, size_t bytes)
+{
+	const struct http_answer *out = c->out;
+	bool head = c->header_bytes > HEADER_MAX_BYTES;
+	switch (fault) {
+	case HTTP_TIMEOUT:
+		snprintf(room, bytes, "%s after %lld ms",
+			 !out->reached ? "not connected"
+			 : out->status ? "the answer was not complete"
+				       : "no answer",
+			 (long long)out->total_ms);
+		return room;
+	case HTTP_REFUSED:
+		return "nobody listens there; start the service or correct the "
+		       "address";
+	case HTTP_DNS:
+		return "the name is not known; check the spelling and the "
+		       "network";
+	case HTTP_TLS:
+		snprintf(room, bytes, "no trusted TLS connection (%s)",
+			 c->errors[0] ? c->errors : "handshake failed");
+		return room;
+	case HTTP_BAD_URL:
+		return "not an http or https URL";
+	case HTTP_BLOCKED:
+		return "link-local and multicast addresses are never called";
+	case HTTP_TOO_LARGE:
+		snprintf(room, bytes, "the answer is larger than %zu bytes",
+			 head ? (size_t)HEADER_MAX_BYTES : c->max_bytes);
+		return room;
+	case HTTP_CUT:
+		return out->status ? "the connection ended within the answer"
+				   : "the connection ended without an answer";
+	case HTTP_GARBAGE:
+		return c->contradiction
+			       ? "the answer's headers give two lengths"
+			       : "what answered does not speak HTTP";
+	case HTTP_FINE:
+	case HTTP_CANCELLED:
+	case HTTP_FAULTS:
+		break;
+	}
+	return "cancelled";
+}
+
 static char *fault_text(const struct http_client *c, enum http_fault fault,
 			const char *url)
 {
-	const struct http_answer *out = c->out;
-	char *who = http_url_for_people(url);
-	char *text = NULL;
-	switch (fault) {
-	case HTTP_FINE:
-		break;
-	case HTTP_CANCELLED:
-		text = xstrdup("cancelled");
-		break;
-	case HTTP_TIMEOUT:
-		text = xasprintf("%s: %s after %lld ms", who,
-				 !out->reached ? "not connected"
-				 : out->status ? "the answer was not complete"
-					       : "no answer",
-				 (long long)out->total_ms);
-		break;
-	case HTTP_REFUSED:
-		text = xasprintf("%s: nobody listens there; start the service "
-				 "or correct the address",
-				 who);
-		break;
-	case HTTP_DNS:
-		text = xasprintf(
-			"%s: the name is not known; check the spelling "
-			"and the network",
-			who);
-		break;
-	case HTTP_TLS:
-		text = xasprintf("%s: no trusted TLS connection (%s)", who,
-				 c->errors[0] ? c->errors : "handshake failed");
-		break;
-	case HTTP_BAD_URL:
-		text = xasprintf("%s: not an http or https URL", who);
-		break;
-	case HTTP_BLOCKED:
-		text = xasprintf("%s: link-local and multicast addresses are "
-				 "never called",
-				 who);
-		break;
-	case HTTP_TOO_LARGE:
-		text = xasprintf("%s: the answer is larger than %zu bytes", who,
-				 c->header_bytes > HEADER_MAX_BYTES
-					 ? (size_t)HEADER_MAX_BYTES
-					 : c->max_bytes);
-		break;
-	case HTTP_CUT:
-		text = xasprintf("%s: the connection ended %s", who,
-				 out->status ? "within the answer"
-					     : "without an answer");
-		break;
-	case HTTP_GARBAGE:
-	case HTTP_FAULTS:
-		text = xasprintf("%s: %s", who,
-				 c->contradiction
-					 ? "the answer's headers give two "
-					   "lengths"
-					 : "what answered does not speak HTTP");
-		break;
-	}
-	free(who);
-	if (!text)
+	char room[CURL_ERROR_SIZE + 64];
+	if (fault == HTTP_FINE)
 		return NULL;
+	if (fault == HTTP_CANCELLED)
+		return xstrdup("cancelled");
+	char *who = http_url_for_people(url);
+	char *text = xasprintf("%s: %s", who,
+			       fault_says(c, fault, room, sizeof room));
 	char *clean = text_clean_str(text, FIELD_MAX_BYTES);
 	free(text);
+	free(who);
 	return clean;
 }
 
@@ -452,7 +445,7 @@ bool http_exchange(struct http_client *c, const struct http_call *call,
 		   struct http_answer *out)
 {
 	CURLcode rc = CURLE_OK;
-	begin(c, call->url, call->stop, call->deadline_ms, out);
+	begin(c, call->url, call->deadline_ms, out);
 	c->max_bytes = call->max_bytes;
 	set_body(c, call);
 	curl_easy_setopt(c->easy, CURLOPT_WRITEFUNCTION, take_body);
@@ -472,7 +465,7 @@ int http_connect(struct http_client *c, const char *address,
 	CURLcode rc = CURLE_OK;
 	curl_socket_t fd = CURL_SOCKET_BAD;
 	char *url = xasprintf("http://%s", address);
-	begin(c, url, stop, deadline_ms, out);
+	begin(c, url, deadline_ms, out);
 	curl_easy_setopt(c->easy, CURLOPT_CONNECT_ONLY, 1L);
 	/* or the connection is closed as soon as it stands */
 	curl_easy_setopt(c->easy, CURLOPT_FORBID_REUSE, 0L);

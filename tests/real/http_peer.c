@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -27,6 +28,7 @@ struct http_peer {
 	int fd, port;
 	pthread_t thread;
 	pthread_mutex_t lock;
+	pthread_cond_t changed; /* requests or open */
 	struct connection connections[CONNECTIONS_MAX];
 	int requests, open;
 	char *last;
@@ -276,6 +278,7 @@ static void *serve(void *ctx)
 	if (read_request(c->fd, &request)) {
 		pthread_mutex_lock(&c->peer->lock);
 		c->peer->requests++;
+		pthread_cond_broadcast(&c->peer->changed);
 		free(c->peer->last);
 		c->peer->last = xstrdup(buf_str(&request));
 		pthread_mutex_unlock(&c->peer->lock);
@@ -288,6 +291,7 @@ static void *serve(void *ctx)
 	close(c->fd);
 	c->over = true;
 	c->peer->open--;
+	pthread_cond_broadcast(&c->peer->changed);
 	pthread_mutex_unlock(&c->peer->lock);
 	return NULL;
 }
@@ -337,6 +341,7 @@ struct http_peer *http_peer_start(void)
 	socklen_t bytes = sizeof address;
 	struct http_peer *p = xcalloc(1, sizeof *p);
 	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->changed, NULL);
 	p->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	REQUIRE(bind(p->fd, (void *)&address, bytes) == 0);
 	REQUIRE(listen(p->fd, 512) == 0);
@@ -363,6 +368,7 @@ void http_peer_stop(struct http_peer **peer)
 			pthread_join(p->connections[i].thread, NULL);
 	close(p->fd);
 	pthread_mutex_destroy(&p->lock);
+	pthread_cond_destroy(&p->changed);
 	free(p->last);
 	free(p);
 }
@@ -380,12 +386,40 @@ int http_peer_requests(struct http_peer *peer)
 	return n;
 }
 
-int http_peer_open(struct http_peer *peer)
+/* Under the lock. False when `until` has passed. */
+static bool wait_change(struct http_peer *p, const struct timespec *until)
 {
-	pthread_mutex_lock(&peer->lock);
-	int n = peer->open;
-	pthread_mutex_unlock(&peer->lock);
-	return n;
+	return pthread_cond_timedwait(&p->changed, &p->lock, until) == 0;
+}
+
+static struct timespec patience(void)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 10;
+	return until;
+}
+
+bool http_peer_wait_requests(struct http_peer *p, int requests)
+{
+	struct timespec until = patience();
+	pthread_mutex_lock(&p->lock);
+	while (p->requests < requests && wait_change(p, &until))
+		;
+	bool there = p->requests >= requests;
+	pthread_mutex_unlock(&p->lock);
+	return there;
+}
+
+bool http_peer_wait_closed(struct http_peer *p)
+{
+	struct timespec until = patience();
+	pthread_mutex_lock(&p->lock);
+	while (p->open > 0 && wait_change(p, &until))
+		;
+	bool closed = p->open == 0;
+	pthread_mutex_unlock(&p->lock);
+	return closed;
 }
 
 char *http_peer_last(struct http_peer *peer)

@@ -1,11 +1,11 @@
 /* jobs: agents via http against a real peer that answers well and badly. */
 #include <dlfcn.h>
 #include <netdb.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -29,8 +29,7 @@ int getaddrinfo(const char *node, const char *service,
 			   struct addrinfo **);
 	size_t n = node ? strlen(node) : 0;
 	if (n > 5 && strcmp(node + n - 5, ".slow") == 0) {
-		struct timespec t = {.tv_sec = 3};
-		nanosleep(&t, NULL);
+		poll(NULL, 0, 3000);
 		return EAI_AGAIN;
 	}
 	if (!real)
@@ -213,13 +212,9 @@ START_TEST(test_unreached)
 }
 END_TEST
 
-/* Waits until `want` requests are with the peer. */
 static void wait_requests(int want)
 {
-	int64_t until = clock_mono_ms() + 10000;
-	struct timespec t = {.tv_nsec = 1000000};
-	while (http_peer_requests(peer) < want && clock_mono_ms() < until)
-		nanosleep(&t, NULL);
+	ck_assert(http_peer_wait_requests(peer, want));
 	ck_assert_int_eq(http_peer_requests(peer), want);
 }
 
@@ -240,12 +235,7 @@ START_TEST(test_cancel_running)
 	int64_t took = clock_mono_ms() - began;
 	ck_assert_msg(took < 50, "cancelling took %lld ms", (long long)took);
 	/* The other side sees it, too. */
-	int64_t until = clock_mono_ms() + 5000;
-	while (http_peer_open(peer) > 0 && clock_mono_ms() < until) {
-		struct timespec t = {.tv_nsec = 1000000};
-		nanosleep(&t, NULL);
-	}
-	ck_assert_int_eq(http_peer_open(peer), 0);
+	ck_assert(http_peer_wait_closed(peer));
 	ck_assert_ptr_null(mailbox_take(stand.engine));
 	end();
 }
@@ -359,15 +349,11 @@ START_TEST(test_no_descriptor_leaks)
 		input_free(&in);
 		ck_assert(jobs_stand_quiet(&stand));
 		if (i == 20) { /* both threads have their client by now */
-			int64_t until = clock_mono_ms() + 5000;
-			while (http_peer_open(peer) && clock_mono_ms() < until)
-				;
+			ck_assert(http_peer_wait_closed(peer));
 			before = jobs_count_fds();
 		}
 	}
-	int64_t until = clock_mono_ms() + 5000;
-	while (http_peer_open(peer) && clock_mono_ms() < until)
-		;
+	ck_assert(http_peer_wait_closed(peer));
 	ck_assert_int_le(jobs_count_fds(), before + 3);
 	end();
 }
