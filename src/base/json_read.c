@@ -413,6 +413,8 @@ static int compare_keys(const void *a_ptr, const void *b_ptr, void *bytes)
 /* The keys from `first` on are those of one object. */
 static bool check_duplicates(struct reader *r, size_t first)
 {
+	if (r->key_count == first)
+		return true; /* there may be no array at all */
 	struct key *keys = r->keys + first;
 	size_t count = r->key_count - first;
 	if (count <= FEW_KEYS) {

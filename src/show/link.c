@@ -29,13 +29,30 @@ static void index_agents(struct show *show)
 {
 	struct show_index *x = show->index;
 	names_init(&x->agents, &show->arena, show->agent_count);
-	names_init(&x->mcp, &show->arena, show->mcp_count);
 	for (size_t i = 0; i < show->agent_count; i++)
 		if (show->agents[i].id)
 			*names_slot(&x->agents, show->agents[i].id) = (int)i;
+}
+
+/* A file without `mcp:` may still name servers in its stages: the names are
+ * handed on to the agents, so there is an entry for each. */
+static void index_mcp(struct linker *l)
+{
+	struct show *show = l->show;
+	size_t most = show->mcp_count;
+	if (!node_get(l->r->tree.root, "mcp")) {
+		for (size_t i = 0; i < show->stage_count; i++) {
+			struct node *n = node_get(l->r->stage_nodes[i], "MCP");
+			most += n && n->kind == NODE_LIST ? n->count : 0;
+		}
+		show->mcp =
+			arena_alloc(&show->arena, most * sizeof *show->mcp + 1);
+	}
+	names_init(&show->index->mcp, &show->arena, most);
 	for (size_t i = 0; i < show->mcp_count; i++)
 		if (show->mcp[i].id)
-			*names_slot(&x->mcp, show->mcp[i].id) = (int)i;
+			*names_slot(&show->index->mcp, show->mcp[i].id) =
+				(int)i;
 }
 
 static void index_stages(struct linker *l)
@@ -173,19 +190,13 @@ static void link_agents(struct linker *l, const struct node *stage,
 	}
 }
 
-/* A file without `mcp:` may still name servers: the names are handed on. */
 static int add_mcp(struct linker *l, const char *id)
 {
 	struct show *show = l->show;
-	struct show_mcp *grown = arena_alloc(
-		&show->arena, (show->mcp_count + 1) * sizeof *grown);
-	if (show->mcp_count)
-		memcpy(grown, show->mcp, show->mcp_count * sizeof *grown);
-	show->mcp = grown;
-	grown[show->mcp_count].id = arena_strdup(&show->arena, id);
-	*names_slot(&show->index->mcp, grown[show->mcp_count].id) =
-		(int)show->mcp_count;
-	return (int)show->mcp_count++;
+	int i = (int)show->mcp_count++;
+	show->mcp[i].id = arena_strdup(&show->arena, id);
+	*names_slot(&show->index->mcp, show->mcp[i].id) = i;
+	return i;
 }
 
 static void link_mcp(struct linker *l, const struct node *stage,
@@ -200,13 +211,11 @@ static void link_mcp(struct linker *l, const struct node *stage,
 	for (struct node *c = next_good(list->child); c;
 	     c = next_good(c->next)) {
 		int i = names_find(&l->show->index->mcp, c->text);
-		/* The index was made for the names of the file; a handful
-		 * more fits. Beyond that the name is not kept. */
-		if (i < 0 && !declared && l->show->mcp_count < 8)
+		if (i < 0 && !declared)
 			i = add_mcp(l, c->text);
 		if (i >= 0)
 			s->mcp[s->mcp_count++] = i;
-		else if (declared)
+		else
 			report_unknown(l, c, "MCP server", l->show->mcp,
 				       l->show->mcp_count,
 				       sizeof(struct show_mcp),
@@ -420,6 +429,7 @@ void link_show(struct reader *r)
 {
 	struct linker l = {.r = r, .show = r->show};
 	index_agents(r->show);
+	index_mcp(&l);
 	index_stages(&l);
 	index_outputs(&l);
 	for (size_t i = 0; i < r->show->stage_count; i++)

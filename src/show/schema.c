@@ -35,11 +35,13 @@ const char *const schema_event_words[] = {
 	"alarm:raise",	  "alarm:ack",	    "alarm:clear",
 	"leader:take",	  "note",	    NULL};
 
-const char *const show_check_measures[] = {
-	"status",         "content_type",   "body",       "body_contains",
-	"body_bytes",     "min_bytes",      "max_bytes",  "max_latency_ms",
-	"max_connect_ms", "min_duration_ms", "not_silent", "sha256",
-	"banner",         NULL};
+const char *const show_check_measures[] = {"status",	     "content_type",
+					   "body",	     "body_contains",
+					   "body_bytes",     "min_bytes",
+					   "max_bytes",	     "max_latency_ms",
+					   "max_connect_ms", "min_duration_ms",
+					   "not_silent",     "sha256",
+					   "banner",	     NULL};
 const char *const show_check_comparisons[] = {
 	"equals", "not",    "lt", "gt",	    "contains", "matches",
 	"type",	  "exists", "in", "sha256", NULL};

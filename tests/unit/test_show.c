@@ -321,6 +321,24 @@ START_TEST(test_blueprint_block)
 }
 END_TEST
 
+START_TEST(test_names_of_mcp)
+{
+	struct buf b = {0};
+	buf_adds(&b, "show: s\nagents: { a: { via: noop } }\nstages:\n");
+	for (int i = 0; i < 50; i++)
+		buf_addf(&b, "- { id: s%d, agents: [a], MCP: [m%d, m%d] }\n", i,
+			 i, 49 - i);
+	struct show *s = good(buf_str(&b), false);
+	ck_assert_uint_eq(s->mcp_count, 50);
+	ck_assert_uint_eq(s->stages[49].mcp_count, 2);
+	ck_assert_str_eq(s->mcp[s->stages[49].mcp[0]].id, "m49");
+	ck_assert_str_eq(s->mcp[s->stages[49].mcp[1]].id, "m0");
+	check_whole(s);
+	show_unref(&s);
+	buf_release(&b);
+}
+END_TEST
+
 START_TEST(test_defaults)
 {
 	struct show *s = good(
@@ -806,6 +824,7 @@ int main(void)
 	tcase_add_test(tc, test_contract_stages);
 	tcase_add_test(tc, test_contract_checks);
 	tcase_add_test(tc, test_blueprint_block);
+	tcase_add_test(tc, test_names_of_mcp);
 	tcase_add_test(tc, test_defaults);
 	tcase_add_test(tc, test_plain_words_stay_text);
 	tcase_add_test(tc, test_yaml_and_json_are_one);
