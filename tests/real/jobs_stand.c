@@ -55,7 +55,7 @@ void jobs_stand_load(struct jobs_stand *stand, const char *agents,
 	char *text = xasprintf("show: jobs-test\n"
 			       "agents: { %s%sidle: { via: noop } }\n"
 			       "stages: [ { id: s, agents: [idle] } ]\n"
-			       "http: { operator: \"127.0.0.1:1\", "
+			       "http: { operator: \"127.0.0.1:2\", "
 			       "audience: \"127.0.0.1:1\" }\n"
 			       "%s",
 			       agents ? agents : "", agents ? ", " : "",
