@@ -14,6 +14,7 @@
 static inline void tap_add(Suite *suite, const char *name, const TTest *test)
 {
 	TCase *tc = tcase_create(name);
+	tcase_set_timeout(tc, 60); /* sanitizers on a busy machine */
 	tcase_add_test(tc, test);
 	suite_add_tcase(suite, tc);
 }
@@ -30,7 +31,8 @@ static inline int tap_run(Suite *suite)
 		       tr_tcname(results[i]) ? tr_tcname(results[i]) : "");
 		if (!ok)
 			printf("# %s:%d: %s\n",
-			       tr_lfile(results[i]) ? tr_lfile(results[i]) : "?",
+			       tr_lfile(results[i]) ? tr_lfile(results[i])
+						    : "?",
 			       tr_lno(results[i]), tr_msg(results[i]));
 	}
 	printf("1..%d\n", n);
