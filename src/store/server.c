@@ -29,7 +29,7 @@
 
 struct redis_server {
 	struct address *address;
-	char *program, *data_dir, *log_path;
+	char *program, *state_dir, *data_dir, *log_path;
 	pid_t pid;
 	int pidfd; /* readable once it has ended */
 	int64_t started_ms;
@@ -255,6 +255,7 @@ static bool prepare(struct redis_server *s, const char *state_dir,
 			path, MAX_SOCKET_BYTES, strlen(path));
 		goto out;
 	}
+	s->state_dir = xstrdup(state_dir);
 	s->data_dir = xasprintf("%s/redis", state_dir);
 	s->log_path = xasprintf("%s/redis.log", state_dir);
 	/* No password: the folder is the lock. */
@@ -297,19 +298,20 @@ static bool take_over_or_start(struct redis_server *s, struct err *err)
 {
 	struct err why = {0};
 	pid_t pid = 0;
-	bool ready = access(s->address->path, F_OK) == 0 &&
-		     ask_server(s, &pid, &why);
-	if (pid) {
+	if (access(s->address->path, F_OK) == 0)
+		ask_server(s, &pid, &why);
+	if (pid) { /* ready, or LOADING */
 		watch_pid(s, pid);
-		return ready || wait_ready(s, err);
+		return true;
 	}
-	s->program = find_program();
+	if (!s->program)
+		s->program = find_program();
 	if (!s->program)
 		return err_set(err, ERR_UNAVAILABLE,
 			       "redis-server is not installed. Install the "
 			       "package redis-server, or name a Redis with "
 			       "--redis URL");
-	return spawn(s, err) && wait_ready(s, err);
+	return spawn(s, err);
 }
 
 static void release(struct redis_server **server)
@@ -320,6 +322,7 @@ static void release(struct redis_server **server)
 		close(s->pidfd);
 	address_free(&s->address);
 	free(s->program);
+	free(s->state_dir);
 	free(s->data_dir);
 	free(s->log_path);
 	free(s);
@@ -334,7 +337,7 @@ struct redis_server *redis_server_start(const char *state_dir, struct err *err)
 	if (prepare(s, state_dir, err))
 		lock = lock_folder(state_dir, err);
 	if (lock >= 0) {
-		ok = take_over_or_start(s, err);
+		ok = take_over_or_start(s, err) && wait_ready(s, err);
 		close(lock);
 	}
 	if (!ok)
@@ -352,19 +355,23 @@ bool redis_server_keep(struct redis_server *s, struct err *err)
 	if (!has_ended(s, 0) ||
 	    (s->started_ms && clock_mono_ms() - s->started_ms < RESTART_MS))
 		return true;
+	int lock = lock_folder(s->state_dir, err);
+	if (lock < 0)
+		return false;
 	waitpid(s->pid, NULL, WNOHANG);
 	log_warn("store", "redis-server (pid %d) has ended; starting it again",
 		 (int)s->pid);
-	if (!s->program && !(s->program = find_program()))
-		return err_set(err, ERR_UNAVAILABLE,
-			       "redis-server is gone and not installed");
-	return spawn(s, err);
+	/* Somebody else may have started it before us. */
+	bool ok = take_over_or_start(s, err);
+	close(lock);
+	return ok;
 }
 
 void redis_server_stop(struct redis_server **server)
 {
 	struct redis_server *s = *server;
 	struct link *link = NULL;
+	bool asked = false;
 	pid_t pid = 0;
 	if (!s)
 		return;
@@ -384,8 +391,9 @@ void redis_server_stop(struct redis_server **server)
 				 reply->str ? reply->str : "");
 		freeReplyObject(reply);
 		link_close(&link);
+		asked = true;
 	}
-	if (has_ended(s, STOP_MS))
+	if (has_ended(s, asked ? STOP_MS : 0))
 		waitpid(s->pid, NULL, WNOHANG);
 	else
 		log_warn("store", "redis-server (pid %d) still runs",

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,9 +53,28 @@ static inline void here_start(void)
 	}
 }
 
+/* By the socket's owner: asks nothing of the server. */
+static inline pid_t here_find_pid(void)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	struct ucred who = {0};
+	socklen_t bytes = sizeof who;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	snprintf(name.sun_path, sizeof name.sun_path, "%s",
+		 redis_server_address(here)->path);
+	if (connect(fd, (struct sockaddr *)&name, sizeof name) == 0)
+		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &bytes);
+	close(fd);
+	return who.pid;
+}
+
 static inline void here_stop(void)
 {
+	/* A test that failed may have left it with a password. */
+	pid_t pid = here_find_pid();
 	redis_server_stop(&here);
+	if (pid > 0)
+		kill(pid, SIGKILL);
 	here_remove_dir();
 }
 
@@ -66,44 +87,53 @@ static inline redisContext *here_connect(void)
 	return c;
 }
 
-static inline pid_t here_pid(void)
+static inline void here_do(const char *command)
 {
 	redisContext *c = here_connect();
-	redisReply *r = redisCommand(c, "INFO server");
-	pid_t pid = atoi(strstr(r->str, "process_id:") + 11);
+	redisReply *r = redisCommand(c, command);
+	if (!r || r->type == REDIS_REPLY_ERROR)
+		fprintf(stderr, "# %s: %s\n", command, r ? r->str : c->errstr);
 	freeReplyObject(r);
 	redisFree(c);
-	return pid;
 }
 
+/* A number or a numeric string; -1 when it is an error. */
 static inline long long here_int(const char *command)
 {
 	redisContext *c = here_connect();
 	redisReply *r = redisCommand(c, command);
-	long long n =
-		r->type == REDIS_REPLY_STRING ? atoll(r->str) : r->integer;
+	long long n = r->integer;
+	if (r->type == REDIS_REPLY_STRING)
+		n = atoll(r->str);
+	else if (r->type == REDIS_REPLY_ERROR)
+		n = -1;
 	freeReplyObject(r);
 	redisFree(c);
 	return n;
+}
+
+/* One turn of the engine's loop, at most `timeout_ms` long. */
+static inline void here_turn(struct writer *w, int timeout_ms)
+{
+	writer_pump(w, 0);
+	int wait = writer_timeout_ms(w);
+	struct pollfd p = {writer_fd(w), writer_poll_events(w), 0};
+	if (wait < 0 || wait > timeout_ms)
+		wait = timeout_ms;
+	if (poll(&p, 1, wait) > 0)
+		writer_pump(w, p.revents);
 }
 
 /* Pumps until an outcome is there; false after 10 s. */
 static inline bool here_outcome(struct writer *w, struct writer_done *done)
 {
 	int64_t end = clock_mono_ms() + 10000;
-	for (;;) {
-		writer_pump(w, 0);
-		if (writer_next(w, done))
-			return true;
-		int64_t left = end - clock_mono_ms();
-		int wait = writer_timeout_ms(w);
-		if (left <= 0)
+	while (!writer_next(w, done)) {
+		if (clock_mono_ms() > end)
 			return false;
-		struct pollfd p = {writer_fd(w), writer_poll_events(w), 0};
-		if (poll(&p, 1, wait >= 0 && wait < left ? wait : (int)left) >
-		    0)
-			writer_pump(w, p.revents);
+		here_turn(w, 1000);
 	}
+	return true;
 }
 
 #endif
