@@ -259,6 +259,8 @@ static bool read_request(int fd, struct buf *request)
 		if (n <= 0)
 			return false;
 		buf_add(request, piece, (size_t)n);
+		if (request->data[0] < 'A' || request->data[0] > 'Z')
+			return false; /* TLS, perhaps */
 		const char *end = strstr(buf_str(request), "\r\n\r\n");
 		if (!end)
 			continue;

@@ -419,6 +419,31 @@ START_TEST(test_no_descriptors_left)
 }
 END_TEST
 
+/* The contract's own example, where espeak-ng is installed. */
+START_TEST(test_espeak)
+{
+	begin(NULL, "[espeak-ng, --stdin, -w, \"{{output_file}}\"]");
+	struct input *in = jobs_stand_call(&stand, "a", 10000, REQUEST);
+	ck_assert_ptr_nonnull(in);
+	if (in->error_code && strcmp(in->error_code, "not_found") == 0) {
+		printf("# espeak-ng is not installed: not spoken\n");
+	} else {
+		ck_assert_msg(in->ok, "%s", in->text);
+		ck_assert_int_gt(json_get_int(in->result, "output_bytes", 0),
+				 10000);
+		const char *path = json_get_str(in->result, "output_file", "");
+		FILE *f = fopen(path, "r");
+		char head[5] = "";
+		ck_assert_ptr_nonnull(f);
+		ck_assert_uint_eq(fread(head, 1, 4, f), 4);
+		ck_assert_str_eq(head, "RIFF");
+		fclose(f);
+	}
+	input_free(&in);
+	end();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("jobs: exec agents");
@@ -430,6 +455,7 @@ int main(void)
 	tcase_add_test(t, test_large_request);
 	tcase_add_test(t, test_progress);
 	tcase_add_test(t, test_output_file);
+	tcase_add_test(t, test_espeak);
 	tcase_add_test(t, test_group_dies_at_deadline);
 	tcase_add_test(t, test_cancel_running);
 	tcase_add_test(t, test_free_kills);

@@ -188,15 +188,22 @@ static const struct unreached {
 	{"http://[::ffff:169.254.169.254]/", "blocked", 5000},
 	{"http://[fe80::1]/", "blocked", 5000},
 	{"http://agent.slow/", "timeout", 200},
+	{"https://127.0.0.1:PORT/", "tls", 5000}, /* it speaks no TLS */
 };
 
 START_TEST(test_unreached)
 {
 	const struct unreached *u = &unreached[_i];
+	const char *port = strstr(u->url, "PORT");
 	signal(SIGPIPE, SIG_IGN);
+	peer = http_peer_start();
 	jobs_stand_init(&stand);
-	char *agents = xasprintf("a: { via: http, url: \"%s\" }", u->url);
-	jobs_stand_load(&stand, agents, NULL);
+	char *agents = xasprintf("a: { via: http, url: \"%.*s",
+				 (int)(port ? port - u->url : 999), u->url);
+	char *whole = port ? xasprintf("%s%d%s\" }", agents,
+				       http_peer_port(peer), port + 4)
+			   : xasprintf("%s\" }", agents);
+	jobs_stand_load(&stand, whole, NULL);
 	jobs_stand_open(&stand, 1);
 	int64_t began = clock_mono_ms();
 	struct input *in = jobs_stand_call(&stand, "a", u->limit_ms, REQUEST);
@@ -206,9 +213,12 @@ START_TEST(test_unreached)
 		      u->url, in->error_code, in->text);
 	ck_assert_msg(!in->reached, "%s reached", u->url);
 	ck_assert_msg(took < 1000, "%s took %lld ms", u->url, (long long)took);
+	ck_assert_int_eq(http_peer_requests(peer), 0);
 	input_free(&in);
 	jobs_stand_close(&stand);
+	http_peer_stop(&peer);
 	free(agents);
+	free(whole);
 }
 END_TEST
 
@@ -217,6 +227,50 @@ static void wait_requests(int want)
 	ck_assert(http_peer_wait_requests(peer, want));
 	ck_assert_int_eq(http_peer_requests(peer), want);
 }
+
+/* A server whose certificate nobody vouches for is not spoken to. */
+START_TEST(test_unknown_certificate)
+{
+	int pid = 0, port = 0;
+	char line[256];
+	jobs_stand_init(&stand);
+	jobs_stand_script(
+		&stand, "serve.sh",
+		"#!/bin/sh\ncd \"$(dirname \"$0\")\" || exit 1\n"
+		"openssl req -x509 -newkey ec -pkeyopt "
+		"ec_paramgen_curve:prime256v1 -nodes -keyout key -out cert "
+		"-subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 "
+		">/dev/null 2>&1 || { echo PID 0; exit 1; }\necho PID $$\n"
+		"exec openssl s_server -accept 127.0.0.1:0 -cert cert -key key "
+		"-www 2>&1\n");
+	char *command = xasprintf("exec %s/serve.sh", stand.folder);
+	FILE *server = popen(command, "r");
+	ck_assert_ptr_nonnull(server);
+	while (port == 0 && fgets(line, sizeof line, server)) {
+		sscanf(line, "PID %d", &pid);
+		sscanf(line, "ACCEPT 127.0.0.1:%d", &port);
+	}
+	if (port > 0) {
+		char *agents = xasprintf(
+			"a: { via: http, url: \"https://127.0.0.1:%d/\" }",
+			port);
+		jobs_stand_load(&stand, agents, NULL);
+		jobs_stand_open(&stand, 1);
+		struct input *in = jobs_stand_call(&stand, "a", 5000, REQUEST);
+		ck_assert(in && !in->ok && !in->reached);
+		ck_assert_str_eq(in->error_code, "tls");
+		input_free(&in);
+		free(agents);
+		kill(pid, SIGKILL);
+	} else {
+		ck_assert_msg(pid == 0, "openssl s_server does not listen");
+		printf("# openssl is not installed: no certificate tested\n");
+	}
+	pclose(server);
+	free(command);
+	jobs_stand_close(&stand);
+}
+END_TEST
 
 START_TEST(test_cancel_running)
 {
@@ -416,6 +470,7 @@ int main(void)
 	tcase_add_loop_test(t, test_success, 0, (int)COUNT_OF(successes));
 	tcase_add_loop_test(t, test_unreached, 0, (int)COUNT_OF(unreached));
 	tcase_add_test(t, test_request_as_sent);
+	tcase_add_test(t, test_unknown_certificate);
 	tcase_add_test(t, test_cancel_running);
 	tcase_add_test(t, test_cancel_lookup);
 	tcase_add_test(t, test_cancel_queued);
