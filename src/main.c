@@ -3,24 +3,29 @@
 
 #include <errno.h>
 #include <locale.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/table.h"
 
-/* Output that could not be written is a failure, unless nobody reads it. */
+/* Output that could not be written is a failure, unless its reader has left. */
 static int finish(int status)
 {
 	errno = 0;
 	bool lost = fflush(stdout) != 0 || ferror(stdout);
-	if (!lost || errno == EPIPE || status != 0)
+	int why = errno;
+	struct pollfd reader = {.fd = STDOUT_FILENO, .events = POLLOUT};
+	bool left = poll(&reader, 1, 0) > 0 && (reader.revents & POLLERR);
+	if (!lost || left || status != 0)
 		return status;
 	struct err err;
 	err_set(&err, ERR_UNAVAILABLE, "standard output: %s",
-		errno ? strerror(errno) : "cannot be written");
+		why ? strerror(why) : "not all of it could be written");
 	return cli_fail(&err);
 }
 

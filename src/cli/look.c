@@ -45,7 +45,9 @@ static json_object *from_redis(const struct cli_place *place,
 		return NULL;
 	}
 	int64_t now_ms = clock_show_ms();
-	bool led = leader[0] != '\0';
+	/* A killed core's lease outlives it for a moment; its lock does not. */
+	bool led = leader[0] && (place->here || place->remote ||
+				 !place->address->path);
 	struct status_extra extra = {
 		.mode = !led		   ? "stopped"
 			: m->run.rehearsal ? "rehearsal"

@@ -1,0 +1,86 @@
+# core.sh: starting and ending cores in tests. Sourced after tap.sh.
+#
+#   start_core FILE [OPTION]...   a headless core with free ports; 0 when it
+#                                 says that the show runs. $core is its process,
+#                                 its words are in $scratch/core.log
+#   end_core                      SIGTERM, and waits; its exit status
+#   kill_core                     kill -9
+#   wait_event SHOW PATTERN       until an event (as JSON) matches, 30 s at most
+#   fails CODE PATTERN TEXT COMMAND...   a test point: the command exits with
+#                                 CODE and says on stderr what matches PATTERN
+#
+# Nothing here sleeps: it blocks on a pipe until what it waits for has come.
+program=$top_builddir/showcaller
+SHOWCALLER_STATE=$scratch/state
+export SHOWCALLER_STATE
+core=
+starts=0
+for tool in redis-server redis-cli jq curl timeout mkfifo; do
+	command -v "$tool" >/dev/null || skip_all "$tool is missing"
+done
+
+start_core() {
+	starts=$((starts + 1))
+	mkfifo "$scratch/ready.$starts"
+	"$program" run --headless --ready-fd=3 --operator 127.0.0.1:0 \
+		--audience 127.0.0.1:0 "$@" </dev/null >>"$scratch/core.log" \
+		2>&1 3>"$scratch/ready.$starts" &
+	core=$!
+	said=$(timeout 30 head -n 1 "$scratch/ready.$starts")
+	[ "$said" = ready ]
+}
+
+end_core() {
+	kill -TERM "$core"
+	wait "$core"
+}
+
+kill_core() {
+	kill -KILL "$core"
+	wait "$core" 2>/dev/null
+	core=
+}
+
+wait_event() {
+	fifo=$scratch/events.$$
+	mkfifo "$fifo"
+	timeout 30 "$program" events "$1" --follow --json >"$fifo" \
+		2>"$scratch/events.err" &
+	reader=$!
+	grep -m 1 -E "$2" <"$fifo" >"$scratch/event"
+	found=$?
+	kill "$reader" 2>/dev/null
+	wait "$reader" 2>/dev/null
+	rm -f "$fifo"
+	[ "$found" -eq 0 ] || echo "# no event matched $2"
+	return "$found"
+}
+
+fails() {
+	want=$1 pattern=$2 text=$3
+	shift 3
+	timeout 60 "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
+	got=$?
+	[ "$got" -eq "$want" ] && grep -qE "$pattern" "$scratch/err" &&
+		grep -q '^showcaller: ' "$scratch/err"
+	ok $? "$text ($want)"
+	[ "$got" -eq "$want" ] || echo "# exit status $got, wanted $want"
+	grep -qE "$pattern" "$scratch/err" || {
+		echo "# wanted: $pattern"
+		sed 's/^/# /' "$scratch/err"
+	}
+}
+
+# Whatever a test leaves behind: its core, and the Redis of a core that was
+# killed.
+clean_up() {
+	[ -z "$core" ] || {
+		kill -CONT "$core" && kill -KILL "$core" && wait "$core"
+	} 2>/dev/null
+	for socket in "$scratch"/*/*/redis.sock; do
+		[ -S "$socket" ] &&
+			timeout 5 redis-cli -s "$socket" shutdown nosave
+	done >/dev/null 2>&1
+	rm -rf "$scratch"
+}
+trap clean_up EXIT

@@ -1,0 +1,89 @@
+#!/bin/sh
+# Redis dies, or another core leads: nothing is lost and nothing is done twice.
+. "$top_srcdir/tests/tap.sh"
+. "$top_srcdir/tests/script/core.sh"
+cd "$scratch" || exit 99
+
+cat >slow <<'AGENT'
+#!/bin/sh
+cat >/dev/null
+cat "${0%/*}/gate" >/dev/null
+echo '{"success":true,"result":{"a":"said"},"tokens_used":4}'
+AGENT
+chmod +x slow
+mkfifo gate
+cat >night.yaml <<'SHOW'
+show: night
+budget: { tokens: 1000 }
+agents:
+  slow: { via: exec, argv: [./slow] }
+  quick: { via: noop }
+defaults:
+  budget: { token_cap: 100, time_cap_ms: 60000 }
+stages:
+  - { id: one, agents: [slow], outputs: [a] }
+  - { id: two, agents: [quick], inputs: [a] }
+  - { id: three, agents: [quick], inputs: [two], go: manual }
+SHOW
+
+start_core night.yaml
+ok $? "a core with a Redis of its own"
+"$program" do night note before >/dev/null
+redis_pid=$(redis-cli -s state/night/redis.sock info server |
+	tr -d '\r' | sed -n 's/^process_id://p')
+kill -KILL "$redis_pid"
+ok $? "its Redis is killed"
+: >gate # the agent answers while Redis is away
+wait_redis() { # until a Redis answers again
+	timeout 30 sh -c 'until redis-cli -s state/night/redis.sock ping |
+		grep -q PONG; do :; done' 2>/dev/null
+}
+wait_redis
+ok $? "and is started again"
+wait_event night '"stage:complete".*"two"'
+ok $? "the show goes on where it was"
+"$program" do night go >out
+wait_event night '"run:complete"'
+ok $? "to its end"
+"$program" events night --json >log
+[ "$(jq -s 'map(.id) == [range(1; length + 1)]' log)" = true ]
+ok $? "the log has no gap"
+jq -es 'map(select(.type == "note" and (.data | tostring | test("before")))) |
+	length == 1' log >/dev/null
+ok $? "what was told before is there"
+end_core
+core=
+
+# A Redis for two cores.
+redis-server --port 0 --unixsocket "$scratch/shared.sock" --appendonly yes \
+	--appendfsync always --save '' --dir "$scratch" --daemonize yes \
+	>/dev/null
+timeout 10 sh -c "until redis-cli -s '$scratch/shared.sock' ping; do :; done" \
+	>/dev/null 2>&1
+start_core night.yaml --redis "unix://$scratch/shared.sock"
+ok $? "a core on a shared Redis"
+old=$core
+fails 75 'leads' "a second core elsewhere is refused while the first leads" \
+	env SHOWCALLER_STATE="$scratch/other" "$program" run --headless \
+	--redis "unix://$scratch/shared.sock" --operator 127.0.0.1:0 \
+	--audience 127.0.0.1:0 night.yaml
+kill -STOP "$old"
+SHOWCALLER_STATE=$scratch/other
+start_core night.yaml --redis "unix://$scratch/shared.sock"
+ok $? "it takes over once the first has stopped breathing"
+kill -CONT "$old"
+wait "$old"
+[ $? -eq 75 ]
+ok $? "the first comes back, finds itself replaced, and ends (75)"
+grep -q 'another core leads now' core.log
+ok $? "and says so"
+: >gate
+wait_event night '"stage:complete".*"two"'
+ok $? "the second goes on with the run"
+"$program" status night --json | jq -e '.leader.epoch >= 2' >/dev/null
+ok $? "in a later epoch"
+end_core
+ok $? "and ends in good order"
+core=
+redis-cli -s "$scratch/shared.sock" shutdown nosave >/dev/null 2>&1
+plan
