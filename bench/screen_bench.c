@@ -318,7 +318,7 @@ static void set_flood(bool on)
 /* --- what is measured ----------------------------------------------------- */
 
 /* The frame is full when the key line, the last row, stands there. */
-#define FULL_FRAME "leave"
+#define FULL_FRAME "command"
 
 static struct pty *open_console(const char *showcaller, int64_t *took_us)
 {

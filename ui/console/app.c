@@ -59,6 +59,7 @@ struct app {
 	int width, height; /* forced by a script; 0: the terminal's */
 
 	bool dirty, urgent; /* something changed; it was a key */
+	bool news;          /* it came from the feed, and may be a flood */
 	bool drawn_once;
 	int64_t start_ms, drawn_ms, frame_ms, happened_ms;
 	int64_t reopen_ms; /* when a broken feed is opened anew, 0 */
@@ -148,6 +149,7 @@ static void take_feed(struct app *app)
 		feed_item_free(item);
 		any = true;
 	}
+	app->news = app->news || any;
 	app->dirty = app->dirty || any;
 }
 
@@ -184,13 +186,16 @@ static void draw(struct app *app)
 	if (v->bell)
 		term_bell(app->term);
 	v->bell = false;
-	app->drawn_ms = v->mono_ms;
+	/* Only pictures with news keep the next one waiting: after a tick of
+	 * the clock the screen is still at rest. */
+	if (app->news)
+		app->drawn_ms = v->mono_ms;
 	/* What the line took to swallow it says how fast it is. */
 	int64_t took = (clock_mono_ms() - v->mono_ms) * LINE_SHARE;
 	app->frame_ms = took < FRAME_MS	    ? FRAME_MS
 			: took > SLOWEST_MS ? SLOWEST_MS
 					    : took;
-	app->dirty = app->urgent = false;
+	app->dirty = app->urgent = app->news = false;
 	app->drawn_once = true;
 }
 
