@@ -126,6 +126,8 @@ bool polls_command(struct deciding *d, int stage, enum action_id what,
 /* inbox */
 void inbox_reset(struct model *m);
 void inbox_close(struct model *m, int stage);
+/* Adds a copy of `item` (its text moves) with the answers of its kind. */
+void inbox_offer(struct model *m, const struct inbox_item *item);
 void inbox_timer(struct deciding *d, int stage);
 bool inbox_answer(struct deciding *d, const char *id, const char *choice,
 		  const char *amount, const char *by);

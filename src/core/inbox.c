@@ -56,35 +56,67 @@ void inbox_close(struct model *m, int stage)
 	}
 }
 
-static struct inbox_item *open_item(struct model *m, const struct event *e,
-				    int stage, enum inbox_kind kind)
+/* What an item of this kind may be answered. */
+static void set_choices(const struct model *m, struct inbox_item *item)
 {
-	inbox_close(m, stage);
+	static const char *const overage[] = {"approve", "deny"};
+	static const char *const failed[] = {"retry", "skip", "fail"};
+	const struct show_poll *poll = m->show->stages[item->stage].poll;
+	bool pays = m->show->budget.approval_default == ANSWER_APPROVE;
+	size_t n = 0;
+	switch (item->kind) {
+	case INBOX_OVERAGE:
+		memcpy(item->choices, overage, sizeof overage);
+		item->fallback = pays ? "approve" : "deny";
+		break;
+	case INBOX_FAILED:
+		memcpy(item->choices, failed, sizeof failed);
+		break;
+	case INBOX_POLL:
+		for (; poll && n < poll->option_count; n++)
+			item->choices[n] = poll->options[n].id;
+		item->choices[n] = "extend";
+		break;
+	}
+}
+
+void inbox_offer(struct model *m, const struct inbox_item *item)
+{
 	struct inbox *in = &m->inbox;
 	GROW(in->items, in->count, in->cap);
-	struct inbox_item *item = &in->items[in->count++];
-	*item = (struct inbox_item){
-		.kind = kind, .stage = stage, .opened_ms = e->at_ms};
-	snprintf(item->id, sizeof item->id, "i%" PRIu64, m->seq);
-	return item;
+	in->items[in->count] = *item;
+	set_choices(m, &in->items[in->count]);
+	in->count++;
+	timers_set(&m->timers, TIMER_INBOX, item->stage, item->deadline_ms);
+}
+
+/* Takes over `text`. */
+static void open_item(struct model *m, const struct event *e, int stage,
+		      enum inbox_kind kind, char *text)
+{
+	struct inbox_item item = {
+		.kind = kind,
+		.stage = stage,
+		.opened_ms = e->at_ms,
+		.text = text,
+	};
+	if (kind == INBOX_OVERAGE) {
+		item.tokens = json_get_int(e->data, "tokens", 0);
+		item.deadline_ms = json_get_int(e->data, "deadline", 0);
+	}
+	snprintf(item.id, sizeof item.id, "i%" PRIu64, m->seq);
+	inbox_close(m, stage);
+	inbox_offer(m, &item);
 }
 
 static void open_overage(struct model *m, const struct event *e, int stage)
 {
-	struct inbox_item *item = open_item(m, e, stage, INBOX_OVERAGE);
 	const char *why = json_get_str(e->data, "reason", "");
 	char more[32], left[32], rest[32];
-	item->tokens = json_get_int(e->data, "tokens", 0);
-	item->deadline_ms = json_get_int(e->data, "deadline", 0);
-	item->fallback = m->show->budget.approval_default == ANSWER_APPROVE
-				 ? "approve"
-				 : "deny";
-	item->choices[0] = "approve";
-	item->choices[1] = "deny";
-	text_thousands(more, sizeof more, item->tokens);
+	text_thousands(more, sizeof more, json_get_int(e->data, "tokens", 0));
 	text_thousands(left, sizeof left, json_get_int(e->data, "left", 0));
 	text_thousands(rest, sizeof rest, json_get_int(e->data, "rest", 0));
-	item->text = xasprintf(
+	char *text = xasprintf(
 		"%s %s %s more%s  left %s  rest of show needs ~%s",
 		m->show->stages[stage].id,
 		strcmp(why, "asked") == 0 ? "asks for" : "wants", more,
@@ -92,32 +124,26 @@ static void open_overage(struct model *m, const struct event *e, int stage)
 		: strcmp(why, "agent") == 0 ? " than its agent's quota"
 					    : "",
 		left, rest);
-	timers_set(&m->timers, TIMER_INBOX, stage, item->deadline_ms);
+	open_item(m, e, stage, INBOX_OVERAGE, text);
 }
 
 static void open_failed(struct model *m, const struct event *e, int stage)
 {
-	static const char *const choices[] = {"retry", "skip", "fail"};
-	struct inbox_item *item = open_item(m, e, stage, INBOX_FAILED);
-	memcpy(item->choices, choices, sizeof choices);
 	char *error = text_clean_str(json_get_str(e->data, "message", ""), 200);
-	item->text = xasprintf("%s failed: %s%s%s", m->show->stages[stage].id,
+	char *text = xasprintf("%s failed: %s%s%s", m->show->stages[stage].id,
 			       json_get_str(e->data, "code", "error"),
 			       *error ? ": " : "", error);
+	open_item(m, e, stage, INBOX_FAILED, text);
 	free(error);
 }
 
 static void open_poll(struct model *m, const struct event *e, int stage)
 {
-	const struct show_poll *poll = m->show->stages[stage].poll;
-	struct inbox_item *item = open_item(m, e, stage, INBOX_POLL);
-	size_t n = 0;
-	for (size_t i = 0; i < poll->option_count; i++)
-		item->choices[n++] = poll->options[i].id;
-	item->choices[n] = "extend";
-	item->text = xasprintf(
-		"%s is undecided (%lld votes): %s", m->show->stages[stage].id,
-		(long long)m->stages[stage].poll->total, poll->question);
+	char *text = xasprintf("%s is undecided (%lld votes): %s",
+			       m->show->stages[stage].id,
+			       (long long)m->stages[stage].poll->total,
+			       m->show->stages[stage].poll->question);
+	open_item(m, e, stage, INBOX_POLL, text);
 }
 
 /* Every question belongs to a stage and stands as long as the stage is in the

@@ -126,8 +126,4 @@ void model_free(struct model **m);
  * and time. */
 void model_apply(struct model *m, const struct event *event);
 
-/* Everything in the model as canonical JSON, for `snapshot equals fold` tests
- * and digests. Caller frees. */
-char *model_digest(const struct model *m);
-
 #endif

@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "core/core.h"
+#include "core/snapshot.h"
 #include "show/show_read.h"
 
 struct world {
@@ -102,9 +103,19 @@ static inline void world_check(struct world *w)
 	if (!ledger_holds(&w->m->ledger, w->show->stage_count,
 			  w->show->agent_count, &where))
 		ck_abort_msg("the ledger does not hold: %s", where);
-	char *a = model_digest(w->m), *b = model_digest(w->shadow);
+	char *a = model_snapshot(w->m), *b = model_snapshot(w->shadow);
 	if (strcmp(a, b) != 0)
 		ck_abort_msg("decided and folded differ:\n%s\n%s", a, b);
+	free(b);
+	/* The shadow lives on as what its own snapshot says it is. */
+	struct err err;
+	struct model *restored = model_restore(w->show, a, strlen(a), &err);
+	ck_assert_msg(restored != NULL, "%s", err.text);
+	model_free(&w->shadow);
+	w->shadow = restored;
+	b = model_snapshot(restored);
+	if (strcmp(a, b) != 0)
+		ck_abort_msg("saved and restored differ:\n%s\n%s", a, b);
 	free(a);
 	free(b);
 }

@@ -1,0 +1,354 @@
+/* restore: a model from its snapshot; the other half of snapshot.c. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/decide.h"
+#include "core/snapshot.h"
+
+static char *text_of(json_object *o, const char *key)
+{
+	return xstrdup(json_get_str(o, key, NULL));
+}
+
+static void copy_text(char *out, size_t bytes, json_object *o, const char *key)
+{
+	const char *s = json_get_str(o, key, "");
+	size_t n = strnlen(s, bytes - 1);
+	memcpy(out, s, n);
+	out[n] = '\0';
+}
+
+static void read_scope(struct scope *s, json_object *o)
+{
+	s->limited = json_get_bool(o, "limited", false);
+	s->allocated = json_get_int(o, "allocated", 0);
+	s->leased = json_get_int(o, "leased", 0);
+	s->spent = json_get_int(o, "spent", 0);
+	s->cost_micros = json_get_int(o, "cost_micros", 0);
+}
+
+static void read_lease(struct model *m, const char *id, json_object *o)
+{
+	struct ledger *l = &m->ledger;
+	int stage = show_find_stage(m->show, json_get_str(o, "stage", ""));
+	int agent = show_find_agent(m->show, json_get_str(o, "agent", ""));
+	if (stage < 0 || agent < 0)
+		return;
+	GROW(l->leases, l->lease_count, l->lease_cap);
+	l->leases[l->lease_count++] = (struct lease){
+		.id = xstrdup(id),
+		.stage = stage,
+		.agent = agent,
+		.attempt = (int)json_get_int(o, "attempt", 0),
+		.tokens = json_get_int(o, "tokens", 0),
+		.spent = json_get_int(o, "spent", 0),
+		.state = (enum lease_state)json_get_int(o, "state", 0),
+		.deadline_ms = json_get_int(o, "deadline", 0),
+	};
+}
+
+static void read_ledger(struct model *m, json_object *o)
+{
+	json_object *agents = json_get_object(o, "agents");
+	json_object *leases = json_get_object(o, "leases");
+	read_scope(&m->ledger.episode, json_get(o, "episode"));
+	m->ledger.reserve = json_get_int(o, "reserve", 0);
+	for (size_t i = 0; i < m->show->agent_count; i++)
+		read_scope(&m->ledger.agents[i],
+			   json_get(agents, m->show->agents[i].id));
+	if (!leases)
+		return;
+	json_object_object_foreach(leases, id, lease) read_lease(m, id, lease);
+	m->ledger.lease_free = m->ledger.lease_count;
+}
+
+static int lease_slot(const struct ledger *l, const char *id)
+{
+	for (size_t i = 0; id && i < l->lease_count; i++)
+		if (strcmp(l->leases[i].id, id) == 0)
+			return (int)i;
+	return -1;
+}
+
+static void read_call(struct model *m, int stage, size_t k, json_object *o)
+{
+	struct call *c = &m->stages[stage].calls[k];
+	*c = (struct call){
+		.state = (enum call_state)json_get_int(o, "state", 0),
+		.lease_tokens = json_get_int(o, "lease_tokens", 0),
+		.lease = lease_slot(&m->ledger, json_get_str(o, "lease", NULL)),
+		.started_ms = json_get_int(o, "started", 0),
+		.ended_ms = json_get_int(o, "ended", 0),
+		.confidence = json_get_num(o, "confidence", -1),
+		.cost_micros = json_get_int(o, "cost_micros", 0),
+		.tokens = json_get_int(o, "tokens", 0),
+		.error = text_of(o, "error"),
+		.result = json_clone(json_get(o, "result")),
+	};
+	if (c->state == CALL_OUT)
+		m->agent_calls[m->show->stages[stage].agents[k]]++;
+}
+
+static void read_poll(struct model *m, int stage, json_object *o)
+{
+	const struct show_poll *def = m->show->stages[stage].poll;
+	struct poll_run *p = m->stages[stage].poll;
+	json_object *counts = json_get(o, "counts");
+	for (size_t i = 0; i < def->option_count; i++)
+		p->counts[i] = json_get_int(counts, def->options[i].id, 0);
+	poll_winner(def, p->counts, &p->total, &p->margin);
+	p->state = (enum poll_state)json_get_int(o, "state", 0);
+	p->frozen = json_get_bool(o, "frozen", false);
+	p->opened_ms = json_get_int(o, "opened", 0);
+	p->deadline_ms = json_get_int(o, "deadline", 0);
+	p->left_ms = json_get_int(o, "left", 0);
+	p->extensions = (int)json_get_int(o, "extensions", 0);
+	p->winner = (int)json_get_int(o, "winner", -1);
+	p->why = text_of(o, "why");
+	timers_set(&m->timers, TIMER_POLL, stage, p->deadline_ms);
+}
+
+static enum stage_state state_named(const char *name)
+{
+	for (int i = 0; i < STAGE_STATES; i++)
+		if (strcmp(stage_state_name((enum stage_state)i), name) == 0)
+			return (enum stage_state)i;
+	return STAGE_WAITING;
+}
+
+static void read_stage(struct model *m, int stage, json_object *o)
+{
+	const struct show_stage *def = &m->show->stages[stage];
+	struct stage_run *s = &m->stages[stage];
+	json_object *calls = json_get_array(o, "calls");
+	const char *winner = json_get_str(o, "winner", NULL);
+	s->state = state_named(json_get_str(o, "state", ""));
+	s->outcome = (enum stage_outcome)json_get_int(o, "outcome", 0);
+	s->unmet = (int)json_get_int(o, "unmet", 0);
+	s->released = json_get_bool(o, "released", false);
+	s->approved_tokens = json_get_int(o, "approved", 0);
+	s->asked_tokens = json_get_int(o, "asked", 0);
+	s->attempt = (int)json_get_int(o, "attempt", 0);
+	s->failures = (int)json_get_int(o, "failures", 0);
+	s->first_ms = json_get_int(o, "first", 0);
+	s->started_ms = json_get_int(o, "started", 0);
+	s->ended_ms = json_get_int(o, "ended", 0);
+	s->deadline_ms = json_get_int(o, "deadline", 0);
+	s->winner = winner ? show_find_agent(m->show, winner) : -1;
+	s->error = text_of(o, "error");
+	s->why = text_of(o, "why");
+	s->queued = false;
+	read_scope(&m->ledger.stages[stage], json_get(o, "scope"));
+	for (size_t k = 0; calls && k < def->agent_count; k++)
+		read_call(m, stage, k, json_object_array_get_idx(calls, k));
+	if (s->poll)
+		read_poll(m, stage, json_get(o, "poll"));
+	if (s->outcome != OUTCOME_OPEN)
+		m->open_stages--;
+	timers_set(&m->timers, TIMER_STAGE, stage, s->deadline_ms);
+}
+
+static void read_inbox(struct model *m, json_object *a)
+{
+	size_t n = a ? json_object_array_length(a) : 0;
+	for (size_t i = 0; i < n; i++) {
+		json_object *o = json_object_array_get_idx(a, i);
+		struct inbox_item item = {
+			.kind = (enum inbox_kind)json_get_int(o, "kind", 0),
+			.stage = show_find_stage(m->show,
+						 json_get_str(o, "stage", "")),
+			.tokens = json_get_int(o, "tokens", 0),
+			.opened_ms = json_get_int(o, "opened", 0),
+			.deadline_ms = json_get_int(o, "deadline", 0),
+		};
+		if (item.stage < 0)
+			continue;
+		copy_text(item.id, sizeof item.id, o, "id");
+		item.text = text_of(o, "text");
+		inbox_offer(m, &item);
+	}
+}
+
+static void read_checks(struct model *m, json_object *a)
+{
+	size_t n = a ? json_object_array_length(a) : 0;
+	for (size_t i = 0; i < n; i++) {
+		json_object *o = json_object_array_get_idx(a, i);
+		int at = show_find_check(m->show, json_get_str(o, "card", ""),
+					 json_get_str(o, "test", ""));
+		if (at < 0)
+			continue;
+		m->checks[at] = (struct check_run){
+			.state = (enum check_state)json_get_int(o, "state", 0),
+			.at_ms = json_get_int(o, "at", 0),
+			.latency_ms = json_get_int(o, "latency_ms", 0),
+			.text = text_of(o, "text"),
+		};
+	}
+}
+
+static void read_alarms(struct model *m, json_object *a)
+{
+	size_t n = a ? json_object_array_length(a) : 0;
+	for (size_t i = 0; i < n; i++) {
+		json_object *o = json_object_array_get_idx(a, i);
+		GROW(m->alarms, m->alarm_count, m->alarm_cap);
+		m->alarms[m->alarm_count++] = (struct alarm){
+			.id = text_of(o, "id"),
+			.text = text_of(o, "text"),
+			.since_ms = json_get_int(o, "since", 0),
+			.acked = json_get_bool(o, "acked", false),
+			.ack_reason = text_of(o, "ack_reason"),
+		};
+	}
+}
+
+static void read_late(struct model *m, json_object *a)
+{
+	size_t n = a ? json_object_array_length(a) : 0;
+	for (size_t i = 0; i < n && i < LATE_MAX; i++) {
+		json_object *o = json_object_array_get_idx(a, i);
+		m->late[m->late_count++] = (struct late_proposal){
+			.seq = (uint64_t)json_get_int(o, "seq", 0),
+			.stage = text_of(o, "stage"),
+			.agent = text_of(o, "agent"),
+			.attempt = (int)json_get_int(o, "attempt", 0),
+			.verdict = text_of(o, "verdict"),
+			.at_ms = json_get_int(o, "at", 0),
+		};
+	}
+}
+
+static void read_obs(struct model *m, json_object *o)
+{
+	struct obs_facts *f = &m->obs.facts;
+	json_object *scenes = json_get_array(o, "scenes");
+	json_object *pending = json_get_array(o, "pending");
+	size_t n = scenes ? json_object_array_length(scenes) : 0;
+	f->connected = json_get_bool(o, "connected", false);
+	f->error = text_of(o, "error");
+	f->program_scene = text_of(o, "program_scene");
+	f->preview_scene = text_of(o, "preview_scene");
+	f->streaming = json_get_bool(o, "streaming", false);
+	f->reconnecting = json_get_bool(o, "reconnecting", false);
+	f->recording = json_get_bool(o, "recording", false);
+	m->obs.at_ms = json_get_int(o, "at", 0);
+	m->obs.last_error = text_of(o, "last_error");
+	for (size_t i = 0; i < n && i < INPUT_MAX_SCENES; i++)
+		f->scenes[f->scene_count++] = xstrdup(json_object_get_string(
+			json_object_array_get_idx(scenes, i)));
+	n = pending ? json_object_array_length(pending) : 0;
+	for (size_t i = 0; i < n && i < OBS_MAX_PENDING; i++) {
+		json_object *p = json_object_array_get_idx(pending, i);
+		struct obs_pending *to = &m->obs.pending[i];
+		copy_text(to->id, sizeof to->id, p, "id");
+		to->text = text_of(p, "text");
+		to->sent_ms = json_get_int(p, "sent", 0);
+	}
+}
+
+static void read_run(struct model *m, json_object *o)
+{
+	copy_text(m->run.id, sizeof m->run.id, o, "id");
+	m->run.state = (enum run_state)json_get_int(o, "state", 0);
+	m->run.rehearsal = json_get_bool(o, "rehearsal", false);
+	m->run.attended = json_get_bool(o, "attended", false);
+	m->run.panic = json_get_bool(o, "panic", false);
+	m->run.started_ms = json_get_int(o, "started", 0);
+	m->run.ended_ms = json_get_int(o, "ended", 0);
+	m->run.why = text_of(o, "why");
+}
+
+static void read_rest(struct model *m, json_object *o)
+{
+	json_object *leader = json_get(o, "leader");
+	json_object *commands = json_get_array(o, "commands");
+	const char *poll = json_get_str(o, "poll", NULL);
+	m->seq = (uint64_t)json_get_int(o, "seq", 0);
+	m->at_ms = json_get_int(o, "at", 0);
+	m->poll = poll ? show_find_stage(m->show, poll) : -1;
+	copy_text(m->leader.host, sizeof m->leader.host, leader, "host");
+	m->leader.epoch = json_get_int(leader, "epoch", 0);
+	m->leader.pid = (int)json_get_int(leader, "pid", 0);
+	m->leader.at_ms = json_get_int(leader, "at", 0);
+	size_t n = commands ? json_object_array_length(commands) : 0;
+	m->command_next = (size_t)json_get_int(o, "commands_seen", 0);
+	if (n > COMMANDS_REMEMBERED || n > m->command_next)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		size_t at = (m->command_next - n + i) % COMMANDS_REMEMBERED;
+		const char *id = json_object_get_string(
+			json_object_array_get_idx(commands, i));
+		strncpy(m->commands[at], id, sizeof *m->commands - 1);
+	}
+}
+
+/* A new model stands as before a run, with its first stages in the queue. */
+static void read_ready(struct model *m, json_object *a)
+{
+	size_t n = a ? json_object_array_length(a) : 0;
+	for (size_t i = 0; i < n && i < m->show->stage_count; i++) {
+		int stage = show_find_stage(
+			m->show, json_object_get_string(
+					 json_object_array_get_idx(a, i)));
+		if (stage < 0 || m->stages[stage].queued)
+			continue;
+		m->stages[stage].queued = true;
+		m->ready[m->ready_count++] = stage;
+	}
+}
+
+static void read_story(struct model *m, json_object *o)
+{
+	story_patch(&m->story, json_get_object(o, "doc"));
+	m->story.version = (uint64_t)json_get_int(o, "version", 0);
+}
+
+static bool is_whole(const struct model *m, json_object *o, struct err *err)
+{
+	const char *hash = json_get_str(json_get(o, "story"), "hash", "");
+	if (strcmp(hash, m->story.hash) != 0)
+		return err_set(err, ERR_DATA,
+			       "the snapshot's story has the hash %.12s, "
+			       "not %.12s as it says",
+			       m->story.hash, hash);
+	if ((int64_t)m->timers.count != json_get_int(o, "timers", -1))
+		return err_set(err, ERR_DATA,
+			       "the snapshot's deadlines do not add up");
+	return true;
+}
+
+struct model *model_restore(const struct show *show, const char *text,
+			    size_t bytes, struct err *err)
+{
+	struct model *m = NULL;
+	json_object *o = json_read(text, bytes, &json_limits_own, err);
+	if (!o)
+		return NULL;
+	if (strcmp(json_get_str(o, "show", ""), show->hash) != 0) {
+		err_set(err, ERR_DATA,
+			"the snapshot is of another definition of the show");
+		goto out;
+	}
+	m = model_new(show);
+	m->ready_head = m->ready_count = 0;
+	read_run(m, json_get(o, "run"));
+	read_ledger(m, json_get(o, "ledger"));
+	json_object *stages = json_get_object(o, "stages");
+	for (size_t i = 0; i < show->stage_count; i++)
+		read_stage(m, (int)i, json_get(stages, show->stages[i].id));
+	read_ready(m, json_get_array(o, "ready"));
+	read_story(m, json_get(o, "story"));
+	read_inbox(m, json_get_array(o, "inbox"));
+	read_checks(m, json_get_array(o, "checks"));
+	read_alarms(m, json_get_array(o, "alarms"));
+	read_late(m, json_get_array(o, "late"));
+	read_obs(m, json_get(o, "obs"));
+	read_rest(m, o);
+	if (!is_whole(m, o, err))
+		model_free(&m);
+out:
+	json_object_put(o);
+	return m;
+}

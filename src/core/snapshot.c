@@ -1,0 +1,325 @@
+/* snapshot: the whole model as canonical JSON; restore.c reads it back. What is
+ * written here and what is read there go together, member by member. */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "core/model.h"
+#include "core/snapshot.h"
+
+static json_object *scope_json(const struct scope *s)
+{
+	json_object *o = json_object_new_object();
+	json_add_bool(o, "limited", s->limited);
+	json_add_int(o, "allocated", s->allocated);
+	json_add_int(o, "leased", s->leased);
+	json_add_int(o, "spent", s->spent);
+	json_add_int(o, "cost_micros", s->cost_micros);
+	return o;
+}
+
+/* By stage or agent id, and only those that are not as a run begins. */
+static json_object *lease_json(const struct model *m, const struct lease *l)
+{
+	json_object *o = json_object_new_object();
+	json_add_str(o, "stage", m->show->stages[l->stage].id);
+	json_add_str(o, "agent", m->show->agents[l->agent].id);
+	json_add_int(o, "attempt", l->attempt);
+	json_add_int(o, "tokens", l->tokens);
+	json_add_int(o, "spent", l->spent);
+	json_add_int(o, "state", l->state);
+	json_add_int(o, "deadline", l->deadline_ms);
+	return o;
+}
+
+static json_object *ledger_json(const struct model *m)
+{
+	const struct ledger *l = &m->ledger;
+	json_object *o = json_object_new_object();
+	json_object *episode = scope_json(&l->episode);
+	json_object *agents = json_object_new_object();
+	json_object *leases = json_object_new_object();
+	for (size_t i = 0; i < m->show->agent_count; i++)
+		json_object_object_add(agents, m->show->agents[i].id,
+				       scope_json(&l->agents[i]));
+	for (size_t i = 0; i < l->lease_count; i++)
+		if (l->leases[i].id)
+			json_object_object_add(leases, l->leases[i].id,
+					       lease_json(m, &l->leases[i]));
+	json_add_int(o, "reserve", l->reserve);
+	json_add(o, "episode", &episode);
+	json_add(o, "agents", &agents);
+	json_add(o, "leases", &leases);
+	return o;
+}
+
+static json_object *call_json(const struct model *m, const struct call *c)
+{
+	json_object *o = json_object_new_object();
+	json_object *result = json_clone(c->result);
+	json_add_int(o, "state", c->state);
+	json_add_int(o, "lease_tokens", c->lease_tokens);
+	if (c->lease >= 0)
+		json_add_str(o, "lease", m->ledger.leases[c->lease].id);
+	json_add_int(o, "started", c->started_ms);
+	json_add_int(o, "ended", c->ended_ms);
+	json_add_num(o, "confidence", c->confidence);
+	json_add_int(o, "cost_micros", c->cost_micros);
+	json_add_int(o, "tokens", c->tokens);
+	json_add_str(o, "error", c->error);
+	if (result)
+		json_add(o, "result", &result);
+	return o;
+}
+
+static json_object *poll_json(const struct poll_run *p,
+			      const struct show_poll *def)
+{
+	json_object *o = json_object_new_object();
+	json_object *counts = json_object_new_object();
+	for (size_t i = 0; i < def->option_count; i++)
+		json_add_int(counts, def->options[i].id, p->counts[i]);
+	json_add_int(o, "state", p->state);
+	json_add_bool(o, "frozen", p->frozen);
+	json_add_int(o, "opened", p->opened_ms);
+	json_add_int(o, "deadline", p->deadline_ms);
+	json_add_int(o, "left", p->left_ms);
+	json_add_int(o, "extensions", p->extensions);
+	json_add_int(o, "winner", p->winner);
+	json_add_str(o, "why", p->why);
+	json_add(o, "counts", &counts);
+	return o;
+}
+
+static json_object *stage_json(const struct model *m, size_t i)
+{
+	const struct stage_run *s = &m->stages[i];
+	const struct show_stage *def = &m->show->stages[i];
+	json_object *o = json_object_new_object();
+	json_object *calls = json_object_new_array();
+	json_object *scope = scope_json(&m->ledger.stages[i]);
+	json_add_str(o, "state", stage_state_name(s->state));
+	json_add_int(o, "outcome", s->outcome);
+	json_add_int(o, "unmet", s->unmet);
+	json_add_bool(o, "released", s->released);
+	json_add_int(o, "approved", s->approved_tokens);
+	json_add_int(o, "asked", s->asked_tokens);
+	json_add_int(o, "attempt", s->attempt);
+	json_add_int(o, "failures", s->failures);
+	json_add_int(o, "first", s->first_ms);
+	json_add_int(o, "started", s->started_ms);
+	json_add_int(o, "ended", s->ended_ms);
+	json_add_int(o, "deadline", s->deadline_ms);
+	if (s->winner >= 0)
+		json_add_str(o, "winner", m->show->agents[s->winner].id);
+	json_add_str(o, "error", s->error);
+	json_add_str(o, "why", s->why);
+	json_add(o, "scope", &scope);
+	for (size_t k = 0; k < def->agent_count; k++)
+		json_object_array_add(calls, call_json(m, &s->calls[k]));
+	json_add(o, "calls", &calls);
+	if (s->poll) {
+		json_object *poll = poll_json(s->poll, def->poll);
+		json_add(o, "poll", &poll);
+	}
+	return o;
+}
+
+static json_object *stages_json(const struct model *m)
+{
+	json_object *o = json_object_new_object();
+	for (size_t i = 0; i < m->show->stage_count; i++)
+		json_object_object_add(o, m->show->stages[i].id,
+				       stage_json(m, i));
+	return o;
+}
+
+static json_object *inbox_json(const struct model *m)
+{
+	json_object *a = json_object_new_array();
+	for (size_t i = 0; i < m->inbox.count; i++) {
+		const struct inbox_item *item = &m->inbox.items[i];
+		json_object *o = json_object_new_object();
+		json_add_str(o, "id", item->id);
+		json_add_int(o, "kind", item->kind);
+		json_add_str(o, "stage", m->show->stages[item->stage].id);
+		json_add_int(o, "tokens", item->tokens);
+		json_add_int(o, "opened", item->opened_ms);
+		json_add_int(o, "deadline", item->deadline_ms);
+		json_add_str(o, "text", item->text);
+		json_object_array_add(a, o);
+	}
+	return a;
+}
+
+static json_object *checks_json(const struct model *m)
+{
+	json_object *a = json_object_new_array();
+	for (size_t i = 0; i < m->show->check_count; i++) {
+		json_object *o = json_object_new_object();
+		json_add_str(o, "card", m->show->checks[i].card);
+		json_add_str(o, "test", m->show->checks[i].name);
+		json_add_int(o, "state", m->checks[i].state);
+		json_add_int(o, "at", m->checks[i].at_ms);
+		json_add_int(o, "latency_ms", m->checks[i].latency_ms);
+		json_add_str(o, "text", m->checks[i].text);
+		json_object_array_add(a, o);
+	}
+	return a;
+}
+
+static json_object *alarms_json(const struct model *m)
+{
+	json_object *a = json_object_new_array();
+	for (size_t i = 0; i < m->alarm_count; i++) {
+		const struct alarm *alarm = &m->alarms[i];
+		json_object *o = json_object_new_object();
+		json_add_str(o, "id", alarm->id);
+		json_add_str(o, "text", alarm->text);
+		json_add_int(o, "since", alarm->since_ms);
+		json_add_bool(o, "acked", alarm->acked);
+		json_add_str(o, "ack_reason", alarm->ack_reason);
+		json_object_array_add(a, o);
+	}
+	return a;
+}
+
+static json_object *late_json(const struct model *m)
+{
+	json_object *a = json_object_new_array();
+	for (size_t i = 0; i < m->late_count; i++) {
+		const struct late_proposal *l = &m->late[i];
+		json_object *o = json_object_new_object();
+		json_add_int(o, "seq", (int64_t)l->seq);
+		json_add_str(o, "stage", l->stage);
+		json_add_str(o, "agent", l->agent);
+		json_add_int(o, "attempt", l->attempt);
+		json_add_str(o, "verdict", l->verdict);
+		json_add_int(o, "at", l->at_ms);
+		json_object_array_add(a, o);
+	}
+	return a;
+}
+
+static json_object *pending_json(const struct model *m)
+{
+	json_object *a = json_object_new_array();
+	for (size_t i = 0; i < OBS_MAX_PENDING; i++) {
+		const struct obs_pending *p = &m->obs.pending[i];
+		json_object *o = json_object_new_object();
+		if (*p->id) {
+			json_add_str(o, "id", p->id);
+			json_add_str(o, "text", p->text);
+			json_add_int(o, "sent", p->sent_ms);
+		}
+		json_object_array_add(a, o);
+	}
+	return a;
+}
+
+static json_object *obs_json(const struct model *m)
+{
+	const struct obs_facts *f = &m->obs.facts;
+	json_object *o = json_object_new_object();
+	json_object *scenes = json_object_new_array();
+	json_object *pending = pending_json(m);
+	for (int i = 0; i < f->scene_count; i++)
+		json_object_array_add(scenes,
+				      json_object_new_string(f->scenes[i]));
+	json_add_bool(o, "connected", f->connected);
+	json_add_str(o, "error", f->error);
+	json_add_str(o, "program_scene", f->program_scene);
+	json_add_str(o, "preview_scene", f->preview_scene);
+	json_add_bool(o, "streaming", f->streaming);
+	json_add_bool(o, "reconnecting", f->reconnecting);
+	json_add_bool(o, "recording", f->recording);
+	json_add_int(o, "at", m->obs.at_ms);
+	json_add_str(o, "last_error", m->obs.last_error);
+	json_add(o, "scenes", &scenes);
+	json_add(o, "pending", &pending);
+	return o;
+}
+
+static json_object *run_json(const struct model *m)
+{
+	json_object *o = json_object_new_object();
+	json_add_str(o, "id", m->run.id);
+	json_add_int(o, "state", m->run.state);
+	json_add_bool(o, "rehearsal", m->run.rehearsal);
+	json_add_bool(o, "attended", m->run.attended);
+	json_add_bool(o, "panic", m->run.panic);
+	json_add_int(o, "started", m->run.started_ms);
+	json_add_int(o, "ended", m->run.ended_ms);
+	json_add_str(o, "why", m->run.why);
+	return o;
+}
+
+static json_object *ready_json(const struct model *m)
+{
+	json_object *a = json_object_new_array();
+	for (size_t i = 0; i < m->ready_count; i++) {
+		int stage = m->ready[m->ready_head + i];
+		json_object_array_add(
+			a, json_object_new_string(m->show->stages[stage].id));
+	}
+	return a;
+}
+
+static json_object *commands_json(const struct model *m)
+{
+	json_object *a = json_object_new_array();
+	size_t n = m->command_next < COMMANDS_REMEMBERED ? m->command_next
+							 : COMMANDS_REMEMBERED;
+	for (size_t i = m->command_next - n; i < m->command_next; i++)
+		json_object_array_add(
+			a, json_object_new_string(
+				   m->commands[i % COMMANDS_REMEMBERED]));
+	return a;
+}
+
+static json_object *leader_json(const struct model *m)
+{
+	json_object *o = json_object_new_object();
+	json_add_str(o, "host", m->leader.host);
+	json_add_int(o, "epoch", m->leader.epoch);
+	json_add_int(o, "pid", m->leader.pid);
+	json_add_int(o, "at", m->leader.at_ms);
+	return o;
+}
+
+static json_object *story_json(const struct model *m)
+{
+	json_object *o = json_object_new_object();
+	json_object *doc = json_clone(m->story.doc);
+	json_add(o, "doc", &doc);
+	json_add_int(o, "version", (int64_t)m->story.version);
+	json_add_str(o, "hash", m->story.hash);
+	return o;
+}
+
+char *model_snapshot(const struct model *m)
+{
+	json_object *(*const parts[])(const struct model *) = {
+		run_json,   stages_json, ledger_json, story_json,
+		inbox_json, checks_json, alarms_json, late_json,
+		obs_json,   ready_json,	 leader_json, commands_json,
+	};
+	static const char *const names[] = {
+		"run",	  "stages", "ledger", "story", "inbox",	 "checks",
+		"alarms", "late",   "obs",    "ready", "leader", "commands",
+	};
+	json_object *o = json_object_new_object();
+	json_add_int(o, "seq", (int64_t)m->seq);
+	json_add_int(o, "at", m->at_ms);
+	json_add_str(o, "show", m->show->hash);
+	json_add_int(o, "timers", (int64_t)m->timers.count);
+	json_add_int(o, "commands_seen", (int64_t)m->command_next);
+	if (m->poll >= 0)
+		json_add_str(o, "poll", m->show->stages[m->poll].id);
+	for (size_t i = 0; i < COUNT_OF(parts); i++) {
+		json_object *part = parts[i](m);
+		json_add(o, names[i], &part);
+	}
+	char *text = json_canonical(o);
+	json_object_put(o);
+	return text;
+}

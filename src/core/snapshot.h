@@ -1,0 +1,20 @@
+/*
+ * snapshot: a model as text and back. Pure.
+ *
+ * A model that is restored and then folds the events behind the snapshot is the
+ * model that folded them all: the same snapshot comes out again, byte by byte.
+ */
+#ifndef CORE_SNAPSHOT_H
+#define CORE_SNAPSHOT_H
+
+#include "core/model.h"
+
+/* Canonical JSON: equal models give equal texts. Caller frees. */
+char *model_snapshot(const struct model *m);
+
+/* The model that `text` is a snapshot of. NULL with err (ERR_DATA) when it is
+ * no snapshot, or one of another definition of the show. */
+struct model *model_restore(const struct show *show, const char *text,
+			    size_t bytes, struct err *err);
+
+#endif
