@@ -7,6 +7,7 @@
 
 #define NAME_COLUMNS 26
 #define TIME_COLUMNS 9
+#define CARD_MIN     44
 
 static const struct {
 	enum glyph mark;
@@ -73,7 +74,11 @@ static void put_test(const struct view *v, const struct area *a, int y,
 	int name = a->r.w / 2 < NAME_COLUMNS ? a->r.w / 2 : NAME_COLUMNS;
 	struct pen p = pen_within(a, 0, y, name);
 	pen_glyph(&p, looks[run->state].style, looks[run->state].mark);
-	pen_printf(&p, STYLE_TEXT, " %s/%s", def->card, def->name);
+	/* The line of cards above says what is what where there is no room. */
+	if (a->r.w >= CARD_MIN)
+		pen_printf(&p, STYLE_TEXT, " %s/%s", def->card, def->name);
+	else
+		pen_printf(&p, STYLE_TEXT, " %s", def->name);
 	if (run->state == CHECK_PASS || run->state == CHECK_FAIL) {
 		snprintf(text, sizeof text, "%lld ms",
 			 (long long)run->latency_ms);

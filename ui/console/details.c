@@ -7,6 +7,8 @@
 #include "console/operate.h"
 #include "console/panes.h"
 
+#define LABEL_COLUMNS 13
+
 static void add_names(struct dialog *d, const char *label,
 		      const struct show_names *names)
 {
@@ -77,6 +79,7 @@ static void stage_page(struct view *v, int stage)
 	char title[128], waits[512];
 	snprintf(title, sizeof title, " %s ", def->id);
 	dialog_open(d, DIALOG_PAGE, ACTION_OPEN, title, "");
+	d->indent = LABEL_COLUMNS;
 	dialog_add_row(d, "%-12s %s", "state", stage_state_name(run->state));
 	stage_waits_for(v->model, stage, waits, sizeof waits);
 	add_text(d, "waits for", waits);
@@ -126,6 +129,7 @@ static void agent_page(struct view *v, int agent)
 	char title[128];
 	snprintf(title, sizeof title, " %s ", def->id);
 	dialog_open(d, DIALOG_PAGE, ACTION_OPEN, title, "");
+	d->indent = LABEL_COLUMNS;
 	add_text(d, "role", def->role);
 	add_text(d, "via", show_via_name(def->via));
 	add_text(d, "url", def->url);
@@ -144,6 +148,7 @@ static void check_page(struct view *v, int check)
 	struct dialog *d = &v->dialog;
 	char ago[FMT_BYTES];
 	dialog_open(d, DIALOG_PAGE, ACTION_OPEN, " Check ", "");
+	d->indent = LABEL_COLUMNS;
 	dialog_add_row(d, "%s / %s", def->card, def->name);
 	dialog_add_row(d, "%-12s %s", "state", check_state_name(run->state));
 	if (run->at_ms)

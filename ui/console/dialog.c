@@ -239,14 +239,15 @@ void dialog_add_row(struct dialog *d, const char *fmt, ...)
 /* --- drawing ------------------------------------------------------------- */
 
 /* Writes `text` folded at the right edge, from line *y on, lines above 0 left
- * out; *y ends behind it. */
+ * out and all but the first set in by `indent`; *y ends behind it. */
 static void put_folded(const struct area *a, int *y, enum style style,
-		       const char *text)
+		       const char *text, int indent)
 {
+	int x = 0;
 	char *clean = text_clean_str(text, ROW_MAX_BYTES);
 	const char *s = clean;
 	do {
-		size_t fits = text_fit(s, a->r.w, NULL);
+		size_t fits = text_fit(s, a->r.w - x, NULL);
 		size_t cut = fits;
 		if (s[fits]) /* between words where that loses little */
 			while (cut > fits / 2 && s[cut - 1] != ' ')
@@ -254,10 +255,11 @@ static void put_folded(const struct area *a, int *y, enum style style,
 		if (cut <= fits / 2)
 			cut = fits;
 		char *line = xstrndup(s, cut);
-		struct pen p = pen_at(a, 0, *y);
+		struct pen p = pen_at(a, x, *y);
 		pen_text(&p, style, line);
 		free(line);
 		s += cut;
+		x = a->r.w > 3 * indent ? indent : 0;
 		++*y;
 		if (!fits)
 			break;
@@ -270,13 +272,13 @@ static void draw_page(struct dialog *d, const struct area *in)
 	struct area nowhere = area_part(in, 0, 0, in->r.w, 0);
 	int lines = 0;
 	for (size_t i = 0; i < d->row_count; i++)
-		put_folded(&nowhere, &lines, STYLE_TEXT, d->rows[i]);
+		put_folded(&nowhere, &lines, STYLE_TEXT, d->rows[i], d->indent);
 	int furthest = lines > in->r.h ? lines - in->r.h : 0;
 	if (d->top > furthest)
 		d->top = furthest;
 	int y = -d->top;
 	for (size_t i = 0; i < d->row_count && y < in->r.h; i++)
-		put_folded(in, &y, STYLE_TEXT, d->rows[i]);
+		put_folded(in, &y, STYLE_TEXT, d->rows[i], d->indent);
 	if (d->top < furthest) {
 		struct pen p = pen_at(in, in->r.w - 1, in->r.h - 1);
 		pen_glyph(&p, STYLE_KEY, GLYPH_MORE_DOWN);
@@ -365,7 +367,7 @@ void dialog_draw(struct dialog *d, const struct area *area)
 		return;
 	}
 	if (*d->text)
-		put_folded(&in, &y, STYLE_STRONG, d->text);
+		put_folded(&in, &y, STYLE_STRONG, d->text, 0);
 	if (d->kind == DIALOG_TYPE || d->kind == DIALOG_PALETTE)
 		draw_input(d, &in, y++);
 	if (d->kind == DIALOG_CHOOSE || d->kind == DIALOG_PALETTE)

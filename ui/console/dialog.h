@@ -47,6 +47,7 @@ struct dialog {
 	size_t row_count, row_cap;
 	int *shown;            /* PALETTE: rows that match, the best first */
 	size_t shown_count;
+	int indent;            /* PAGE: of lines that go on from the one before */
 	int selected, top;     /* of the rows (PALETTE: of the shown) */
 };
 

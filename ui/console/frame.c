@@ -24,16 +24,28 @@ static struct area part(struct canvas *c, const struct view *v, struct rect r)
 	return a;
 }
 
+/* The one that has the keys says so by a mark as well as by its colour. */
+static struct area frame_of(const struct area *a, const struct view *v,
+			    enum pane pane, const char *title, const char *note)
+{
+	bool focused = v->focus == pane;
+	struct area in =
+		area_frame(a, focused ? STYLE_FOCUS : STYLE_FRAME, title, note);
+	if (focused && a->r.w > 4) {
+		struct pen p = pen_at(a, 2, 0);
+		pen_glyph(&p, STYLE_FOCUS, GLYPH_PICK);
+	}
+	return area_part(&in, 1, 0, in.r.w - 2, in.r.h);
+}
+
 static void draw_pane(struct canvas *c, struct view *v, enum pane pane,
 		      struct rect r)
 {
 	if (r.w < 3 || r.h < 3)
 		return;
 	struct area whole = part(c, v, r);
-	struct area in =
-		area_frame(&whole, v->focus == pane ? STYLE_FOCUS : STYLE_FRAME,
-			   panes[pane].title, whole.stale ? " old " : NULL);
-	in = area_part(&in, 1, 0, in.r.w - 2, in.r.h);
+	struct area in = frame_of(&whole, v, pane, panes[pane].title,
+				  whole.stale ? " old " : NULL);
 	panes[pane].draw(v, &in);
 }
 
@@ -61,9 +73,7 @@ static void draw_inbox(struct canvas *c, struct view *v, const struct layout *l)
 	}
 	char title[32];
 	snprintf(title, sizeof title, " Inbox (%zu) ", v->model->inbox.count);
-	enum style style = v->focus == PANE_INBOX ? STYLE_FOCUS : STYLE_FRAME;
-	struct area in = area_frame(&a, style, title, NULL);
-	in = area_part(&in, 1, 0, in.r.w - 2, in.r.h);
+	struct area in = frame_of(&a, v, PANE_INBOX, title, NULL);
 	inbox_draw(v, &in);
 }
 

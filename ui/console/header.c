@@ -11,6 +11,7 @@
 #define SEGMENT_BYTES 160
 #define SEGMENTS      12
 #define GAUGE_COLUMNS 8
+#define GAUGE_RANK    5
 
 /* One piece of the line. Where not all fit, the highest `rank` goes first;
  * rank 0 stays. */
@@ -77,12 +78,16 @@ const char *header_badge(const struct view *v, enum style *style,
 			      : table[run->state].live;
 }
 
-static void add_badge(const struct view *v, struct line *l, bool ascii)
+static void add_badge(const struct view *v, struct line *l, bool ascii,
+		      bool narrow)
 {
 	enum style style;
 	enum glyph mark;
 	const char *word = header_badge(v, &style, &mark);
-	add(l, 0, style, " %s %s ", glyph_text(mark, ascii), word);
+	if (narrow)
+		add(l, 0, style, "%s", word);
+	else
+		add(l, 0, style, " %s %s ", glyph_text(mark, ascii), word);
 }
 
 static void add_clock(const struct view *v, struct line *l)
@@ -131,7 +136,7 @@ static void add_obs(const struct view *v, struct line *l, bool ascii)
 	if (!v->show->obs.given)
 		return;
 	if (!obs->facts.connected) {
-		add(l, 5, STYLE_WAIT, "obs %s not connected",
+		add(l, 6, STYLE_WAIT, "obs %s not connected",
 		    glyph_text(GLYPH_OFF, ascii));
 		return;
 	}
@@ -139,7 +144,7 @@ static void add_obs(const struct view *v, struct line *l, bool ascii)
 	if (obs->facts.streaming && v->obs.known)
 		snprintf(rate, sizeof rate, "  %.1f Mb/s %lld drop",
 			 (double)v->obs.kbps / 1000, (long long)v->obs.dropped);
-	add(l, 5, obs->facts.reconnecting ? STYLE_WAIT : STYLE_TEXT,
+	add(l, 6, obs->facts.reconnecting ? STYLE_WAIT : STYLE_TEXT,
 	    "obs %s %s%s", glyph_text(GLYPH_ON, ascii),
 	    obs->facts.program_scene ? obs->facts.program_scene : "?", rate);
 }
@@ -153,10 +158,10 @@ static void add_link(const struct view *v, struct line *l)
 		add(l, 0, STYLE_ALARM, " core lost Redis %lld s ago ",
 		    (long long)v->core.redis_away_ms / 1000);
 	} else if (v->core.redis_rtt_ms >= 1) {
-		add(l, 6, STYLE_DIM, "redis %.0f ms", v->core.redis_rtt_ms);
+		add(l, 7, STYLE_DIM, "redis %.0f ms", v->core.redis_rtt_ms);
 	} else {
 		/* Tenths would tremble every second and mean nothing. */
-		add(l, 6, STYLE_DIM, "redis <1 ms");
+		add(l, 7, STYLE_DIM, "redis <1 ms");
 	}
 }
 
@@ -168,7 +173,7 @@ static void add_alarms(const struct view *v, struct line *l)
 	if (loud)
 		add(l, 1, STYLE_ALARM, " ! %zu ", loud);
 	else if (v->model->alarm_count)
-		add(l, 6, STYLE_DIM, "! %zu", v->model->alarm_count);
+		add(l, 7, STYLE_DIM, "! %zu", v->model->alarm_count);
 }
 
 static int columns(const struct line *l, int below)
@@ -178,7 +183,8 @@ static int columns(const struct line *l, int below)
 		const struct segment *s = &l->items[i];
 		if (s->rank < below)
 			sum += text_width(s->text) + 2 +
-			       (s->gauge ? s->gauge + 3 : 0);
+			       (s->gauge && below > GAUGE_RANK ? s->gauge + 3
+							       : 0);
 	}
 	return sum;
 }
@@ -194,7 +200,7 @@ static void draw(const struct line *l, const struct area *a)
 		if (s->rank >= below)
 			continue;
 		pen_text(&p, s->style, s->text);
-		if (s->gauge) {
+		if (s->gauge && below > GAUGE_RANK) {
 			pen_text(&p, STYLE_TEXT, " ");
 			pen_glyph(&p, STYLE_DIM, GLYPH_BAR_LEFT);
 			pen_bar(&p, STYLE_BAR, s->gauge, s->share);
@@ -208,10 +214,12 @@ void header_draw(const struct view *v, const struct area *a)
 {
 	bool ascii = a->canvas->ascii;
 	struct line l = {0};
-	add(&l, 7, STYLE_STRONG, " showcaller");
+	add(&l, 8, STYLE_STRONG, " showcaller");
 	add(&l, 2, STYLE_STRONG, "%s%.60s", a->r.w < 60 ? "" : " ",
 	    v->show->title);
-	add_badge(v, &l, ascii);
+	add_badge(v, &l, ascii, a->r.w < 24);
+	if (v->read_only)
+		add(&l, 1, STYLE_HOLD, " read-only ");
 	add_clock(v, &l);
 	add_link(v, &l);
 	add_alarms(v, &l);

@@ -75,15 +75,28 @@ static void put_keys(const struct view *v, struct pen *p)
 	}
 }
 
+/* All that a very small screen has room for. */
+static void put_brake(const struct view *v, struct pen *p)
+{
+	const struct action *panic = &action_table[ACTION_PANIC];
+	const struct action *leave = &action_table[ACTION_LEAVE];
+	pen_printf(p, STYLE_ALARM, "%s %s", panic->key, panic->bar);
+	if (p->area.r.y < 2) { /* no room for a header either */
+		enum style style;
+		enum glyph mark;
+		pen_text(p, STYLE_TEXT, " ");
+		const char *badge = header_badge(v, &style, &mark);
+		pen_text(p, style, badge);
+		return;
+	}
+	pen_printf(p, STYLE_TEXT, "  %s %s", leave->key, leave->bar);
+}
+
 void keybar_draw(const struct view *v, const struct area *a, bool brake_only)
 {
 	struct pen p = pen_at(a, 0, 0);
-	const struct action *panic = &action_table[ACTION_PANIC];
 	if (brake_only) {
-		pen_printf(&p, STYLE_ALARM, "%s %s", panic->key, panic->bar);
-		pen_printf(&p, STYLE_TEXT, "  %s %s",
-			   action_table[ACTION_LEAVE].key,
-			   action_table[ACTION_LEAVE].bar);
+		put_brake(v, &p);
 		return;
 	}
 	if (v->flash.until_mono_ms > v->mono_ms) {

@@ -27,11 +27,11 @@ static void put_away(const struct view *v, const struct area *a)
 		   v->show->obs.url ? v->show->obs.url : "");
 }
 
-static void put_outputs(const struct view *v, struct pen *p)
+static void put_stream(const struct view *v, struct pen *p)
 {
 	const struct obs_facts *f = &v->model->obs.facts;
 	char text[FMT_BYTES];
-	pen_glyph(p, f->streaming ? STYLE_LIVE : STYLE_DIM,
+	pen_glyph(p, f->streaming ? STYLE_GOOD : STYLE_DIM,
 		  f->streaming ? GLYPH_ON : GLYPH_OFF);
 	if (f->reconnecting)
 		pen_text(p, STYLE_ALARM, " stream reconnecting ");
@@ -42,10 +42,14 @@ static void put_outputs(const struct view *v, struct pen *p)
 		pen_text(p, STYLE_DIM, " no stream");
 	if (f->streaming && v->obs.known)
 		pen_printf(p, v->obs.dropped ? STYLE_WAIT : STYLE_TEXT,
-			   "  %.1f Mb/s %lld dropped",
-			   (double)v->obs.kbps / 1000,
+			   "  %.1f Mb/s %lld drop", (double)v->obs.kbps / 1000,
 			   (long long)v->obs.dropped);
-	pen_text(p, STYLE_TEXT, "  ");
+}
+
+static void put_record(const struct view *v, struct pen *p)
+{
+	const struct obs_facts *f = &v->model->obs.facts;
+	char text[FMT_BYTES];
 	pen_glyph(p, f->recording ? STYLE_BAD : STYLE_DIM,
 		  f->recording ? GLYPH_ON : GLYPH_OFF);
 	if (f->recording)
@@ -107,8 +111,13 @@ void obs_draw(struct view *v, const struct area *a)
 		return;
 	}
 	struct pen p = pen_at(a, 0, 0);
-	put_outputs(v, &p);
 	int y = 1;
+	put_stream(v, &p);
+	if (a->r.h >= 6)
+		p = pen_at(a, 0, y++);
+	else
+		pen_text(&p, STYLE_TEXT, "  ");
+	put_record(v, &p);
 	int room = a->r.h - y;
 	if (room > 1) { /* its own line, so that scenes never move */
 		p = pen_at(a, 0, a->r.h - 1);

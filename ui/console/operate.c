@@ -12,23 +12,49 @@
 
 /* --- which stage, check or item is meant --------------------------------- */
 
+static void select_item(struct view *v, const struct inbox_item *item)
+{
+	snprintf(v->item, sizeof v->item, "%s", item->id);
+	/* The operator chose it: no doubt what the next key means. */
+	v->item_mono_ms = v->mono_ms - VIEW_TOO_EARLY_MS;
+}
+
+/* The selected item, if it is of this kind and has stood there long enough.
+ * Else NULL with a flash; an item of the kind elsewhere in the inbox becomes
+ * the selected one, so that the same key again means what it says. */
+static const struct inbox_item *
+item_of_kind(struct view *v, enum inbox_kind kind, const char *verb)
+{
+	const struct inbox_item *item = view_item(v);
+	if (item && !view_item_armed(v)) {
+		view_flash(v, STYLE_WAIT, "The inbox just changed: look again");
+		return NULL;
+	}
+	if (item && item->kind == kind)
+		return item;
+	const struct inbox *inbox = &v->model->inbox;
+	for (size_t i = 0; i < inbox->count; i++) {
+		if (inbox->items[i].kind != kind)
+			continue;
+		select_item(v, &inbox->items[i]);
+		view_flash(v, STYLE_WAIT, "%s: selected; press again",
+			   inbox->items[i].text);
+		return NULL;
+	}
+	view_flash(v, STYLE_WAIT, "%s: nothing in the inbox asks for that",
+		   verb);
+	return NULL;
+}
+
 /* The stage that a stage key is for: the selected one of pane 1 when that has
  * the keys, else the failed one that the inbox asks about. -1 with a flash. */
 static int target_stage(struct view *v, enum action_id action)
 {
 	if (v->focus == PANE_RUN && v->show->stage_count)
 		return v->selected[PANE_RUN];
-	const struct inbox_item *item = view_item(v);
-	if (!item || item->kind != INBOX_FAILED) {
-		view_flash(v, STYLE_WAIT, "%s: select a stage in pane 1 first",
-			   action_table[action].name);
-		return -1;
-	}
-	if (!view_item_armed(v)) {
-		view_flash(v, STYLE_WAIT, "The inbox just changed: look again");
-		return -1;
-	}
-	return item->stage;
+	const struct inbox_item *item =
+		item_of_kind(v, INBOX_FAILED, action_table[action].name);
+	return item ? item->stage : -1;
 }
 
 static void confirm(struct view *v, enum action_id action, const char *arg,
@@ -94,27 +120,19 @@ static void choose_answer(struct view *v, const struct inbox_item *item)
 		dialog_add_row(&v->dialog, "approve another amount");
 }
 
-static const struct inbox_item *armed_item(struct view *v)
-{
-	const struct inbox_item *item = view_item(v);
-	if (!item)
-		view_flash(v, STYLE_WAIT, "The inbox is empty");
-	else if (!view_item_armed(v))
-		view_flash(v, STYLE_WAIT, "The inbox just changed: look again");
-	else
-		return item;
-	return NULL;
-}
-
 static void do_answer(struct view *v, enum action_id action)
 {
-	const struct inbox_item *item = armed_item(v);
-	if (!item)
-		return;
-	if (item->kind == INBOX_OVERAGE && action != ACTION_ANSWER)
-		view_ask(v, action, item->id, NULL, NULL, NULL);
-	else
+	const struct inbox_item *item = view_item(v);
+	if (action != ACTION_ANSWER) {
+		item = item_of_kind(v, INBOX_OVERAGE,
+				    action_table[action].name);
+		if (item)
+			view_ask(v, action, item->id, NULL, NULL, NULL);
+	} else if (!item) {
+		view_flash(v, STYLE_WAIT, "The inbox is empty");
+	} else { /* nothing is decided yet: the list says what it is about */
 		choose_answer(v, item);
+	}
 }
 
 static void do_pause(struct view *v, enum action_id action)
@@ -301,14 +319,6 @@ static void do_back(struct view *v, enum action_id action)
 		v->focus = PANE_INBOX;
 }
 
-static void select_item(struct view *v, int index)
-{
-	const struct inbox *inbox = &v->model->inbox;
-	snprintf(v->item, sizeof v->item, "%s", inbox->items[index].id);
-	/* The operator chose it: no doubt what the next key means. */
-	v->item_mono_ms = v->mono_ms - VIEW_TOO_EARLY_MS;
-}
-
 static int selected_row(const struct view *v)
 {
 	if (v->focus < PANES)
@@ -326,7 +336,7 @@ static void move_to(struct view *v, int row)
 	if (v->focus < PANES)
 		v->selected[v->focus] = row;
 	else
-		select_item(v, row);
+		select_item(v, &v->model->inbox.items[row]);
 }
 
 static void do_move(struct view *v, enum action_id action)

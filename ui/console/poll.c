@@ -10,9 +10,10 @@
 #define VOTES_COLUMNS 10
 #define EXTRA_COLUMNS 16
 
-static bool is_open(const struct poll_run *poll)
+static bool is_open(const struct view *v, const struct poll_run *poll)
 {
-	return poll->state == POLL_OPEN || poll->state == POLL_EXTENDED;
+	return (poll->state == POLL_OPEN || poll->state == POLL_EXTENDED) &&
+	       !run_is_over(v->model->run.state);
 }
 
 static double share(int64_t votes, int64_t total)
@@ -20,18 +21,26 @@ static double share(int64_t votes, int64_t total)
 	return total > 0 ? (double)votes / (double)total : 0;
 }
 
+static const char *ended_as(const struct view *v, const struct poll_run *poll)
+{
+	bool cut = poll->state == POLL_OPEN || poll->state == POLL_EXTENDED;
+	return cut && run_is_over(v->model->run.state)
+		       ? "ended with the run"
+		       : poll_state_name(poll->state);
+}
+
 static void put_state(const struct view *v, struct pen *p, int stage,
 		      const int64_t *counts, int64_t total)
 {
 	const struct poll_run *poll = v->model->stages[stage].poll;
 	char text[FMT_BYTES];
-	if (poll->frozen)
+	if (poll->frozen && is_open(v, poll))
 		pen_text(p, STYLE_ALARM, " frozen ");
-	else if (is_open(poll))
+	else if (is_open(v, poll))
 		pen_printf(p, STYLE_STRONG, "%s left",
 			   fmt_left(text, poll->deadline_ms - v->now_ms));
 	else
-		pen_text(p, STYLE_STRONG, poll_state_name(poll->state));
+		pen_text(p, STYLE_STRONG, ended_as(v, poll));
 	pen_printf(p, STYLE_TEXT, "   %s votes", fmt_count(text, total));
 	double margin;
 	int64_t sum;
@@ -41,7 +50,8 @@ static void put_state(const struct view *v, struct pen *p, int stage,
 	if (poll->extensions)
 		pen_printf(p, STYLE_WAIT, "   extended %d times",
 			   poll->extensions);
-	double rate = is_open(poll) ? view_votes_per_s(v) : 0;
+	double rate =
+		is_open(v, poll) && !poll->frozen ? view_votes_per_s(v) : 0;
 	if (rate >= 0.05)
 		pen_printf(p, STYLE_DIM, "   %.1f votes/s", rate);
 }
@@ -114,7 +124,7 @@ static void put_url(const struct view *v, const struct area *a, int y,
 {
 	struct pen p = pen_at(a, 0, y);
 	const struct poll_run *poll = v->model->stages[stage].poll;
-	if (is_open(poll) && v->vote_base)
+	if (is_open(v, poll) && v->vote_base)
 		pen_printf(&p, STYLE_TEXT, "vote: %s/vote/%s", v->vote_base,
 			   v->show->stages[stage].id);
 	else if (poll->why)
@@ -164,10 +174,10 @@ void poll_brief(const struct view *v, struct pen *p)
 	const struct poll_run *poll = v->model->stages[stage].poll;
 	int64_t total;
 	view_counts(v, stage, &total);
-	if (is_open(poll) && !poll->frozen)
+	if (is_open(v, poll) && !poll->frozen)
 		pen_printf(p, STYLE_STRONG, "%s ",
 			   fmt_left(text, poll->deadline_ms - v->now_ms));
 	else
-		pen_printf(p, STYLE_DIM, "%s ", poll_state_name(poll->state));
+		pen_printf(p, STYLE_DIM, "%s ", ended_as(v, poll));
 	pen_printf(p, STYLE_TEXT, "%s", fmt_count(text, total));
 }

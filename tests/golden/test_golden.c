@@ -1,0 +1,265 @@
+/*
+ * Golden pictures: a fixed show and a fixed list of events, folded by the real
+ * model, with the time passed in; each picture is compared with its file.
+ * GOLDEN_WRITE=1 writes the files anew.
+ */
+#include "tap.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "console/frame.h"
+#include "console/keys.h"
+#include "console/operate.h"
+#include "show/show_read.h"
+
+#define SHOW_START_MS INT64_C(1772393400000)
+#define MONO_START_MS 5000
+
+/* What was done to reach a picture. Times count from the start of the show. */
+struct moment {
+	const char *name;
+	int width, height;
+	int64_t at_ms;
+	const char *keys; /* names, one frame each; NULL: none */
+	bool ascii, styles, rehearsal, stopped_talking, read_only;
+	const char *extra[4]; /* further events, as in the file */
+};
+
+#define PAUSE "{\"at\":13000,\"type\":\"run:pause\",\"data\":{\"panic\":%s}}"
+
+static const struct moment moments[] = {
+	{"live-120x40", 120, 40, 33400},
+	{"live-80x24", 80, 24, 33400},
+	{"live-200x60", 200, 60, 33400},
+	{"live-100x24", 100, 24, 33400},
+	{"live-60x15", 60, 15, 33400},
+	{"live-40x10", 40, 10, 33400},
+	{"live-20x5", 20, 5, 33400},
+	{"live-12x1", 12, 1, 33400},
+	{"ascii-120x40", 120, 40, 33400, .ascii = true},
+	{"ascii-80x24", 80, 24, 33400, .ascii = true},
+	{"styles-80x24", 80, 24, 33400, .styles = true},
+	{"rehearsal-120x40", 120, 40, 33400, .rehearsal = true},
+	{"rehearsal-80x24", 80, 24, 33400, .rehearsal = true},
+	{"rehearsal-20x5", 20, 5, 33400, .rehearsal = true},
+	{"silent-120x40", 120, 40, 40400, .stopped_talking = true},
+	{"silent-styles-80x24", 80, 24, 40400, .styles = true,
+	 .stopped_talking = true},
+	{"panic-120x40", 120, 40, 33400,
+	 .extra = {"{\"at\":13000,\"type\":\"run:pause\",\"data\":"
+		   "{\"panic\":true}}"}},
+	{"paused-80x24", 80, 24, 33400,
+	 .extra = {"{\"at\":13000,\"type\":\"run:pause\"}"}},
+	{"resolved-120x40", 120, 40, 33400,
+	 .extra = {"{\"at\":13000,\"type\":\"poll:close\",\"stage\":\"route\","
+		   "\"data\":{\"counts\":{\"cave\":10,\"ridge\":15}}}",
+		   "{\"at\":13001,\"type\":\"poll:resolve\",\"stage\":"
+		   "\"route\",\"data\":{\"winner\":\"ridge\",\"why\":"
+		   "\"majority\",\"counts\":{\"cave\":10,\"ridge\":15},"
+		   "\"total\":25,\"margin\":0.2}}"}},
+	{"done-120x40", 120, 40, 33400,
+	 .extra = {"{\"at\":13000,\"type\":\"run:complete\",\"data\":"
+		   "{\"state\":\"failed\",\"why\":\"ambient failed\"}}"}},
+	{"obs-away-80x24", 80, 24, 33400, "5",
+	 .extra = {"{\"at\":13000,\"type\":\"obs:status\",\"data\":"
+		   "{\"connected\":false,\"error\":\"connection refused\"}}"}},
+	{"run-focus-120x40", 120, 40, 33400, "1 Down"},
+	{"run-zoom-120x40", 120, 40, 33400, "1 1"},
+	{"poll-80x24", 80, 24, 33400, "2"},
+	{"tokens-80x24", 80, 24, 33400, "3"},
+	{"checks-80x24", 80, 24, 33400, "4 Down Down"},
+	{"obs-80x24", 80, 24, 33400, "5 Down Down"},
+	{"help-120x40", 120, 40, 33400, "?"},
+	{"help-80x24", 80, 24, 33400, "?"},
+	{"details-run-120x40", 120, 40, 33400, "1 Home Enter"},
+	{"details-check-80x24", 80, 24, 33400, "4 Down Down Enter"},
+	{"answer-120x40", 120, 40, 33400, "Down Enter"},
+	{"confirm-cancel-80x24", 80, 24, 33400, "1 k"},
+	{"stop-80x24", 80, 24, 33400, "Q y e"},
+	{"palette-80x24", 80, 24, 33400, ": p o l"},
+	{"read-only-80x24", 80, 24, 33400, "space", .read_only = true},
+};
+
+static char *data_path(const char *name)
+{
+	const char *top = getenv("top_srcdir");
+	return xasprintf("%s/tests/golden/%s", top ? top : ".", name);
+}
+
+static void feed_event(struct view *v, const char *line)
+{
+	struct err err = {0};
+	json_object *o = json_read_str(line, &json_limits_own, &err);
+	if (!o)
+		ck_abort_msg("%s: %s", err.text, line);
+	json_object *data = json_clone(json_get_object(o, "data"));
+	/* Deadlines in the file count from the start, like `at`. */
+	static const char *const times[] = {"deadline", "retry_at"};
+	for (size_t i = 0; i < COUNT_OF(times); i++)
+		if (json_get_int(data, times[i], 0)) {
+			int64_t ms = json_get_int(data, times[i], 0);
+			json_object_object_del(data, times[i]);
+			json_add_int(data, times[i], SHOW_START_MS + ms);
+		}
+	struct event *event = event_new(
+		event_type_of(json_get_str(o, "type", "")), "r",
+		json_get_str(o, "stage", ""), json_get_str(o, "agent", ""),
+		SHOW_START_MS + json_get_int(o, "at", 0), &data);
+	ck_assert_int_ne(event->type, EVENT_UNKNOWN);
+	event->seq = v->model->seq + 1;
+	struct feed_item item = {
+		.kind = FEED_EVENTS, .events = &event, .count = 1};
+	view_take(v, &item);
+	event_free(&event);
+	json_object_put(o);
+}
+
+static void feed_file(struct view *v, bool rehearsal)
+{
+	char *path = data_path("events.jsonl");
+	struct err err = {0};
+	char *text = file_read(path, 1 << 20, NULL, &err);
+	ck_assert_msg(text != NULL, "%s", err.text);
+	char *rest = text;
+	for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+		char *flag = strstr(line, "\"rehearsal\":false");
+		if (flag && rehearsal)
+			memcpy(flag, "\"rehearsal\":true ", 17);
+		if (*line)
+			feed_event(v, line);
+	}
+	free(text);
+	free(path);
+}
+
+static void feed_text(struct view *v, enum feed_kind kind, const char *text)
+{
+	char *copy = xstrdup(text);
+	struct feed_item item = {.kind = kind, .text = copy};
+	view_take(v, &item);
+	free(copy);
+}
+
+static void at(struct view *v, int64_t ms)
+{
+	view_tick(v, MONO_START_MS + ms, SHOW_START_MS + ms);
+}
+
+static struct view *make_view(const struct moment *m)
+{
+	char *path = data_path("show.yaml");
+	struct show_problems problems = {0};
+	struct show *show = show_load(path, &problems);
+	if (!show)
+		ck_abort_msg("%s", show_problem_line(&problems.items[0]));
+	show_problems_release(&problems);
+	free(path);
+	struct view *v = view_new(show, MONO_START_MS);
+	show_unref(&show);
+	v->read_only = m->read_only;
+	v->vote_base = xstrdup("http://127.0.0.1:7421");
+	feed_file(v, m->rehearsal);
+	for (size_t i = 0; i < COUNT_OF(m->extra) && m->extra[i]; i++)
+		feed_event(v, m->extra[i]);
+	return v;
+}
+
+static void let_time_pass(struct view *v, const struct moment *m)
+{
+	feed_text(v, FEED_LEADER, "1 stage-left 4711");
+	feed_text(v, FEED_CAUGHT_UP, NULL);
+	int64_t last = m->stopped_talking ? m->at_ms - 6500 : m->at_ms - 400;
+	at(v, last - 3000);
+	view_settle(v);
+	feed_text(v, FEED_LIVE,
+		  "{\"topic\":\"tally\",\"poll\":\"route\",\"counts\":"
+		  "{\"cave\":640,\"ridge\":540}}");
+	at(v, last);
+	feed_text(v, FEED_LIVE,
+		  "{\"topic\":\"tally\",\"poll\":\"route\",\"counts\":"
+		  "{\"cave\":652,\"ridge\":552}}");
+	feed_text(v, FEED_LIVE,
+		  "{\"topic\":\"obs\",\"stream_ms\":41000,\"record_ms\":40000,"
+		  "\"kbps\":6000,\"dropped\":0,\"fps\":30,\"free_mb\":81920}");
+	char text[160];
+	snprintf(text, sizeof text,
+		 "{\"topic\":\"core\",\"events_per_s\":6,\"redis_rtt_us\":210,"
+		 "\"at\":%lld}",
+		 (long long)(SHOW_START_MS + last));
+	feed_text(v, FEED_LIVE, text);
+	at(v, m->at_ms);
+	view_settle(v);
+}
+
+static void press(struct view *v, const char *names)
+{
+	char *copy = xstrdup(names), *rest = copy;
+	for (char *name; (name = strsep(&rest, " ")) != NULL;) {
+		ck_assert_int_ne(keys_find(name), 0);
+		operate_key(v, keys_find(name));
+	}
+	free(copy);
+}
+
+static char *picture(const struct moment *m)
+{
+	struct view *v = make_view(m);
+	struct canvas c = {.ascii = m->ascii};
+	let_time_pass(v, m);
+	canvas_resize(&c, m->width, m->height);
+	frame_draw(&c, v);
+	if (m->keys)
+		press(v, m->keys);
+	frame_draw(&c, v);
+	struct buf dump = {0};
+	canvas_dump(&c, m->styles, &dump);
+	canvas_release(&c);
+	view_free(&v);
+	return buf_take(&dump);
+}
+
+START_TEST(a_picture_is_as_kept)
+{
+	const struct moment *m = &moments[_i];
+	char *name = xasprintf("%s.txt", m->name);
+	char *path = data_path(name);
+	char *got = picture(m);
+	struct err err = {0};
+	if (getenv("GOLDEN_WRITE"))
+		ck_assert(file_write(path, got, strlen(got), 0644, &err));
+	char *kept = file_read(path, 1 << 20, NULL, &err);
+	ck_assert_msg(kept != NULL, "%s", err.text);
+	if (strcmp(kept, got) != 0)
+		ck_abort_msg("%s differs; it is now:\n%s", name, got);
+	free(kept);
+	free(got);
+	free(path);
+	free(name);
+}
+END_TEST
+
+START_TEST(rehearsal_is_said_on_every_size)
+{
+	for (int w = 20; w <= 300; w += 7)
+		for (int h = 1; h <= 100; h += 9) {
+			struct moment m = {"", w, h, 33400, .rehearsal = true};
+			char *got = picture(&m);
+			ck_assert_msg(strstr(got, "REHEARSA") != NULL,
+				      "%dx%d:\n%s", w, h, got);
+			free(got);
+		}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("golden");
+	TCase *tc = tcase_create("golden");
+	tcase_set_timeout(tc, 30);
+	tcase_add_loop_test(tc, a_picture_is_as_kept, 0, COUNT_OF(moments));
+	tcase_add_test(tc, rehearsal_is_said_on_every_size);
+	suite_add_tcase(suite, tc);
+	return tap_run(suite);
+}

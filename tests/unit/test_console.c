@@ -1,0 +1,923 @@
+/* The console without its terminal: places, keys, dialogs, what a key does,
+ * and that no text from outside can carry a control character to a cell. */
+#include "tap.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "console/fmt.h"
+#include "console/frame.h"
+#include "console/keys.h"
+#include "console/operate.h"
+#include "console/plan.h"
+#include "show/show_read.h"
+
+#define START_MS INT64_C(1772393400000)
+
+/* --- places -------------------------------------------------------------- */
+
+static void mark(unsigned char *grid, int width, int height, struct rect r,
+		 const char *what)
+{
+	ck_assert_msg(r.w >= 0 && r.h >= 0 && r.x >= 0 && r.y >= 0 &&
+			      r.x + r.w <= width && r.y + r.h <= height,
+		      "%s leaves %dx%d", what, width, height);
+	for (int y = r.y; y < r.y + r.h; y++)
+		for (int x = r.x; x < r.x + r.w; x++) {
+			unsigned char *cell = &grid[y * width + x];
+			if (*cell) /* ck_assert would be slow here */
+				ck_abort_msg("%s overlaps at %d,%d of %dx%d",
+					     what, x, y, width, height);
+			*cell = 1;
+		}
+}
+
+static void check_layout(int width, int height, enum pane one, bool zoom)
+{
+	static unsigned char grid[300 * 100];
+	struct layout l = layout_make(width, height, one, zoom);
+	memset(grid, 0, (size_t)(width * height));
+	mark(grid, width, height, l.header, "header");
+	mark(grid, width, height, l.standby, "standby");
+	mark(grid, width, height, l.strip, "strip");
+	mark(grid, width, height, l.inbox, "inbox");
+	mark(grid, width, height, l.keybar, "keybar");
+	for (int i = 0; i < PANES; i++)
+		mark(grid, width, height, l.panes[i], "pane");
+	ck_assert_int_eq(l.keybar.w, width); /* the brake, always */
+	size_t cells = (size_t)(width * height);
+	if (l.kind != LAYOUT_TINY && memchr(grid, 0, cells))
+		ck_abort_msg("a hole in %dx%d", width, height);
+}
+
+START_TEST(parts_never_overlap_and_never_leave_the_screen)
+{
+	for (int width = 1; width <= 300; width++)
+		for (int height = 1; height <= 100; height += 1 + height / 30)
+			check_layout(width, height, (enum pane)(width % PANES),
+				     height % 2);
+}
+END_TEST
+
+START_TEST(the_size_decides_what_is_shown)
+{
+	ck_assert_int_eq(layout_make(120, 40, PANE_RUN, false).kind,
+			 LAYOUT_FULL);
+	ck_assert_int_eq(layout_make(120, 40, PANE_RUN, true).kind, LAYOUT_ONE);
+	ck_assert_int_eq(layout_make(80, 24, PANE_OBS, false).kind, LAYOUT_ONE);
+	ck_assert_int_gt(layout_make(80, 24, PANE_OBS, false).panes[PANE_OBS].h,
+			 10);
+	ck_assert_int_eq(layout_make(39, 24, PANE_RUN, false).kind,
+			 LAYOUT_TINY);
+	ck_assert_int_eq(layout_make(0, 0, PANE_RUN, false).keybar.w, 0);
+}
+END_TEST
+
+/* --- keys ---------------------------------------------------------------- */
+
+START_TEST(every_key_of_the_table_is_a_key_and_means_one_action)
+{
+	for (size_t i = 0; i < ACTIONS; i++) {
+		const char *name = action_table[i].key;
+		if (!name)
+			continue;
+		int key = keys_find(name);
+		ck_assert_msg(key != 0, "`%s` is no key", name);
+		ck_assert_msg(keys_action(key) == &action_table[i],
+			      "`%s` means %s and %s", name,
+			      keys_action(key)->name, action_table[i].name);
+		char text[12];
+		ck_assert_str_eq(keys_name(key, text, sizeof text), name);
+	}
+	ck_assert_int_eq(keys_find("C-c"), 3);
+	ck_assert_int_eq(keys_find("nothing"), 0);
+	ck_assert_int_eq(keys_find(""), 0);
+	ck_assert_ptr_null(keys_action('j'));
+}
+END_TEST
+
+/* --- dialogs: the whole table -------------------------------------------- */
+
+static const struct {
+	enum dialog_kind kind;
+	const char *keys; /* the last one gives the outcome */
+	enum dialog_outcome outcome;
+} dialogs[] = {
+	{DIALOG_CONFIRM, "y", DIALOG_TAKEN},
+	{DIALOG_CONFIRM, "Enter", DIALOG_CLOSED},
+	{DIALOG_CONFIRM, "Esc", DIALOG_CLOSED},
+	{DIALOG_CONFIRM, "k", DIALOG_CLOSED},
+	{DIALOG_CONFIRM, "q", DIALOG_CLOSED},
+	{DIALOG_CONFIRM, "space", DIALOG_CLOSED},
+	{DIALOG_CONFIRM, "Backspace", DIALOG_CLOSED},
+	{DIALOG_CONFIRM, "Up", DIALOG_CLOSED},
+	{DIALOG_CONFIRM, "Paste", DIALOG_CLOSED},
+	{DIALOG_TYPE, "y", DIALOG_STAYS},
+	{DIALOG_TYPE, "Enter", DIALOG_STAYS},
+	{DIALOG_TYPE, "y e s Enter", DIALOG_TAKEN},
+	{DIALOG_TYPE, "y e s Backspace Enter", DIALOG_STAYS},
+	{DIALOG_TYPE, "y e s q Enter", DIALOG_STAYS},
+	{DIALOG_TYPE, "y e s Paste Enter", DIALOG_TAKEN},
+	{DIALOG_TYPE, "Esc", DIALOG_CLOSED},
+	{DIALOG_TYPE, "Backspace", DIALOG_STAYS},
+	{DIALOG_TYPE, "Down", DIALOG_STAYS},
+	{DIALOG_CHOOSE, "Enter", DIALOG_TAKEN},
+	{DIALOG_CHOOSE, "y", DIALOG_STAYS},
+	{DIALOG_CHOOSE, "Down", DIALOG_STAYS},
+	{DIALOG_CHOOSE, "Esc", DIALOG_CLOSED},
+	{DIALOG_CHOOSE, "q", DIALOG_CLOSED},
+	{DIALOG_CHOOSE, "Paste", DIALOG_STAYS},
+	{DIALOG_PALETTE, "Enter", DIALOG_TAKEN},
+	{DIALOG_PALETTE, "z z z Enter", DIALOG_STAYS},
+	{DIALOG_PALETTE, "y", DIALOG_STAYS},
+	{DIALOG_PALETTE, "q", DIALOG_STAYS},
+	{DIALOG_PALETTE, "Esc", DIALOG_CLOSED},
+	{DIALOG_PAGE, "Enter", DIALOG_CLOSED},
+	{DIALOG_PAGE, "Esc", DIALOG_CLOSED},
+	{DIALOG_PAGE, "q", DIALOG_CLOSED},
+	{DIALOG_PAGE, "?", DIALOG_CLOSED},
+	{DIALOG_PAGE, "y", DIALOG_STAYS},
+	{DIALOG_PAGE, "PgDn", DIALOG_STAYS},
+};
+
+static enum dialog_outcome type_keys(struct dialog *d, const char *names)
+{
+	enum dialog_outcome outcome = DIALOG_STAYS;
+	char *copy = xstrdup(names), *rest = copy;
+	for (char *name; (name = strsep(&rest, " ")) != NULL;)
+		outcome = dialog_key(d, keys_find(name));
+	free(copy);
+	return outcome;
+}
+
+START_TEST(a_dialog_ends_as_the_table_says)
+{
+	struct dialog d = {0};
+	dialog_open(&d, dialogs[_i].kind, ACTION_STOP, "t", "q");
+	d.must_type = dialogs[_i].kind == DIALOG_TYPE ? "yes" : NULL;
+	dialog_add_row(&d, "one");
+	dialog_add_row(&d, "two");
+	ck_assert_int_eq(type_keys(&d, dialogs[_i].keys), dialogs[_i].outcome);
+	dialog_close(&d);
+}
+END_TEST
+
+START_TEST(typing_narrows_the_palette)
+{
+	struct dialog d = {0};
+	dialog_open(&d, DIALOG_PALETTE, ACTION_PALETTE, "", "");
+	dialog_add_row(&d, "approve  a");
+	dialog_add_row(&d, "pause    p");
+	dialog_add_row(&d, "poll-extend");
+	type_keys(&d, "p");
+	ck_assert_int_eq(dialog_choice(&d), 1); /* begins with it */
+	type_keys(&d, "p");
+	ck_assert_int_eq(dialog_choice(&d), 0); /* has it inside */
+	type_keys(&d, "Backspace Backspace p x");
+	ck_assert_int_eq(dialog_choice(&d), 2); /* p..ex.. in order */
+	type_keys(&d, "z");
+	ck_assert_int_eq(dialog_choice(&d), DIALOG_NO_CHOICE);
+	dialog_close(&d);
+}
+END_TEST
+
+START_TEST(a_long_text_ends_and_never_overflows)
+{
+	struct dialog d = {0};
+	dialog_open(&d, DIALOG_TYPE, ACTION_NOTE, "", "");
+	for (int i = 0; i < 5000; i++)
+		dialog_key(&d, 'a' + i % 26);
+	ck_assert_uint_eq(strlen(d.input), sizeof d.input - 1);
+	for (int i = 0; i < 5000; i++)
+		dialog_key(&d, KEYS_BACKSPACE);
+	ck_assert_str_eq(d.input, "");
+	dialog_close(&d);
+}
+END_TEST
+
+/* --- a small show -------------------------------------------------------- */
+
+static const char show_text[] =
+	"show: small\n"
+	"title: Small\n"
+	"budget: { tokens: 10000 }\n"
+	"agents:\n"
+	"  one: { via: noop }\n"
+	"stages:\n"
+	"  - { id: a, agents: [one], budget: { token_cap: 100 } }\n"
+	"  - { id: b, agents: [one], inputs: [a], go: manual }\n"
+	"  - { id: c, agents: [one], inputs: [a], go: manual }\n"
+	"  - id: vote\n"
+	"    inputs: [a]\n"
+	"    poll: { question: Which?, options: [ { id: x }, { id: y } ] }\n"
+	"obs: { url: 'ws://127.0.0.1:4455', scenes: [One, Two] }\n";
+
+static struct view *small_view(void)
+{
+	struct show_problems problems = {0};
+	struct show *show = show_parse_yaml(show_text, strlen(show_text),
+					    "small.yaml", &problems);
+	if (!show)
+		ck_abort_msg("%s", show_problem_line(&problems.items[0]));
+	show_problems_release(&problems);
+	struct view *v = view_new(show, 0);
+	show_unref(&show);
+	view_tick(v, 0, START_MS);
+	return v;
+}
+
+static void happen(struct view *v, enum event_type type, const char *stage,
+		   const char *data)
+{
+	json_object *o = json_read_str(data, &json_limits_own, NULL);
+	ck_assert_ptr_nonnull(o);
+	struct event *event = event_new(type, "run", stage, "", v->now_ms, &o);
+	event->seq = v->model->seq + 1;
+	struct feed_item item = {
+		.kind = FEED_EVENTS, .events = &event, .count = 1};
+	view_take(v, &item);
+	event_free(&event);
+}
+
+static void tell(struct view *v, enum feed_kind kind, const char *text)
+{
+	char *copy = xstrdup(text);
+	struct feed_item item = {.kind = kind, .text = copy};
+	view_take(v, &item);
+	free(copy);
+}
+
+static void reply(struct view *v, const char *id, bool ok, const char *text)
+{
+	char *id_copy = xstrdup(id), *copy = xstrdup(text);
+	struct feed_item item = {
+		.kind = FEED_REPLY, .id = id_copy, .ok = ok, .text = copy};
+	view_take(v, &item);
+	free(id_copy);
+	free(copy);
+}
+
+static void later(struct view *v, int64_t ms)
+{
+	view_tick(v, v->mono_ms + ms, v->now_ms + ms);
+	view_settle(v);
+}
+
+/* A run with `b` in standby, some time ago. */
+static struct view *running_view(void)
+{
+	struct view *v = small_view();
+	happen(v, EVENT_RUN_START, "", "{\"attended\":true}");
+	happen(v, EVENT_STAGE_START, "a", "{\"attempt\":1}");
+	happen(v, EVENT_STAGE_COMPLETE, "a", "{\"attempt\":1}");
+	happen(v, EVENT_STAGE_PROGRESS, "b", "{\"state\":\"standby\"}");
+	tell(v, FEED_CAUGHT_UP, "");
+	view_settle(v);
+	later(v, 1000);
+	v->bell = false;
+	return v;
+}
+
+/* The only command in the outbox, as "go b". */
+static const char *asked(struct view *v)
+{
+	static char text[256];
+	*text = '\0';
+	ck_assert_uint_le(v->out_count, 1);
+	if (!v->out_count)
+		return text;
+	snprintf(text, sizeof text, "%s",
+		 action_table[v->outbox[0].action].name);
+	for (int i = 0; i < v->outbox[0].arg_count; i++) {
+		strcat(text, " ");
+		strcat(text, v->outbox[0].args[i]);
+	}
+	view_sent(v, "id1");
+	return text;
+}
+
+static void press(struct view *v, const char *names)
+{
+	char *copy = xstrdup(names), *rest = copy;
+	for (char *name; (name = strsep(&rest, " ")) != NULL;)
+		operate_key(v, keys_find(name));
+	free(copy);
+}
+
+START_TEST(go_names_the_stage_and_is_debounced)
+{
+	struct view *v = running_view();
+	press(v, "space");
+	ck_assert_str_eq(asked(v), "go b");
+	reply(v, "id1", true, "");
+	later(v, 200);
+	press(v, "space");
+	ck_assert_str_eq(asked(v), "");
+	ck_assert_ptr_nonnull(strstr(v->flash.text, "too early"));
+	later(v, 200);
+	press(v, "space");
+	ck_assert_str_eq(asked(v), "go b");
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(go_waits_for_the_eye_when_another_stage_steps_up)
+{
+	struct view *v = running_view();
+	happen(v, EVENT_STAGE_GO, "b", "{}");
+	happen(v, EVENT_STAGE_START, "b", "{\"attempt\":1}");
+	happen(v, EVENT_STAGE_PROGRESS, "c", "{\"state\":\"standby\"}");
+	later(v, 10);
+	press(v, "space");
+	ck_assert_str_eq(asked(v), "");
+	later(v, 400);
+	press(v, "space");
+	ck_assert_str_eq(asked(v), "go c");
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(go_without_standby_only_flashes)
+{
+	struct view *v = running_view();
+	happen(v, EVENT_RUN_PAUSE, "", "{}");
+	later(v, 1000);
+	press(v, "space");
+	ck_assert_str_eq(asked(v), "");
+	ck_assert_ptr_nonnull(strstr(v->flash.text, "paused"));
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(panic_works_from_everywhere_and_twice_is_harder)
+{
+	static const char *const places[] = {"1",   "?",   "Q y",
+					     ": a", "1 k", "z"};
+	for (size_t i = 0; i < COUNT_OF(places); i++) {
+		struct view *v = running_view();
+		press(v, places[i]);
+		press(v, "!");
+		ck_assert_str_eq(asked(v), "panic");
+		ck_assert_int_eq(v->dialog.kind, DIALOG_NONE);
+		later(v, 2900);
+		press(v, "!");
+		ck_assert_str_eq(asked(v), "panic all");
+		later(v, 100);
+		press(v, "!");
+		ck_assert_str_eq(asked(v), "panic");
+		later(v, 3100);
+		press(v, "!");
+		ck_assert_str_eq(asked(v), "panic");
+		view_free(&v);
+	}
+}
+END_TEST
+
+START_TEST(after_a_panic_two_r_resume)
+{
+	struct view *v = running_view();
+	press(v, "R R");
+	ck_assert_str_eq(asked(v), "");
+	happen(v, EVENT_RUN_PAUSE, "", "{\"panic\":true}");
+	press(v, "p");
+	ck_assert_str_eq(asked(v), "");
+	press(v, "R");
+	ck_assert_str_eq(asked(v), "");
+	later(v, 3100);
+	press(v, "R"); /* too late for the first */
+	ck_assert_str_eq(asked(v), "");
+	press(v, "R");
+	ck_assert_str_eq(asked(v), "resume");
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(p_pauses_and_resumes)
+{
+	struct view *v = running_view();
+	press(v, "p");
+	ck_assert_str_eq(asked(v), "pause");
+	happen(v, EVENT_RUN_PAUSE, "", "{}");
+	press(v, "p");
+	ck_assert_str_eq(asked(v), "resume");
+	view_free(&v);
+}
+END_TEST
+
+static void fail_b(struct view *v)
+{
+	happen(v, EVENT_STAGE_GO, "b", "{}");
+	happen(v, EVENT_STAGE_START, "b", "{\"attempt\":1}");
+	happen(v, EVENT_STAGE_ERROR, "b",
+	       "{\"code\":\"timeout\",\"final\":true,\"on_failure\":\"ask\"}");
+}
+
+static void ask_for_tokens(struct view *v)
+{
+	happen(v, EVENT_BUDGET_REQUEST, "c",
+	       "{\"tokens\":42,\"asked\":42,\"left\":7,\"rest\":9}");
+}
+
+START_TEST(an_answer_names_the_item_that_was_seen)
+{
+	struct view *v = running_view();
+	happen(v, EVENT_STAGE_GO, "c", "{}");
+	ask_for_tokens(v);
+	later(v, 10);
+	ck_assert(v->bell);
+	press(v, "a"); /* it has just come: was it meant? */
+	ck_assert_str_eq(asked(v), "");
+	later(v, 400);
+	char want[64];
+	snprintf(want, sizeof want, "approve %s", v->model->inbox.items[0].id);
+	press(v, "a");
+	ck_assert_str_eq(asked(v), want);
+	snprintf(want, sizeof want, "deny %s", v->model->inbox.items[0].id);
+	press(v, "d");
+	ck_assert_str_eq(asked(v), want);
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(an_answer_never_hits_the_item_that_moved_up)
+{
+	struct view *v = running_view();
+	fail_b(v);
+	later(v, 400);
+	happen(v, EVENT_STAGE_GO, "c", "{}");
+	ask_for_tokens(v);
+	later(v, 400);
+	ck_assert_uint_eq(v->model->inbox.count, 2);
+	ck_assert_int_eq(view_item(v)->kind, INBOX_FAILED);
+	/* Somebody else answered the first; the second moves up. */
+	happen(v, EVENT_STAGE_SKIP, "b", "{\"reason\":\"operator\"}");
+	later(v, 10);
+	press(v, "a");
+	ck_assert_str_eq(asked(v), "");
+	ck_assert_ptr_nonnull(strstr(v->flash.text, "changed"));
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(a_key_finds_the_item_that_it_fits)
+{
+	struct view *v = running_view();
+	fail_b(v);
+	happen(v, EVENT_STAGE_GO, "c", "{}");
+	ask_for_tokens(v);
+	later(v, 1);
+	later(v, 400);
+	press(v, "a"); /* the failed one is selected: only selects */
+	ck_assert_str_eq(asked(v), "");
+	ck_assert_int_eq(view_item(v)->kind, INBOX_OVERAGE);
+	press(v, "r");
+	ck_assert_str_eq(asked(v), "");
+	press(v, "r");
+	ck_assert_str_eq(asked(v), "retry b");
+	press(v, "s");
+	ck_assert_str_eq(asked(v), "skip b");
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(cancel_takes_a_second_and_different_key)
+{
+	struct view *v = running_view();
+	press(v, "1 Home k k");
+	ck_assert_str_eq(asked(v), "");
+	ck_assert_int_eq(v->dialog.kind, DIALOG_NONE);
+	press(v, "k y");
+	ck_assert_str_eq(asked(v), "cancel a");
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(stop_wants_the_word)
+{
+	struct view *v = running_view();
+	press(v, "Q Enter");
+	ck_assert_str_eq(asked(v), "");
+	press(v, "y e s Enter");
+	ck_assert_str_eq(asked(v), "stop");
+	ck_assert_int_eq(v->end, VIEW_GOES_ON);
+	reply(v, "id1", true, "");
+	ck_assert_int_eq(v->end, VIEW_STOPPED);
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(q_only_leaves)
+{
+	struct view *v = running_view();
+	press(v, "q");
+	ck_assert_str_eq(asked(v), "");
+	ck_assert_int_eq(v->end, VIEW_LEFT);
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(a_read_only_console_asks_for_nothing)
+{
+	struct view *v = running_view();
+	v->read_only = true;
+	happen(v, EVENT_STAGE_GO, "c", "{}");
+	ask_for_tokens(v);
+	later(v, 1000);
+	press(v, "space a d p ! 1 r s k y C Q y e s Enter");
+	ck_assert_uint_eq(v->out_count, 0);
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(focus_and_zoom_follow_the_keys)
+{
+	struct view *v = running_view();
+	ck_assert_int_eq(v->focus, PANE_INBOX);
+	press(v, "3");
+	ck_assert_int_eq(v->focus, PANE_TOKENS);
+	ck_assert(!v->zoom);
+	press(v, "3");
+	ck_assert(v->zoom);
+	press(v, "Esc");
+	ck_assert(!v->zoom);
+	press(v, "Esc");
+	ck_assert_int_eq(v->focus, PANE_INBOX);
+	press(v, "Tab");
+	ck_assert_int_eq(v->focus, PANE_RUN);
+	press(v, "BackTab");
+	ck_assert_int_eq(v->focus, PANE_INBOX);
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(a_scene_is_switched_by_enter)
+{
+	struct view *v = running_view();
+	press(v, "5 Enter");
+	ck_assert_str_eq(asked(v), "");
+	happen(v, EVENT_OBS_STATUS, "",
+	       "{\"connected\":true,\"scenes\":[\"One\",\"Two\"]}");
+	press(v, "Down Enter");
+	ck_assert_str_eq(asked(v), "scene Two");
+	happen(v, EVENT_OBS_STATUS, "",
+	       "{\"connected\":true,\"scenes\":[\"One\"]}");
+	later(v, 1); /* the selected one is gone */
+	press(v, "Enter");
+	ck_assert_str_eq(asked(v), "scene One");
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(the_bell_rings_once_for_each_call)
+{
+	struct view *v = small_view();
+	happen(v, EVENT_RUN_START, "", "{}");
+	happen(v, EVENT_STAGE_START, "a", "{\"attempt\":1}");
+	happen(v, EVENT_STAGE_COMPLETE, "a", "{\"attempt\":1}");
+	happen(v, EVENT_STAGE_PROGRESS, "b", "{\"state\":\"standby\"}");
+	view_settle(v);
+	ck_assert(!v->bell); /* still reading what is past */
+	tell(v, FEED_CAUGHT_UP, "");
+	view_settle(v);
+	ck_assert(v->bell);
+	v->bell = false;
+	later(v, 100);
+	ck_assert(!v->bell);
+	fail_b(v);
+	later(v, 100);
+	ck_assert(v->bell);
+	v->bell = false;
+	later(v, 100);
+	ck_assert(!v->bell);
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(a_lost_link_never_looks_healthy)
+{
+	char text[256];
+	struct view *v = running_view();
+	tell(v, FEED_LIVE, "{\"topic\":\"core\",\"at\":1}");
+	ck_assert(!view_is_stale(v));
+	later(v, 3100);
+	ck_assert_ptr_nonnull(
+		strstr(view_trouble(v, text, sizeof text), "silent for 3 s"));
+	tell(v, FEED_LIVE, "{\"topic\":\"core\",\"at\":1}");
+	ck_assert(!view_is_stale(v));
+	tell(v, FEED_LOST, "connection refused");
+	later(v, 2000);
+	ck_assert_ptr_nonnull(strstr(view_trouble(v, text, sizeof text),
+				     "lost 2 s ago: connection refused"));
+	tell(v, FEED_BACK, "");
+	ck_assert(!view_is_stale(v));
+	tell(v, FEED_LEADER, "");
+	ck_assert_ptr_nonnull(
+		strstr(view_trouble(v, text, sizeof text), "no core"));
+	tell(v, FEED_LEADER, "2 host 1");
+	tell(v, FEED_BROKEN, "a gap");
+	ck_assert_ptr_nonnull(
+		strstr(view_trouble(v, text, sizeof text), "a gap"));
+	view_restart(v);
+	ck_assert_uint_eq(v->model->seq, 0);
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(the_core_says_what_time_it_is)
+{
+	struct view *v = running_view();
+	char text[128];
+	/* Its clock is an hour ahead of ours. */
+	int64_t at = v->now_ms + 3600000;
+	snprintf(text, sizeof text, "{\"topic\":\"core\",\"at\":%lld}",
+		 (long long)at);
+	tell(v, FEED_LIVE, text);
+	view_tick(v, v->mono_ms + 1500, 0);
+	ck_assert_int_eq(v->now_ms, at + 1500);
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(the_plan_counts_the_longest_way)
+{
+	static const char text[] =
+		"show: p\nagents: { one: { via: noop } }\nstages:\n"
+		"  - { id: a, agents: [one], expect_ms: 1000 }\n"
+		"  - { id: b, agents: [one], inputs: [a], expect_ms: 5000 }\n"
+		"  - { id: c, agents: [one], inputs: [a], expect_ms: 2000 }\n";
+	struct show *show = show_parse_yaml(text, strlen(text), "p.yaml", NULL);
+	ck_assert_ptr_nonnull(show);
+	struct model *m = model_new(show);
+	ck_assert(!plan_make(m, START_MS).known);
+	m->run.state = RUN_RUNNING;
+	m->run.started_ms = START_MS;
+	struct plan plan = plan_make(m, START_MS);
+	ck_assert(plan.known);
+	ck_assert_int_eq(plan.over_ms, 0);
+	ck_assert_int_eq(plan.end_ms, START_MS + 6000);
+	m->stages[0].first_ms = START_MS;
+	ck_assert_int_eq(plan_make(m, START_MS + 1500).over_ms, 500);
+	m->stages[0].ended_ms = START_MS + 400;
+	ck_assert_int_eq(plan_make(m, START_MS + 400).over_ms, -600);
+	model_free(&m);
+	show_unref(&show);
+}
+END_TEST
+
+START_TEST(figures_read_well)
+{
+	char out[FMT_BYTES];
+	ck_assert_str_eq(fmt_clock(out, 2537000), "00:42:17");
+	ck_assert_str_eq(fmt_elapsed(out, 3249), "3.2s");
+	ck_assert_str_eq(fmt_elapsed(out, 65000), "1:05");
+	ck_assert_str_eq(fmt_left(out, 20001), "0:21");
+	ck_assert_str_eq(fmt_left(out, -5), "0:00");
+	ck_assert_str_eq(fmt_short(out, 1900), "1.9k");
+	ck_assert_str_eq(fmt_short(out, 12345678), "12.3M");
+	ck_assert_str_eq(fmt_money(out, 12345000), "12.35");
+}
+END_TEST
+
+/* --- no text from outside reaches a cell uncleaned ----------------------- */
+
+static uint64_t seed = 88172645463325252ULL;
+
+static unsigned chance(unsigned below)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (unsigned)(seed % below);
+}
+
+static char *hostile(void)
+{
+	static const char *const pieces[] = {
+		"\033[2J",
+		"\033]52;c;x\a",
+		"\r",
+		"\n",
+		"\b\b",
+		"\t",
+		"\x7f",
+		"\xc2\x9b"
+		"31m",
+		"\x9b",
+		"\xe2\x80\xae",
+		"\xe2\x80\x8d",
+		"\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x9a\x80",
+		"\xe4\xb8\xad",
+		"a\xcc\x81\xcc\x82\xcc\x83\xcc\x84\xcc\x85",
+		"\xff\xfe",
+		"%n%s",
+		"\xed\xa0\x80",
+		"\xc0\xaf",
+		"plain",
+		"\xf3\xa0\x81\x81",
+		"\xe0\xb8\xb3",
+		"\xf0\x9f\x87\xa9\xf0\x9f\x87\xaa",
+	};
+	struct buf b = {0};
+	for (unsigned n = chance(12); n; n--)
+		if (chance(3))
+			buf_adds(&b, pieces[chance(COUNT_OF(pieces))]);
+		else
+			buf_addc(&b, (char)(1 + chance(255)));
+	return buf_take(&b);
+}
+
+/* Returns what is wrong with a cell, or NULL. */
+static const char *fault(const struct canvas *c, const struct cell *cell)
+{
+	const unsigned char *s = (const void *)cell->text;
+	if (!text_is_utf8(cell->text, strlen(cell->text)))
+		return "is no UTF-8";
+	if (cell->width && text_width(cell->text) != cell->width)
+		return "has another width";
+	for (; *s; s++) {
+		if (*s < 0x20 || *s == 0x7f)
+			return "is a control character";
+		if (s[0] == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0)
+			return "is a C1 control character";
+		if (c->ascii && *s >= 0x80)
+			return "is not ASCII";
+	}
+	return NULL;
+}
+
+static void check_grid(const struct canvas *c, uint64_t from_seed)
+{
+	for (int y = 0; y < c->height; y++) {
+		int columns = 0;
+		for (int x = 0; x < c->width; x++) {
+			const struct cell *cell = canvas_cell(c, x, y);
+			const char *what = fault(c, cell);
+			columns += cell->width;
+			if (what)
+				ck_abort_msg("`%s` %s, seed %llu", cell->text,
+					     what,
+					     (unsigned long long)from_seed);
+		}
+		ck_assert_int_eq(columns, c->width);
+	}
+}
+
+static void replace(char **where)
+{
+	free(*where);
+	*where = hostile();
+}
+
+static void poison(struct view *v)
+{
+	struct model *m = v->model;
+	for (size_t i = 0; i < v->show->stage_count; i++) {
+		replace(&m->stages[i].error);
+		replace(&m->stages[i].why);
+		m->stages[i].state = (enum stage_state)chance(STAGE_STATES);
+		if (m->stages[i].poll)
+			replace(&m->stages[i].poll->why);
+	}
+	replace(&m->run.why);
+	replace(&m->obs.facts.error);
+	replace(&m->obs.facts.program_scene);
+	replace(&m->obs.facts.preview_scene);
+	replace(&m->obs.last_error);
+	for (int i = 0; i < m->obs.facts.scene_count; i++)
+		replace(&m->obs.facts.scenes[i]);
+	for (size_t i = 0; i < m->inbox.count; i++)
+		replace(&m->inbox.items[i].text);
+	replace(&v->progress);
+	replace(&v->vote_base);
+	v->progress_stage = (int)chance(4);
+	m->run.state = (enum run_state)chance(RUN_CANCELLED + 1);
+	m->obs.facts.connected = chance(2);
+	char *text = hostile();
+	view_flash(v, STYLE_BAD, "%s", text);
+	tell(v, chance(2) ? FEED_LOST : FEED_BACK, text);
+	free(text);
+}
+
+START_TEST(no_hostile_byte_reaches_a_cell)
+{
+	static const char *const keys[] = {
+		"1",   "2", "3", "4", "5", "Enter", "Esc", "Down",
+		"Tab", "?", ":", "k", "a", "Q",	    "z",   "PgDn"};
+	struct view *v = running_view();
+	fail_b(v);
+	happen(v, EVENT_STAGE_START, "vote", "{\"attempt\":1}");
+	happen(v, EVENT_POLL_CREATE, "vote", "{}");
+	happen(v, EVENT_OBS_STATUS, "",
+	       "{\"connected\":true,\"scenes\":[\"One\",\"Two\"]}");
+	struct canvas c = {0};
+	for (int i = 0; i < 1500; i++) {
+		uint64_t from_seed = seed;
+		poison(v);
+		press(v, keys[chance(COUNT_OF(keys))]);
+		c.ascii = chance(2);
+		canvas_resize(&c, 1 + (int)chance(140), 1 + (int)chance(44));
+		frame_draw(&c, v);
+		check_grid(&c, from_seed);
+	}
+	canvas_release(&c);
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(a_wide_letter_loses_both_halves)
+{
+	struct canvas c = {0};
+	canvas_resize(&c, 6, 1);
+	struct area a = canvas_area(&c, (struct rect){0, 0, 6, 1});
+	struct pen p = pen_at(&a, 0, 0);
+	pen_text(&p, STYLE_TEXT, "\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad");
+	p = pen_at(&a, 1, 0);
+	pen_text(&p, STYLE_TEXT, "x");
+	check_grid(&c, 0);
+	ck_assert_str_eq(canvas_cell(&c, 0, 0)->text, " ");
+	ck_assert_str_eq(canvas_cell(&c, 1, 0)->text, "x");
+	p = pen_at(&a, 2, 0);
+	pen_text(&p, STYLE_TEXT, "y");
+	check_grid(&c, 0);
+	ck_assert_str_eq(canvas_cell(&c, 3, 0)->text, " ");
+	p = pen_at(&a, 0, 0); /* 7 columns into 6: the last is the ellipsis */
+	pen_text(&p, STYLE_TEXT, "a\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad");
+	check_grid(&c, 0);
+	ck_assert_str_eq(canvas_cell(&c, 5, 0)->text, "\xe2\x80\xa6");
+	canvas_release(&c);
+}
+END_TEST
+
+START_TEST(twenty_thousand_stages_are_drawn_at_once)
+{
+	struct buf b = {0};
+	buf_adds(&b, "show: big\nagents: { one: { via: noop } }\nstages:\n");
+	for (int i = 0; i < 20000; i++)
+		buf_addf(&b, "  - { id: s%d, agents: [one] }\n", i);
+	struct show_problems problems = {0};
+	struct show *show =
+		show_parse_yaml(buf_str(&b), b.len, "big.yaml", &problems);
+	ck_assert_ptr_nonnull(show);
+	show_problems_release(&problems);
+	buf_release(&b);
+	struct view *v = view_new(show, 0);
+	show_unref(&show);
+	view_tick(v, 0, START_MS);
+	happen(v, EVENT_RUN_START, "", "{}");
+	happen(v, EVENT_STAGE_START, "s15000", "{\"attempt\":1}");
+	tell(v, FEED_CAUGHT_UP, "");
+	view_settle(v);
+	struct canvas c = {0};
+	canvas_resize(&c, 120, 40);
+	for (int i = 0; i < 100; i++)
+		frame_draw(&c, v);
+	ck_assert(canvas_has_text(&c, "s15000 "));
+	press(v, "1 End");
+	frame_draw(&c, v);
+	ck_assert(canvas_has_text(&c, "s19999 "));
+	canvas_release(&c);
+	view_free(&v);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("console");
+	TCase *tc = tcase_create("console");
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, parts_never_overlap_and_never_leave_the_screen);
+	tcase_add_test(tc, the_size_decides_what_is_shown);
+	tcase_add_test(tc,
+		       every_key_of_the_table_is_a_key_and_means_one_action);
+	tcase_add_loop_test(tc, a_dialog_ends_as_the_table_says, 0,
+			    COUNT_OF(dialogs));
+	tcase_add_test(tc, typing_narrows_the_palette);
+	tcase_add_test(tc, a_long_text_ends_and_never_overflows);
+	tcase_add_test(tc, go_names_the_stage_and_is_debounced);
+	tcase_add_test(tc, go_waits_for_the_eye_when_another_stage_steps_up);
+	tcase_add_test(tc, go_without_standby_only_flashes);
+	tcase_add_test(tc, panic_works_from_everywhere_and_twice_is_harder);
+	tcase_add_test(tc, after_a_panic_two_r_resume);
+	tcase_add_test(tc, p_pauses_and_resumes);
+	tcase_add_test(tc, an_answer_names_the_item_that_was_seen);
+	tcase_add_test(tc, an_answer_never_hits_the_item_that_moved_up);
+	tcase_add_test(tc, a_key_finds_the_item_that_it_fits);
+	tcase_add_test(tc, cancel_takes_a_second_and_different_key);
+	tcase_add_test(tc, stop_wants_the_word);
+	tcase_add_test(tc, q_only_leaves);
+	tcase_add_test(tc, a_read_only_console_asks_for_nothing);
+	tcase_add_test(tc, focus_and_zoom_follow_the_keys);
+	tcase_add_test(tc, a_scene_is_switched_by_enter);
+	tcase_add_test(tc, the_bell_rings_once_for_each_call);
+	tcase_add_test(tc, a_lost_link_never_looks_healthy);
+	tcase_add_test(tc, the_core_says_what_time_it_is);
+	tcase_add_test(tc, the_plan_counts_the_longest_way);
+	tcase_add_test(tc, figures_read_well);
+	tcase_add_test(tc, no_hostile_byte_reaches_a_cell);
+	tcase_add_test(tc, a_wide_letter_loses_both_halves);
+	tcase_add_test(tc, twenty_thousand_stages_are_drawn_at_once);
+	suite_add_tcase(suite, tc);
+	return tap_run(suite);
+}
