@@ -647,8 +647,11 @@ START_TEST(the_plan_counts_the_longest_way)
 		"  - { id: a, agents: [one], expect_ms: 1000 }\n"
 		"  - { id: b, agents: [one], inputs: [a], expect_ms: 5000 }\n"
 		"  - { id: c, agents: [one], inputs: [a], expect_ms: 2000 }\n";
-	struct show *show = show_parse_yaml(text, strlen(text), "p.yaml", NULL);
+	struct show_problems problems = {0};
+	struct show *show =
+		show_parse_yaml(text, strlen(text), "p.yaml", &problems);
 	ck_assert_ptr_nonnull(show);
+	show_problems_release(&problems);
 	struct model *m = model_new(show);
 	ck_assert(!plan_make(m, START_MS).known);
 	m->run.state = RUN_RUNNING;
