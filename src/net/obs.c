@@ -77,7 +77,7 @@ static void tell(struct obs_session *s)
 void obs_opened(struct obs_session *s, int64_t now_ms)
 {
 	s->state = OBS_HELLO;
-	s->changing = false;
+	s->changing = s->list_asked = s->list_stale = false;
 	s->deadline_ms = now_ms + OBS_HANDSHAKE_MS;
 }
 

@@ -109,6 +109,8 @@ static void take_preview(struct obs_session *s, json_object *data)
 	obs_facts_set(&s->facts.preview_scene, name);
 }
 
+static void ask_again(struct obs_session *s, const char *type);
+
 void obs_facts_answer(struct obs_session *s, const char *type,
 		      json_object *data, int64_t now_ms)
 {
@@ -121,6 +123,9 @@ void obs_facts_answer(struct obs_session *s, const char *type,
 		obs_facts_set(
 			&f->preview_scene,
 			json_get_str(data, "currentPreviewSceneName", NULL));
+		s->list_asked = false;
+		if (s->list_stale)
+			ask_again(s, type);
 	} else if (!strcmp(type, "GetStudioModeEnabled")) {
 		if (!json_get_bool(data, "studioModeEnabled", false))
 			obs_facts_set(&f->preview_scene, NULL);
@@ -155,10 +160,19 @@ static void stream_event(struct obs_facts *f, const char *state)
 	}
 }
 
+/* Once at a time: when OBS changes its collection or closes, dozens of scenes
+ * come and go, and each is one event. */
 static void ask_again(struct obs_session *s, const char *type)
 {
 	json_object *none = NULL;
-	obs_call(s, NULL, type, &none, clock_mono_ms());
+	if (!strcmp(type, "GetSceneList")) {
+		s->list_stale = s->list_asked;
+		if (s->list_asked)
+			return;
+		s->list_asked = true;
+	}
+	if (!obs_call(s, NULL, type, &none, clock_mono_ms()))
+		s->list_asked = false;
 }
 
 void obs_facts_event(struct obs_session *s, const char *type, json_object *data)
@@ -172,7 +186,9 @@ void obs_facts_event(struct obs_session *s, const char *type, json_object *data)
 		take_preview(s, data);
 	} else if (!strcmp(type, "SceneListChanged")) {
 		take_scenes(f, json_get_array(data, "scenes"));
-	} else if (!strcmp(type, "SceneNameChanged")) {
+	} else if (!strcmp(type, "SceneNameChanged") ||
+		   !strcmp(type, "SceneCreated") ||
+		   !strcmp(type, "SceneRemoved")) {
 		ask_again(s, "GetSceneList");
 	} else if (!strcmp(type, "StudioModeStateChanged")) {
 		if (json_get_bool(data, "studioModeEnabled", false))

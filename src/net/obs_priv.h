@@ -43,6 +43,8 @@ struct obs_session {
 	struct obs_call calls[OBS_MAX_REQUESTS];
 	uint64_t next_number;
 	int reads_left;	     /* answers that OBS_READING waits for */
+	bool list_asked;     /* GetSceneList is under way because of an event */
+	bool list_stale;     /* and another such event came since */
 	bool asking_all;     /* calls made now are such reads */
 	int64_t deadline_ms; /* of the handshake */
 	int64_t figures_ms;  /* when to ask for figures next */

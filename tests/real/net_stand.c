@@ -129,6 +129,7 @@ static void note_obs(struct stand *s, struct input *in)
 		free(s->figures);
 		s->figures = xstrdup(in->text);
 	}
+	pthread_cond_broadcast(&s->news);
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -174,6 +175,11 @@ struct stand *stand_new(const char *yaml)
 	}
 	show_problems_release(&problems);
 	pthread_mutex_init(&s->lock, NULL);
+	pthread_condattr_t attr;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->news, &attr);
+	pthread_condattr_destroy(&attr);
 	s->dir = temp_new();
 	s->box = mailbox_new(4096, input_drop);
 	s->model = model_new(s->show);
@@ -219,9 +225,21 @@ void stand_free(struct stand **sp)
 	free(s->figures);
 	model_free(&s->model);
 	show_unref(&s->show);
+	pthread_cond_destroy(&s->news);
 	pthread_mutex_destroy(&s->lock);
 	temp_remove(&s->dir);
 	free(s);
+}
+
+void stand_wait_news(struct stand *s, int64_t end_ms)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	int64_t left = end_ms - clock_mono_ms();
+	int64_t ns = (int64_t)until.tv_nsec + (left > 0 ? left : 0) * 1000000;
+	until.tv_sec += ns / 1000000000;
+	until.tv_nsec = ns % 1000000000;
+	pthread_cond_timedwait(&s->news, &s->lock, &until);
 }
 
 int stand_port(const char *addr)

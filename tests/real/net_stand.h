@@ -37,6 +37,7 @@ struct stand {
 
 	/* What the net said of OBS; under the lock. */
 	pthread_mutex_t lock;
+	pthread_cond_t news;
 	struct obs_facts obs;
 	int obs_news;
 	char *done_id, *done_text;
@@ -50,6 +51,9 @@ struct stand *stand_new(const char *yaml);
 void stand_free(struct stand **stand);
 /* As net_live() of the engine: the tally that the votes make. */
 void stand_tally(struct stand *s);
+/* Waits for news of OBS, or until the show's clock stands at `end_ms`; the
+ * lock is held. */
+void stand_wait_news(struct stand *s, int64_t end_ms);
 int stand_port(const char *addr);
 
 /* Connects to "host:port" of the net, with a deadline on every read. */

@@ -1,0 +1,161 @@
+#!/bin/sh
+# A real OBS Studio for a test, on a display of its own.
+#
+#   obs.sh start DIR PORT PASSWORD   the display, the settings, and OBS
+#   obs.sh again DIR                 OBS once more, with what DIR holds
+#   obs.sh stop DIR                  ends what was started here, by its pid
+#
+# DIR/obs.pid and DIR/xvfb.pid name the processes. It returns when OBS was
+# started; the client under test waits for it to answer. Exit 77: something is
+# not installed, and says what.
+set -u
+
+command=${1:?start, again or stop}
+dir=${2:?a folder}
+settings=$dir/config/obs-studio
+
+write_scene() { # NAME COLOUR: a scene with a picture of one colour
+	cat <<-JSON
+	{ "id": "color_source", "versioned_id": "color_source_v3",
+	  "name": "$1 back", "enabled": true,
+	  "settings": { "color": $2, "width": 320, "height": 180 } },
+	{ "id": "scene", "versioned_id": "scene", "name": "$1",
+	  "enabled": true, "settings": { "id_counter": 1, "items": [
+	    { "name": "$1 back", "id": 1, "visible": true,
+	      "pos": { "x": 0.0, "y": 0.0 },
+	      "scale": { "x": 1.0, "y": 1.0 } } ] } }
+	JSON
+}
+
+write_collection() { # NAME
+	cat >"$settings/basic/scenes/$1.json" <<-JSON
+	{ "name": "$1", "current_scene": "Starting Soon",
+	  "current_program_scene": "Starting Soon",
+	  "current_transition": "Cut", "transition_duration": 300,
+	  "scene_order": [ { "name": "Starting Soon" }, { "name": "Live" },
+	                   { "name": "Poll" } ],
+	  "sources": [
+	$(write_scene "Starting Soon" 4278190335),
+	$(write_scene Live 4278255360),
+	$(write_scene Poll 4294901760) ] }
+	JSON
+}
+
+write_settings() { # PORT PASSWORD
+	mkdir -p "$settings/basic/scenes" "$settings/basic/profiles/House" \
+		"$dir/run" "$dir/takes"
+	chmod 700 "$dir/run"
+	# FirstRun says that the first run has been; LastVersion is 29.0.2.
+	cat >"$settings/global.ini" <<-INI
+	[General]
+	FirstRun=true
+	LastVersion=486539266
+	Pre19Defaults=false
+	Pre21Defaults=false
+	Pre23Defaults=false
+	Pre24.1Defaults=false
+	EnableAutoUpdates=false
+	ConfirmOnExit=false
+	[Basic]
+	Profile=House
+	ProfileDir=House
+	SceneCollection=House
+	SceneCollectionFile=House
+	[BasicWindow]
+	PreviewEnabled=false
+	SysTrayEnabled=false
+	[OBSWebSocket]
+	FirstLoad=false
+	ServerEnabled=true
+	ServerPort=$1
+	AlertsEnabled=false
+	AuthRequired=true
+	ServerPassword=$2
+	INI
+	cat >"$settings/basic/profiles/House/basic.ini" <<-INI
+	[General]
+	Name=House
+	[Video]
+	BaseCX=320
+	BaseCY=180
+	OutputCX=320
+	OutputCY=180
+	FPSType=1
+	FPSInt=10
+	[Output]
+	Mode=Simple
+	Reconnect=false
+	[SimpleOutput]
+	FilePath=$dir/takes
+	RecFormat=mkv
+	RecQuality=Small
+	StreamEncoder=x264
+	Preset=ultrafast
+	VBitrate=300
+	ABitrate=64
+	INI
+	# Nothing listens on the discard port: an ingest that is dead.
+	echo '{"type":"rtmp_custom","settings":{"server":
+"rtmp://127.0.0.1:9/live","key":"none","use_auth":false}}' \
+		>"$settings/basic/profiles/House/service.json"
+	write_collection House
+	write_collection Other
+}
+
+start_display() {
+	rm -f "$dir/ready"
+	mkfifo "$dir/ready"
+	setsid Xvfb -displayfd 3 -screen 0 1024x768x24 -nolisten tcp \
+		3>"$dir/ready" >"$dir/xvfb.log" 2>&1 </dev/null &
+	echo $! >"$dir/xvfb.pid"
+	# It writes its number when it is ready.
+	timeout 20 cat "$dir/ready" | head -n 1 >"$dir/display"
+	[ -s "$dir/display" ] || {
+		cat "$dir/xvfb.log" >&2
+		exit 1
+	}
+}
+
+start_obs() {
+	HOME=$dir XDG_CONFIG_HOME=$dir/config XDG_RUNTIME_DIR=$dir/run \
+		DISPLAY=:$(cat "$dir/display") QT_QPA_PLATFORM=xcb \
+		LIBGL_ALWAYS_SOFTWARE=1 LP_NUM_THREADS=1 LANG=C.UTF-8 \
+		setsid obs --multi --disable-updater \
+		--disable-missing-files-check --profile House \
+		--collection House >"$dir/obs.log" 2>&1 </dev/null &
+	echo $! >"$dir/obs.pid"
+}
+
+end_one() { # NAME SIGNAL: and KILL if that is not enough within 8 s
+	[ -s "$dir/$1.pid" ] || return 0
+	pid=$(cat "$dir/$1.pid")
+	kill -CONT "$pid" 2>/dev/null
+	kill "-$2" "$pid" 2>/dev/null
+	timeout 8 tail --pid="$pid" -f /dev/null || kill -KILL "$pid"
+	rm -f "$dir/$1.pid"
+}
+
+case $command in
+start)
+	for program in obs Xvfb; do
+		command -v "$program" >/dev/null || {
+			echo "$program is not installed"
+			exit 77
+		}
+	done
+	write_settings "${3:?a port}" "${4:?a password}"
+	start_display
+	start_obs
+	;;
+again)
+	start_obs
+	;;
+stop)
+	end_one obs INT # on TERM it dies without a word
+	end_one xvfb TERM
+	;;
+*)
+	echo "usage: $0 start|again|stop DIR [PORT PASSWORD]" >&2
+	exit 2
+	;;
+esac
