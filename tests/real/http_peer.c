@@ -225,7 +225,8 @@ static const struct row {
 	 "{\"show\":\"adventure\",\"n\":5,\"list\":[\"a\",\"b\"],"
 	 "\"none\":null}"},
 	{"/secret", HEAD("200 OK", "text/plain"),
-	 "you sent Bearer tok-0123456789abcdef and token=hush"},
+	 "you sent Bearer someone-elses and token=hush, "
+	 "in short tok-0123456789abcdef"},
 	{"/closed", HEAD("503 Service Unavailable", "text/plain"), "no"},
 };
 

@@ -168,6 +168,10 @@ START_TEST(test_surroundings)
 {
 	setenv("SECRET_API_KEY", "geheim", 1);
 	int held = dup(0); /* not close-on-exec */
+	struct rlimit core;
+	getrlimit(RLIMIT_CORE, &core);
+	core.rlim_cur = core.rlim_max;
+	setrlimit(RLIMIT_CORE, &core);
 	begin("#!/bin/sh\n"
 	      "env | sort > env.txt\npwd > pwd.txt\n"
 	      "ls /proc/$$/fd | tr '\\n' ' ' > fds.txt\n"
@@ -309,7 +313,8 @@ END_TEST
 
 /* A program with children of its own, all of which ignore SIGTERM. */
 #define FAMILY                                                                 \
-	"#!/bin/sh\ntrap '' TERM\nhang() { tail -f /dev/null; }\n"             \
+	"#!/bin/sh\ntrap '' TERM\nhang() { tail -f /dev/null >/dev/null "      \
+	"2>&1; }\n"                                                            \
 	"for i in 1 2 3 4 5 6 7 8; do (hang & hang) & done\n"                  \
 	"hang &\necho child $! >&2\necho leader $$ >&2\nwait\n"
 
@@ -324,6 +329,22 @@ START_TEST(test_group_dies_at_deadline)
 	ck_assert(wait_gone(child));
 	ck_assert(wait_gone(leader));
 	ck_assert(kill(-leader, 0) != 0 || wait_gone(leader));
+	input_free(&in);
+	end();
+}
+END_TEST
+
+START_TEST(test_group_dies_with_its_leader)
+{
+	begin("#!/bin/sh\ntail -f /dev/null >/dev/null 2>&1 &\necho child $! "
+	      ">&2\n"
+	      "echo '" OK_JSON "'\n",
+	      "[./a.sh]");
+	jobs_stand_ask(&stand, "a", 1, 5000, REQUEST);
+	int child = wait_number("child");
+	struct input *in = jobs_stand_wait(&stand, INPUT_ANSWER, NULL);
+	ck_assert(in && in->ok);
+	ck_assert(wait_gone(child));
 	input_free(&in);
 	end();
 }
@@ -457,6 +478,7 @@ int main(void)
 	tcase_add_test(t, test_output_file);
 	tcase_add_test(t, test_espeak);
 	tcase_add_test(t, test_group_dies_at_deadline);
+	tcase_add_test(t, test_group_dies_with_its_leader);
 	tcase_add_test(t, test_cancel_running);
 	tcase_add_test(t, test_free_kills);
 	tcase_add_test(t, test_no_descriptor_leaks);
