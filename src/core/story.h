@@ -14,18 +14,25 @@
 
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/mem.h"
 
+/* Where the line "key:hash-of-member\n" of one member stands. */
 struct story_member {
-	char *key;
-	char hash[HASH_HEX_BYTES];
+	size_t at;
+	size_t key_bytes;
 };
+
+struct story_memo;
 
 struct story {
 	json_object *doc;              /* an object, never NULL */
 	uint64_t version;              /* patches applied */
 	char hash[HASH_HEX_BYTES];
+	struct buf lines;              /* what the hash is taken over */
 	struct story_member *members;  /* in byte order of their keys */
 	size_t member_count, member_cap;
+	struct story_memo *memo;       /* private: the hash foretold last, so
+					  that it is not worked out twice */
 };
 
 void story_init(struct story *story);
