@@ -105,7 +105,7 @@ START_TEST(test_row)
 	struct check_result r;
 	int64_t began = clock_mono_ms();
 	check_run(stand.show, 0, NULL, &r);
-	ck_assert_int_lt((int)(clock_mono_ms() - began), 2000);
+	ck_assert_int_lt((int)(clock_mono_ms() - began), 4000);
 	char *want = xstrdup(row->text), *at = strstr(want, "PORT");
 	if (at) {
 		char *rest = at + 4, *whole;
@@ -207,7 +207,7 @@ START_TEST(test_cancel)
 	int64_t began = clock_mono_ms();
 	pthread_create(&thread, NULL, raise_flag, &cancel);
 	check_run(stand.show, 0, &cancel, &r);
-	ck_assert_int_lt((int)(clock_mono_ms() - began), 1000);
+	ck_assert_int_lt((int)(clock_mono_ms() - began), 4000);
 	ck_assert_str_eq(r.text, "cancelled");
 	pthread_join(thread, NULL);
 	check_result_release(&r);
@@ -237,7 +237,7 @@ START_TEST(test_in_pool)
 	input_free(&in);
 	int64_t began = clock_mono_ms();
 	pool_free(&stand.pool);
-	ck_assert_int_lt((int)(clock_mono_ms() - began), 100);
+	ck_assert_int_lt((int)(clock_mono_ms() - began), 2000);
 	ck_assert_ptr_null(mailbox_take(stand.engine));
 	end();
 }

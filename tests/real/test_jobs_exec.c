@@ -71,48 +71,52 @@ static const struct outcome {
 	int64_t tokens;
 } outcomes[] = {
 	{"good", "#!/bin/sh\ncat >/dev/null\necho '" OK_JSON "'\n", NULL, "",
-	 5000, 2000, false, 9},
+	 5000, 4000, false, 9},
 	{"does not read", "#!/bin/sh\necho '" OK_JSON "'\n", NULL, "", 5000,
-	 2000, false, 9},
+	 4000, false, 9},
 	{"no tokens", "#!/bin/sh\necho '{\"success\":true,\"result\":{}}'\n",
-	 NULL, "", 5000, 2000, false, -1},
+	 NULL, "", 5000, 4000, false, -1},
 	{"budget",
 	 "#!/bin/sh\necho '{\"success\":false,\"error\":{\"code\":\"budget\","
 	 "\"details\":{\"tokens_needed\":77}}}'\n",
-	 "budget", "", 5000, 2000, false, -1},
+	 "budget", "", 5000, 4000, false, -1},
 	{"failed, and says so by its status, too",
 	 "#!/bin/sh\necho '{\"success\":false,\"error\":{\"code\":\"muse\","
 	 "\"message\":\"gone\"},\"tokens_used\":5}'\nexit 3\n",
-	 "muse", "gone", 5000, 2000, false, 5},
+	 "muse", "gone", 5000, 4000, false, 5},
 	{"exit status",
 	 "#!/bin/sh\necho one >&2\nprintf 'no \\033[2Jvoice' >&2\nexit 3\n",
-	 "exit_status", "status 3: no", 5000, 2000, false, -1},
+	 "exit_status", "status 3: no", 5000, 4000, false, -1},
 	{"answer, then a bad status", "#!/bin/sh\necho '" OK_JSON "'\nexit 4\n",
-	 "exit_status", "4", 5000, 2000, false, 9},
-	{"killed", "#!/bin/sh\nkill -SEGV $$\n", "killed", "SEGV", 5000, 2000,
+	 "exit_status", "4", 5000, 4000, false, 9},
+	{"killed", "#!/bin/sh\nkill -SEGV $$\n", "killed", "SEGV", 5000, 4000,
 	 false, -1},
-	{"nothing", "#!/bin/sh\nexit 0\n", "garbage", "no answer", 5000, 2000,
+	{"nothing", "#!/bin/sh\nexit 0\n", "garbage", "no answer", 5000, 4000,
 	 false, -1},
-	{"garbage", "#!/bin/sh\necho Hello\n", "garbage", "JSON", 5000, 2000,
+	{"garbage", "#!/bin/sh\necho Hello\n", "garbage", "JSON", 5000, 4000,
 	 false, -1},
 	{"two answers", "#!/bin/sh\necho '" OK_JSON OK_JSON "'\n", "garbage",
-	 "byte", 5000, 2000, false, -1},
+	 "byte", 5000, 4000, false, -1},
 	{"too large", "#!/bin/sh\nexec yes\n", "too_large", "1048576", 5000,
-	 2000, false, -1},
-	{"hangs", "#!/bin/sh\nexec sleep 60\n", "timeout", "200 ms", 200, 700,
+	 4000, false, -1},
+	{"hangs", "#!/bin/sh\nexec sleep 60\n", "timeout", "200 ms", 200, 3000,
 	 false, -1},
 	{"hangs and ignores SIGTERM",
 	 "#!/bin/sh\ntrap '' TERM\ntail -f /dev/null\n", "timeout", "200 ms",
-	 200, 1400, false, -1},
+	 200, 4000, false, -1},
 	{"lingers", "#!/bin/sh\necho '" OK_JSON "'\nexec sleep 60\n", NULL, "",
-	 9000, 2500, false, 9},
+	 9000, 6000, false, 9},
 	{"closes stdout and stays", "#!/bin/sh\nexec >&-\nexec sleep 60\n",
-	 "garbage", "no answer", 9000, 2500, false, -1},
+	 "garbage", "no answer", 9000, 6000, false, -1},
 	{"a child holds the pipe",
-	 "#!/bin/sh\nsleep 60 &\necho '" OK_JSON "'\n", NULL, "", 9000, 900,
+	 "#!/bin/sh\nsleep 60 &\necho '" OK_JSON "'\n", NULL, "", 9000, 6000,
 	 false, 9},
 	{"missing interpreter", "#!/no/such/shell\n", "not_found",
-	 "interpreter", 5000, 2000, true, -1},
+	 "interpreter", 5000, 4000, true, -1},
+	{"says goodbye",
+	 "#!/bin/sh\ntrap 'echo bye >&2; exit 0' TERM\n"
+	 "tail -f /dev/null\n",
+	 "timeout", "bye", 200, 4000, false, -1},
 };
 
 START_TEST(test_outcome)
@@ -356,9 +360,9 @@ START_TEST(test_cancel_running)
 	int child = wait_number("child"), leader = wait_number("leader");
 	int64_t began = clock_mono_ms();
 	pool_cancel_call(stand.pool, "r1/s/1", a);
-	ck_assert_int_lt((int)(clock_mono_ms() - began), 20);
+	ck_assert_int_lt((int)(clock_mono_ms() - began), 400);
 	ck_assert(jobs_stand_quiet(&stand));
-	ck_assert_int_lt((int)(clock_mono_ms() - began), 900);
+	ck_assert_int_lt((int)(clock_mono_ms() - began), 3000);
 	ck_assert(wait_gone(child));
 	ck_assert(wait_gone(leader));
 	ck_assert_ptr_null(mailbox_take(stand.engine));
@@ -370,7 +374,7 @@ START_TEST(test_cancel_running)
 	began = clock_mono_ms();
 	pool_cancel_call(stand.pool, "r1/s/1", a);
 	ck_assert(jobs_stand_quiet(&stand));
-	ck_assert_int_lt((int)(clock_mono_ms() - began), 50);
+	ck_assert_int_lt((int)(clock_mono_ms() - began), 450);
 	ck_assert(wait_gone(leader));
 	end();
 }

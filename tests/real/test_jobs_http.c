@@ -117,7 +117,7 @@ START_TEST(test_failure)
 	ck_assert_msg(in->reached, "%s: not reached", f->path);
 	ck_assert_int_eq(in->tokens_used, f->tokens);
 	ck_assert_int_eq(in->needs_tokens, f->needs);
-	ck_assert_msg(took < f->limit_ms + 400, "%s took %lld ms", f->path,
+	ck_assert_msg(took < f->limit_ms + 2000, "%s took %lld ms", f->path,
 		      (long long)took);
 	input_free(&in);
 	end();
@@ -212,7 +212,7 @@ START_TEST(test_unreached)
 	ck_assert_msg(strcmp(in->error_code, u->code) == 0, "%s: %s: %s",
 		      u->url, in->error_code, in->text);
 	ck_assert_msg(!in->reached, "%s reached", u->url);
-	ck_assert_msg(took < 1000, "%s took %lld ms", u->url, (long long)took);
+	ck_assert_msg(took < 2500, "%s took %lld ms", u->url, (long long)took);
 	ck_assert_int_eq(http_peer_requests(peer), 0);
 	input_free(&in);
 	jobs_stand_close(&stand);
@@ -287,7 +287,7 @@ START_TEST(test_cancel_running)
 	}
 	ck_assert(jobs_stand_quiet(&stand));
 	int64_t took = clock_mono_ms() - began;
-	ck_assert_msg(took < 50, "cancelling took %lld ms", (long long)took);
+	ck_assert_msg(took < 500, "cancelling took %lld ms", (long long)took);
 	/* The other side sees it, too. */
 	ck_assert(http_peer_wait_closed(peer));
 	ck_assert_ptr_null(mailbox_take(stand.engine));
@@ -310,7 +310,7 @@ START_TEST(test_cancel_lookup)
 			 show_find_agent(stand.show, "a"));
 	ck_assert(jobs_stand_quiet(&stand));
 	int64_t took = clock_mono_ms() - began;
-	ck_assert_msg(took < 100, "cancelling took %lld ms", (long long)took);
+	ck_assert_msg(took < 1500, "cancelling took %lld ms", (long long)took);
 	ck_assert_ptr_null(mailbox_take(stand.engine));
 	jobs_stand_close(&stand);
 }
