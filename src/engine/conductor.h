@@ -28,7 +28,7 @@
 #define BATCHES_SPARE	  4    /* kept for a panic while Redis is away */
 #define WRITER_ITEMS	  4096 /* more than that unanswered: take nothing new */
 #define ROUND_INPUTS	  256  /* taken from the mailbox before a look around */
-#define COMMIT_EVENTS	  64   /* a commit is sent when it has that many */
+#define COMMIT_EVENTS	  512  /* a commit is sent when it has that many */
 #define RENEW_MS	  500
 #define REPORT_MS	  1000
 #define TALLY_MS	  100
