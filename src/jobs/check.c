@@ -180,25 +180,34 @@ static bool read_token(struct run *r)
 	return r->secret != NULL;
 }
 
+/* What stands after "operator:" or "audience:" in the endpoint, and the address
+ * of that listener in `out`. False when it is neither, or not to be had; then
+ * the text is set. */
+static bool own_endpoint(struct run *r, const char **path,
+			 char out[ADDRESS_BYTES])
+{
+	const struct show_http *http = &r->show->http;
+	const char *endpoint = r->check->endpoint;
+	*path = endpoint + 9;
+	if (strncmp(endpoint, "operator:", 9) == 0)
+		return own_address(r, "operator", http->operator_addr, out);
+	if (strncmp(endpoint, "audience:", 9) == 0)
+		return own_address(r, "audience", http->audience_addr, out);
+	*path = NULL;
+	return false;
+}
+
 /* The URL to call; caller frees. NULL when there is none, with the text set. */
 static char *find_url(struct run *r)
 {
-	const char *endpoint = r->check->endpoint;
 	char address[ADDRESS_BYTES];
-	if (strncmp(endpoint, "operator:", 9) == 0) {
-		if (!own_address(r, "operator", r->show->http.operator_addr,
-				 address) ||
-		    !read_token(r))
+	const char *path;
+	if (own_endpoint(r, &path, address)) {
+		if (r->check->endpoint[0] == 'o' && !read_token(r))
 			return NULL;
-		return xasprintf("http://%s%s", address, endpoint + 9);
+		return xasprintf("http://%s%s", address, path);
 	}
-	if (strncmp(endpoint, "audience:", 9) == 0) {
-		if (!own_address(r, "audience", r->show->http.audience_addr,
-				 address))
-			return NULL;
-		return xasprintf("http://%s%s", address, endpoint + 9);
-	}
-	return xstrdup(endpoint);
+	return path ? NULL : xstrdup(r->check->endpoint);
 }
 
 /* --- kind http ---------------------------------------------------------- */
@@ -398,14 +407,20 @@ static void talk(struct run *r, int fd, struct http_answer *a)
 static void run_tcp(struct run *r)
 {
 	struct http_answer answer;
+	char own[ADDRESS_BYTES];
+	const char *address = r->check->endpoint, *path;
+	if (own_endpoint(r, &path, own))
+		address = own;
+	else if (path)
+		return;
 	json_object *o = json_object_new_object();
-	json_add_str(o, "address", r->check->endpoint);
+	json_add_str(o, "address", address);
 	if (r->check->payload)
 		keep_text(o, "payload", r->check->payload,
 			  strlen(r->check->payload), NULL);
 	json_add(r->out->detail, "request", &o);
-	int fd = http_connect(r->client, r->check->endpoint, r->deadline_ms,
-			      r->stop, &answer);
+	int fd = http_connect(r->client, address, r->deadline_ms, r->stop,
+			      &answer);
 	if (fd >= 0) {
 		talk(r, fd, &answer);
 	} else {

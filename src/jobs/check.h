@@ -24,8 +24,8 @@ struct check_result {
 	json_object *detail;
 };
 
-/* Endpoints `operator:/path` and `audience:/path` are the show's own listeners.
- * `cancel` may be NULL. `out` is to be released. */
+/* Endpoints `operator:/path` and `audience:/path` are the show's own listeners
+ * (kinds http and tcp). `cancel` may be NULL. `out` is to be released. */
 void check_run(const struct show *show, int check, const atomic_bool *cancel,
 	       struct check_result *out);
 void check_result_release(struct check_result *result);

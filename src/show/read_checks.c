@@ -61,7 +61,7 @@ static void check_endpoint(struct reader *r, struct node *n,
 	static const struct key url = {
 		.name = "endpoint", .words = schemes, .max = 4096};
 	static const struct key addr = {.name = "endpoint"};
-	if (strcmp(c->kind, "http") == 0 && is_own(c->endpoint))
+	if (is_own(c->endpoint))
 		return;
 	if (strcmp(c->kind, "http") == 0)
 		read_text(r, "checks.cards[].tests[]", &url, KEY_URL, n);

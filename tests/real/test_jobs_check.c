@@ -173,6 +173,25 @@ START_TEST(test_own_listener)
 }
 END_TEST
 
+START_TEST(test_own_listener_by_tcp)
+{
+	begin("{\"name\":\"t\",\"kind\":\"tcp\","
+	      "\"endpoint\":\"audience:/\"}");
+	struct check_result r;
+	char address[64];
+	check_run(stand.show, 0, NULL, &r);
+	ck_assert(!r.ok);
+	ck_assert_ptr_nonnull(strstr(r.text, "127.0.0.1:1: nobody listens"));
+	check_result_release(&r);
+	snprintf(address, sizeof address, "*:%d\n", http_peer_port(peer));
+	write_state("audience.addr", address);
+	check_run(stand.show, 0, NULL, &r);
+	ck_assert_msg(r.ok, "%s", r.text);
+	check_result_release(&r);
+	end();
+}
+END_TEST
+
 START_TEST(test_payload_is_posted)
 {
 	begin("{\"name\":\"t\",\"endpoint\":\"http://127.0.0.1:PORT/ok\","
@@ -278,6 +297,7 @@ int main(void)
 	tcase_set_timeout(t, 30);
 	tcase_add_loop_test(t, test_row, 0, (int)COUNT_OF(rows));
 	tcase_add_test(t, test_own_listener);
+	tcase_add_test(t, test_own_listener_by_tcp);
 	tcase_add_test(t, test_payload_is_posted);
 	tcase_add_test(t, test_cancel);
 	tcase_add_test(t, test_in_pool);
