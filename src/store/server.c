@@ -314,10 +314,12 @@ static bool take_over_or_start(struct redis_server *s, struct err *err)
 	return spawn(s, err);
 }
 
-static void release(struct redis_server **server)
+void redis_server_leave(struct redis_server **server)
 {
 	struct redis_server *s = *server;
 	*server = NULL;
+	if (!s)
+		return;
 	if (s->pidfd >= 0)
 		close(s->pidfd);
 	address_free(&s->address);
@@ -341,7 +343,7 @@ struct redis_server *redis_server_start(const char *state_dir, struct err *err)
 		close(lock);
 	}
 	if (!ok)
-		release(&s);
+		redis_server_leave(&s);
 	return s;
 }
 
@@ -398,6 +400,5 @@ void redis_server_stop(struct redis_server **server)
 	else
 		log_warn("store", "redis-server (pid %d) still runs",
 			 (int)s->pid);
-	*server = NULL;
-	release(&s);
+	redis_server_leave(server);
 }

@@ -24,8 +24,10 @@ const struct address *redis_server_address(const struct redis_server *s);
  * at once; the writer reconnects by itself. For the engine, while
  * writer_away_ms() is not 0. False with err when it cannot be started. */
 bool redis_server_keep(struct redis_server *s, struct err *err);
-/* Orderly SHUTDOWN, waits for its end. Not by a core that was fenced: the
- * server is then another core's. */
+/* Orderly SHUTDOWN, waits for its end. */
 void redis_server_stop(struct redis_server **s);
+/* Forgets it and lets it run: what a core does that was fenced, because the
+ * server is then another core's. */
+void redis_server_leave(struct redis_server **s);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "redis_here.h"
 #include "core/input.h"
+#include "show/show_read.h"
 #include "store/client.h"
 #include "store/feed.h"
 #include "store/tail.h"
@@ -465,13 +466,13 @@ START_TEST(the_log_folds)
 	static const char text[] =
 		"{\"show\":\"fold\",\"agents\":{\"a\":{\"via\":\"noop\"}},"
 		"\"stages\":[{\"id\":\"s\",\"agents\":[\"a\"]}]}";
-	(void)text;
+	struct show_problems problems = {0};
+	struct show *show =
+		show_parse_json(text, strlen(text), "fold", &problems);
+	ck_assert_ptr_nonnull(show);
+	show_problems_release(&problems);
 	lead("fold");
-	struct show show = {.id = xstrdup("fold"),
-			    .hash = xstrdup("h"),
-			    .definition = xstrdup("{}"),
-			    .refs = 1};
-	struct model *m = model_new(&show);
+	struct model *m = model_new(show);
 	ck_assert_ptr_null(writer_definition(w, &err));
 	ck_assert_int_eq(err.code, ERR_NONE);
 	for (uint64_t seq = 1; seq <= 1000; seq += 250)
@@ -485,7 +486,7 @@ START_TEST(the_log_folds)
 	ck_assert_int_eq(here_int("HGET showcaller:{fold}:story _version"), 0);
 	/* The run's own definition, not the one that is current. */
 	json_object *data = json_object_new_object();
-	json_add_str(data, "hash", "h");
+	json_add_str(data, "hash", show->hash);
 	struct event *e = event_new(EVENT_RUN_START, "r1", "", "", 1, &data);
 	e->seq = 1001;
 	writer_commit(w, &e, 1, 0, m->story.hash, 0);
@@ -493,14 +494,17 @@ START_TEST(the_log_folds)
 	drain();
 	ck_assert(writer_define(w, "other", "{\"other\":1}", &err));
 	char *definition = writer_definition(w, &err);
-	ck_assert_str_eq(definition, "{}");
+	ck_assert_str_eq(definition, show->definition);
 	free(definition);
 	here_do("XDEL showcaller:{fold}:events 500-0");
-	struct model *again = model_new(&show);
+	struct model *again = model_new(show);
 	ck_assert(!writer_fold(w, again, &err));
 	ck_assert_int_eq(err.code, ERR_DATA);
 	ck_assert_ptr_nonnull(strstr(err.text, "gap"));
 	ck_assert_uint_eq(again->seq, 499);
+	model_free(&m);
+	model_free(&again);
+	show_unref(&show);
 	writer_close(&w);
 }
 END_TEST

@@ -398,6 +398,7 @@ START_TEST(loading_is_waited_out)
 	ck_assert_msg(again != NULL, "%s", err.text);
 	ck_assert_int_eq(outcome(), WRITER_OK);
 	ck_assert_int_eq(here_int("XLEN showcaller:{loading}:events"), 2);
+	redis_server_leave(&again);
 	writer_close(&w);
 }
 END_TEST
@@ -408,6 +409,7 @@ START_TEST(a_second_core_takes_the_server_over)
 	pid_t before = here_find_pid();
 	struct redis_server *again = redis_server_start(here_dir, &err);
 	ck_assert_msg(again != NULL, "%s", err.text);
+	redis_server_leave(&again);
 	ck_assert_int_eq(here_find_pid(), before);
 }
 END_TEST
