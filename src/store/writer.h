@@ -9,6 +9,24 @@
  * stored before is answered SEQ and counts as done, votes are exactly once by
  * themselves. Every commit is one script call that checks the epoch first.
  * Engine thread only.
+ *
+ * What Redis refuses for a while or until someone acts (LOADING, BUSY, OOM,
+ * READONLY, MISCONF, NOREPLICAS, NOAUTH, WRONGPASS, NOPERM, too many clients)
+ * counts as away: writer_why_away() names it, everything is kept, and asked
+ * again with a growing delay (at once for NOSCRIPT, after the scripts are
+ * loaded again). A link that answers nothing for 5 s is dropped and taken up
+ * anew.
+ *
+ * Beside the keys of the contract it uses, under the same prefix:
+ *   epoch            counter; the fence of every write
+ *   schema           version of this layout, "1"
+ *   show             hash of the current definition, show:<hash> holds it
+ *   run:show         hash of the definition that the last run began with
+ *   called:<a>/<key> epoch in which a bus call was sent (expires)
+ *   tally:<poll>     its field ":state" is open, frozen or closed (an option's
+ *                    id never begins with a colon)
+ * In the `story` hash a member named like `_version` or `_hash` (any number of
+ * underscores) stands with one underscore more.
  */
 #ifndef STORE_WRITER_H
 #define STORE_WRITER_H
@@ -55,8 +73,12 @@ bool writer_define(struct writer *w, const char *hash, const char *definition,
 
 /* --- operations; none blocks ------------------------------------------- */
 
-/* Stores `count` events in one script call. With a `stage:complete` its patch
- * also goes to the `story` hash. The events stay with the caller until the
+/* They are queued; writer_pump() sends all that is queued in one write.
+ *
+ * Stores `count` events, numbered in sequence, in one script call. With a
+ * `stage:complete` its patch also goes to the `story` hash, which a `run:start`
+ * empties; a `poll:create` empties the votes and tally of its stage's poll and
+ * opens it. The events stay with the caller until the
  * outcome comes. `tag` comes back with it. */
 void writer_commit(struct writer *w, struct event *const *events, size_t count,
 		   uint64_t story_version, const char *story_hash,
@@ -64,8 +86,11 @@ void writer_commit(struct writer *w, struct event *const *events, size_t count,
 void writer_reply(struct writer *w, const char *command_id, bool ok,
 		  const char *text);     /* LPUSH reply:<id>, expires */
 void writer_ack(struct writer *w, const char *stream, const char *entry_id);
+/* XADD inbox:<agent> with the fields `id` (the key) and `data`; makes the group
+ * <agent>. Once an epoch, however often the link is lost. */
 void writer_bus_call(struct writer *w, const char *agent, const char *key,
-		     const char *request_json); /* XADD inbox:<agent> */
+		     const char *request_json);
+/* Votes are taken (again); what was voted stays. */
 void writer_poll_open(struct writer *w, const char *poll);
 void writer_poll_freeze(struct writer *w, const char *poll);
 void writer_poll_count(struct writer *w, const char *poll, uint64_t tag);
@@ -75,8 +100,11 @@ void writer_poll_tally(struct writer *w, const char *poll, uint64_t tag);
 /* `tag` comes back with WRITER_COUNTED, WRITER_DOUBLE, ... */
 void writer_vote(struct writer *w, const char *poll, const char *voter,
 		 const char *option, bool may_change, uint64_t tag);
+/* Dropped while away. */
 void writer_publish(struct writer *w, const char *live_json);
-void writer_renew(struct writer *w); /* the leader lease; every 500 ms */
+/* The leader lease (2 s); every 500 ms. One at a time: does nothing while the
+ * last one is not answered. */
+void writer_renew(struct writer *w);
 
 enum writer_what { WRITER_COMMIT, WRITER_VOTE, WRITER_COUNT, WRITER_RENEW };
 enum writer_how {
@@ -85,7 +113,7 @@ enum writer_how {
 	WRITER_BROKEN,  /* the log is not what we know (a gap, other data) */
 	WRITER_DOUBLE,  /* vote: this voter has voted */
 	WRITER_CLOSED,  /* vote: no votes are taken */
-	WRITER_REFUSED, /* Redis refused it: text says why (OOM, READONLY) */
+	WRITER_REFUSED, /* for good: text says why */
 };
 
 struct writer_done {

@@ -218,6 +218,7 @@ struct writer *writer_open(const struct address *address, const char *show,
 	w->key_show = key_of(show, "show");
 	w->story = json_object_new_object();
 	w->away_since_ms = clock_mono_ms();
+	w->answer_ms = WRITER_ANSWER_MS;
 	if (!reopen(w, err) || !inspect(w, err)) {
 		writer_close(&w);
 		return NULL;

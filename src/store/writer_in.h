@@ -37,6 +37,8 @@ struct op {
 	int64_t sent_us;
 };
 
+#define WRITER_ANSWER_MS 5000
+
 enum writer_state {
 	WRITER_AWAY,	   /* until retry_ms */
 	WRITER_CONNECTING, /* until deadline_ms */
@@ -67,6 +69,7 @@ struct writer {
 	int hello_left, hello_count;
 	int64_t deadline_ms, retry_ms, away_since_ms;
 	int delay_ms, failures;
+	int answer_ms; /* a link that answers nothing for so long is dead */
 	char why[256];
 
 	struct buf out;

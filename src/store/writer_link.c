@@ -13,8 +13,7 @@
 #include "store/writer_in.h"
 
 #define READ_BYTES   (64 * 1024)
-#define ANSWER_MS    10000 /* a link that answers nothing for so long is dead */
-#define RESOLVE_EACH 5	   /* tries with the known number before the name */
+#define RESOLVE_EACH 5 /* tries with the known number before the name */
 
 void writer_drop(struct writer *w, int delay_ms, const char *why)
 {
@@ -218,12 +217,12 @@ static void look_at_clock(struct writer *w, int64_t now)
 	case WRITER_CONNECTING:
 	case WRITER_GREETING:
 		if (now >= w->deadline_ms)
-			drop_errno(w, "connect", ETIMEDOUT);
+			drop_errno(w, "connecting", ETIMEDOUT);
 		break;
 	case WRITER_READY:
 		if (w->op_first < w->op_sent &&
-		    now - w->ops[w->op_first].sent_us / 1000 > ANSWER_MS)
-			drop_errno(w, "it answers nothing", ETIMEDOUT);
+		    now - w->ops[w->op_first].sent_us / 1000 > w->answer_ms)
+			drop_errno(w, "no answer", ETIMEDOUT);
 		break;
 	}
 }
@@ -275,7 +274,7 @@ int writer_timeout_ms(const struct writer *w)
 	if (w->state == WRITER_AWAY)
 		at = w->retry_ms;
 	else if (w->state == WRITER_READY && w->op_first < w->op_sent)
-		at = w->ops[w->op_first].sent_us / 1000 + ANSWER_MS + 1;
+		at = w->ops[w->op_first].sent_us / 1000 + w->answer_ms + 1;
 	else if (w->state == WRITER_READY)
 		return -1;
 	int64_t left = at - clock_mono_ms();

@@ -1,6 +1,8 @@
 /* The writer and the private server against a real redis-server. */
 #include "tap.h"
 
+#include <arpa/inet.h>
+
 #include "redis_here.h"
 #include "store/writer_in.h"
 
@@ -318,6 +320,74 @@ START_TEST(a_foreign_script_is_waited_out)
 }
 END_TEST
 
+START_TEST(a_redis_that_hangs_is_waited_out)
+{
+	lead("hang");
+	w->answer_ms = 200;
+	pid_t pid = here_find_pid();
+	kill(pid, SIGSTOP);
+	commit_note(1);
+	int64_t end = clock_mono_ms() + 8000;
+	while (!strstr(writer_why_away(w), "no answer")) {
+		here_turn(w, 100);
+		ck_assert(clock_mono_ms() < end);
+	}
+	kill(pid, SIGCONT);
+	ck_assert_int_eq(outcome(), WRITER_OK);
+	ck_assert_int_eq(here_int("XLEN showcaller:{hang}:events"), 1);
+	writer_close(&w);
+}
+END_TEST
+
+static int free_port(void)
+{
+	struct sockaddr_in name = {.sin_family = AF_INET};
+	socklen_t bytes = sizeof name;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&name, sizeof name), 0);
+	getsockname(fd, (struct sockaddr *)&name, &bytes);
+	close(fd);
+	return ntohs(name.sin_port);
+}
+
+START_TEST(a_shared_redis_over_tcp)
+{
+	struct err err = {0};
+	char command[64], url[64];
+	int port = free_port();
+	snprintf(command, sizeof command, "CONFIG SET port %d", port);
+	here_do("CONFIG SET bind 127.0.0.1");
+	here_do(command);
+	here_do("CONFIG SET appendfsync everysec maxmemory-policy allkeys-lru");
+	here_do("ACL SETUSER ann on >hunter22 ~showcaller:* &* +@all");
+	snprintf(url, sizeof url, "redis://ann@localhost:%d/2", port);
+	setenv("SHOWCALLER_REDIS_PASSWORD", "hunter22", 1);
+	struct address *a = address_parse(url, &err);
+	ck_assert_msg(a != NULL, "%s", err.text);
+	w = writer_open(a, "tcp", &err);
+	ck_assert_msg(w != NULL, "%s", err.text);
+	ck_assert_ptr_nonnull(strstr(writer_warnings(w), "appendfsync"));
+	ck_assert_ptr_nonnull(strstr(writer_warnings(w), "noeviction"));
+	ck_assert(writer_lead(w, "host", 1, &epoch, false, &err));
+	for (uint64_t seq = 1; seq <= 20; seq++) {
+		commit_note(seq);
+		if (seq % 5 == 0)
+			here_do("CLIENT KILL TYPE normal SKIPME yes");
+		ck_assert_int_eq(outcome(), WRITER_OK);
+	}
+	redisContext *c = here_connect();
+	freeReplyObject(redisCommand(c, "SELECT 2"));
+	redisReply *r = redisCommand(c, "XLEN showcaller:{tcp}:events");
+	ck_assert_int_eq(r->integer, 20);
+	freeReplyObject(r);
+	redisFree(c);
+	writer_resign(w);
+	writer_close(&w);
+	address_free(&a);
+}
+END_TEST
+
 START_TEST(a_password_is_needed)
 {
 	struct err err = {0};
@@ -564,6 +634,8 @@ int main(void)
 	add_case(s, "refusals", refusals_are_waited_out,
 		 (int)COUNT_OF(refusals));
 	add_case(s, "BUSY", a_foreign_script_is_waited_out, 0);
+	add_case(s, "redis hangs", a_redis_that_hangs_is_waited_out, 0);
+	add_case(s, "TCP, user, database", a_shared_redis_over_tcp, 0);
 	add_case(s, "passwords", a_password_is_needed, 0);
 	add_case(s, "redis killed", killed_redis_loses_nothing, 0);
 	add_case(s, "LOADING", loading_is_waited_out, 0);
