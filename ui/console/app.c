@@ -59,7 +59,7 @@ struct app {
 	int width, height; /* forced by a script; 0: the terminal's */
 
 	bool dirty, urgent; /* something changed; it was a key */
-	bool news;          /* it came from the feed, and may be a flood */
+	bool news;	    /* it came from the feed, and may be a flood */
 	bool drawn_once;
 	int64_t start_ms, drawn_ms, frame_ms, happened_ms;
 	int64_t reopen_ms; /* when a broken feed is opened anew, 0 */

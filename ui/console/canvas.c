@@ -247,6 +247,22 @@ void area_right(const struct area *a, int x, int y, int columns,
 	free(clean);
 }
 
+static void scroll_mark(const struct area *a, int y, enum glyph glyph)
+{
+	struct pen p = pen_at(a, a->r.w - 1, y);
+	pen_glyph(&p, STYLE_KEY, glyph);
+}
+
+void area_scroll_marks(const struct area *a, int y, int room, int top, int rows)
+{
+	if (room < 1)
+		return;
+	if (top + room < rows)
+		scroll_mark(a, y + room - 1, GLYPH_MORE_DOWN);
+	if (top > 0)
+		scroll_mark(a, y, GLYPH_MORE_UP);
+}
+
 void area_fill(const struct area *a, enum style style)
 {
 	for (int y = 0; y < a->r.h; y++) {

@@ -112,6 +112,7 @@ void checks_draw(struct view *v, const struct area *a)
 		if (focused && *top + y == v->selected[PANE_CHECKS])
 			area_row_style(a, 1 + y, STYLE_SELECT);
 	}
+	area_scroll_marks(a, 1, room, *top, count);
 }
 
 void checks_brief(const struct view *v, struct pen *p)

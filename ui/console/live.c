@@ -40,6 +40,9 @@ static void take_core(struct view *v, json_object *o)
 		c->known && c->redis_rtt_ms > 0 && rtt > 0
 			? c->redis_rtt_ms * (1 - RTT_WEIGHT) + rtt * RTT_WEIGHT
 			: rtt;
+	double off = c->redis_rtt_ms - c->shown_rtt_ms;
+	if (off > 1 + c->shown_rtt_ms / 2 || -off > 1 + c->shown_rtt_ms / 2)
+		c->shown_rtt_ms = c->redis_rtt_ms;
 	c->known = true;
 	c->mono_ms = v->mono_ms;
 	c->at_ms = json_get_int(o, "at", 0);

@@ -160,6 +160,7 @@ void poll_draw(struct view *v, const struct area *a)
 		if (focused && option == v->selected[PANE_POLL])
 			area_row_style(a, 2 + y, STYLE_SELECT);
 	}
+	area_scroll_marks(a, 2, room, *top, count);
 	if (url)
 		put_url(v, a, a->r.h - 1, stage);
 }

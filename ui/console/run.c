@@ -171,9 +171,23 @@ static void put_failed(const struct view *v, struct pen *p, int stage)
 		   run->error ? run->error : "no reason given");
 }
 
+/* "needs way = flies": what `when` asked for. */
+static void put_when(const struct view *v, struct pen *p, int stage)
+{
+	const struct show_stage *def = &v->show->stages[stage];
+	for (size_t i = 0; i < def->when_count; i++)
+		pen_printf(p, STYLE_DIM, "%s%s = %s",
+			   i ? ", " : "skipped: needs ", def->when[i].name,
+			   def->when[i].value);
+}
+
 static void put_left_out(const struct view *v, struct pen *p, int stage)
 {
 	const struct stage_run *run = &v->model->stages[stage];
+	if (run->why && strcmp(run->why, "when") == 0) {
+		put_when(v, p, stage);
+		return;
+	}
 	pen_printf(p, STYLE_DIM, "%s%s%s", stage_state_name(run->state),
 		   run->why ? ": " : "", run->why ? run->why : "");
 }
@@ -215,8 +229,12 @@ static void put_stage(struct view *v, const struct area *a,
 		put_time(v, a, c, y, run);
 		put_tokens(v, a, c, y, stage);
 	}
-	p = pen_at(a, at_name ? 3 + c->name : c->text, y);
-	if (run->poll && run->poll->state != POLL_NONE && !at_name)
+	bool poll = run->poll && run->poll->state != POLL_NONE && !at_name;
+	int x = at_name ? 3 + c->name : c->text;
+	if (poll && c->tokens) /* it never has any */
+		x = c->tokens + 1;
+	p = pen_at(a, x, y);
+	if (poll)
 		put_poll(v, &p, stage);
 	else
 		texts[state].put(v, &p, stage);
@@ -237,14 +255,7 @@ void run_draw(struct view *v, const struct area *a)
 		if (focused && *top + y == v->selected[PANE_RUN])
 			area_row_style(a, y, STYLE_SELECT);
 	}
-	if (*top > 0) {
-		struct pen p = pen_at(a, a->r.w - 1, 0);
-		pen_glyph(&p, STYLE_KEY, GLYPH_MORE_UP);
-	}
-	if (*top + a->r.h < count) {
-		struct pen p = pen_at(a, a->r.w - 1, a->r.h - 1);
-		pen_glyph(&p, STYLE_KEY, GLYPH_MORE_DOWN);
-	}
+	area_scroll_marks(a, 0, a->r.h, *top, count);
 }
 
 void run_brief(const struct view *v, struct pen *p)

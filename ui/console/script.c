@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -109,12 +110,27 @@ static bool fail(const struct line *line, const char *why, struct err *err)
 		       line->rest);
 }
 
+static bool write_fifo(const struct line *line, const struct buf *b,
+		       struct err *err)
+{
+	FILE *f = fopen(line->rest, "w");
+	if (!f)
+		return fail(line, "cannot be written", err);
+	bool ok = fwrite(buf_str(b), 1, b->len, f) == b->len;
+	ok = fclose(f) == 0 && ok;
+	return ok || fail(line, "cannot be written", err);
+}
+
 static bool dump(const struct line *line, const struct canvas *shown,
 		 struct err *err)
 {
+	struct stat st;
 	struct buf b = {0};
 	canvas_dump(shown, false, &b);
-	bool ok = file_write(line->rest, buf_str(&b), b.len, 0600, err);
+	bool ok =
+		stat(line->rest, &st) == 0 && S_ISFIFO(st.st_mode)
+			? write_fifo(line, &b, err)
+			: file_write(line->rest, buf_str(&b), b.len, 0600, err);
 	buf_release(&b);
 	return ok;
 }

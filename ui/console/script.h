@@ -6,7 +6,7 @@
  *   wait quiet        until nothing is on its way and no key would be too early
  *   wait text TEXT    until TEXT stands on the screen
  *   wait gone TEXT    until it does not
- *   dump FILE         writes the screen as text
+ *   dump FILE         writes the screen as text (FILE may be a FIFO)
  *   resize WxH        draws as if the terminal had this size
  *   quit              leaves
  *

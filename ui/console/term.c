@@ -95,6 +95,7 @@ static void rescue_arm(void)
 	rescue_add("\r\n");
 	rescue.armed = true;
 	err_set_crash_hook(rescue_terminal);
+	err_catch_crashes();
 }
 
 /* --- opening ------------------------------------------------------------- */

@@ -134,6 +134,7 @@ void tokens_draw(struct view *v, const struct area *a)
 		if (focused && *top + i == v->selected[PANE_TOKENS])
 			area_row_style(a, y + i, STYLE_SELECT);
 	}
+	area_scroll_marks(a, y, room, *top, count);
 }
 
 void tokens_brief(const struct view *v, struct pen *p)

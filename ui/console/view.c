@@ -377,6 +377,8 @@ double view_burn_per_min(const struct view *v)
 		return 0;
 	int64_t until =
 		v->model->run.ended_ms ? v->model->run.ended_ms : v->now_ms;
+	/* In whole buckets: it is a tendency and need not tremble. */
+	until += VIEW_BURN_BUCKET_MS - until % VIEW_BURN_BUCKET_MS;
 	int64_t from = until - BURN_WINDOW_MS;
 	int64_t sum = 0;
 	for (int64_t n = 0; n < VIEW_BURN_BUCKETS && n <= b->newest; n++)

@@ -47,6 +47,7 @@ struct view_core { /* live `core` */
 	int64_t mono_ms, at_ms;
 	int64_t events_per_s, queue, redis_away_ms, rss_kb;
 	double redis_rtt_ms; /* smoothed */
+	double shown_rtt_ms; /* follows only what is worth a look */
 };
 
 struct view_obs { /* live `obs` */

@@ -1,0 +1,92 @@
+# console.sh: a console in a terminal (tmux). Sourced after core.sh.
+#
+#   play WxH SHOW [VAR=VALUE]... <SCRIPT   attaches in a terminal of that size,
+#               drives it by the script (SHOWCALLER_SCRIPT) and waits for its
+#               end; its exit status. What then stands there is in $scratch/said
+#   stay WxH SHOW [VAR=VALUE]... [<SCRIPT] the same in the background: comes back
+#               when the script wrote to the FIFO `ready`, whose text is then in
+#               $scratch/shot. $console is its process
+#   ended       waits for the end of $console: 0 when it ended
+#   until_true COMMAND...   waits (30 s) until COMMAND is true
+#   on_screen TEXT          TEXT stands in the terminal now
+#   shows FILE TEXT    a test point: TEXT stands in the dumped screen
+command -v tmux >/dev/null || skip_all "tmux is missing"
+plays=0
+term_of() { tmux -S "$scratch/tmux.sock" -f /dev/null "$@"; }
+
+# A first session keeps the server, which reaps what ends.
+term_of new-session -d -s keep -x 20 -y 5 'exec cat'
+term_of set-option -g status off
+
+enter() { # NAME WxH SHOW VARS...: a session NAME with a console in it
+	name=$1 width=${2%x*} height=${2#*x} show=$3
+	shift 3
+	cat >"$scratch/script.$name"
+	cat >"$scratch/start.$name" <<-START
+		cd '$scratch'
+		echo \$\$ >'$scratch/pid'
+		exec env LC_ALL=C.UTF-8 SHOWCALLER_STATE='$SHOWCALLER_STATE' \
+			SHOWCALLER_SCRIPT='$scratch/script.$name' $* \
+			'$program' attach '$show' $attach_options
+	START
+	rm -f "$scratch/status"
+	# A shell of its own: tmux itself would wake a process that was stopped.
+	term_of new-session -d -s "$name" -x "$width" -y "$height" \
+		"sh '$scratch/start.$name'; echo \$? >'$scratch/status'; \
+		tmux -S '$scratch/tmux.sock' wait-for -S $name; exec cat"
+}
+attach_options=
+
+play() {
+	plays=$((plays + 1))
+	stays=p$plays
+	enter "$stays" "$@"
+	timeout 60 tmux -S "$scratch/tmux.sock" wait-for "$stays"
+	term_of capture-pane -p -J -t "$stays" >"$scratch/said"
+	term_of kill-session -t "$stays"
+	status=$(cat "$scratch/status")
+	[ "$status" = 0 ] || sed '/^ *$/d; s/^/# /' "$scratch/said"
+	return "${status:-99}"
+}
+
+stay() {
+	plays=$((plays + 1))
+	stays=p$plays
+	rm -f "$scratch/ready"
+	mkfifo "$scratch/ready"
+	enter "$stays" "$@"
+	timeout 30 cat "$scratch/ready" >"$scratch/shot"
+	console=$(cat "$scratch/pid")
+	[ -s "$scratch/shot" ]
+}
+
+until_true() {
+	i=0
+	while ! "$@"; do
+		i=$((i + 1))
+		# Each turn waits for tmux to answer: some 5 ms.
+		[ "$i" -lt 6000 ] || return 1
+		term_of display-message -p x >/dev/null
+	done
+}
+
+on_screen() { term_of capture-pane -p -J -t "$stays" | grep -qF -- "$1"; }
+is_gone() { ! kill -0 "$console" 2>/dev/null; }
+ended() { until_true is_gone; }
+
+shows() {
+	grep -qF -- "$2" "$1"
+	shown=$?
+	ok "$shown" "the screen shows: $2"
+	[ "$shown" -eq 0 ] || sed 's/^/# /' "$1"
+}
+
+is_on() { # the show goes on
+	"$program" status "$1" --json | jq -e '.mode != "stopped"' >/dev/null
+}
+
+clean_up_console() {
+	term_of kill-server 2>/dev/null
+	clean_up
+}
+trap clean_up_console EXIT

@@ -1,0 +1,168 @@
+#!/bin/sh
+# The terminal around the console: sizes, colours, locales, signals, crashes. It
+# is always given back as it was, and the show always goes on.
+. "$top_srcdir/tests/tap.sh"
+. "$top_srcdir/tests/script/core.sh"
+. "$top_srcdir/tests/script/console.sh"
+cd "$scratch" || exit 99
+
+cat >calm.yaml <<'SHOW'
+show: calm
+title: A Calm Evening
+agents: { quick: { via: noop } }
+stages:
+  - { id: one, agents: [quick], outputs: [a] }
+  - { id: two, agents: [quick], inputs: [a], go: manual }
+SHOW
+start_core calm.yaml
+ok $? "the show runs"
+
+# Sizes.
+stay 120x40 calm <<SCRIPT
+wait quiet
+dump ready
+wait text 5 OBS none
+dump narrow
+wait text q leave
+wait gone A Calm Evening
+dump tiny
+wait text 3 Tokens ─
+dump wide
+quit
+SCRIPT
+ok $? "a console at 120x40"
+shows shot '─ 3 Tokens ─'
+term_of resize-window -t "$stays" -x 80 -y 24
+until_true [ -e narrow ]
+ok $? "it becomes 80x24"
+shows narrow ' 3 Tokens 0'
+[ "$(wc -l <narrow)" = 24 ]
+ok $? "and fills it"
+term_of resize-window -t "$stays" -x 1 -y 1
+term_of resize-window -t "$stays" -x 20 -y 5
+until_true [ -e tiny ]
+ok $? "it becomes 1x1, and 20x5"
+shows tiny '! PANIC  q leave'
+term_of resize-window -t "$stays" -x 200 -y 60
+until_true [ -e wide ] && ended
+ok $? "it becomes 200x60"
+[ "$(wc -l <wide)" = 60 ]
+ok $? "and fills it"
+
+# Colours and letters.
+for vars in NO_COLOR=1 TERM=vt100 'LC_ALL=C LANG=C'; do
+	stay 100x30 calm "$vars" <<-SCRIPT
+		wait quiet
+		dump ready
+		wait text never
+	SCRIPT
+	ok $? "with $vars"
+	term_of capture-pane -e -p -t "$stays" >colours
+	case $vars in
+	LC_ALL*) ;;
+	*)
+		grep -qE "$(printf '\033')\[([0-9;]*;)?(3[0-8]|4[0-8])[;m]" \
+			colours
+		[ $? -ne 0 ]
+		ok $? "no colours"
+		;;
+	esac
+	case $vars in
+	NO_COLOR*) shows shot '‖ two' ;;
+	*)
+		LC_ALL=C grep -q '[^ -~]' shot
+		[ $? -ne 0 ]
+		ok $? "nothing but ASCII"
+		shows shot '= two'
+		;;
+	esac
+	kill -TERM "$console"
+	ended
+	ok $? "SIGTERM ends it"
+done
+
+# Refusals.
+for vars in TERM=dumb TERM= TERM=nosuch-terminal; do
+	play 80x24 calm "$vars" </dev/null >quiet
+	[ $? -eq 69 ]
+	ok $? "$vars is refused with 69"
+	grep -q 'showcaller: console: TERM=.* cannot show a full screen' said
+	ok $? "in words"
+done
+play 80x24 calm TERM=xterm-kitty <<SCRIPT
+wait quiet
+quit
+SCRIPT
+ok $? "a terminal that the system does not know yet is taken for an xterm"
+
+# Signals.
+alternate() { [ "$(term_of display-message -p -t "$stays" '#{alternate_on}')" = "$1" ]; }
+is_stopped() { grep -q '^State:.*T' "/proc/$console/status"; }
+stay_on() {
+	stay 80x24 calm <<-SCRIPT
+		wait quiet
+		dump ready
+		wait text never
+	SCRIPT
+}
+
+stay_on && alternate 1
+ok $? "a console has the screen"
+kill -TSTP "$console"
+until_true is_stopped && until_true alternate 0
+ok $? "SIGTSTP gives the terminal back and stops it"
+kill -CONT "$console"
+until_true alternate 1
+ok $? "SIGCONT brings it back"
+until_true on_screen 'STANDBY  two'
+ok $? "with its picture"
+kill -HUP "$console"
+ended
+ok $? "SIGHUP ends it"
+is_on calm
+ok $? "and the show goes on"
+
+stay_on
+before=$(date +%s%N)
+term_of kill-session -t "$stays"
+ended
+ok $? "it ends with its terminal"
+[ $((($(date +%s%N) - before) / 1000000)) -lt 5000 ]
+ok $? "soon"
+is_on calm
+ok $? "and the show goes on"
+
+stay_on
+kill -KILL "$console"
+ended
+is_on calm
+ok $? "kill -9 of a console is nothing to the show"
+
+stay_on
+kill -SEGV "$console"
+ended && until_true alternate 0
+ok $? "a crash gives the terminal back"
+is_on calm
+ok $? "and the show goes on"
+
+# What is pasted is no command, and neither is a key that we do not know.
+stay_on
+term_of set-buffer '! ! Qyes q'
+term_of paste-buffer -p -t "$stays"
+until_true on_screen 'pasted is ignored'
+ok $? "pasted text is ignored"
+term_of send-keys -t "$stays" -l "$(printf '\033[1;5Q\033[99~\033Oq\033[I')"
+term_of send-keys -t "$stays" '?'
+until_true on_screen 'Releases the stage'
+ok $? "the key behind unknown sequences is understood"
+"$program" status calm --json |
+	jq -e '.run.state == "running" and .run.stages[1].state == "standby"' \
+		>/dev/null
+ok $? "and none of it was done"
+kill -TERM "$console"
+ended
+
+end_core
+ok $? "the show ends in good order"
+core=
+plan
