@@ -26,11 +26,16 @@ cat >stuck <<'AGENT'
 here=${0%/*}
 jq -r .correlationId >>"$here/stuck-calls"
 mark=$here/stuck-once
-[ -e "$mark" ] || { : >"$mark"; cat "$here/gate"; exit 9; }
+[ -e "$mark" ] || {
+	: >"$mark"
+	echo on >"$here/started"
+	cat "$here/gate"
+	exit 9
+}
 echo '{"success":true,"result":{"d":"done after all"},"tokens_used":10}'
 AGENT
 chmod +x writer flaky stuck
-mkfifo gate
+mkfifo gate started
 cat >night.yaml <<'SHOW'
 show: night
 title: A Night
@@ -116,6 +121,7 @@ ok $? "the next stage is in standby"
 "$program" do night go >out
 ok $? "do go: $(cat out)"
 wait_event night '"stage:start".*"four"'
+timeout 30 head -n 1 started >/dev/null # the agent is at work
 "$program" status night --json >live
 kill_core
 ok 0 "the core is killed while an agent works"
