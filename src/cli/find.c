@@ -146,7 +146,8 @@ static const char *nearest_show(const char *word, char *out, size_t out_bytes)
 	DIR *dir = opendir(root);
 	struct dirent *entry;
 	while (dir && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
+		/* A folder of its own may be what a start left that failed. */
+		if (entry->d_name[0] == '.' || strcmp(entry->d_name, word) == 0)
 			continue;
 		GROW(names, count, cap);
 		names[count++] = xstrdup(entry->d_name);
