@@ -523,6 +523,8 @@ START_TEST(the_page_escapes_and_forbids)
 	ck_assert_ptr_nonnull(strstr(a, "Content-Security-Policy: default-src "
 					"'none'"));
 	ck_assert_ptr_nonnull(strstr(a, "nosniff"));
+	/* With no-referrer a browser posts our own form as Origin: null. */
+	ck_assert_ptr_nonnull(strstr(a, "Referrer-Policy: same-origin"));
 	ck_assert_ptr_nonnull(strstr(a, "name=\"viewport\""));
 	free(a);
 	free(q);
