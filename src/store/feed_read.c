@@ -12,6 +12,7 @@
 #include "store/refusal.h"
 
 #define CHUNK	       "500"
+#define MANY	       32
 #define BLOCK	       "1000" /* ms; at rest the leader is looked at so often */
 #define CHECK_MS       1000
 #define PATIENCE_MS    5000 /* without any answer the link is dead */
@@ -154,7 +155,6 @@ static void post_events(struct reader *r, const redisReply *list)
 		look_caught_up(r);
 }
 
-/* Asks for what follows before it decodes: Redis works while we do. */
 static bool take_events(struct reader *r, const redisReply *reply,
 			struct err *err)
 {
@@ -162,18 +162,21 @@ static bool take_events(struct reader *r, const redisReply *reply,
 	if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 &&
 	    reply->element[0]->elements == 2)
 		list = reply->element[0]->element[1];
-	if (list && list->elements) {
-		uint64_t seq = entry_seq(list->element[list->elements - 1]);
+	size_t count = list ? list->elements : 0;
+	if (count) {
+		uint64_t seq = entry_seq(list->element[count - 1]);
 		if (seq)
 			r->asked = seq;
 	}
-	if (!ask_events(r, err))
+	/* A few go to the console first: it waits for them. With many, Redis
+	 * works on the next ones while we decode. */
+	if (count >= MANY && !ask_events(r, err))
 		return false;
-	if (list && list->elements)
+	if (count)
 		post_events(r, list);
 	else
 		look_caught_up(r);
-	return true;
+	return count >= MANY || ask_events(r, err);
 }
 
 static bool take_answer(struct reader *r, const redisReply *reply,

@@ -523,6 +523,8 @@ static void add_case(Suite *s, const char *name, const TTest *test, int times)
 
 int main(void)
 {
+	if (!here_possible())
+		return 0;
 	Suite *s = suite_create("bus");
 	add_case(s, "tail", the_tail_gives_commands_and_proposals, 0);
 	add_case(s, "tail: garbage", garbage_is_answered_and_dropped, 0);

@@ -86,7 +86,10 @@ END_TEST
 START_TEST(an_address_is_kept)
 {
 	struct err err = {0};
-	char dir[] = "/tmp/showcaller-addr-XXXXXX";
+	const char *tmp = getenv("TMPDIR");
+	char dir[256];
+	snprintf(dir, sizeof dir, "%s/showcaller-addr-XXXXXX",
+		 tmp && *tmp ? tmp : "/tmp");
 	struct stat st;
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	setenv("SHOWCALLER_STATE", dir, 1);
@@ -102,7 +105,7 @@ START_TEST(an_address_is_kept)
 	ck_assert_str_eq(b->url, a->url);
 	ck_assert_str_eq(b->password, "hunter22");
 
-	char path[128];
+	char path[512];
 	snprintf(path, sizeof path, "%s/mine/address", dir);
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_int_eq(st.st_mode & 0777, 0600);
