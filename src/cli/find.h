@@ -20,6 +20,7 @@ struct cli_place {
 	bool remote;		 /* --redis was given */
 	bool here;		 /* its core runs on this machine */
 	int pid;		 /* of that core, 0: unknown */
+	bool launched;		 /* by this command */
 };
 
 /* The show that the command's first operand names; without one, the only one

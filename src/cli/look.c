@@ -46,8 +46,8 @@ static json_object *from_redis(const struct cli_place *place,
 	}
 	int64_t now_ms = clock_show_ms();
 	/* A killed core's lease outlives it for a moment; its lock does not. */
-	bool led = leader[0] && (place->here || place->remote ||
-				 !place->address->path);
+	bool led = leader[0] &&
+		   (place->here || place->remote || !place->address->path);
 	struct status_extra extra = {
 		.mode = !led		   ? "stopped"
 			: m->run.rehearsal ? "rehearsal"

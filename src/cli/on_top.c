@@ -28,7 +28,13 @@ int cli_console(const struct cli_place *place, bool read_only,
 		.state_dir = place->state_dir,
 	};
 	struct err err = {0};
-	switch (console_run(&settings, &err)) {
+	enum console_end end = console_run(&settings, &err);
+	/* A core that ends with its run is gone before this command is, so that
+	 * the next one finds no dying core to attach to. */
+	if ((end == CONSOLE_OVER || end == CONSOLE_OVER_FAILED) &&
+	    place->launched)
+		cli_wait_for_end(place);
+	switch (end) {
 	case CONSOLE_LEFT:
 		say_how_to_come_back(place);
 		return 0;

@@ -120,8 +120,10 @@ static int run_with_console(const struct cli_args *args,
 	struct err err = {0};
 	struct cli_place place = {.show = xstrdup(show->id),
 				  .state_dir = file_state_dir(show->id)};
+	bool ends = cli_option_value(args, "exit-when-done");
 	bool ok = true;
-	if (!engine_lock_held(place.state_dir, NULL))
+	place.launched = !engine_lock_held(place.state_dir, NULL);
+	if (place.launched)
 		ok = launch(args, place.state_dir, &err);
 	else if (cli_option_value(args, "new"))
 		ok = err_set(&err, ERR_AGAIN,
@@ -133,9 +135,7 @@ static int run_with_console(const struct cli_args *args,
 		place.address = address_of_show(show->id, &err);
 		ok = place.address != NULL;
 	}
-	int status = ok ? cli_console(&place, false,
-				      cli_option_value(args, "exit-when-done"))
-			: cli_fail(&err);
+	int status = ok ? cli_console(&place, false, ends) : cli_fail(&err);
 	cli_place_release(&place);
 	return status;
 }

@@ -145,19 +145,43 @@ static bool is_early(const struct effect *effect)
 	return effect->kind == EFFECT_OBS || effect->kind == EFFECT_CANCEL_CALL;
 }
 
-void engine_act_early(struct engine *e)
+static void act_early(struct engine *e, struct batch *batch)
 {
-	struct decision *made = &e->open.made;
+	struct decision *made = &batch->made;
 	size_t kept = 0;
 	for (size_t i = 0; i < made->effect_count; i++) {
 		if (is_early(&made->effects[i])) {
-			engine_act(e, &made->effects[i], e->open.now_ms);
+			engine_act(e, &made->effects[i], batch->now_ms);
 			effect_release(&made->effects[i]);
 		} else {
 			made->effects[kept++] = made->effects[i];
 		}
 	}
 	made->effect_count = kept;
+}
+
+void engine_brake(struct engine *e, struct input **input)
+{
+	engine_commit(e); /* what was before it keeps its own batch */
+	engine_decide(e, input, engine_now_ms(e));
+	if (e->away)
+		act_early(e, &e->open);
+	engine_commit(e);
+	e->brake_tag = e->next_tag;
+	e->brake_at_ms = clock_mono_ms() + BRAKE_MS;
+}
+
+void brake_tick(struct engine *e, int64_t mono_ms)
+{
+	if (!e->brake_tag || mono_ms < e->brake_at_ms)
+		return;
+	for (size_t i = 0; i < e->batch_count; i++) {
+		size_t at = (e->batch_first + i) % BATCHES;
+		struct batch *batch = &e->batches[at];
+		if (batch->sent && batch->tag == e->brake_tag)
+			act_early(e, batch);
+	}
+	e->brake_tag = 0;
 }
 
 static void take_commit(struct engine *e, const struct writer_done *done)

@@ -32,6 +32,7 @@
 #define RENEW_MS	  500
 #define REPORT_MS	  1000
 #define TALLY_MS	  100
+#define BRAKE_MS	  300  /* a panic waits that long for Redis */
 #define LAST_MS		  5000 /* between two writings of last.json */
 #define STOP_MS		  5000 /* an orderly stop waits that long for Redis */
 #define LINGER_MS	  300  /* readers see the end before Redis goes */
@@ -106,6 +107,8 @@ struct engine {
 	int64_t renew_at_ms, report_at_ms, tally_at_ms, last_at_ms; /* mono */
 	uint64_t last_seq, report_seq; /* what last.json and the report saw */
 	bool away, away_told;
+	uint64_t brake_tag;  /* a panic's commit in flight; 0: none */
+	int64_t brake_at_ms; /* mono: when it acts all the same */
 	bool said_ready;
 	int64_t run_began_us; /* mono, for settings->run_us */
 
@@ -138,9 +141,11 @@ void engine_take_outcomes(struct engine *e);
 bool engine_can_decide(const struct engine *e);
 bool engine_at_rest(const struct engine *e); /* nothing is under way */
 void engine_drop_batches(struct engine *e);
-/* What has to happen at once, also while Redis is away: the safe scene and the
- * end of calls. The rest of the open batch waits. */
-void engine_act_early(struct engine *e);
+/* The brake. Decides a panic and sends it to the store; what has to happen now
+ * (the safe scene, the end of calls) does not wait longer than BRAKE_MS for
+ * Redis, and not at all while it is known to be away. */
+void engine_brake(struct engine *e, struct input **input);
+void brake_tick(struct engine *e, int64_t mono_ms);
 
 void waiting_add(struct waiting *w, struct input **input);
 struct input *waiting_take(struct waiting *w); /* or NULL */

@@ -70,6 +70,8 @@ static void take_input(struct engine *e, struct input **input, int64_t now_ms)
 {
 	if (is_command(*input, ACTION_STOP))
 		take_stop(e, input);
+	else if (is_command(*input, ACTION_PANIC))
+		engine_brake(e, input);
 	else
 		engine_decide(e, input, now_ms);
 	if (e->open.made.event_count >= COMMIT_EVENTS)
@@ -166,10 +168,8 @@ static void hold_inputs(struct engine *e)
 		if (is_command(in, ACTION_STOP)) {
 			take_stop(e, &in);
 		} else if (is_command(in, ACTION_PANIC) &&
-			   e->batch_count < BATCHES) {
-			engine_decide(e, &in, engine_now_ms(e));
-			engine_act_early(e);
-			engine_commit(e);
+			   e->batch_count + 1 < BATCHES) {
+			engine_brake(e, &in);
 		} else {
 			waiting_add(&e->held, &in);
 		}
@@ -228,6 +228,8 @@ static int wait_ms_of(const struct engine *e)
 		sooner(&wait_ms, writer_ms);
 	sooner(&wait_ms, e->renew_at_ms - mono_ms);
 	sooner(&wait_ms, e->report_at_ms - mono_ms);
+	if (e->brake_tag)
+		sooner(&wait_ms, e->brake_at_ms - mono_ms);
 	if (e->any_tally_stale && !e->away)
 		sooner(&wait_ms, e->tally_at_ms - mono_ms);
 	if (e->linger_until_ms > mono_ms)
@@ -296,6 +298,7 @@ static void round_once(struct engine *e)
 	gather(e);
 	if (e->batch_count < BATCHES)
 		engine_commit(e);
+	brake_tick(e, mono_ms);
 	tally_tick(e, mono_ms);
 	report_tick(e, mono_ms);
 }

@@ -6,6 +6,7 @@
 #   end_core                      SIGTERM, and waits; its exit status
 #   kill_core                     kill -9
 #   wait_event SHOW PATTERN       until an event (as JSON) matches, 30 s at most
+#   wait_log PATTERN              until a line of core.log matches
 #   fails CODE PATTERN TEXT COMMAND...   a test point: the command exits with
 #                                 CODE and says on stderr what matches PATTERN
 #
@@ -53,6 +54,20 @@ wait_event() {
 	wait "$reader" 2>/dev/null
 	rm -f "$fifo"
 	[ "$found" -eq 0 ] || echo "# no event matched $2"
+	return "$found"
+}
+
+# Until the core has said what matches.
+wait_log() { # PATTERN
+	fifo=$scratch/words.$$
+	mkfifo "$fifo"
+	timeout 30 tail -n +1 -f "$scratch/core.log" >"$fifo" 2>/dev/null &
+	reader=$!
+	grep -m 1 -qE "$1" <"$fifo"
+	found=$?
+	kill "$reader" 2>/dev/null
+	wait "$reader" 2>/dev/null
+	rm -f "$fifo"
 	return "$found"
 }
 

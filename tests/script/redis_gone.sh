@@ -85,5 +85,39 @@ ok $? "in a later epoch"
 end_core
 ok $? "and ends in good order"
 core=
+
+# The brake works while Redis hangs: calls end now, and the log says it later.
+cat >endless <<'AGENT'
+#!/bin/sh
+echo $$ >"${0%/*}/endless.pid.new"
+mv "${0%/*}/endless.pid.new" "${0%/*}/endless.pid"
+exec cat "${0%/*}/gate"
+AGENT
+chmod +x endless
+sed 's/show: night/show: brake/; s/slow/endless/g' night.yaml >brake.yaml
+start_core brake.yaml --redis "unix://$scratch/shared.sock"
+ok $? "a core whose agent never answers"
+wait_event brake '"stage:start"'
+timeout 20 sh -c 'until [ -e endless.pid ]; do :; done'
+agent=$(cat endless.pid)
+redis_pid=$(redis-cli -s shared.sock info server |
+	tr -d '\r' | sed -n 's/^process_id://p')
+kill -STOP "$redis_pid"
+operator=http://$(cat "$SHOWCALLER_STATE/brake/operator.addr")
+curl -s -m 1 -o /dev/null -H 'Content-Type: application/json' -d '{"args":["all"]}' \
+	-H "Authorization: Bearer $(cat "$SHOWCALLER_STATE/brake/operator.token")" \
+	"$operator/api/v1/actions/panic"
+timeout 20 tail --pid="$agent" -f /dev/null
+ok $? "panic ends the call while Redis hangs"
+wait_log 'Redis is away' &&
+	curl -s -m 5 "$operator/health" | jq -e '.redis == false' >/dev/null
+ok $? "then Redis is known to be away, and /health says so"
+kill -CONT "$redis_pid"
+wait_event brake '"run:pause"'
+ok $? "and the log has it once Redis is back"
+"$program" status brake --json | jq -e '.run.panic' >/dev/null
+ok $? "the run is paused by the panic"
+end_core
+core=
 redis-cli -s "$scratch/shared.sock" shutdown nosave >/dev/null 2>&1
 plan
