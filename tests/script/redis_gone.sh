@@ -102,6 +102,7 @@ timeout 20 sh -c 'until [ -e endless.pid ]; do :; done'
 agent=$(cat endless.pid)
 redis_pid=$(redis-cli -s shared.sock info server |
 	tr -d '\r' | sed -n 's/^process_id://p')
+: >core.log
 kill -STOP "$redis_pid"
 operator=http://$(cat "$SHOWCALLER_STATE/brake/operator.addr")
 curl -s -m 1 -o /dev/null -H 'Content-Type: application/json' -d '{"args":["all"]}' \
