@@ -70,7 +70,7 @@ static struct columns columns_for(const struct show_poll *def, int width)
 		c.label = w > c.label ? w : c.label;
 		any_extra = any_extra || def->options[i].requires_extra;
 	}
-	c.label = c.label > width / 3 ? width / 3 : c.label;
+	c.label = c.label > width * 2 / 5 ? width * 2 / 5 : c.label;
 	int rest = width - 2 - c.label - 1 - SHARE_COLUMNS - VOTES_COLUMNS;
 	c.extra = any_extra && rest >= EXTRA_COLUMNS + 10 ? EXTRA_COLUMNS : 0;
 	c.bar = rest - c.extra;

@@ -106,20 +106,10 @@ static void put_tokens(const struct view *v, const struct area *a,
 		   scope->leased ? STYLE_TEXT : STYLE_DIM, text);
 }
 
-static void put_tries(const struct view *v, struct pen *p, int stage)
-{
-	const struct stage_run *run = &v->model->stages[stage];
-	if (run->attempt > 1)
-		pen_printf(
-			p, STYLE_WAIT, "try %d of %lld  ", run->attempt,
-			(long long)v->show->stages[stage].retry.max_attempts);
-}
-
 static void put_agents(const struct view *v, struct pen *p, int stage)
 {
 	const struct show_stage *def = &v->show->stages[stage];
 	const struct stage_run *run = &v->model->stages[stage];
-	put_tries(v, p, stage);
 	if (def->agent_count == 1) {
 		pen_text(p, STYLE_DIM, v->show->agents[def->agents[0]].id);
 	} else if (def->agent_count > 1) {
@@ -133,9 +123,22 @@ static void put_agents(const struct view *v, struct pen *p, int stage)
 
 static void put_running(const struct view *v, struct pen *p, int stage)
 {
+	const struct stage_run *run = &v->model->stages[stage];
+	if (run->attempt > 1)
+		pen_printf(
+			p, STYLE_WAIT, "try %d of %lld  ", run->attempt,
+			(long long)v->show->stages[stage].retry.max_attempts);
 	put_agents(v, p, stage);
 	if (v->progress_stage == stage && v->progress && *v->progress)
 		pen_printf(p, STYLE_TEXT, "  %s", v->progress);
+}
+
+static void put_done(const struct view *v, struct pen *p, int stage)
+{
+	int attempt = v->model->stages[stage].attempt;
+	put_agents(v, p, stage);
+	if (attempt > 1)
+		pen_printf(p, STYLE_DIM, ", try %d", attempt);
 }
 
 static void put_poll(const struct view *v, struct pen *p, int stage)
@@ -204,7 +207,7 @@ static const struct {
 	[STAGE_RUNNING] = {put_running, false},
 	[STAGE_BACKOFF] = {put_waiting, true},
 	[STAGE_REVIEW] = {put_waiting, true},
-	[STAGE_DONE] = {put_agents, false},
+	[STAGE_DONE] = {put_done, false},
 	[STAGE_FAILED] = {put_failed, true},
 	[STAGE_SKIPPED] = {put_left_out, true},
 	[STAGE_CANCELLED] = {put_left_out, true},

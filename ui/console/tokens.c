@@ -6,25 +6,27 @@
 
 #define SPARK_COLUMNS 40
 #define NAME_COLUMNS  20
+#define PROJECT_MS    60000
 
 static void put_episode(const struct view *v, struct pen *p)
 {
 	const struct ledger *ledger = &v->model->ledger;
 	const struct scope *s = &ledger->episode;
 	char text[FMT_BYTES];
-	pen_text(p, STYLE_TEXT, "episode ");
 	pen_text(p, STYLE_STRONG, fmt_count(text, s->spent));
 	if (s->limited)
 		pen_printf(p, STYLE_TEXT, " / %s",
 			   fmt_count(text, s->allocated));
-	pen_printf(p, STYLE_TEXT, "   leased %s", fmt_count(text, s->leased));
+	else
+		pen_text(p, STYLE_TEXT, " spent");
+	pen_printf(p, STYLE_TEXT, "  leased %s", fmt_count(text, s->leased));
 	if (s->limited) {
 		int64_t left = scope_remaining(s);
 		pen_printf(p, left > ledger->reserve ? STYLE_TEXT : STYLE_WAIT,
-			   "   left %s", fmt_count(text, left));
+			   "  left %s", fmt_count(text, left));
 	}
 	if (ledger->reserve)
-		pen_printf(p, STYLE_DIM, "   reserve %s",
+		pen_printf(p, STYLE_DIM, "  reserve %s",
 			   fmt_count(text, ledger->reserve));
 }
 
@@ -63,7 +65,9 @@ static void put_burn(const struct view *v, struct pen *p)
 	columns = columns > SPARK_COLUMNS ? SPARK_COLUMNS : columns;
 	if (columns >= 6)
 		put_spark(v, p, columns);
-	if (!s->limited || run_is_over(v->model->run.state))
+	/* A first rush says nothing about an hour. */
+	bool early = v->now_ms - v->model->run.started_ms < PROJECT_MS;
+	if (!s->limited || early || run_is_over(v->model->run.state))
 		return;
 	double minutes = (double)scope_remaining(s) / burn;
 	enum style style = minutes < 5 ? STYLE_WAIT : STYLE_TEXT;

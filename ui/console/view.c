@@ -12,6 +12,7 @@
 #define FLASH_MS       3000
 #define FLASH_BAD_MS   6000
 #define BURN_WINDOW_MS 180000
+#define BURN_LEAST_MS  60000
 
 struct view *view_new(const struct show *show, int64_t mono_ms)
 {
@@ -386,10 +387,10 @@ double view_burn_per_min(const struct view *v)
 			sum += b->tokens[(b->newest - n) % VIEW_BURN_BUCKETS];
 	if (from < v->model->run.started_ms)
 		from = v->model->run.started_ms;
-	/* The first seconds say nothing about a minute. */
+	/* Seconds say nothing about a minute. */
 	int64_t ms = until - from;
-	if (ms < VIEW_BURN_BUCKET_MS)
-		ms = VIEW_BURN_BUCKET_MS;
+	if (ms < BURN_LEAST_MS)
+		ms = BURN_LEAST_MS;
 	return (double)sum * 60000 / (double)ms;
 }
 
