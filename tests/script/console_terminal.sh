@@ -162,6 +162,25 @@ ok $? "and none of it was done"
 kill -TERM "$console"
 ended
 
+# The core goes away and comes back with a file that was edited.
+stay 80x24 calm <<SCRIPT
+wait quiet
+dump ready
+wait text LIVE?
+wait text curtain
+wait gone LIVE?
+quit
+SCRIPT
+end_core
+ok $? "the show ends in good order"
+core=
+until_true on_screen 'LIVE?'
+ok $? "a console that hears nothing says so"
+echo '  - { id: curtain, agents: [quick], inputs: [two] }' >>calm.yaml
+start_core calm.yaml --new
+ok $? "the show runs again, with another stage"
+ended && [ "$(cat status)" = 0 ]
+ok $? "and the console follows"
 end_core
 ok $? "the show ends in good order"
 core=

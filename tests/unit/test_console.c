@@ -619,7 +619,7 @@ START_TEST(a_lost_link_never_looks_healthy)
 	tell(v, FEED_BROKEN, "a gap");
 	ck_assert_ptr_nonnull(
 		strstr(view_trouble(v, text, sizeof text), "a gap"));
-	view_restart(v);
+	view_restart(v, NULL);
 	ck_assert_uint_eq(v->model->seq, 0);
 	view_free(&v);
 }

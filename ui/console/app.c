@@ -309,18 +309,53 @@ static void wait_for_something(struct app *app)
 		app->dirty = true;
 }
 
+static struct show *load_show(const struct console_settings *settings,
+			      struct err *err)
+{
+	struct client *client =
+		client_open(settings->address, settings->show, err);
+	if (!client)
+		return NULL;
+	char *text = client_definition(client, err);
+	client_close(&client);
+	if (!text)
+		return NULL;
+	struct show_problems problems = {0};
+	struct show *show =
+		show_parse_json(text, strlen(text), settings->show, &problems);
+	if (!show)
+		show_problems_err(&problems, err);
+	show_problems_release(&problems);
+	free(text);
+	return show;
+}
+
 /* A log that broke off, or is another one, is read again from its start. */
-static bool reopen_feed(struct app *app)
+static bool reopen_feed(struct app *app, const struct show *show)
 {
 	app->reopen_ms = 0;
 	feed_stop(&app->feed);
 	struct feed_item *item;
 	while ((item = mailbox_take(app->box)) != NULL)
 		feed_item_free(item);
-	view_restart(app->view);
+	view_restart(app->view, show);
 	app->feed = feed_start(app->settings->address, app->settings->show, 0,
 			       app->box, app->err);
 	return app->feed != NULL;
+}
+
+/* A new run of a show file that was edited: what it says now is needed to fold
+ * the log. Blocks for the few milliseconds that Redis takes. */
+static bool follow_new_show(struct app *app)
+{
+	struct show *show = load_show(app->settings, NULL);
+	bool ok = true;
+	if (show && strcmp(show->hash, app->view->run_hash) == 0)
+		ok = reopen_feed(app, show);
+	else
+		*app->view->run_hash = '\0'; /* gone: no use asking again */
+	show_unref(&show);
+	return ok;
 }
 
 static void look_at_end(struct app *app)
@@ -351,34 +386,15 @@ static void loop(struct app *app)
 		if (may_draw(app))
 			draw(app);
 		run_script(app);
+		if (view_is_outdated(app->view) && !follow_new_show(app))
+			finish(app, CONSOLE_FAILED);
 		if (app->reopen_ms && clock_mono_ms() >= app->reopen_ms &&
-		    !reopen_feed(app))
+		    !reopen_feed(app, NULL))
 			finish(app, CONSOLE_FAILED);
 	}
 }
 
 /* --- start and end ------------------------------------------------------- */
-
-static struct show *load_show(const struct console_settings *settings,
-			      struct err *err)
-{
-	struct client *client =
-		client_open(settings->address, settings->show, err);
-	if (!client)
-		return NULL;
-	char *text = client_definition(client, err);
-	client_close(&client);
-	if (!text)
-		return NULL;
-	struct show_problems problems = {0};
-	struct show *show =
-		show_parse_json(text, strlen(text), settings->show, &problems);
-	if (!show)
-		show_problems_err(&problems, err);
-	show_problems_release(&problems);
-	free(text);
-	return show;
-}
 
 /* "host:port" of the audience's page, as the core wrote it down. */
 static char *read_vote_base(const char *state_dir)

@@ -84,10 +84,15 @@ static void add_badge(const struct view *v, struct line *l, bool ascii,
 	enum style style;
 	enum glyph mark;
 	const char *word = header_badge(v, &style, &mark);
+	/* A core that is not heard of may be anything by now. */
+	if (view_is_stale(v) && style != STYLE_REHEARSAL)
+		style = STYLE_HOLD;
+	const char *doubt = view_is_stale(v) ? "?" : "";
 	if (narrow)
-		add(l, 0, style, "%s", word);
+		add(l, 0, style, "%s%s", word, doubt);
 	else
-		add(l, 0, style, " %s %s ", glyph_text(mark, ascii), word);
+		add(l, 0, style, " %s %s%s ", glyph_text(mark, ascii), word,
+		    doubt);
 }
 
 static void add_clock(const struct view *v, struct line *l)

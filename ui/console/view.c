@@ -51,9 +51,15 @@ void view_free(struct view **view)
 	free(v);
 }
 
-void view_restart(struct view *v)
+bool view_is_outdated(const struct view *v)
 {
-	struct model *fresh = model_new(v->show);
+	return v->link.caught_up && *v->run_hash &&
+	       strcmp(v->run_hash, v->show->hash) != 0;
+}
+
+void view_restart(struct view *v, const struct show *show)
+{
+	struct model *fresh = model_new(show ? show : v->show);
 	model_free(&v->model);
 	v->model = fresh;
 	v->show = fresh->show;
@@ -126,11 +132,14 @@ static void fold(struct view *v, const struct event *event)
 		return; /* read again after the link was lost */
 	int64_t spent = m->ledger.episode.spent;
 	model_apply(m, event);
-	if (event->type == EVENT_RUN_START)
+	if (event->type == EVENT_RUN_START) {
 		v->burn = (struct view_burn){0};
-	else if (m->ledger.episode.spent > spent)
+		snprintf(v->run_hash, sizeof v->run_hash, "%s",
+			 json_get_str(event->data, "hash", ""));
+	} else if (m->ledger.episode.spent > spent) {
 		burn_add(&v->burn, event->at_ms,
 			 m->ledger.episode.spent - spent);
+	}
 }
 
 static void take_reply(struct view *v, const struct feed_item *item)

@@ -97,6 +97,8 @@ struct view_pending {
 
 struct view {
 	const struct show *show; /* lent by the model */
+	char run_hash[72];       /* of the show that the newest run is of; not
+				    that of `show`: it was changed since */
 	struct model *model;
 	int64_t mono_ms, now_ms; /* of this frame; now_ms is show time */
 	int64_t start_mono_ms;
@@ -139,8 +141,11 @@ struct view {
 /* Takes a reference to `show`. */
 struct view *view_new(const struct show *show, int64_t mono_ms);
 void view_free(struct view **view);
-/* Forgets what was folded, to read the log again from its start. */
-void view_restart(struct view *v);
+/* Forgets what was folded, to read the log again from its start; with another
+ * show when `show` is not NULL (takes a reference). */
+void view_restart(struct view *v, const struct show *show);
+/* The newest run is of another show file than the one that is folded with. */
+bool view_is_outdated(const struct view *v);
 
 /* Sets the time of what follows. `wall_ms` is this machine's show clock, used
  * until the core has said its own. */
