@@ -533,6 +533,26 @@ static int64_t counted(const char *option)
 	return n;
 }
 
+START_TEST(a_tally_is_read_without_a_change)
+{
+	struct writer_done done;
+	lead("tally");
+	for (int i = 0; i < 2; i++) {
+		writer_poll_tally(w, "route", 5);
+		ck_assert(here_outcome(w, &done));
+		ck_assert_int_eq(done.what, WRITER_COUNT);
+		ck_assert_uint_eq(done.tag, 5);
+		ck_assert_int_eq(done.count_count, i);
+		writer_done_release(&done);
+		if (i == 0)
+			open_poll(1);
+		ck_assert_int_eq(vote("ann", "FENCED", false),
+				 i ? WRITER_DOUBLE : WRITER_OK);
+	}
+	writer_close(&w);
+}
+END_TEST
+
 START_TEST(polls_open_freeze_and_close)
 {
 	lead("poll");
@@ -643,6 +663,7 @@ int main(void)
 	add_case(s, "LOADING", loading_is_waited_out, 0);
 	add_case(s, "take-over", a_second_core_takes_the_server_over, 0);
 	add_case(s, "no start", servers_that_cannot_start, 0);
+	add_case(s, "tally", a_tally_is_read_without_a_change, 0);
 	add_case(s, "polls", polls_open_freeze_and_close, 0);
 	add_case(s, "votes", votes_count_exactly_once, 0);
 	add_case(s, "bus agents", work_for_bus_agents_is_sent_once, 0);
