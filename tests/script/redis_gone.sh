@@ -110,7 +110,7 @@ curl -s -m 1 -o /dev/null -H 'Content-Type: application/json' -d '{"args":["all"
 	"$operator/api/v1/actions/panic"
 timeout 20 tail --pid="$agent" -f /dev/null
 ok $? "panic ends the call while Redis hangs"
-wait_log 'Redis is away' &&
+wait_log 'engine.*Redis is away' &&
 	curl -s -m 5 "$operator/health" | jq -e '.redis == false' >/dev/null
 ok $? "then Redis is known to be away, and /health says so"
 kill -CONT "$redis_pid"
