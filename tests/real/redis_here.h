@@ -24,6 +24,8 @@
 
 static struct redis_server *here;
 static char here_dir[256];
+static int here_guard_fd = -1;
+static pid_t here_guard_pid;
 
 /* For main(): false when there is no redis-server, after saying so in TAP. */
 static inline bool here_possible(void)
@@ -45,6 +47,46 @@ static inline void here_remove_dir(void)
 	waitpid(pid, NULL, 0);
 }
 
+/* By the socket's owner: asks nothing of the server. */
+static inline pid_t here_find_pid(void)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	struct ucred who = {0};
+	socklen_t bytes = sizeof who;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	snprintf(name.sun_path, sizeof name.sun_path, "%s",
+		 redis_server_address(here)->path);
+	if (connect(fd, (struct sockaddr *)&name, sizeof name) == 0)
+		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &bytes);
+	close(fd);
+	return who.pid;
+}
+
+/* Cleans up should this program be killed: its end of the pipe closes then. A
+ * server outlives whoever started it, by design. */
+static inline void here_guard(void)
+{
+	int ends[2];
+	char byte;
+	if (pipe(ends) < 0)
+		abort();
+	pid_t pid = fork();
+	if (pid == 0) {
+		setsid();
+		close(ends[1]);
+		if (read(ends[0], &byte, 1) == 0) {
+			pid_t redis = here_find_pid();
+			if (redis > 0)
+				kill(redis, SIGKILL);
+			here_remove_dir();
+		}
+		_exit(0);
+	}
+	close(ends[0]);
+	here_guard_pid = pid;
+	here_guard_fd = ends[1];
+}
+
 static inline void here_start(void)
 {
 	struct err err = {0};
@@ -61,21 +103,7 @@ static inline void here_start(void)
 		here_remove_dir();
 		exit(99);
 	}
-}
-
-/* By the socket's owner: asks nothing of the server. */
-static inline pid_t here_find_pid(void)
-{
-	struct sockaddr_un name = {.sun_family = AF_UNIX};
-	struct ucred who = {0};
-	socklen_t bytes = sizeof who;
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	snprintf(name.sun_path, sizeof name.sun_path, "%s",
-		 redis_server_address(here)->path);
-	if (connect(fd, (struct sockaddr *)&name, sizeof name) == 0)
-		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &bytes);
-	close(fd);
-	return who.pid;
+	here_guard();
 }
 
 static inline void here_stop(void)
@@ -86,6 +114,10 @@ static inline void here_stop(void)
 	if (pid > 0)
 		kill(pid, SIGKILL);
 	here_remove_dir();
+	if (write(here_guard_fd, "", 1) != 1) /* all is well */
+		abort();
+	close(here_guard_fd);
+	waitpid(here_guard_pid, NULL, 0);
 }
 
 /* A plain connection, to look and to meddle. */
