@@ -636,6 +636,26 @@ START_TEST(the_core_says_what_time_it_is)
 	tell(v, FEED_LIVE, text);
 	view_tick(v, v->mono_ms + 1500, 0);
 	ck_assert_int_eq(v->now_ms, at + 1500);
+	/* Jitter on the way is no news ... */
+	snprintf(text, sizeof text, "{\"topic\":\"core\",\"at\":%lld}",
+		 (long long)(at + 1300));
+	tell(v, FEED_LIVE, text);
+	view_tick(v, v->mono_ms + 100, 0);
+	ck_assert_int_eq(v->now_ms, at + 1600);
+	/* ... a step is. */
+	snprintf(text, sizeof text, "{\"topic\":\"core\",\"at\":%lld}",
+		 (long long)(at + 60000));
+	tell(v, FEED_LIVE, text);
+	view_tick(v, v->mono_ms + 100, 0);
+	ck_assert_int_eq(v->now_ms, at + 60100);
+	/* A rehearsal may run ten times as fast. */
+	v->model->run.rehearsal = true;
+	view_tick(v, v->mono_ms + 900, 0);
+	snprintf(text, sizeof text, "{\"topic\":\"core\",\"at\":%lld}",
+		 (long long)(at + 70000));
+	tell(v, FEED_LIVE, text);
+	view_tick(v, v->mono_ms + 100, 0);
+	ck_assert_int_eq(v->now_ms, at + 71000);
 	view_free(&v);
 }
 END_TEST

@@ -359,8 +359,11 @@ void dialog_draw(struct dialog *d, const struct area *area)
 	enum style frame = d->kind == DIALOG_CONFIRM || d->must_type
 				   ? STYLE_WAIT
 				   : STYLE_FOCUS;
-	struct area in = area_frame(&box, frame, d->title, hints[d->kind]);
-	in = area_part(&in, 1, 0, in.r.w - 2, in.r.h);
+	struct area in = box;
+	if (box.r.h >= 3 && box.r.w >= 12) { /* else the words alone */
+		in = area_frame(&box, frame, d->title, hints[d->kind]);
+		in = area_part(&in, 1, 0, in.r.w - 2, in.r.h);
+	}
 	int y = 0;
 	if (d->kind == DIALOG_PAGE) {
 		draw_page(d, &in);
@@ -372,9 +375,11 @@ void dialog_draw(struct dialog *d, const struct area *area)
 		draw_input(d, &in, y++);
 	if (d->kind == DIALOG_CHOOSE || d->kind == DIALOG_PALETTE)
 		draw_list(d, &in, y);
-	/* The frame may have had no room for the keys. */
-	if (d->kind == DIALOG_CONFIRM && y < in.r.h) {
-		struct pen p = pen_at(&in, 0, in.r.h - 1);
+	if (d->kind == DIALOG_CONFIRM && in.r.h > 0) {
+		/* Whatever else has no room: this is what y would do. */
+		struct area row = area_part(&in, 0, in.r.h - 1, in.r.w, 1);
+		area_fill(&row, STYLE_TEXT);
+		struct pen p = pen_at(&row, 0, 0);
 		pen_text(&p, STYLE_KEY, hints[d->kind]);
 	}
 }

@@ -91,6 +91,11 @@ void frame_draw(struct canvas *c, struct view *v)
 	if (a.r.h)
 		standby_draw(v, &a);
 	draw_inbox(c, v, &l);
+	if (l.kind == LAYOUT_TINY) { /* its last line is the brake's alone */
+		a = part(c, v, l.standby.h ? l.standby : l.inbox);
+		a = area_part(&a, 0, 0, a.r.w, 1);
+		flash_draw(v, &a);
+	}
 	a = part(c, v, l.header);
 	a.stale = false; /* it says itself what is old */
 	if (a.r.h)

@@ -75,6 +75,16 @@ static void put_keys(const struct view *v, struct pen *p)
 	}
 }
 
+bool flash_draw(const struct view *v, const struct area *a)
+{
+	if (v->flash.until_mono_ms <= v->mono_ms)
+		return false;
+	area_fill(a, STYLE_TEXT);
+	struct pen p = pen_at(a, a->r.w < 40 ? 0 : 1, 0);
+	pen_text(&p, v->flash.style, v->flash.text);
+	return true;
+}
+
 /* All that a very small screen has room for. */
 static void put_brake(const struct view *v, struct pen *p)
 {
@@ -99,11 +109,8 @@ void keybar_draw(const struct view *v, const struct area *a, bool brake_only)
 		put_brake(v, &p);
 		return;
 	}
-	if (v->flash.until_mono_ms > v->mono_ms) {
-		pen_text(&p, STYLE_TEXT, " ");
-		pen_text(&p, v->flash.style, v->flash.text);
+	if (flash_draw(v, a))
 		return;
-	}
 	char right[96];
 	right_text(v, right, sizeof right);
 	int width = text_width(right);

@@ -26,6 +26,8 @@ void obs_brief(const struct view *v, struct pen *p);
 void header_draw(const struct view *v, const struct area *a);
 void standby_draw(const struct view *v, const struct area *a);
 void inbox_draw(struct view *v, const struct area *a);
+/* What was just said, over the first row of `a`; false when nothing was. */
+bool flash_draw(const struct view *v, const struct area *a);
 void keybar_draw(const struct view *v, const struct area *a, bool brake_only);
 
 /* "REHEARSAL", "LIVE", "PANIC" ...: what the run is, with its style. */
