@@ -34,6 +34,13 @@ const struct action action_table[ACTIONS] = {
 	    "Gives up a failed stage and fails the run."),
 	ROW(ACTION_SUPPLY, CORE, "supply", NULL, "STAGE JSON", 2, 2, false,
 	    NULL, "Completes a stage by hand with this result."),
+	ROW(ACTION_RERUN, CORE, "rerun", NULL, "STAGE", 1, 1, true, NULL,
+	    "Runs a stage again and all that depends on it; what they spent "
+	    "stays spent."),
+	ROW(ACTION_ROLLBACK, CORE, "rollback", NULL, "VERSION", 1, 1, true,
+	    NULL,
+	    "Takes the story back to a version and runs again what was done "
+	    "since."),
 	ROW(ACTION_CANCEL_RUN, CORE, "cancel-run", NULL, "", 0, 0, true, NULL,
 	    "Cancels the run and every stage that is not done."),
 	ROW(ACTION_CHECK, CORE, "check", "c", "CARD[/TEST]", 1, 1, false,

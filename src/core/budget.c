@@ -75,6 +75,16 @@ void budget_reset(struct model *m)
 		scope_start(&l->agents[i], m->show->agents[i].quota_episode);
 }
 
+/* Spent is spent; a stage that runs again has its own cap anew. The episode and
+ * the agents' quotas stay as they are. */
+void budget_renew(struct model *m, int stage)
+{
+	struct scope *s = &m->ledger.stages[stage];
+	int64_t cap = m->show->stages[stage].token_cap;
+	if (s->limited && scope_remaining(s) < cap)
+		s->allocated = s->leased + s->spent + cap;
+}
+
 /* The three scopes that a lease of this stage and agent passes. */
 struct path {
 	struct scope *scopes[3];

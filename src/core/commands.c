@@ -205,6 +205,17 @@ static bool do_supply(struct deciding *d, const char *const *args)
 	return true;
 }
 
+static bool do_rerun(struct deciding *d, const char *const *args)
+{
+	int stage = need_stage(d, args[0]);
+	return stage >= 0 && reset_rerun(d, stage);
+}
+
+static bool do_rollback(struct deciding *d, const char *const *args)
+{
+	return reset_rollback(d, args[0]);
+}
+
 static bool do_cancel_run(struct deciding *d, const char *const *args)
 {
 	(void)args;
@@ -324,6 +335,8 @@ static command_fn *const table[ACTIONS] = {
 	[ACTION_CANCEL] = do_cancel,
 	[ACTION_FAIL] = do_fail,
 	[ACTION_SUPPLY] = do_supply,
+	[ACTION_RERUN] = do_rerun,
+	[ACTION_ROLLBACK] = do_rollback,
 	[ACTION_CANCEL_RUN] = do_cancel_run,
 	[ACTION_CHECK] = do_check,
 	[ACTION_CHECK_ALL] = do_check_all,

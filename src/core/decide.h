@@ -54,6 +54,8 @@ APPLY_DOOR(obs);
 
 /* stages */
 void stages_reset(struct model *m);              /* for a new run */
+void stages_again(struct model *m, int stage);   /* back to its beginning */
+void stages_relink(struct model *m, int stage);  /* what it waits for, anew */
 void stages_forget_calls(struct model *m, int stage);
 void stages_advance(struct deciding *d);         /* start all that can */
 void stages_fail(struct deciding *d, int stage, const char *code,
@@ -80,6 +82,7 @@ bool run_panic(struct deciding *d, bool all);
 
 /* budget */
 void budget_reset(struct model *m);
+void budget_renew(struct model *m, int stage);
 /* Leases for all agents of `stage`, or holds it. True when leased. */
 bool budget_cover(struct deciding *d, int stage);
 void budget_lease(struct deciding *d, int stage);
@@ -111,6 +114,7 @@ json_object *proposals_patch(const struct model *m, int stage,
 			     json_object *result, char *why, size_t why_bytes);
 
 /* polls */
+void polls_blank(struct model *m, int stage);    /* as never opened */
 void polls_open(struct deciding *d, int stage);
 void polls_again(struct deciding *d, int stage);
 void polls_timer(struct deciding *d, int stage);
@@ -122,6 +126,11 @@ void polls_void(struct deciding *d, int stage);
 bool polls_answer(struct deciding *d, int stage, const char *choice);
 bool polls_command(struct deciding *d, int stage, enum action_id what,
 		   const char *arg);
+
+/* reset: rerun and rollback */
+void reset_apply(struct model *m, const struct event *e);
+bool reset_rerun(struct deciding *d, int stage);
+bool reset_rollback(struct deciding *d, const char *version);
 
 /* inbox */
 void inbox_reset(struct model *m);

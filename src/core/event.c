@@ -29,6 +29,9 @@ static const struct {
 			       "retry_at or final, on_failure"},
 	[EVENT_STAGE_SKIP] = {"stage:skip", "reason, because, by"},
 	[EVENT_STAGE_GO] = {"stage:go", "by"},
+	[EVENT_STAGE_RESET] = {"stage:reset",
+			       "why, to, stages, patch, pre_state_hash, "
+			       "post_state_hash, version, by"},
 	[EVENT_POLL_CREATE] = {"poll:create", "question, options, deadline"},
 	[EVENT_POLL_EXTEND] = {"poll:extend", "deadline, why, by"},
 	[EVENT_POLL_CLOSE] = {"poll:close", "by, asks, counts"},
@@ -180,7 +183,8 @@ json_object *event_json(const struct event *e)
 static const char *const told[] = {
 	"state", "attempt", "code",   "message", "reason",   "winner",
 	"why",	 "verdict", "tokens", "what",	 "card",     "test",
-	"text",	 "error",   "item",   "version", "question", "by",
+	"text",	 "error",   "item",   "version", "question", "to",
+	"by",
 };
 
 char *event_line(const struct event *e)

@@ -35,9 +35,9 @@ void input_free(struct input **input)
 	*input = NULL;
 	if (!in)
 		return;
-	char *owned[] = {in->by,     in->id,	     in->reason,    in->text,
-			 in->entry,  in->stage,	     in->agent,	    in->lease,
-			 in->choice, in->error_code, in->check.text};
+	char *owned[] = {in->by,     in->id,	     in->reason,     in->text,
+			 in->entry,  in->stage,	     in->agent,	     in->lease,
+			 in->choice, in->error_code, in->check.text, in->run};
 	for (size_t i = 0; i < COUNT_OF(owned); i++)
 		free(owned[i]);
 	for (int i = 0; i < ACTION_MAX_ARGS; i++)

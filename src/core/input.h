@@ -79,6 +79,11 @@ struct input {
 	enum action_id action;
 	char *args[ACTION_MAX_ARGS]; /* NULL when not given */
 
+	/* Of a rollback, found in the log before the core decides: `result` is
+	 * the story of that version and `run` the run whose it is; or
+	 * error_code and text say why there is none. */
+	char *run;
+
 	/* INPUT_ANSWER, INPUT_PROGRESS, and polls */
 	char *stage, *agent;
 	int attempt;

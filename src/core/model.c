@@ -140,6 +140,7 @@ static void start_run(struct model *m, const struct event *e)
 		.state = RUN_RUNNING,
 		.rehearsal = json_get_bool(e->data, "rehearsal", false),
 		.attended = json_get_bool(e->data, "attended", true),
+		.first_seq = m->seq,
 		.started_ms = e->at_ms,
 	};
 	strncpy(m->run.id, e->run, sizeof m->run.id - 1);
@@ -187,6 +188,14 @@ static void run_apply(struct model *m, const struct event *e)
 	case EVENT_RUN_CANCEL:
 		end_run(m, e, RUN_CANCELLED);
 		break;
+	case EVENT_STAGE_RESET:
+		if (run_is_over(m->run.state)) { /* it goes on */
+			free(m->run.why);
+			m->run.why = NULL;
+			m->run.state = RUN_RUNNING;
+			m->run.ended_ms = 0;
+		}
+		break;
 	case EVENT_LEADER_TAKE:
 		m->leader.epoch = json_get_int(e->data, "epoch", 0);
 		m->leader.pid = (int)json_get_int(e->data, "pid", 0);
@@ -222,12 +231,14 @@ void model_apply(struct model *m, const struct event *e)
 	run_apply(m, e);
 	budget_apply(m, e, stage, agent);
 	proposals_apply(m, e, stage, agent);
-	if (e->type == EVENT_STAGE_COMPLETE)
+	if (e->type == EVENT_STAGE_COMPLETE || e->type == EVENT_STAGE_RESET)
 		story_patch(&m->story, json_get_object(e->data, "patch"));
 	/* Before stages: the inbox looks at the state that asks. After budget:
 	 * its text tells what is left. */
 	polls_apply(m, e, stage, agent);
 	stages_apply(m, e, stage, agent);
+	if (e->type == EVENT_STAGE_RESET)
+		reset_apply(m, e);
 	inbox_apply(m, e, stage, agent);
 	checks_apply(m, e, stage, agent);
 	alarms_apply(m, e, stage, agent);

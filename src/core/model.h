@@ -40,6 +40,7 @@ struct run {
 	bool rehearsal;
 	bool attended;        /* a human can answer */
 	bool panic;           /* paused by panic */
+	uint64_t first_seq;   /* of its run:start; 0: no run yet */
 	int64_t started_ms, ended_ms; /* 0: not yet */
 	char *why;            /* why it failed, for people; NULL */
 };

@@ -86,16 +86,25 @@ static void freeze(struct model *m, const struct event *e, bool frozen)
 static void apply_create(struct model *m, const struct event *e, int stage)
 {
 	struct poll_run *p = m->stages[stage].poll;
-	int64_t *counts = p->counts;
-	size_t n = poll_of(m, stage)->option_count;
-	memset(counts, 0, n * sizeof *counts);
-	free(p->why);
-	*p = (struct poll_run){.state = POLL_OPEN,
-			       .counts = counts,
-			       .opened_ms = e->at_ms,
-			       .winner = -1};
+	polls_blank(m, stage);
+	p->state = POLL_OPEN;
+	p->opened_ms = e->at_ms;
 	set_deadline(m, stage, json_get_int(e->data, "deadline", 0));
 	m->poll = stage;
+}
+
+void polls_blank(struct model *m, int stage)
+{
+	struct poll_run *p = m->stages[stage].poll;
+	if (!p)
+		return;
+	int64_t *counts = p->counts;
+	memset(counts, 0, poll_of(m, stage)->option_count * sizeof *counts);
+	free(p->why);
+	*p = (struct poll_run){.counts = counts, .winner = -1};
+	set_deadline(m, stage, 0);
+	if (m->poll == stage)
+		m->poll = -1;
 }
 
 static void apply_resolve(struct model *m, const struct event *e, int stage)

@@ -134,6 +134,7 @@ static void read_stage(struct model *m, int stage, json_object *o)
 	s->first_ms = json_get_int(o, "first", 0);
 	s->started_ms = json_get_int(o, "started", 0);
 	s->ended_ms = json_get_int(o, "ended", 0);
+	s->version = (uint64_t)json_get_int(o, "version", 0);
 	s->deadline_ms = json_get_int(o, "deadline", 0);
 	s->winner = winner ? show_find_agent(m->show, winner) : -1;
 	s->error = text_of(o, "error");
@@ -255,6 +256,7 @@ static void read_run(struct model *m, json_object *o)
 	m->run.rehearsal = json_get_bool(o, "rehearsal", false);
 	m->run.attended = json_get_bool(o, "attended", false);
 	m->run.panic = json_get_bool(o, "panic", false);
+	m->run.first_seq = (uint64_t)json_get_int(o, "first", 0);
 	m->run.started_ms = json_get_int(o, "started", 0);
 	m->run.ended_ms = json_get_int(o, "ended", 0);
 	m->run.why = text_of(o, "why");

@@ -108,6 +108,7 @@ static json_object *stage_json(const struct model *m, size_t i)
 	json_add_int(o, "first", s->first_ms);
 	json_add_int(o, "started", s->started_ms);
 	json_add_int(o, "ended", s->ended_ms);
+	json_add_int(o, "version", (int64_t)s->version);
 	json_add_int(o, "deadline", s->deadline_ms);
 	if (s->winner >= 0)
 		json_add_str(o, "winner", m->show->agents[s->winner].id);
@@ -247,6 +248,7 @@ static json_object *run_json(const struct model *m)
 	json_add_bool(o, "rehearsal", m->run.rehearsal);
 	json_add_bool(o, "attended", m->run.attended);
 	json_add_bool(o, "panic", m->run.panic);
+	json_add_int(o, "first", (int64_t)m->run.first_seq);
 	json_add_int(o, "started", m->run.started_ms);
 	json_add_int(o, "ended", m->run.ended_ms);
 	json_add_str(o, "why", m->run.why);

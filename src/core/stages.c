@@ -14,7 +14,7 @@ static const char *const state_names[STAGE_STATES] = {
 
 static const char *const move_names[STAGE_MOVES] = {
 	"standby",  "go",   "hold", "approve", "start", "back off",
-	"complete", "fail", "skip", "cancel",  "reset",
+	"complete", "fail", "skip", "cancel",  "reset", "run again",
 };
 
 const char *stage_state_name(enum stage_state state)
@@ -40,17 +40,17 @@ const char *stage_move_name(enum stage_move move)
 
 /* clang-format off */
 static const signed char next_state[STAGE_STATES][STAGE_MOVES] = {
-	/*               standby go hold appr start backoff compl fail skip cancel reset */
-	[STAGE_WAITING]   = { Y, W,  H,   X,   R,    X,      D,    F,   S,   C,     X },
-	[STAGE_STANDBY]   = { X, W,  X,   X,   X,    X,      D,    X,   S,   C,     X },
-	[STAGE_HELD]      = { X, X,  X,   W,   X,    X,      D,    F,   S,   C,     X },
-	[STAGE_RUNNING]   = { X, X,  H,   X,   X,    B,      D,    F,   S,   C,     X },
-	[STAGE_BACKOFF]   = { X, X,  X,   X,   X,    X,      D,    F,   S,   C,     W },
-	[STAGE_REVIEW]    = { X, X,  X,   X,   X,    X,      D,    F,   S,   C,     W },
-	[STAGE_DONE]      = { X, X,  X,   X,   X,    X,      X,    X,   X,   X,     X },
-	[STAGE_FAILED]    = { X, X,  X,   X,   X,    X,      D,    F,   S,   C,     W },
-	[STAGE_SKIPPED]   = { X, X,  X,   X,   X,    X,      X,    X,   X,   X,     X },
-	[STAGE_CANCELLED] = { X, X,  X,   X,   X,    X,      X,    X,   X,   X,     X },
+	/*               standby go hold appr start backoff compl fail skip cancel reset again */
+	[STAGE_WAITING]   = { Y, W,  H,   X,   R,    X,      D,    F,   S,   C,     X,    W },
+	[STAGE_STANDBY]   = { X, W,  X,   X,   X,    X,      D,    X,   S,   C,     X,    W },
+	[STAGE_HELD]      = { X, X,  X,   W,   X,    X,      D,    F,   S,   C,     X,    W },
+	[STAGE_RUNNING]   = { X, X,  H,   X,   X,    B,      D,    F,   S,   C,     X,    W },
+	[STAGE_BACKOFF]   = { X, X,  X,   X,   X,    X,      D,    F,   S,   C,     W,    W },
+	[STAGE_REVIEW]    = { X, X,  X,   X,   X,    X,      D,    F,   S,   C,     W,    W },
+	[STAGE_DONE]      = { X, X,  X,   X,   X,    X,      X,    X,   X,   X,     X,    W },
+	[STAGE_FAILED]    = { X, X,  X,   X,   X,    X,      D,    F,   S,   C,     W,    W },
+	[STAGE_SKIPPED]   = { X, X,  X,   X,   X,    X,      X,    X,   X,   X,     X,    W },
+	[STAGE_CANCELLED] = { X, X,  X,   X,   X,    X,      X,    X,   X,   X,     X,    W },
 };
 /* clang-format on */
 
@@ -101,6 +101,7 @@ static void settle(struct model *m, int stage, enum stage_outcome outcome)
 	if (outcome == OUTCOME_OPEN || s->outcome != OUTCOME_OPEN)
 		return;
 	s->outcome = outcome;
+	s->version = m->story.version;
 	m->open_stages--;
 	const struct show_stage *def = &m->show->stages[stage];
 	for (size_t i = 0; i < def->dependent_count; i++) {
@@ -279,10 +280,11 @@ static void apply_end(struct model *m, const struct event *e)
 		if (s->outcome != OUTCOME_OPEN)
 			continue;
 		set_deadline(m, (int)i, 0);
-		if (s->state == STAGE_FAILED)
-			s->outcome = OUTCOME_BROKEN;
-		else if (move_to(m, e, (int)i, MOVE_CANCEL))
-			s->outcome = OUTCOME_BROKEN;
+		if (s->state != STAGE_FAILED)
+			move_to(m, e, (int)i, MOVE_CANCEL);
+		s->outcome = OUTCOME_BROKEN;
+		s->version = m->story.version;
+		set_text(&s->why, STAGE_WHY_RUN_ENDED);
 		m->open_stages--;
 	}
 	m->ready_count = 0;
@@ -339,36 +341,63 @@ void stages_apply(struct model *m, const struct event *e, int stage, int agent)
 	}
 }
 
+/* As before its first start, but for its number of attempts: that goes on, so
+ * that no two calls of a run ever have the same key. */
+static void blank(struct model *m, int stage)
+{
+	struct stage_run *s = &m->stages[stage];
+	stages_forget_calls(m, stage);
+	free(s->error);
+	free(s->why);
+	*s = (struct stage_run){
+		.calls = s->calls,
+		.poll = s->poll,
+		.attempt = s->attempt,
+		.winner = -1,
+	};
+	polls_blank(m, stage);
+}
+
 void stages_reset(struct model *m)
 {
 	m->open_stages = m->show->stage_count;
 	m->ready_head = m->ready_count = 0;
 	for (size_t i = 0; i < m->show->stage_count; i++) {
 		struct stage_run *s = &m->stages[i];
-		struct call *calls = s->calls;
-		struct poll_run *poll = s->poll;
-		stages_forget_calls(m, (int)i);
-		free(s->error);
-		free(s->why);
-		*s = (struct stage_run){
-			.calls = calls,
-			.poll = poll,
-			.winner = -1,
-			.unmet = (int)m->show->stages[i].dep_count,
-		};
-		if (poll) {
-			int64_t *counts = poll->counts;
-			size_t n = m->show->stages[i].poll->option_count;
-			memset(counts, 0, n * sizeof *counts);
-			free(poll->why);
-			*poll = (struct poll_run){.counts = counts,
-						  .winner = -1};
-		}
+		blank(m, (int)i);
+		s->attempt = 0;
+		s->unmet = (int)m->show->stages[i].dep_count;
 		if (s->unmet == 0)
 			push_ready(m, (int)i);
 	}
 	for (size_t i = 0; i < m->show->agent_count; i++)
 		m->agent_calls[i] = 0;
+}
+
+void stages_again(struct model *m, int stage)
+{
+	struct stage_run *s = &m->stages[stage];
+	int next = stage_next(s->state, MOVE_AGAIN);
+	REQUIRE(next == STAGE_WAITING);
+	end_calls(m, stage);
+	drop_ready(m, stage);
+	if (s->outcome != OUTCOME_OPEN)
+		m->open_stages++;
+	blank(m, stage);
+	set_deadline(m, stage, 0);
+}
+
+void stages_relink(struct model *m, int stage)
+{
+	const struct show_stage *def = &m->show->stages[stage];
+	struct stage_run *s = &m->stages[stage];
+	s->unmet = 0;
+	for (size_t i = 0; i < def->dep_count; i++)
+		s->unmet += m->stages[def->deps[i]].outcome == OUTCOME_OPEN;
+	if (s->state == STAGE_WAITING && s->unmet == 0)
+		push_ready(m, stage);
+	else
+		drop_ready(m, stage);
 }
 
 /* --- for people --------------------------------------------------------- */

@@ -44,6 +44,7 @@ enum stage_move {
 	MOVE_SKIP,
 	MOVE_CANCEL,
 	MOVE_RESET,    /* back to waiting: retry by hand, or after a halt */
+	MOVE_AGAIN,    /* rerun or rollback: from wherever it is */
 	STAGE_MOVES,
 };
 
@@ -87,6 +88,8 @@ struct stage_run {
 	int64_t started_ms;    /* of this attempt; 0: never */
 	int64_t first_ms;      /* of the first attempt */
 	int64_t ended_ms;      /* 0 while not ended */
+	uint64_t version;      /* of the story when it was settled; 0 while
+				  it is not */
 	int64_t deadline_ms;   /* running: attempt's end; backoff: next try;
 				  0: none */
 	int64_t asked_tokens;  /* an agent asked for that many more; 0: no */
@@ -97,6 +100,9 @@ struct stage_run {
 	struct poll_run *poll; /* NULL: the stage has no poll */
 	int timer;             /* private: place in model.timers, -1 */
 };
+
+/* Why a stage that was open when its run ended did not go on. */
+#define STAGE_WHY_RUN_ENDED "the run ended"
 
 struct model;
 

@@ -23,7 +23,7 @@ struct story_memo {
 static void hash_lines(struct story *s)
 {
 	const struct story_memo *memo = s->memo;
-	if (memo && memo->lines.len == s->lines.len &&
+	if (memo && memo->hash[0] && memo->lines.len == s->lines.len &&
 	    memcmp(buf_str(&memo->lines), buf_str(&s->lines), s->lines.len) ==
 		    0)
 		memcpy(s->hash, memo->hash, sizeof s->hash);

@@ -26,7 +26,7 @@ const char *const schema_event_words[] = {
 	"run:complete",	  "run:cancel",	    "stage:start",
 	"stage:progress", "stage:proposal", "stage:complete",
 	"stage:error",	  "stage:skip",	    "stage:go",
-	"poll:create",	  "poll:extend",    "poll:close",
+	"stage:reset",	  "poll:create",	  "poll:extend",    "poll:close",
 	"poll:resolve",	  "poll:void",	    "token:lease",
 	"token:spend",	  "token:return",   "budget:request",
 	"budget:approve", "budget:deny",    "budget:raise",

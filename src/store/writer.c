@@ -80,6 +80,7 @@ static void plan_event(struct writer *w, struct commit_plan *plan,
 		plan->polls++;
 		break;
 	case EVENT_STAGE_COMPLETE:
+	case EVENT_STAGE_RESET:
 		patch = json_get_object(e->data, "patch");
 		break;
 	default:

@@ -147,10 +147,29 @@ static void answer_inbox(struct world *w)
 	world_do(w, "answer", id, item->choices[draw(n)], NULL);
 }
 
+/* To a version that was, with its story as the log has it. */
+static void roll_back(struct world *w)
+{
+	char version[24];
+	if (w->m->story.version == 0)
+		return;
+	uint64_t to = draw(w->m->story.version);
+	snprintf(version, sizeof version, "%llu", (unsigned long long)to);
+	json_object *story = world_story(w, to);
+	world_roll_back(w, version, &story);
+	json_object_put(story);
+}
+
 static void meddle(struct world *w)
 {
 	const char *id = w->show->stages[draw(w->show->stage_count)].id;
-	switch (draw(12)) {
+	switch (draw(14)) {
+	case 12:
+		world_do(w, "rerun", id, NULL);
+		break;
+	case 13:
+		roll_back(w);
+		break;
 	case 0:
 		world_do(w, "pause", NULL);
 		break;
@@ -252,6 +271,17 @@ static void one_seed(uint64_t seed)
 	for (int i = 0; i < 60 && !run_is_over(w->m->run.state); i++)
 		storm(w);
 	finish(w);
+	/* What is over can go on again, and ends again. */
+	if (seed % 4 == 0) {
+		const char *id = w->show->stages[draw(w->show->stage_count)].id;
+		if (draw(3))
+			world_do(w, "rerun", id, NULL);
+		else
+			roll_back(w);
+		for (int k = 0; k < 5; k++)
+			storm(w);
+		finish(w);
+	}
 	ck_assert_int_eq(w->m->ledger.episode.leased, 0);
 	world_free(w);
 	free(yaml);

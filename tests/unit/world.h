@@ -97,6 +97,16 @@ static inline void world_effects(struct world *w)
 	}
 }
 
+/* Where two snapshots part; the whole of them is too long for a message. */
+static inline void world_differ(const char *what, const char *a, const char *b)
+{
+	size_t at = 0;
+	while (a[at] && a[at] == b[at])
+		at++;
+	at = at > 300 ? at - 300 : 0;
+	ck_abort_msg("%s differ:\n%.600s\n%.600s", what, a + at, b + at);
+}
+
 static inline void world_check(struct world *w)
 {
 	const char *where = "";
@@ -105,7 +115,7 @@ static inline void world_check(struct world *w)
 		ck_abort_msg("the ledger does not hold: %s", where);
 	char *a = model_snapshot(w->m), *b = model_snapshot(w->shadow);
 	if (strcmp(a, b) != 0)
-		ck_abort_msg("decided and folded differ:\n%s\n%s", a, b);
+		world_differ("decided and folded", a, b);
 	free(b);
 	/* The shadow lives on as what its own snapshot says it is. */
 	struct err err;
@@ -115,7 +125,7 @@ static inline void world_check(struct world *w)
 	w->shadow = restored;
 	b = model_snapshot(restored);
 	if (strcmp(a, b) != 0)
-		ck_abort_msg("saved and restored differ:\n%s\n%s", a, b);
+		world_differ("saved and restored", a, b);
 	free(a);
 	free(b);
 }
@@ -242,6 +252,44 @@ static inline bool world_do(struct world *w, const char *action, ...)
 	for (int i = 0; (arg = va_arg(ap, const char *)); i++)
 		in->args[i] = xstrdup(arg);
 	va_end(ap);
+	world_step(w, in);
+	return w->said_ok;
+}
+
+/* The story as it was at that version, by the log. NULL when it is not long
+ * enough. */
+static inline json_object *world_story(struct world *w, uint64_t version)
+{
+	struct story story;
+	story_init(&story);
+	if (w->log[0]->seq == 1)
+		for (size_t i = 0; i < w->log_count; i++)
+			if (story.version < version &&
+			    (w->log[i]->type == EVENT_STAGE_COMPLETE ||
+			     w->log[i]->type == EVENT_STAGE_RESET))
+				story_patch(&story,
+					    json_get_object(w->log[i]->data,
+							    "patch"));
+	json_object *doc = story.version == version ? json_clone(story.doc) :
+						      NULL;
+	story_release(&story);
+	return doc;
+}
+
+/* do rollback VERSION, as the engine gives it to the core. */
+static inline bool world_roll_back(struct world *w, const char *version,
+				   json_object **story)
+{
+	static int next_id;
+	struct input *in = input_new(INPUT_COMMAND);
+	in->action = ACTION_ROLLBACK;
+	in->id = xasprintf("rollback%d", next_id++);
+	in->by = xstrdup("tester");
+	in->origin.kind = ORIGIN_LOCAL;
+	in->args[0] = xstrdup(version);
+	in->result = *story;
+	*story = NULL;
+	in->run = xstrdup(w->m->run.id);
 	world_step(w, in);
 	return w->said_ok;
 }

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "console/keys.h"
+#include "core/reset.h"
 
 #define CTRL_C 3
 
@@ -179,6 +180,33 @@ static void do_stage(struct view *v, enum action_id action)
 	snprintf(question, sizeof question, "%s %s? %s",
 		 action_table[action].name, id, action_table[action].help);
 	confirm(v, action, id, question);
+}
+
+/* The question says what it costs: the core will say the same. */
+static void do_rerun(struct view *v, enum action_id action)
+{
+	int stage = target_stage(v, action);
+	if (stage < 0)
+		return;
+	struct reset_plan plan;
+	reset_plan_rerun(v->model, stage, &plan);
+	char *text = reset_plan_text(v->model, &plan, 6);
+	char *question = xasprintf("Run again %s?", text);
+	confirm(v, action, v->show->stages[stage].id, question);
+	free(question);
+	free(text);
+	reset_plan_release(&plan);
+}
+
+static void do_rollback(struct view *v, enum action_id action)
+{
+	char question[160];
+	snprintf(
+		question, sizeof question,
+		"The story is at version %llu. Back to which version? What was "
+		"done since runs again.",
+		(unsigned long long)v->model->story.version);
+	type_text(v, action, NULL, question);
 }
 
 static void do_supply(struct view *v, enum action_id action)
@@ -379,6 +407,8 @@ static void (*const table[ACTIONS])(struct view *, enum action_id) = {
 	[ACTION_CANCEL] = do_stage,
 	[ACTION_FAIL] = do_stage,
 	[ACTION_SUPPLY] = do_supply,
+	[ACTION_RERUN] = do_rerun,
+	[ACTION_ROLLBACK] = do_rollback,
 	[ACTION_CANCEL_RUN] = do_cancel_run,
 	[ACTION_CHECK] = do_check,
 	[ACTION_CHECK_ALL] = do_check,
