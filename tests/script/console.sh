@@ -1,5 +1,7 @@
 # console.sh: a console in a terminal (tmux). Sourced after core.sh.
 #
+# Where $how is set, it is the command line instead of `attach SHOW`.
+#
 #   play WxH SHOW [VAR=VALUE]... <SCRIPT   attaches in a terminal of that size,
 #               drives it by the script (SHOWCALLER_SCRIPT) and waits for its
 #               end; its exit status. What then stands there is in $scratch/said
@@ -27,7 +29,7 @@ enter() { # NAME WxH SHOW VARS...: a session NAME with a console in it
 		echo \$\$ >'$scratch/pid'
 		exec env LC_ALL=C.UTF-8 SHOWCALLER_STATE='$SHOWCALLER_STATE' \
 			SHOWCALLER_SCRIPT='$scratch/script.$name' $* \
-			'$program' attach '$show' $attach_options
+			'$program' ${how:-attach $show}
 	START
 	rm -f "$scratch/status"
 	# A shell of its own: tmux itself would wake a process that was stopped.
@@ -35,7 +37,7 @@ enter() { # NAME WxH SHOW VARS...: a session NAME with a console in it
 		"sh '$scratch/start.$name'; echo \$? >'$scratch/status'; \
 		tmux -S '$scratch/tmux.sock' wait-for -S $name; exec cat"
 }
-attach_options=
+how=
 
 play() {
 	plays=$((plays + 1))
@@ -86,7 +88,13 @@ is_on() { # the show goes on
 }
 
 clean_up_console() {
-	term_of kill-server 2>/dev/null
+	exec >/dev/null 2>&1
+	term_of kill-server
+	# A core that `run` started is no child of ours.
+	for folder in "$SHOWCALLER_STATE"/*/; do
+		[ -S "$folder/redis.sock" ] &&
+			timeout 10 "$program" stop "$(basename "$folder")"
+	done
 	clean_up
 }
 trap clean_up_console EXIT

@@ -139,7 +139,7 @@ jq -es 'map(select(.type == "stage:error" and .stage == "long" and
 	.data.code == "halted")) | length == 1' log >/dev/null
 ok $? "and what ran was halted once"
 
-attach_options=--read-only
+how='attach stage --read-only'
 play 80x24 stage <<SCRIPT
 wait text read-only
 wait quiet
@@ -149,7 +149,7 @@ keys !
 quit
 SCRIPT
 ok $? "a read-only console does nothing"
-attach_options=
+how=
 "$program" status stage --json | jq -e '.run.state == "running"' >/dev/null
 ok $? "and nothing was done"
 
@@ -162,4 +162,46 @@ ok $? "Q yes stops the show"
 wait "$core"
 ok $? "and the core ends in good order"
 core=
+
+# `run` in a terminal: the core in a process of its own, the console on top.
+cat >short.yaml <<'SHOW'
+show: short
+agents: { quick: { via: noop } }
+stages:
+  - { id: one, agents: [quick], outputs: [a] }
+  - { id: two, agents: [quick], inputs: [a], go: manual }
+SHOW
+free='--operator 127.0.0.1:0 --audience 127.0.0.1:0'
+how="run short.yaml --exit-when-done $free"
+play 80x24 short <<SCRIPT
+wait quiet
+wait text STANDBY  two
+keys space
+wait text never
+SCRIPT
+ok $? "run --exit-when-done ends with the run"
+grep -q 'the run is done' said
+ok $? "and says so"
+how="run short.yaml --exit-when-done $free"
+play 80x24 short <<SCRIPT
+wait quiet
+keys : c a n c e l - Enter
+wait text Cancel the whole run?
+keys y
+wait text never
+SCRIPT
+[ $? -eq 1 ]
+ok $? "it exits with 1 when the run is cancelled (from the palette)"
+how="run --rehearse short.yaml $free"
+play 80x24 short <<SCRIPT
+wait quiet
+wait text ● REHEARSAL
+resize 20x5
+wait text REHEARSAL
+keys Q y e s Enter
+wait text never
+SCRIPT
+ok $? "a rehearsal says so at every size"
+grep -q 'short is stopped' said
+ok $? "and Q yes stops it"
 plan

@@ -361,7 +361,9 @@ void dialog_draw(struct dialog *d, const struct area *area)
 				   : STYLE_FOCUS;
 	struct area in = box;
 	if (box.r.h >= 3 && box.r.w >= 12) { /* else the words alone */
-		in = area_frame(&box, frame, d->title, hints[d->kind]);
+		bool inside = d->kind == DIALOG_CONFIRM;
+		in = area_frame(&box, frame, d->title,
+				inside ? NULL : hints[d->kind]);
 		in = area_part(&in, 1, 0, in.r.w - 2, in.r.h);
 	}
 	int y = 0;
