@@ -155,6 +155,10 @@ ok $? "events --from"
 	[ -n "$("$program" events night --run r1)" ]
 ok $? "events --run"
 
+[ "$(redis-cli -s state/night/redis.sock xpending \
+	'showcaller:{night}:commands' core | head -n 1)" = 0 ]
+ok $? "every command was acknowledged on the bus"
+
 # The shape of status --json is the contract's.
 "$program" status night --json >status
 shape() {
