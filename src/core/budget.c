@@ -502,6 +502,18 @@ static void raise_overrun(struct deciding *d, int stage, int agent,
 	free(text);
 }
 
+/* What a call without a lease used beyond all that its scopes have left. */
+static int64_t beyond(struct model *m, int stage, int agent, int64_t used)
+{
+	struct path p = path_of(m, stage, agent);
+	int64_t over = 0;
+	for (size_t i = 0; i < COUNT_OF(p.scopes); i++) {
+		int64_t lack = lacks(p.scopes[i], used, 0);
+		over = lack > over ? lack : over;
+	}
+	return over;
+}
+
 void budget_settle(struct deciding *d, int stage, int agent,
 		   const struct input *in)
 {
@@ -521,9 +533,11 @@ void budget_settle(struct deciding *d, int stage, int agent,
 		json_add_int(data, "cost_micros", in->cost_micros);
 	if (assumed)
 		json_add_bool(data, "assumed", true);
-	bool overrun = slot >= 0 && used > granted;
+	int64_t overrun = slot < 0	   ? beyond(m, stage, agent, used)
+			  : used > granted ? used - granted
+					   : 0;
 	if (overrun)
-		json_add_int(data, "overrun", used - granted);
+		json_add_int(data, "overrun", overrun);
 	json_object *rest = lease_data(m, slot);
 	emit(d, EVENT_TOKEN_SPEND, stage, agent, &data);
 	if (used < granted) {

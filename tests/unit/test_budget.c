@@ -258,6 +258,26 @@ START_TEST(without_caps_nothing_is_leased_but_all_is_counted)
 }
 END_TEST
 
+START_TEST(what_nobody_leased_and_nobody_has_is_an_overrun)
+{
+	struct world *w =
+		world_new(HEAD "  - { id: s, agents: [b] }\n"
+			       "  - { id: t, agents: [b], inputs: [s] }\n");
+	world_begin(w, true);
+	ck_assert_ptr_null(w->calls[0].lease);
+	world_answer(w, "s", NULL, "{}", 2900);
+	ck_assert_uint_eq(w->m->alarm_count, 0);
+	/* Of the agent's 3,000 only 100 are left. */
+	world_answer(w, "t", NULL, "{}", 400);
+	ck_assert_int_eq(json_get_int(world_last(w, EVENT_TOKEN_SPEND)->data,
+				      "overrun", 0),
+			 300);
+	ck_assert_uint_eq(w->m->alarm_count, 1);
+	ck_assert_int_eq(w->m->ledger.agents[1].spent, 3300);
+	world_free(w);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("budget");
@@ -275,6 +295,7 @@ int main(void)
 	tcase_add_test(t, a_timeout_is_written_off_and_corrected_once);
 	tcase_add_test(t, an_overrun_is_booked_and_told);
 	tcase_add_test(t, without_caps_nothing_is_leased_but_all_is_counted);
+	tcase_add_test(t, what_nobody_leased_and_nobody_has_is_an_overrun);
 	suite_add_tcase(s, t);
 	return tap_run(s);
 }
