@@ -37,7 +37,8 @@ void input_free(struct input **input)
 		return;
 	char *owned[] = {in->by,     in->id,	     in->reason,     in->text,
 			 in->entry,  in->stage,	     in->agent,	     in->lease,
-			 in->choice, in->error_code, in->check.text, in->run};
+			 in->choice, in->error_code, in->check.text, in->run,
+			 in->key};
 	for (size_t i = 0; i < COUNT_OF(owned); i++)
 		free(owned[i]);
 	for (int i = 0; i < ACTION_MAX_ARGS; i++)
@@ -209,6 +210,7 @@ struct input *input_bus_proposal(json_object *o, struct err *err)
 	in->agent = text_clean_str(agent, NAME_BYTES);
 	in->attempt = (int)count_member(o, "attempt");
 	in->lease = clean_member(o, "lease", NAME_BYTES * 2);
+	in->key = clean_member(o, "correlationId", NAME_BYTES);
 	in->tokens_used = count_member(o, "tokens_used");
 	in->cost_micros = money_member(o, "cost_estimate");
 	in->confidence = share_member(o, "confidence");

@@ -88,6 +88,8 @@ struct input {
 	char *stage, *agent;
 	int attempt;
 	char *lease;             /* lease id, or NULL */
+	char *key;               /* of the call that it answers: run, stage and
+				    attempt by name; NULL: it does not say */
 	json_object *result;     /* when ok; moved in, one owner */
 	char *error_code;        /* when not ok: timeout, refused, garbage,
 				    too_large, exit_status, http_500, ... */
@@ -117,7 +119,8 @@ struct input *input_command(json_object *o, struct err *err);
 
 /* The answer of an agent (contract 3.4: {id, success, result, error{}, cost,
  * tokens_used, confidence, correlationId}) or a bus proposal ({stage_id,
- * agent_id, attempt, lease, payload, confidence, cost_estimate, tokens_used}).
+ * agent_id, attempt, lease, payload, confidence, cost_estimate, tokens_used,
+ * correlationId}).
  * `o` stays with the caller. For a direct answer stage, agent, attempt and
  * lease are those of the call and are given by the caller afterwards. NULL with
  * err when it has neither form. */

@@ -224,6 +224,19 @@ static void too_late(struct deciding *d, int stage, int agent,
 	emit(d, EVENT_PROPOSAL_LATE, stage, agent, &data);
 }
 
+/* An answer to a call of another run has the same stage and attempt; only the
+ * key, or a lease, tells it from ours. */
+static bool has_other_key(const struct model *m, const struct input *in,
+			  int stage)
+{
+	char key[160]; /* ids are short, see SHOW_ID_MAX */
+	if (!in->key)
+		return false;
+	snprintf(key, sizeof key, "%s/%s/%d", m->run.id,
+		 m->show->stages[stage].id, m->stages[stage].attempt);
+	return strcmp(key, in->key) != 0;
+}
+
 /* Why this answer is not the one that is waited for; NULL when it is. */
 static const char *misfit(const struct model *m, const struct input *in,
 			  int stage, int agent)
@@ -235,7 +248,8 @@ static const char *misfit(const struct model *m, const struct input *in,
 		return "wrong_agent";
 	const struct stage_run *s = &m->stages[stage];
 	const struct call *c = &s->calls[k];
-	if (in->attempt > 0 && in->attempt != s->attempt)
+	if ((in->attempt > 0 && in->attempt != s->attempt) ||
+	    has_other_key(m, in, stage))
 		return "old_attempt";
 	if (in->lease && c->lease >= 0 &&
 	    strcmp(in->lease, m->ledger.leases[c->lease].id) != 0)

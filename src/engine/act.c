@@ -57,6 +57,7 @@ static void post_answer(struct engine *e, const struct effect *call,
 	in->agent = xstrdup(e->show->agents[call->agent].id);
 	in->attempt = call->attempt;
 	in->lease = xstrdup(call->lease);
+	in->key = xstrdup(call->key);
 	waiting_add(&e->local, input);
 }
 

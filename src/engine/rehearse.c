@@ -174,6 +174,7 @@ void rehearse_call(struct rehearse *r, const struct effect *call,
 	input->agent = xstrdup(r->show->agents[call->agent].id);
 	input->attempt = call->attempt;
 	input->lease = xstrdup(call->lease);
+	input->key = xstrdup(call->key);
 	push(r, (struct item){.due_ms = now_ms + plan->after_ms,
 			      .input = input,
 			      .key = xstrdup(call->key),

@@ -81,6 +81,8 @@ static struct input *call_agent(const struct job_room *room,
 	in->attempt = job->attempt;
 	free(in->lease);
 	in->lease = xstrdup(job->lease);
+	free(in->key);
+	in->key = xstrdup(job->key);
 	return in;
 }
 

@@ -50,6 +50,35 @@ START_TEST(adjudicate_first)
 }
 END_TEST
 
+START_TEST(an_answer_to_another_run_is_not_ours)
+{
+	struct world *w =
+		world_new(AGENTS "  - { id: s, agents: [a], outputs: [x] }\n");
+	world_begin(w, true);
+	struct input *old = world_answer_input(w, "s", "a");
+	old->ok = true;
+	old->key = xstrdup("r1/s/1");
+	old->result = json_read_str("{\"x\": 1}", &json_limits_answer, NULL);
+	ck_assert_ptr_null(old->lease); /* which would tell, too */
+	world_do(w, "cancel-run", NULL);
+	struct input *in = input_new(INPUT_BEGIN);
+	in->id = xstrdup("r2");
+	in->attended = true;
+	world_step(w, in);
+	ck_state(w, "s", "running");
+	world_step(w, old);
+	ck_state(w, "s", "running");
+	ck_assert_str_eq(w->m->late[0].verdict, "old_attempt");
+	struct input *ours = world_answer_input(w, "s", "a");
+	ours->ok = true;
+	ours->key = xstrdup("r2/s/1");
+	ours->result = json_read_str("{\"x\": 2}", &json_limits_answer, NULL);
+	world_step(w, ours);
+	ck_run(w, "done");
+	world_free(w);
+}
+END_TEST
+
 START_TEST(adjudicate_confidence)
 {
 	struct world *w = three("confidence");
@@ -362,6 +391,7 @@ int main(void)
 	TCase *t = tcase_create("proposals");
 	tcase_add_test(t, adjudicate_first);
 	tcase_add_test(t, adjudicate_confidence);
+	tcase_add_test(t, an_answer_to_another_run_is_not_ours);
 	tcase_add_test(t, adjudicate_cheapest);
 	tcase_add_test(t, all_fail_and_all_are_asked_again);
 	tcase_add_test(t, each_misfit_has_its_verdict);
