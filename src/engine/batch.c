@@ -96,8 +96,7 @@ static void batch_release(struct batch *batch)
 static void batch_done(struct engine *e, struct batch *batch)
 {
 	if (e->net)
-		for (size_t i = 0; i < batch->made.event_count; i++)
-			net_event(e->net, batch->made.events[i]);
+		net_events(e->net, batch->made.events, batch->made.event_count);
 	for (size_t i = 0; i < batch->made.effect_count; i++)
 		engine_act(e, &batch->made.effects[i], batch->now_ms);
 	for (size_t i = 0; i < batch->receipt_count; i++)

@@ -124,6 +124,18 @@ void net_event(struct net *net, const struct event *event)
 	web_post(net->web, &mail);
 }
 
+void net_events(struct net *net, struct event **events, size_t count)
+{
+	struct web_mail *first = NULL, **last = &first;
+	for (size_t i = 0; i < count; i++) {
+		*last = web_mail_new(WEB_EVENT);
+		(*last)->event = events[i];
+		last = &(*last)->next;
+		events[i] = NULL;
+	}
+	web_post(net->web, &first);
+}
+
 void net_live(struct net *net, const char *json)
 {
 	struct web_mail *mail = web_mail_new(WEB_LIVE);

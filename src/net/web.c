@@ -35,17 +35,22 @@ static void mail_free(struct web_mail *mail)
 
 void web_post(struct web *web, struct web_mail **mailp)
 {
-	struct web_mail *mail = *mailp;
-	*mailp = NULL;
+	struct web_mail *mail = *mailp, **end = mailp;
+	if (!mail)
+		return;
+	size_t count = 0;
+	for (; *end; end = &(*end)->next)
+		count++;
 	pthread_mutex_lock(&web->lock);
 	bool full = mail->kind == WEB_LIVE && web->waiting >= MAIL_ENOUGH;
 	bool wake = web->waiting == 0;
 	if (!full) {
 		*web->last = mail;
-		web->last = &mail->next;
-		web->waiting++;
+		web->last = end;
+		web->waiting += count;
 	}
 	pthread_mutex_unlock(&web->lock);
+	*mailp = NULL;
 	if (full)
 		mail_free(mail);
 	else if (wake)

@@ -35,8 +35,9 @@ struct web_mail {
 	int64_t rtt_us;
 };
 
-/* Any thread. Posting never fails and never blocks: events are not lost. Live
- * messages are dropped while thousands of letters lie unread. */
+/* Any thread. Takes one letter or a chain of them (by `next`). Posting never
+ * fails and never blocks: events are not lost. Live messages are dropped while
+ * thousands of letters lie unread. */
 struct web_mail *web_mail_new(enum web_mail_kind kind);
 void web_post(struct web *web, struct web_mail **mail);
 
