@@ -16,6 +16,7 @@
 #include "core/core.h"
 #include "engine/engine.h"
 #include "engine/rehearse.h"
+#include "engine/rollback.h"
 #include "jobs/pool.h"
 #include "net/net.h"
 #include "store/server.h"
@@ -89,6 +90,7 @@ struct engine {
 	struct pool *pool;
 	struct tail *tail;
 	struct rehearse *rehearse; /* NULL: a live run */
+	struct rollback *rollback; /* NULL: none was asked for */
 
 	struct batch batches[BATCHES];
 	size_t batch_first, batch_count; /* in flight */

@@ -72,6 +72,8 @@ static void take_input(struct engine *e, struct input **input, int64_t now_ms)
 		take_stop(e, input);
 	else if (is_command(*input, ACTION_PANIC))
 		engine_brake(e, input);
+	else if (rollback_is_new(*input))
+		rollback_look(&e->rollback, e->address, e->m, e->box, input);
 	else
 		engine_decide(e, input, now_ms);
 	if (e->open.made.event_count >= COMMIT_EVENTS)
@@ -303,6 +305,16 @@ static void round_once(struct engine *e)
 	report_tick(e, mono_ms);
 }
 
+/* A run that was over and runs again is no reason to leave. */
+static void stay_if_it_goes_on(struct engine *e)
+{
+	if ((e->end != END_RUN_DONE && e->end != END_RUN_FAILED) ||
+	    run_is_over(e->m->run.state))
+		return;
+	e->end = END_NOT;
+	e->linger_until_ms = 0;
+}
+
 static bool has_ended(const struct engine *e)
 {
 	int64_t mono_ms = clock_mono_ms();
@@ -365,6 +377,7 @@ int engine_run(const struct engine_settings *settings, struct err *err)
 	}
 	for (;;) {
 		round_once(&e);
+		stay_if_it_goes_on(&e);
 		if (has_ended(&e))
 			break;
 		wait_for_work(&e);

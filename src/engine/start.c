@@ -405,6 +405,7 @@ void engine_close(struct engine *e)
 {
 	char *pid_path = xasprintf("%s/core.pid", e->state_dir);
 	tail_stop(&e->tail);
+	rollback_end(&e->rollback);
 	net_stop(&e->net);
 	pool_free(&e->pool);
 	if (e->writer && e->end < END_FENCED)
