@@ -144,19 +144,14 @@ static bool is_early(const struct effect *effect)
 	return effect->kind == EFFECT_OBS || effect->kind == EFFECT_CANCEL_CALL;
 }
 
-static void act_early(struct engine *e, struct batch *batch)
+/* They are done again when their turn comes: what was decided before the panic
+ * and is stored only now may have put another scene on, or begun a call. */
+static void act_early(struct engine *e, const struct batch *batch)
 {
-	struct decision *made = &batch->made;
-	size_t kept = 0;
-	for (size_t i = 0; i < made->effect_count; i++) {
-		if (is_early(&made->effects[i])) {
+	const struct decision *made = &batch->made;
+	for (size_t i = 0; i < made->effect_count; i++)
+		if (is_early(&made->effects[i]))
 			engine_act(e, &made->effects[i], batch->now_ms);
-			effect_release(&made->effects[i]);
-		} else {
-			made->effects[kept++] = made->effects[i];
-		}
-	}
-	made->effect_count = kept;
 }
 
 void engine_brake(struct engine *e, struct input **input)
@@ -176,7 +171,7 @@ void brake_tick(struct engine *e, int64_t mono_ms)
 		return;
 	for (size_t i = 0; i < e->batch_count; i++) {
 		size_t at = (e->batch_first + i) % BATCHES;
-		struct batch *batch = &e->batches[at];
+		const struct batch *batch = &e->batches[at];
 		if (batch->sent && batch->tag == e->brake_tag)
 			act_early(e, batch);
 	}

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -381,6 +382,11 @@ bool engine_open(struct engine *e, struct err *err)
 	e->box = mailbox_new(MAILBOX_ITEMS, input_drop);
 	if (!file_make_dirs(e->state_dir, err))
 		return false;
+	if (chmod(e->state_dir, 0700) != 0)
+		return err_set(err, ERR_CONFIG,
+			       "%s: %s; it must belong to you: set "
+			       "SHOWCALLER_STATE to a folder of yours",
+			       e->state_dir, strerror(errno));
 	e->lock_fd = engine_lock_take(e->state_dir, file->id, err);
 	if (e->lock_fd < 0 || !open_signals(e, err) || !open_redis(e, err) ||
 	    !take_lead(e, host, &epoch, err) ||

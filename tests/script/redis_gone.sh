@@ -94,7 +94,16 @@ mv "${0%/*}/endless.pid.new" "${0%/*}/endless.pid"
 exec cat "${0%/*}/gate"
 AGENT
 chmod +x endless
-sed 's/show: night/show: brake/; s/slow/endless/g' night.yaml >brake.yaml
+cat >mark <<'AGENT'
+#!/bin/sh
+cat >/dev/null
+: >"${0%/*}/marked"
+echo '{"success":true,"result":{},"tokens_used":1}'
+AGENT
+chmod +x mark
+sed 's/show: night/show: brake/; s/slow/endless/g; s/^agents:/&\n  mark: { via: exec, argv: [.\/mark] }/' \
+	night.yaml >brake.yaml
+echo '  - { id: four, agents: [mark], go: manual }' >>brake.yaml
 start_core brake.yaml --redis "unix://$scratch/shared.sock"
 ok $? "a core whose agent never answers"
 wait_event brake '"stage:start"'
@@ -102,12 +111,23 @@ timeout 20 sh -c 'until [ -e endless.pid ]; do :; done'
 agent=$(cat endless.pid)
 redis_pid=$(redis-cli -s shared.sock info server |
 	tr -d '\r' | sed -n 's/^process_id://p')
+operator=http://$(cat "$SHOWCALLER_STATE/brake/operator.addr")
+act() { # ACTION ARGS: what the operator asks over HTTP
+	curl -s -m "${3:-5}" -H 'Content-Type: application/json' \
+		-H "Authorization: Bearer $(cat \
+		"$SHOWCALLER_STATE/brake/operator.token")" \
+		-d "{\"args\":$2}" "$operator/api/v1/actions/$1" 2>&1
+}
+kill -STOP "$redis_pid"
+act go '["four"]' 1 >/dev/null
+[ ! -e marked ]
+ok $? "while Redis hangs nothing is done that is not remembered"
+kill -CONT "$redis_pid"
+wait_event brake '"stage:complete".*"four"' && [ -e marked ]
+ok $? "and then it is"
 : >core.log
 kill -STOP "$redis_pid"
-operator=http://$(cat "$SHOWCALLER_STATE/brake/operator.addr")
-curl -s -m 1 -o /dev/null -H 'Content-Type: application/json' -d '{"args":["all"]}' \
-	-H "Authorization: Bearer $(cat "$SHOWCALLER_STATE/brake/operator.token")" \
-	"$operator/api/v1/actions/panic"
+act panic '["all"]' 1 >/dev/null
 timeout 20 tail --pid="$agent" -f /dev/null
 ok $? "panic ends the call while Redis hangs"
 wait_log 'engine.*Redis is away' &&
