@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <poll.h>
 #include <signal.h>
@@ -29,8 +30,18 @@ static int finish(int status)
 	return cli_fail(&err);
 }
 
+/* A socket that became descriptor 1 because it was closed would get our text.
+ */
+static void fill_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			_exit(ERR_INTERNAL);
+}
+
 int main(int argc, char **argv)
 {
+	fill_standard_descriptors();
 	setlocale(LC_ALL, "");
 	setlocale(LC_NUMERIC, "C"); /* JSON and prices have a decimal point */
 	signal(SIGPIPE, SIG_IGN);

@@ -111,6 +111,23 @@ ok $? "output that cannot be written (69)"
 { "$program" events good --json 2>err; echo $? >status; } | head -n 0
 [ "$(cat status)" -eq 0 ] && [ ! -s err ]
 ok $? "a reader that leaves early is no error"
+cat >live.json <<CHECKS
+{ "cards": [ { "card": "Desk", "tests": [
+  { "name": "Line", "kind": "tcp", "endpoint": "$(cat state/good/operator.addr)",
+    "expected": {} },
+  { "name": "Health", "kind": "http",
+    "endpoint": "http://$(cat state/good/operator.addr)/health",
+    "expected": { "status": 200, "/ok": true } } ] } ] }
+CHECKS
+"$program" check live.json >out 2>err
+[ $? -eq 0 ] && grep -q '^ok   Desk / Health' out && grep -q '2 of 2 pass' out
+ok $? "checks that pass (0)"
+"$program" check live.json desk/line >out
+[ $? -eq 0 ] && grep -q '1 of 1 pass' out
+ok $? "one test by CARD/TEST, in any case of letters"
+"$program" lint --help <&- >&- 2>&-
+[ $? -eq 0 ]
+ok $? "closed standard descriptors do no harm"
 end_core
 ok $? "SIGTERM ends the core in good order"
 fails 69 'it is stopped' 'a command to a stopped show' "$program" do good go
