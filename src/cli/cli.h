@@ -37,6 +37,7 @@ int cli_graph(int argc, char **argv);
 int cli_inbox(int argc, char **argv);
 int cli_lint(int argc, char **argv);
 int cli_run(int argc, char **argv);
+int cli_simulate(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_stop(int argc, char **argv);
 

@@ -62,6 +62,18 @@ static const struct cli_option events_options[] = {
 	OPTION_REDIS,
 	END_OF_OPTIONS};
 
+static const struct cli_option simulate_options[] = {
+	{"seeds", "N", "so many (default 1000, or 1 with --seed)"},
+	{"seed", "S", "the first one (default 1)"},
+	{"events", "N", "a seed goes on for so many (default 500)"},
+	{"check-every", "N",
+	 "compare whole models every N events (default 200)"},
+	{"strict", NULL, "compare whole models at every commit"},
+	{"plant", "NAME", "put a defect in on purpose; it must be found"},
+	{"verbose", NULL, "a line for every seed"},
+	OPTION_JSON,
+	END_OF_OPTIONS};
+
 const struct cli_command cli_commands[] = {
 	{"run", cli_run, "SHOW.yaml",
 	 "Starts a show and opens the console on it (or attaches, if it runs).",
@@ -85,6 +97,9 @@ const struct cli_command cli_commands[] = {
 	 json_redis_options},
 	{"do", cli_do, "SHOW ACTION [ARG]...",
 	 "Does what a key of the console does.", redis_options},
+	{"simulate", cli_simulate, "",
+	 "Runs the core against random shows and seeded faults.",
+	 simulate_options},
 	{NULL, NULL, NULL, NULL, no_options},
 };
 
@@ -124,7 +139,7 @@ void cli_print_commands(FILE *to)
 {
 	fputs("usage: showcaller COMMAND [ARGUMENT]... [OPTION]...\n\n", to);
 	for (const struct cli_command *c = cli_commands; c->name; c++)
-		fprintf(to, "  %-7s %s\n", c->name, c->help);
+		fprintf(to, "  %-8s %s\n", c->name, c->help);
 	fputs("\nA first show: showcaller run dags/first-night.yaml\n"
 	      "Help: showcaller COMMAND --help, showcaller help keys, "
 	      "man showcaller\n",

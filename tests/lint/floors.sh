@@ -14,8 +14,9 @@ BEGIN {
 	may["jobs"] = "base show core jobs"
 	may["net"] = "base show core net"
 	may["engine"] = "base show core store jobs net engine"
+	may["sim"] = "base show core sim"
 	may["console"] = "base show core store console"
-	may["cli"] = "base show core store jobs net engine console cli"
+	may["cli"] = "base show core store jobs net engine console sim cli"
 	may["main.c"] = "base cli"
 
 	home["yaml.h"] = "show"

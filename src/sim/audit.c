@@ -1,0 +1,511 @@
+#include "sim/audit.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/books.h"
+
+struct audit *audit_new(const struct show *show)
+{
+	struct audit *a = xcalloc(1, sizeof *a);
+	struct story empty;
+	a->show = show;
+	a->stages_money = xcalloc(show->stage_count, sizeof(struct scope_book));
+	a->agents_money = xcalloc(show->agent_count, sizeof(struct scope_book));
+	a->stages = xcalloc(show->stage_count, sizeof *a->stages);
+	a->calls = xcalloc(show->agent_count, sizeof *a->calls);
+	story_init(&empty);
+	memcpy(a->hash, empty.hash, sizeof a->hash);
+	story_release(&empty);
+	audit_money_reset(a);
+	return a;
+}
+
+void audit_free(struct audit **audit)
+{
+	struct audit *a = *audit;
+	*audit = NULL;
+	if (!a)
+		return;
+	free(a->stages_money);
+	free(a->agents_money);
+	free(a->leases);
+	free(a->stages);
+	free(a->calls);
+	free(a->by);
+	free(a);
+}
+
+int audit_place(const struct audit *a, int stage, int agent)
+{
+	const struct show_stage *def = &a->show->stages[stage];
+	for (size_t k = 0; k < def->agent_count; k++)
+		if (def->agents[k] == agent)
+			return (int)k;
+	return -1;
+}
+
+/* --- what others ask ---------------------------------------------------- */
+
+bool audit_started(const struct audit *a, int run, int stage, int attempt)
+{
+	return run < a->run ||
+	       (run == a->run && attempt <= a->stages[stage].attempt);
+}
+
+bool audit_obs_sent(const struct audit *a, const char *id)
+{
+	uint64_t seq = strtoull(id + 1, NULL, 10);
+	for (size_t i = 0; i < COUNT_OF(a->obs_sent); i++)
+		if (a->obs_sent[i] == seq)
+			return true;
+	return false;
+}
+
+bool audit_saw(const struct audit *a, int command)
+{
+	return (size_t)command < a->by_cap && a->by[command];
+}
+
+bool audit_over(const struct audit *a)
+{
+	return !a->going;
+}
+
+int audit_run(const struct audit *a)
+{
+	return a->run;
+}
+
+/* --- stages ------------------------------------------------------------- */
+
+static void leave(struct audit *a, int stage, enum stage_book_state to)
+{
+	struct stage_book *b = &a->stages[stage];
+	const struct show_stage *def = &a->show->stages[stage];
+	a->held -= b->state == SB_HELD;
+	a->failed -= b->state == SB_FAILED;
+	if (b->state == SB_RUNNING) {
+		b->approved = false;
+		for (size_t k = 0; k < def->agent_count; k++)
+			a->calls[def->agents[k]] -= (int)((b->out >> k) & 1);
+		b->out = 0;
+	}
+	if (to == SB_SETTLED && b->state != SB_SETTLED)
+		a->open_stages--;
+	if (to != SB_RUNNING && b->asks) {
+		b->asks = false;
+		a->asking--;
+	}
+	b->state = to;
+	a->held += to == SB_HELD;
+	a->failed += to == SB_FAILED;
+}
+
+static bool is_open(struct sim *s, const struct event *e, int stage)
+{
+	if (!s->audit->going || s->audit->stages[stage].state == SB_SETTLED) {
+		sim_fail(s, "twice", "%s of %s, which is settled",
+			 event_type_name(e->type), e->stage);
+		return false;
+	}
+	return true;
+}
+
+static void start_calls(struct sim *s, int stage)
+{
+	struct audit *a = s->audit;
+	struct stage_book *b = &a->stages[stage];
+	const struct show_stage *def = &a->show->stages[stage];
+	b->answered = 0;
+	for (size_t k = 0; k < def->agent_count && !def->poll; k++) {
+		const struct show_agent *agent =
+			&a->show->agents[def->agents[k]];
+		b->out |= 1u << k;
+		if (++a->calls[def->agents[k]] > agent->max_concurrent &&
+		    agent->max_concurrent != SHOW_UNSET)
+			sim_fail(s, "concurrent", "%s has %d calls at once",
+				 agent->id, a->calls[def->agents[k]]);
+	}
+}
+
+static void start(struct sim *s, const struct event *e, int stage)
+{
+	struct audit *a = s->audit;
+	struct stage_book *b = &a->stages[stage];
+	const struct show_stage *def = &a->show->stages[stage];
+	if (!is_open(s, e, stage))
+		return;
+	for (size_t i = 0; i < def->dep_count; i++)
+		if (a->stages[def->deps[i]].state != SB_SETTLED)
+			sim_fail(s, "early", "%s starts before %s is settled",
+				 def->id, a->show->stages[def->deps[i]].id);
+	if (a->paused)
+		sim_fail(s, "pause", "%s starts in a pause", def->id);
+	if (b->state != SB_WAITING)
+		sim_fail(s, "twice", "%s starts, and was not waiting", def->id);
+	if (json_get_int(e->data, "attempt", 0) != b->attempt + 1)
+		sim_fail(s, "attempt", "%s: attempt %" PRId64 " after %d",
+			 def->id, json_get_int(e->data, "attempt", 0),
+			 b->attempt);
+	if (b->failures >= def->retry.max_attempts)
+		sim_fail(s, "retry", "%s starts after %d failures of %" PRId64,
+			 def->id, b->failures, def->retry.max_attempts);
+	b->attempt++;
+	leave(a, stage, SB_RUNNING);
+	start_calls(s, stage);
+}
+
+static void progress(struct sim *s, const struct event *e, int stage)
+{
+	struct stage_book *b = &s->audit->stages[stage];
+	const char *state = json_get_str(e->data, "state", "");
+	if (!is_open(s, e, stage))
+		return;
+	if (strcmp(state, "standby") == 0)
+		leave(s->audit, stage, SB_STANDBY);
+	else if (strcmp(state, "waiting") == 0)
+		leave(s->audit, stage, SB_WAITING);
+	if (json_get_bool(e->data, "fresh", false))
+		b->failures = 0;
+}
+
+/* Of one call: it must have been out. */
+static void call_ended(struct sim *s, const struct event *e, int stage,
+		       int agent)
+{
+	struct audit *a = s->audit;
+	struct stage_book *b = &a->stages[stage];
+	int k = audit_place(a, stage, agent);
+	if (k < 0 || !((b->out >> k) & 1)) {
+		sim_fail(s, "answer", "%s %s/%s: no such call is out",
+			 event_type_name(e->type), e->stage, e->agent);
+		return;
+	}
+	b->out &= ~(1u << k);
+	a->calls[agent]--;
+	if (e->type != EVENT_STAGE_PROPOSAL)
+		return;
+	b->answered |= 1u << k;
+	json_object *result = json_get_object(e->data, "result");
+	int64_t mark = json_get_int(result, "mark", 0);
+	const struct deed *d =
+		mark ? agent_deed(s, (uint64_t)mark, stage, agent) : NULL;
+	if (d && (d->run != a->run || d->attempt != b->attempt))
+		sim_fail(s, "answer",
+			 "%s/%s: the answer of r%d, attempt %d is taken for "
+			 "that of r%d, attempt %d",
+			 e->stage, e->agent, d->run, d->attempt, a->run,
+			 b->attempt);
+}
+
+static void error(struct sim *s, const struct event *e, int stage)
+{
+	struct stage_book *b = &s->audit->stages[stage];
+	const char *policy = json_get_str(e->data, "on_failure", "");
+	if (!is_open(s, e, stage))
+		return;
+	if (json_get_int(e->data, "retry_at", 0)) {
+		b->failures += !json_get_bool(e->data, "halted", false);
+		leave(s->audit, stage, SB_BACKOFF);
+	} else if (strcmp(policy, "ask") == 0) {
+		leave(s->audit, stage, SB_FAILED);
+	} else {
+		leave(s->audit, stage, SB_SETTLED);
+	}
+}
+
+static void chain(struct sim *s, const struct event *e)
+{
+	struct audit *a = s->audit;
+	const struct story *now = &s->follower->story; /* after this event */
+	const char *pre = json_get_str(e->data, "pre_state_hash", "");
+	const char *post = json_get_str(e->data, "post_state_hash", "");
+	json_object *patch = json_get_object(e->data, "patch");
+	bool changes = patch && json_object_object_length(patch) > 0;
+	uint64_t version = a->version + changes;
+	if (strcmp(pre, a->hash) != 0)
+		sim_fail(s, "chain",
+			 "%s: its hash before is not the one after "
+			 "the last",
+			 e->stage);
+	if (strcmp(post, now->hash) != 0)
+		sim_fail(s, "chain", "%s: its hash after is not the story's",
+			 e->stage);
+	if ((uint64_t)json_get_int(e->data, "version", -1) != version ||
+	    now->version != version)
+		sim_fail(s, "chain", "%s: version %" PRId64 " follows %" PRIu64,
+			 e->stage, json_get_int(e->data, "version", -1),
+			 a->version);
+	if (!changes && strcmp(pre, post) != 0)
+		sim_fail(s, "chain", "%s changes nothing and has another hash",
+			 e->stage);
+	memcpy(a->hash, now->hash, sizeof a->hash);
+	a->version = version;
+}
+
+static void complete(struct sim *s, const struct event *e, int stage)
+{
+	struct audit *a = s->audit;
+	struct stage_book *b = &a->stages[stage];
+	const struct show_stage *def = &a->show->stages[stage];
+	const char *winner = json_get_str(e->data, "winner", NULL);
+	if (b->done)
+		sim_fail(s, "twice", "%s is done twice", e->stage);
+	if (!is_open(s, e, stage))
+		return;
+	if (winner) {
+		int k = audit_place(a, stage, show_find_agent(a->show, winner));
+		if (b->state != SB_RUNNING || k < 0 ||
+		    !((b->answered >> k) & 1))
+			sim_fail(s, "winner",
+				 "%s is done by %s, which gave no "
+				 "answer",
+				 e->stage, winner);
+		if (def->adjudicate != ADJUDICATE_FIRST && b->out)
+			sim_fail(s, "winner", "%s is done while calls are out",
+				 e->stage);
+	}
+	b->done = true;
+	leave(a, stage, SB_SETTLED);
+	chain(s, e);
+}
+
+static void hold(struct sim *s, const struct event *e, int stage)
+{
+	if (is_open(s, e, stage))
+		leave(s->audit, stage, SB_HELD);
+}
+
+static void of_stage(struct sim *s, const struct event *e, int stage, int agent)
+{
+	struct audit *a = s->audit;
+	switch (e->type) {
+	case EVENT_STAGE_START:
+		start(s, e, stage);
+		break;
+	case EVENT_STAGE_PROGRESS:
+		progress(s, e, stage);
+		break;
+	case EVENT_STAGE_GO:
+		if (is_open(s, e, stage))
+			leave(a, stage, SB_WAITING);
+		break;
+	case EVENT_STAGE_PROPOSAL:
+		call_ended(s, e, stage, agent);
+		break;
+	case EVENT_STAGE_ERROR:
+		if (agent >= 0)
+			call_ended(s, e, stage, agent);
+		else
+			error(s, e, stage);
+		break;
+	case EVENT_STAGE_COMPLETE:
+		complete(s, e, stage);
+		break;
+	case EVENT_STAGE_SKIP:
+		if (is_open(s, e, stage))
+			leave(a, stage, SB_SETTLED);
+		break;
+	case EVENT_BUDGET_REQUEST:
+		hold(s, e, stage);
+		break;
+	case EVENT_BUDGET_APPROVE:
+		if (is_open(s, e, stage)) {
+			leave(a, stage, SB_WAITING);
+			a->stages[stage].approved = true;
+		}
+		break;
+	default:
+		audit_poll(s, e, stage);
+		break;
+	}
+}
+
+/* --- runs --------------------------------------------------------------- */
+
+/* Stages go back to their beginning, and the story with them. */
+static void reset(struct sim *s, const struct event *e)
+{
+	struct audit *a = s->audit;
+	json_object *list = json_get_array(e->data, "stages");
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		int stage = show_find_stage(
+			a->show, json_object_get_string(
+					 json_object_array_get_idx(list, i)));
+		struct stage_book *b = &a->stages[stage];
+		if (audit_holds_lease(a, stage) || b->poll_open ||
+		    b->poll_closed)
+			sim_fail(s, "reset", "%s is reset with work under way",
+				 a->show->stages[stage].id);
+		a->open_stages += b->state == SB_SETTLED;
+		leave(a, stage, SB_WAITING);
+		b->failures = 0;
+		b->approved = b->done = b->resolved = false;
+		audit_money_renew(a, stage);
+	}
+	a->going = true;
+	chain(s, e);
+}
+
+static void run_start(struct sim *s, const struct event *e)
+{
+	struct audit *a = s->audit;
+	struct story empty;
+	if (a->going)
+		sim_fail(s, "run", "%s begins in another run", e->run);
+	a->run = atoi(e->run + 1);
+	strncpy(a->run_id, e->run, sizeof a->run_id - 1);
+	a->going = true;
+	a->paused = false;
+	a->attended = json_get_bool(e->data, "attended", true);
+	memset(a->stages, 0, a->show->stage_count * sizeof *a->stages);
+	memset(a->calls, 0, a->show->agent_count * sizeof *a->calls);
+	a->open_stages = a->show->stage_count;
+	a->held = a->failed = a->asking = 0;
+	audit_money_reset(a);
+	story_init(&empty);
+	memcpy(a->hash, empty.hash, sizeof a->hash);
+	a->version = 0;
+	story_release(&empty);
+	s->result->runs++;
+}
+
+void audit_run_over(struct sim *s)
+{
+	struct audit *a = s->audit;
+	if (a->episode.leased)
+		sim_fail(s, "ledger",
+			 "the run is over, and %" PRId64 " tokens are leased",
+			 a->episode.leased);
+}
+
+static void run_end(struct sim *s, const struct event *e)
+{
+	struct audit *a = s->audit;
+	const char *state = json_get_str(e->data, "state", "");
+	if (!a->going)
+		sim_fail(s, "run", "%s ends twice", e->run);
+	if (strcmp(state, "done") == 0 && a->open_stages)
+		sim_fail(s, "run", "%s is done with %zu stages open", e->run,
+			 a->open_stages);
+	for (size_t i = 0; i < a->show->stage_count; i++)
+		leave(a, (int)i, SB_SETTLED);
+	a->going = false;
+	audit_run_over(s);
+}
+
+static void lead(struct sim *s, const struct event *e)
+{
+	struct audit *a = s->audit;
+	int64_t epoch = json_get_int(e->data, "epoch", 0);
+	if (epoch <= a->epoch)
+		sim_fail(s, "epoch", "epoch %" PRId64 " after %" PRId64, epoch,
+			 a->epoch);
+	a->epoch = epoch;
+}
+
+static void obs_command(struct audit *a, const struct event *e)
+{
+	const char *id = json_get_str(e->data, "id", "o0");
+	if (strcmp(json_get_str(e->data, "state", ""), "sent") == 0)
+		a->obs_sent[a->obs_next++ % COUNT_OF(a->obs_sent)] =
+			strtoull(id + 1, NULL, 10);
+}
+
+static void of_run(struct sim *s, const struct event *e)
+{
+	struct audit *a = s->audit;
+	switch (e->type) {
+	case EVENT_RUN_START:
+		run_start(s, e);
+		break;
+	case EVENT_RUN_PAUSE:
+		a->paused = true;
+		break;
+	case EVENT_RUN_RESUME:
+		a->paused = false;
+		break;
+	case EVENT_STAGE_RESET:
+		if (!a->going)
+			a->paused = false;
+		reset(s, e);
+		break;
+	case EVENT_RUN_COMPLETE:
+	case EVENT_RUN_CANCEL:
+		run_end(s, e);
+		break;
+	case EVENT_LEADER_TAKE:
+		lead(s, e);
+		break;
+	case EVENT_OBS_COMMAND:
+		obs_command(a, e);
+		break;
+	default:
+		break;
+	}
+}
+
+/* --- all ---------------------------------------------------------------- */
+
+/* What one command did, it did in one decision. */
+static void once(struct sim *s, const struct event *e, int decision)
+{
+	struct audit *a = s->audit;
+	const char *by = json_get_str(e->data, "by", "");
+	if (strncmp(by, "op-", 3) != 0)
+		return;
+	size_t n = (size_t)atoi(by + 3);
+	if (n >= a->by_cap) {
+		size_t cap = n * 2 + 64;
+		a->by = xreallocarray(a->by, cap, sizeof *a->by);
+		memset(a->by + a->by_cap, 0, (cap - a->by_cap) * sizeof *a->by);
+		a->by_cap = cap;
+	}
+	if (a->by[n] && a->by[n] != decision + 1)
+		sim_fail(s, "command", "what %s asked for is done twice (%s)",
+			 by, event_type_name(e->type));
+	a->by[n] = decision + 1;
+}
+
+void audit_event(struct sim *s, const struct event *e, int decision)
+{
+	struct audit *a = s->audit;
+	int stage = *e->stage ? show_find_stage(a->show, e->stage) : -1;
+	int agent = *e->agent ? show_find_agent(a->show, e->agent) : -1;
+	if (e->seq != ++a->seq)
+		sim_fail(s, "log", "event %" PRIu64 " stands at %" PRIu64,
+			 e->seq, a->seq);
+	if (e->at_ms < a->at_ms)
+		sim_fail(s, "clock",
+			 "event %" PRIu64 " is %" PRId64
+			 " ms before the one before",
+			 e->seq, a->at_ms - e->at_ms);
+	a->at_ms = e->at_ms;
+	once(s, e, decision);
+	of_run(s, e);
+	audit_money(s, e, stage, agent);
+	if (stage >= 0)
+		of_stage(s, e, stage, agent);
+	size_t questions = a->held + a->failed + a->asking;
+	if (questions != s->follower->inbox.count)
+		sim_fail(s, "inbox",
+			 "%zu questions are open, the inbox has "
+			 "%zu",
+			 questions, s->follower->inbox.count);
+}
+
+void audit_commit(struct sim *s, int64_t epoch)
+{
+	const struct audit *a = s->audit;
+	if (epoch != a->epoch)
+		sim_fail(s, "epoch",
+			 "a commit of epoch %" PRId64 " while %" PRId64
+			 " leads",
+			 epoch, a->epoch);
+	if (a->rests)
+		sim_fail(s, "lost-return",
+			 "%" PRId64 " settled leases gave nothing back",
+			 a->rests);
+}

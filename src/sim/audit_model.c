@@ -1,0 +1,262 @@
+/* The polls, and the whole model against the books. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/status.h"
+#include "sim/books.h"
+
+/* --- polls -------------------------------------------------------------- */
+
+/* Each voter once: counted again, voter by voter. */
+static void recount(struct sim *s, const struct event *e, int stage)
+{
+	const struct show_poll *poll = s->show->stages[stage].poll;
+	const struct ballot_box *box = &s->store.boxes[stage];
+	json_object *counts = json_get_object(e->data, "counts");
+	int64_t votes[8] = {0};
+	for (int v = 0; v < SIM_VOTERS; v++)
+		if (box->votes[v] >= 0)
+			votes[box->votes[v]]++;
+	for (size_t i = 0; i < poll->option_count; i++) {
+		int64_t told = json_get_int(counts, poll->options[i].id, -1);
+		if (told != votes[i])
+			sim_fail(s, "votes",
+				 "%s: %s has %" PRId64 " voters, the log says "
+				 "%" PRId64,
+				 e->stage, poll->options[i].id, votes[i], told);
+	}
+}
+
+static void poll_create(struct sim *s, const struct event *e, int stage)
+{
+	struct stage_book *b = &s->audit->stages[stage];
+	if (b->state != SB_RUNNING || b->poll_open || b->poll_closed)
+		sim_fail(s, "poll", "%s is opened twice", e->stage);
+	b->poll_open = true;
+}
+
+static void poll_close(struct sim *s, const struct event *e, int stage)
+{
+	struct audit *a = s->audit;
+	struct stage_book *b = &a->stages[stage];
+	bool asks = json_get_bool(e->data, "asks", false);
+	if (asks ? !b->poll_closed : !b->poll_open)
+		sim_fail(s, "poll", "%s is closed, and was not open", e->stage);
+	b->poll_open = false;
+	b->poll_closed = true;
+	a->asking += asks && !b->asks;
+	b->asks = asks;
+	if (asks)
+		recount(s, e, stage);
+}
+
+static void poll_extend(struct sim *s, const struct event *e, int stage)
+{
+	struct stage_book *b = &s->audit->stages[stage];
+	if (!b->poll_open && !b->poll_closed)
+		sim_fail(s, "poll", "%s is extended, and was not open",
+			 e->stage);
+	s->audit->asking -= b->asks;
+	b->asks = false;
+	b->poll_open = true;
+	b->poll_closed = false;
+}
+
+static void poll_resolve(struct sim *s, const struct event *e, int stage)
+{
+	struct stage_book *b = &s->audit->stages[stage];
+	if (!b->poll_closed || b->resolved)
+		sim_fail(s, "poll", "%s is resolved, and was not closed",
+			 e->stage);
+	if (strcmp(json_get_str(e->data, "why", ""), "operator") != 0)
+		recount(s, e, stage);
+	s->audit->asking -= b->asks;
+	b->resolved = true;
+	b->asks = b->poll_closed = false;
+}
+
+void audit_poll(struct sim *s, const struct event *e, int stage)
+{
+	struct stage_book *b = &s->audit->stages[stage];
+	switch (e->type) {
+	case EVENT_POLL_CREATE:
+		poll_create(s, e, stage);
+		break;
+	case EVENT_POLL_CLOSE:
+		poll_close(s, e, stage);
+		break;
+	case EVENT_POLL_EXTEND:
+		poll_extend(s, e, stage);
+		break;
+	case EVENT_POLL_RESOLVE:
+		poll_resolve(s, e, stage);
+		break;
+	case EVENT_POLL_VOID:
+		s->audit->asking -= b->asks;
+		b->asks = b->poll_open = b->poll_closed = false;
+		break;
+	default:
+		break;
+	}
+}
+
+/* --- money -------------------------------------------------------------- */
+
+static void same(struct sim *s, const char *where, const char *what,
+		 int64_t shown, int64_t booked)
+{
+	if (shown != booked)
+		sim_fail(s, "totals",
+			 "%s: %s is %" PRId64 ", the log makes it %" PRId64,
+			 where, what, shown, booked);
+}
+
+static void same_scope(struct sim *s, const char *where,
+		       const struct scope *have, const struct scope_book *want)
+{
+	same(s, where, "allocated", have->allocated, want->allocated);
+	same(s, where, "leased", have->leased, want->leased);
+	same(s, where, "spent", have->spent, want->spent);
+}
+
+static void ledger(struct sim *s, const struct model *m)
+{
+	const struct audit *a = s->audit;
+	const struct show *show = a->show;
+	const char *where;
+	if (!ledger_holds(&m->ledger, show->stage_count, show->agent_count,
+			  &where))
+		sim_fail(s, "ledger", "the identity does not hold for %s",
+			 where);
+	same_scope(s, "episode", &m->ledger.episode, &a->episode);
+	for (size_t i = 0; i < show->stage_count; i++)
+		same_scope(s, show->stages[i].id, &m->ledger.stages[i],
+			   &a->stages_money[i]);
+	for (size_t i = 0; i < show->agent_count; i++)
+		same_scope(s, show->agents[i].id, &m->ledger.agents[i],
+			   &a->agents_money[i]);
+}
+
+/* --- what people are shown ---------------------------------------------- */
+
+static void status_polls_sum(struct sim *s, json_object *polls)
+{
+	for (size_t i = 0; i < json_object_array_length(polls); i++) {
+		json_object *p = json_object_array_get_idx(polls, i);
+		json_object *options = json_get_array(p, "options");
+		int64_t sum = 0;
+		for (size_t k = 0; k < json_object_array_length(options); k++)
+			sum += json_get_int(
+				json_object_array_get_idx(options, k), "votes",
+				0);
+		same(s, json_get_str(p, "id", "a poll"), "total",
+		     json_get_int(p, "total", -1), sum);
+	}
+}
+
+static void status(struct sim *s, const struct model *m)
+{
+	const struct audit *a = s->audit;
+	struct status_extra extra = {.mode = "live", .now_ms = m->at_ms};
+	json_object *o = status_json(m, &extra);
+	json_object *budget = json_get_object(o, "budget");
+	int64_t spent = json_get_int(budget, "spent", -1);
+	if (plant_now(s, PLANT_WRONG_TOTAL))
+		spent++;
+	same(s, "status", "spent", spent, a->episode.spent);
+	same(s, "status", "leased", json_get_int(budget, "leased", -1),
+	     a->episode.leased);
+	same(s, "status", "remaining", json_get_int(budget, "remaining", -1),
+	     a->episode.allocated - a->episode.leased - a->episode.spent);
+	same(s, "status", "inbox",
+	     (int64_t)json_object_array_length(json_get_array(o, "inbox")),
+	     (int64_t)(a->held + a->failed + a->asking));
+	same(s, "status", "event", json_get_int(o, "event", -1),
+	     (int64_t)a->seq);
+	json_object *run = json_get_object(o, "run");
+	json_object *stages = json_get_array(run, "stages");
+	for (size_t i = 0; stages && i < a->show->stage_count; i++) {
+		json_object *x = json_object_array_get_idx(stages, i);
+		same(s, a->show->stages[i].id, "attempt",
+		     json_get_int(x, "attempt", -1), a->stages[i].attempt);
+		same(s, a->show->stages[i].id, "shown as spent",
+		     json_get_int(x, "spent", -1), a->stages_money[i].spent);
+	}
+	json_object *polls = status_polls(m);
+	status_polls_sum(s, polls);
+	json_object_put(polls);
+	json_object_put(o);
+}
+
+static int by_key(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* As core/story.h defines it, from the whole document. */
+static void story_whole(struct sim *s, const struct story *story)
+{
+	const char *keys[256];
+	size_t n = 0;
+	struct buf b = {0};
+	char hex[HASH_HEX_BYTES];
+	json_object_object_foreach(story->doc, key, value)
+	{
+		(void)value;
+		if (n < COUNT_OF(keys))
+			keys[n++] = key;
+	}
+	qsort(keys, n, sizeof *keys, by_key);
+	for (size_t i = 0; i < n; i++) {
+		json_object *member = json_get(story->doc, keys[i]);
+		char *text = json_canonical(member);
+		hash_sha256_hex(hex, text, strlen(text));
+		buf_addf(&b, "%s:%s\n", keys[i], hex);
+		free(text);
+	}
+	hash_sha256_hex(hex, buf_str(&b), b.len);
+	buf_release(&b);
+	if (strcmp(hex, story->hash) != 0 || strcmp(hex, s->audit->hash) != 0)
+		sim_fail(s, "chain",
+			 "the story's hash is not that of the "
+			 "story");
+}
+
+void audit_model(struct sim *s, const struct model *m)
+{
+	ledger(s, m);
+	status(s, m);
+	story_whole(s, &m->story);
+	for (size_t i = 0; i < s->show->agent_count; i++)
+		same(s, s->show->agents[i].id, "calls out", m->agent_calls[i],
+		     s->audit->calls[i]);
+}
+
+void audit_log(struct sim *s)
+{
+	struct model *m = model_new(s->show);
+	struct err err;
+	for (size_t i = 0; i < s->store.count; i++) {
+		const struct entry *x = &s->store.log[i];
+		const struct event *e = x->event;
+		char at[24];
+		snprintf(at, sizeof at, "%" PRId64, e->at_ms);
+		struct event *read =
+			event_read(i + 1, event_type_name(e->type), e->run,
+				   e->stage, e->agent, at, x->text, &err);
+		if (!read) {
+			sim_fail(s, "text", "%s", err.text);
+			break;
+		}
+		model_apply(m, read);
+		event_free(&read);
+	}
+	char *a = model_snapshot(m), *b = model_snapshot(s->follower);
+	if (strcmp(a, b) != 0)
+		sim_fail(s, "fold", "the log read again gives another model");
+	free(a);
+	free(b);
+	model_free(&m);
+}

@@ -1,0 +1,74 @@
+/* books: what the audit keeps, shared by its files alone. */
+#ifndef SIM_BOOKS_H
+#define SIM_BOOKS_H
+
+#include "sim/audit.h"
+
+struct scope_book {
+	bool limited;
+	int64_t allocated, leased, spent;
+	int64_t granted; /* the cap, with what was approved and overrun */
+};
+
+enum lease_book_state { LB_HELD, LB_SETTLED, LB_WRITTEN_OFF, LB_CORRECTED };
+
+struct lease_book {
+	char id[100];
+	int stage, agent;
+	int64_t tokens, spent;
+	int64_t rest; /* of a settled one: to be given back in this commit */
+	enum lease_book_state state;
+};
+
+enum stage_book_state {
+	SB_WAITING,
+	SB_STANDBY,
+	SB_HELD,
+	SB_RUNNING,
+	SB_BACKOFF,
+	SB_FAILED, /* and not settled: a human is asked */
+	SB_SETTLED,
+};
+
+struct stage_book {
+	enum stage_book_state state;
+	int attempt, failures;
+	bool approved;  /* the next start may use the reserve */
+	bool done;      /* settled by stage:complete */
+	uint32_t out, answered; /* agents' places, bits */
+	bool poll_open, poll_closed, asks;
+	bool resolved;
+	int newest[8];  /* by agent's place: its newest lease, -1 */
+};
+
+struct audit {
+	const struct show *show;
+	uint64_t seq;
+	int64_t at_ms, epoch;
+	int run;
+	bool going, paused, attended;
+	char run_id[40];
+	struct scope_book episode, *stages_money, *agents_money;
+	struct lease_book *leases; /* of this run */
+	size_t lease_count, lease_cap;
+	int64_t rests; /* leases settled whose rest was not returned yet */
+	struct stage_book *stages;
+	size_t open_stages;
+	int *calls; /* out, by agent */
+	size_t held, failed, asking; /* questions */
+	uint64_t version;
+	char hash[HASH_HEX_BYTES];
+	int *by; /* by command: 1 + the decision that it made; 0: none */
+	size_t by_cap;
+	uint64_t obs_sent[64]; /* seqs of the newest requests */
+	size_t obs_next;
+};
+
+int audit_place(const struct audit *a, int stage, int agent); /* or -1 */
+void audit_money(struct sim *s, const struct event *e, int stage, int agent);
+void audit_money_reset(struct audit *a);
+bool audit_holds_lease(const struct audit *a, int stage);
+void audit_money_renew(struct audit *a, int stage);
+void audit_poll(struct sim *s, const struct event *e, int stage);
+
+#endif

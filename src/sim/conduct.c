@@ -1,0 +1,616 @@
+/* conduct: the simulated engine. It decides, remembers, and acts only on what
+ * the store has acknowledged, in the order of the real one. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/audit.h"
+#include "sim/world.h"
+
+int64_t core_now_ms(const struct sim *s, const struct sim_core *c)
+{
+	int64_t now = s->now_ms + c->clock_off;
+	return now < c->last_ms ? c->last_ms : now;
+}
+
+bool core_can_decide(const struct sim_core *c)
+{
+	return !c->knows_away && c->count < SIM_BATCHES - SIM_SPARE;
+}
+
+bool core_moment(struct sim *s, struct sim_core *c)
+{
+	if (s->crash_in == 0 || !s->lead || (c && c != s->lead))
+		return false;
+	if (--s->crash_in > 0)
+		return false;
+	core_die(s, s->lead);
+	return true;
+}
+
+/* --- deciding ----------------------------------------------------------- */
+
+/* Through text and back, as the store does it. */
+static struct entry entry_of(struct sim *s, const struct event *e)
+{
+	char at[24];
+	struct err err;
+	struct entry entry = {.text = xstrdup(json_text(e->data)),
+			      .decision = s->decision};
+	snprintf(at, sizeof at, "%" PRId64, e->at_ms);
+	entry.event = event_read(e->seq, event_type_name(e->type), e->run,
+				 e->stage, e->agent, at, entry.text, &err);
+	if (!entry.event) {
+		sim_fail(s, "text", "event %" PRIu64 " cannot be read: %s",
+			 e->seq, err.text);
+		entry.event = event_clone(e);
+	}
+	return entry;
+}
+
+static void keep(struct sim *s, struct sim_core *c)
+{
+	struct batch *b = &c->open;
+	struct decision *made = &c->made;
+	for (size_t i = 0; i < made->event_count; i++) {
+		GROW(b->entries, b->count, b->cap);
+		b->entries[b->count++] = entry_of(s, made->events[i]);
+		if (s->plan->story_fd) {
+			char *line = event_line(made->events[i]);
+			SAY(s, "    %" PRIu64 " %s", made->events[i]->seq,
+			    line);
+			free(line);
+		}
+	}
+	for (size_t i = 0; i < made->effect_count; i++) {
+		GROW(b->effects, b->effect_count, b->effect_cap);
+		b->effects[b->effect_count++] = made->effects[i];
+	}
+	made->effect_count = 0; /* moved */
+}
+
+/* The model as it would be had the core decided what now stands there. */
+static void fold_anew(struct sim *s, struct sim_core *c)
+{
+	model_free(&c->m);
+	c->m = model_new(s->show);
+	for (size_t i = 0; i < s->store.count; i++)
+		model_apply(c->m, s->store.log[i].event);
+	for (size_t k = 0; k <= c->count; k++) {
+		struct batch *b =
+			k < c->count ? &c->ring[(c->first + k) % SIM_BATCHES]
+				     : &c->open;
+		for (size_t i = 0; i < b->count; i++)
+			if (b->entries[i].event)
+				model_apply(c->m, b->entries[i].event);
+	}
+}
+
+/* As a core takes over: from the newest snapshot and what came after it. */
+static void restore(struct sim *s, struct sim_core *c)
+{
+	struct err err;
+	const char *text = s->store.snapshot;
+	if (!text || dice_one_in(&s->air, 2)) {
+		fold_anew(s, c);
+		return;
+	}
+	c->m = model_restore(s->show, text, strlen(text), &err);
+	if (!c->m) {
+		sim_fail(s, "snapshot", "it cannot be restored: %s", err.text);
+		fold_anew(s, c);
+		return;
+	}
+	for (size_t i = s->store.snapshot_seq; i < s->store.count; i++)
+		model_apply(c->m, s->store.log[i].event);
+	s->result->restores++;
+}
+
+static void act(struct sim *s, struct sim_core *c, const struct effect *x,
+		bool early);
+
+static bool is_early(const struct effect *x)
+{
+	return x->kind == EFFECT_OBS || x->kind == EFFECT_CANCEL_CALL;
+}
+
+static void act_early(struct sim *s, struct sim_core *c)
+{
+	struct batch *b = &c->open;
+	size_t kept = 0;
+	bool all = plant_is(s, PLANT_EARLY_EFFECT);
+	for (size_t i = 0; i < b->effect_count; i++) {
+		if (all || is_early(&b->effects[i])) {
+			act(s, c, &b->effects[i], !all);
+			effect_release(&b->effects[i]);
+		} else {
+			b->effects[kept++] = b->effects[i];
+		}
+	}
+	b->effect_count = kept;
+}
+
+static void decide(struct sim *s, struct sim_core *c, struct input *in)
+{
+	int64_t now = core_now_ms(s, c);
+	in->now_ms = c->last_ms = now;
+	if (plant_now(s, PLANT_CLOCK_BACK))
+		in->now_ms = now - 600000;
+	decision_clear(&c->made);
+	s->decision++;
+	core_decide(c->m, in, &c->made);
+	bool changed = s->plan->plant && plant_decided(s, c);
+	keep(s, c);
+	if (changed)
+		fold_anew(s, c);
+	if (plant_is(s, PLANT_EARLY_EFFECT))
+		act_early(s, c);
+}
+
+/* A rollback is told the story of its version, from the log. What stands there
+ * is older than what was decided since, and that is well. */
+static void find_version(struct sim *s, const struct sim_core *c,
+			 struct input *in)
+{
+	uint64_t to = strtoull(in->args[0], NULL, 10);
+	struct story story;
+	story_init(&story);
+	for (size_t i = c->m->run.first_seq; i < s->store.count; i++) {
+		const struct event *e = s->store.log[i].event;
+		if (story.version < to && (e->type == EVENT_STAGE_COMPLETE ||
+					   e->type == EVENT_STAGE_RESET))
+			story_patch(&story, json_get_object(e->data, "patch"));
+	}
+	if (story.version == to) {
+		in->result = json_clone(story.doc);
+		in->run = xstrdup(c->m->run.id);
+	} else {
+		in->error_code = xstrdup("not_found");
+		in->text = xstrdup("that version is not in the log");
+	}
+	story_release(&story);
+}
+
+static void say_post(struct sim *s, const struct sim_core *c,
+		     const struct post *p)
+{
+	static const char *const names[] = {
+		[POST_COMMAND] = "command",  [POST_ANSWER] = "answer",
+		[POST_VOTE] = "vote",	     [POST_OBS] = "OBS is",
+		[POST_OBS_DONE] = "OBS did", [POST_TALLY] = "tally",
+		[POST_ALARM] = "alarm",	     [POST_LEAD] = "lead, epoch",
+		[POST_RESUMED] = "resume",   [POST_BEGIN] = "begin run",
+	};
+	struct buf b = {0};
+	buf_addf(&b, "core %d: %s", c->life, names[p->kind]);
+	if (p->kind == POST_COMMAND)
+		buf_addf(&b, " %s: %s %s %s", p->id,
+			 action_table[p->action].name, p->args[0], p->args[1]);
+	else if (*p->id)
+		buf_addf(&b, " %s%s", p->id, p->ok ? "" : " not ok");
+	if (p->stage >= 0 && (size_t)p->stage < s->show->stage_count)
+		buf_addf(&b, " %s", s->show->stages[p->stage].id);
+	if (p->kind == POST_ANSWER) {
+		bool known = p->agent >= 0 &&
+			     (size_t)p->agent < s->show->agent_count;
+		buf_addf(&b, "/%s attempt %d of r%d: %s, %" PRId64 " tokens",
+			 known ? s->show->agents[p->agent].id : "nobody",
+			 p->attempt, p->run, p->ok ? "ok" : p->code, p->tokens);
+	} else if (p->kind == POST_TALLY) {
+		buf_addf(&b, " %" PRId64 ":%" PRId64, p->counts[0],
+			 p->counts[1]);
+	} else if (p->kind == POST_OBS) {
+		buf_addf(&b, " %s",
+			 p->scene < 0 ? "gone" : sim_scenes[p->scene]);
+	}
+	SAY(s, "%s", buf_str(&b));
+	buf_release(&b);
+}
+
+void core_decide_post(struct sim *s, struct sim_core *c, struct post *p)
+{
+	struct input *in = post_input(s, p);
+	if (p->kind == POST_COMMAND && p->action == ACTION_ROLLBACK)
+		find_version(s, c, in);
+	if (s->plan->story_fd)
+		say_post(s, c, p);
+	s->result->commands += p->kind == POST_COMMAND;
+	s->result->answers += p->kind == POST_ANSWER;
+	posts_add(&c->open.receipts, p);
+	decide(s, c, in);
+	input_free(&in);
+	if (core_moment(s, c))
+		return;
+	if (c->open.count >= SIM_ROUND)
+		core_commit(s, c);
+}
+
+void core_tick(struct sim *s, struct sim_core *c)
+{
+	struct input *in = input_new(INPUT_TICK);
+	SAY(s, "core %d: a deadline", c->life);
+	decide(s, c, in);
+	input_free(&in);
+	core_moment(s, c);
+}
+
+/* While the store is away only the brake is taken. */
+static void pump_away(struct sim *s, struct sim_core *c)
+{
+	struct posts rest = {0};
+	struct post *p;
+	while ((p = posts_take(&s->mail))) {
+		bool brake = p->kind == POST_COMMAND &&
+			     p->action == ACTION_PANIC &&
+			     c->count < SIM_BATCHES && c->alive;
+		if (!brake) {
+			posts_add(&rest, p);
+			continue;
+		}
+		core_decide_post(s, c, p);
+		if (!c->alive)
+			continue;
+		act_early(s, c);
+		core_commit(s, c);
+	}
+	s->mail = rest;
+}
+
+static void pump(struct sim *s, struct sim_core *c)
+{
+	struct post *p;
+	while (c->alive && core_can_decide(c) && !sim_failed(s) &&
+	       (p = posts_take(&c->local)))
+		core_decide_post(s, c, p);
+	if (c != s->lead)
+		return;
+	while (c->alive && core_can_decide(c) && !sim_failed(s) &&
+	       (p = posts_take(&s->mail)))
+		core_decide_post(s, c, p);
+	if (c->alive && c->knows_away)
+		pump_away(s, c);
+}
+
+void core_pump(struct sim *s)
+{
+	for (size_t i = 0; i < s->core_count; i++)
+		if (s->cores[i]->alive && !s->cores[i]->frozen)
+			pump(s, s->cores[i]);
+}
+
+/* --- remembering -------------------------------------------------------- */
+
+static void batch_clear(struct sim *s, struct batch *b)
+{
+	struct post *p;
+	for (size_t i = 0; i < b->count; i++) {
+		free(b->entries[i].text);
+		event_free(&b->entries[i].event);
+	}
+	for (size_t i = 0; i < b->effect_count; i++)
+		effect_release(&b->effects[i]);
+	while ((p = posts_take(&b->receipts)))
+		post_free(s, p);
+	free(b->digest);
+	b->digest = NULL;
+	b->count = b->effect_count = 0;
+	b->sent = false;
+}
+
+/* Its events are stored: now it acts. False when the core died over it. */
+static bool batch_done(struct sim *s, struct sim_core *c, struct batch *b)
+{
+	for (size_t i = 0; i < b->effect_count && !sim_failed(s); i++) {
+		if (core_moment(s, c))
+			return false;
+		act(s, c, &b->effects[i], false);
+	}
+	if (core_moment(s, c)) /* done, but not acknowledged to the bus */
+		return false;
+	batch_clear(s, b);
+	return true;
+}
+
+/* Dead or gone on: the receipts of this batch are still in its ring. */
+static bool pop_done(struct sim *s, struct sim_core *c)
+{
+	struct batch *b = &c->ring[c->first];
+	if (!batch_done(s, c, b))
+		return false;
+	c->first = (c->first + 1) % SIM_BATCHES;
+	c->count--;
+	return true;
+}
+
+static void finish_unsent(struct sim *s, struct sim_core *c)
+{
+	while (c->alive && c->count && !c->ring[c->first].sent)
+		if (!pop_done(s, c))
+			return;
+}
+
+void core_commit(struct sim *s, struct sim_core *c)
+{
+	if (!c->open.count && !c->open.effect_count && !c->open.receipts.first)
+		return;
+	if (c->count == SIM_BATCHES)
+		return; /* it stays open till there is room */
+	struct batch *b = &c->ring[(c->first + c->count) % SIM_BATCHES];
+	struct batch empty = *b; /* its memory is used again */
+	*b = c->open;
+	c->open = empty;
+	c->count++;
+	b->sent = b->count > 0;
+	if (!b->sent) {
+		finish_unsent(s, c);
+		return;
+	}
+	b->tag = ++c->next_tag;
+	b->epoch = c->epoch;
+	b->first_seq = b->entries[0].event->seq;
+	s->since_check += (int64_t)b->count;
+	if (s->since_check >= s->plan->check_every) {
+		s->since_check = 0;
+		b->digest = model_snapshot(c->m);
+		s->result->checks++;
+	}
+	store_ask(s, c, (struct op){.kind = OP_COMMIT, .tag = b->tag});
+}
+
+/* --- acting ------------------------------------------------------------- */
+
+static void act_op(struct sim *s, struct sim_core *c, enum op_kind kind,
+		   const struct effect *x)
+{
+	struct op op = {.kind = kind,
+			.tag = ++c->next_tag,
+			.stage = x->stage,
+			.option = x->option,
+			.may_change = x->flag,
+			.origin = x->origin};
+	if (kind == OP_VOTE)
+		op.voter = atoi(x->key + 1);
+	store_ask(s, c, op);
+}
+
+/* What reaches others than the store, which fences for itself. A refusal may
+ * still come from one that has not noticed: it changes nothing. */
+static bool is_outward(const struct effect *x)
+{
+	return x->kind == EFFECT_CALL || x->kind == EFFECT_CANCEL_CALL ||
+	       x->kind == EFFECT_OBS || x->kind == EFFECT_CHECK ||
+	       (x->kind == EFFECT_REPLY && x->ok &&
+		x->origin.kind == ORIGIN_BUS);
+}
+
+static void act(struct sim *s, struct sim_core *c, const struct effect *x,
+		bool early)
+{
+	if (c->epoch != s->store.epoch && !early && is_outward(x))
+		sim_fail(s, "fence", "a core that does not lead any more acts");
+	switch (x->kind) {
+	case EFFECT_CALL:
+		agent_called(s, c, x);
+		if (plant_now(s, PLANT_EFFECT_TWICE))
+			agent_called(s, c, x);
+		break;
+	case EFFECT_CANCEL_CALL:
+		agent_cancelled(s, x);
+		break;
+	case EFFECT_POLL_OPEN:
+		act_op(s, c, OP_OPEN, x);
+		break;
+	case EFFECT_POLL_FREEZE:
+		act_op(s, c, OP_FREEZE, x);
+		break;
+	case EFFECT_POLL_COUNT:
+		act_op(s, c, OP_COUNT, x);
+		break;
+	case EFFECT_VOTE:
+		act_op(s, c, OP_VOTE, x);
+		break;
+	case EFFECT_OBS:
+		obs_asked(s, c, x, early);
+		break;
+	case EFFECT_REPLY:
+		people_told(s, x);
+		break;
+	case EFFECT_CHECK:
+	case EFFECT_LIVE:
+	case EFFECT_BELL:
+	case EFFECT_RUN_OVER:
+		break;
+	}
+}
+
+static void counted(struct sim *s, struct sim_core *c, const struct op *op,
+		    const struct due *due)
+{
+	struct post *p = post_new(s, POST_TALLY);
+	p->stage = op->stage;
+	p->life = c->life;
+	memcpy(p->counts, due->counts, sizeof p->counts);
+	posts_add(&c->local, p);
+}
+
+static void commit_stored(struct sim *s, struct sim_core *c, uint64_t tag)
+{
+	struct batch *b = &c->ring[c->first];
+	REQUIRE(c->count > 0 && b->sent && b->tag == tag);
+	uint64_t last = b->first_seq + b->count - 1;
+	if (last > s->store.acked)
+		s->store.acked = last;
+	if (core_moment(s, c) || !pop_done(s, c))
+		return;
+	finish_unsent(s, c);
+}
+
+static void step_down(struct sim *s, struct sim_core *c)
+{
+	SAY(s, "core %d: FENCED, it steps down", c->life);
+	s->result->fenced++;
+	if (c == s->lead)
+		sim_fail(s, "fence",
+			 "the leader of epoch %" PRId64 " is refused",
+			 c->epoch);
+	core_die(s, c);
+}
+
+void core_answered(struct sim *s, const struct due *due)
+{
+	struct sim_core *c = s->cores[due->life];
+	if (!c->alive || c->frozen || c->conn != due->conn || !c->op_count)
+		return;
+	struct op op = c->ops[c->op_first];
+	if (op.tag != due->tag)
+		return; /* it came twice */
+	c->op_first = (c->op_first + 1) % c->op_cap;
+	c->op_count--;
+	if (due->outcome == OP_FENCED)
+		step_down(s, c);
+	else if (due->outcome == OP_BROKEN)
+		sim_fail(s, "log",
+			 "the store holds other events than core %d "
+			 "wrote",
+			 c->life);
+	else if (op.kind == OP_COMMIT)
+		commit_stored(s, c, op.tag);
+	else if (op.kind == OP_COUNT)
+		counted(s, c, &op, due);
+}
+
+/* --- lives -------------------------------------------------------------- */
+
+static void return_mail(struct sim *s, struct batch *b)
+{
+	struct post *p;
+	while ((p = posts_take(&b->receipts))) {
+		if (p->life < 0)
+			posts_push(&s->mail, p);
+		else
+			post_free(s, p);
+	}
+}
+
+/* Its commits on the way may still arrive, so the batches stay. */
+void core_die(struct sim *s, struct sim_core *c)
+{
+	struct post *p;
+	if (c == s->lead) {
+		SAY(s, "core %d dies", c->life);
+		s->lead = NULL;
+		s->result->crashes++;
+		due_add(s, DUE_LEAD,
+			s->now_ms + 1 + (int64_t)dice_roll(&s->air, 2000));
+	}
+	s->crash_in = 0;
+	c->alive = false;
+	c->conn++;
+	if (dice_one_in(&s->air, 2))
+		for (size_t i = 0; i < s->due_count; i++)
+			if (s->heap[i].kind == DUE_ARRIVE &&
+			    s->heap[i].life == c->life)
+				s->heap[i].conn = -1;
+	for (size_t i = 0; i < SIM_BATCHES; i++)
+		return_mail(s, &c->ring[i]);
+	return_mail(s, &c->open);
+	while ((p = posts_take(&c->local)))
+		post_free(s, p);
+}
+
+void core_freeze(struct sim *s, struct sim_core *c, int64_t for_ms)
+{
+	SAY(s, "core %d is stopped for %" PRId64 " ms", c->life, for_ms);
+	c->frozen = true;
+	s->lead = NULL;
+	due_add(s, DUE_WAKE, s->now_ms + for_ms)->life = c->life;
+	due_add(s, DUE_LEAD, s->now_ms + 1500);
+}
+
+void core_wake(struct sim *s, struct sim_core *c)
+{
+	if (!c->alive)
+		return;
+	SAY(s, "core %d wakes up", c->life);
+	c->frozen = false;
+	c->conn++; /* what the store said meanwhile is lost */
+	c->knows_away = s->store.away;
+	if (c->epoch == s->store.epoch)
+		s->lead = c;
+	else if (core_can_decide(c) && s->mail.first)
+		/* It takes from the bus what was not for it. */
+		core_decide_post(s, c, posts_take(&s->mail));
+	if (!c->alive)
+		return;
+	core_commit(s, c);
+	store_resend(s, c);
+}
+
+static void first_posts(struct sim *s, struct sim_core *c)
+{
+	struct post *p = post_new(s, POST_LEAD);
+	p->life = c->life;
+	p->tokens = c->epoch;
+	snprintf(p->by, sizeof p->by, "host%d", c->life);
+	posts_add(&c->local, p);
+	if (c->m->run.id[0] && !run_is_over(c->m->run.state)) {
+		p = post_new(s, POST_RESUMED);
+		p->life = c->life;
+		posts_add(&c->local, p);
+	}
+}
+
+void core_take_lead(struct sim *s)
+{
+	if (s->lead)
+		return;
+	if (s->store.away) {
+		due_add(s, DUE_LEAD, s->now_ms + 500);
+		return;
+	}
+	if (plant_is(s, PLANT_LOST_COMMIT) && s->store.acked > 3 &&
+	    s->store.acked == s->store.count) {
+		struct entry *e = &s->store.log[--s->store.count];
+		free(e->text);
+		event_free(&e->event);
+	}
+	if (s->store.acked > s->store.count)
+		sim_fail(s, "lost",
+			 "event %" PRIu64 " was acknowledged and is gone",
+			 s->store.acked);
+	struct sim_core *c = xcalloc(1, sizeof *c);
+	c->life = (int)s->core_count;
+	GROW(s->cores, s->core_count, s->core_cap);
+	s->cores[s->core_count++] = c;
+	c->alive = true;
+	c->epoch = ++s->store.epoch;
+	restore(s, c);
+	if (sim_has(s, SIM_JUMP) && dice_one_in(&s->air, 4))
+		c->clock_off = (int64_t)dice_roll(&s->air, 7200000) - 3600000;
+	if (c->m->at_ms >= s->now_ms + c->clock_off)
+		c->clock_off = c->m->at_ms + 1 - s->now_ms;
+	c->last_ms = s->now_ms + c->clock_off;
+	s->lead = c;
+	s->result->takeovers += c->life > 0;
+	SAY(s, "core %d leads with epoch %" PRId64 ", from %zu events", c->life,
+	    c->epoch, s->store.count);
+	first_posts(s, c);
+}
+
+void core_release(struct sim *s, struct sim_core *c)
+{
+	struct post *p;
+	for (size_t i = 0; i <= SIM_BATCHES; i++) {
+		struct batch *b = i < SIM_BATCHES ? &c->ring[i] : &c->open;
+		batch_clear(s, b);
+		free(b->entries);
+		free(b->effects);
+	}
+	while ((p = posts_take(&c->local)))
+		post_free(s, p);
+	decision_release(&c->made);
+	model_free(&c->m);
+	free(c->ops);
+	free(c);
+}

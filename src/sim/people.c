@@ -1,0 +1,325 @@
+/* people: the operator, the audience, and OBS under its operator's hands. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/audit.h"
+#include "sim/world.h"
+
+/* --- OBS ---------------------------------------------------------------- */
+
+static void obs_tell(struct sim *s, int64_t after_ms)
+{
+	if (!s->lead)
+		return;
+	struct post *p = post_new(s, POST_OBS);
+	p->life = s->lead->life;
+	p->scene = s->scene;
+	post_send(s, p, after_ms);
+}
+
+void obs_asked(struct sim *s, struct sim_core *c, const struct effect *x,
+	       bool early)
+{
+	uint64_t seq = strtoull(x->key + 1, NULL, 10);
+	SAY(s, "        OBS is asked %s: %s", x->key, x->text);
+	if (!early && !audit_obs_sent(s->audit, x->key))
+		sim_fail(s, "effect",
+			 "OBS is asked %s, which is not in the log", x->key);
+	struct dice d = dice_of(s->plan->seed, dice_mix(4, seq));
+	if (s->calm == false && dice_one_in(&d, 6))
+		return; /* it never says */
+	struct post *p = post_new(s, POST_OBS_DONE);
+	p->life = c->life;
+	snprintf(p->id, sizeof p->id, "%s", x->key);
+	p->ok = s->scene >= 0 && dice_roll(&d, 8);
+	post_send(s, p,
+		  (int64_t)dice_roll(&d, dice_one_in(&d, 5) ? 9000 : 200));
+	for (int i = 0; p->ok && i < (int)COUNT_OF(sim_scenes); i++)
+		if (strstr(x->text, sim_scenes[i]))
+			s->scene = i;
+	obs_tell(s, 20);
+}
+
+static void obs_step(struct sim *s, struct dice *d)
+{
+	if (!s->show->obs.given)
+		return;
+	s->scene = dice_one_in(d, 3) ? -1
+				     : (int)dice_roll(d, COUNT_OF(sim_scenes));
+	obs_tell(s, 0);
+}
+
+/* --- the operator ------------------------------------------------------- */
+
+/* The action is part of the id, so that the answer can be judged by it. */
+static struct post *command(struct sim *s, enum action_id action, const char *a,
+			    const char *b)
+{
+	struct post *p = post_new(s, POST_COMMAND);
+	int n = ++s->next_command;
+	p->bus = true;
+	p->action = action;
+	snprintf(p->id, sizeof p->id, "c%d.%d", n, (int)action);
+	snprintf(p->by, sizeof p->by, "op-%d", n);
+	snprintf(p->args[0], sizeof p->args[0], "%s", a ? a : "");
+	snprintf(p->args[1], sizeof p->args[1], "%s", b ? b : "");
+	return p;
+}
+
+static void ask(struct sim *s, struct dice *d, enum action_id action,
+		const char *a, const char *b)
+{
+	struct post *p = command(s, action, a, b);
+	int copies = sim_has(s, SIM_STORM) && dice_one_in(d, 4)
+			     ? 1 + (int)dice_roll(d, 4)
+			     : 0;
+	for (int i = 0; i < copies; i++) {
+		struct post *again = post_new(s, POST_COMMAND);
+		struct post *next = again->next;
+		uint64_t order = again->order;
+		*again = *p;
+		again->next = next;
+		again->order = order;
+		post_send(s, again, (int64_t)dice_roll(d, 1500));
+	}
+	post_send(s, p, (int64_t)dice_roll(d, 20));
+}
+
+static void answer_item(struct sim *s, struct dice *d)
+{
+	const struct inbox *inbox = &s->follower->inbox;
+	char amount[24] = "";
+	if (!inbox->count) {
+		if (sim_has(s, SIM_STRAY)) /* to one that is gone */
+			ask(s, d, ACTION_ANSWER, s->old_items[dice_roll(d, 8)],
+			    "approve");
+		return;
+	}
+	const struct inbox_item *item =
+		&inbox->items[dice_roll(d, inbox->count)];
+	memcpy(s->old_items[s->next_command % 8], item->id, sizeof item->id);
+	size_t n = 0;
+	while (item->choices[n])
+		n++;
+	if (item->kind == INBOX_OVERAGE && dice_one_in(d, 3)) {
+		snprintf(amount, sizeof amount, "%d", (int)dice_roll(d, 3000));
+		ask(s, d, ACTION_APPROVE, item->id, amount);
+		return;
+	}
+	ask(s, d, ACTION_ANSWER, item->id, item->choices[dice_roll(d, n)]);
+}
+
+static void roll_back(struct sim *s, struct dice *d)
+{
+	char version[24];
+	uint64_t now = s->follower->story.version;
+	snprintf(version, sizeof version, "%d", (int)dice_roll(d, now + 1));
+	ask(s, d, ACTION_ROLLBACK, version, NULL);
+}
+
+static void meddle(struct sim *s, struct dice *d)
+{
+	const char *id = s->show->stages[dice_roll(d, s->show->stage_count)].id;
+	static const struct {
+		enum action_id action;
+		bool stage;
+		const char *second;
+	} table[] = {
+		{ACTION_PAUSE, false, NULL},
+		{ACTION_PANIC, false, NULL},
+		{ACTION_SKIP, true, NULL},
+		{ACTION_CANCEL, true, NULL},
+		{ACTION_SUPPLY, true, "{\"by\":\"hand\"}"},
+		{ACTION_SUPPLY, true, "{\"k\":1}"},
+		{ACTION_POLL_CLOSE, true, NULL},
+		{ACTION_POLL_VOID, true, NULL},
+		{ACTION_POLL_EXTEND, true, NULL},
+		{ACTION_POLL_CLOSE, true, NULL},
+		{ACTION_POLL_EXTEND, true, "1500"},
+		{ACTION_FAIL, true, NULL},
+		{ACTION_RETRY, true, NULL},
+		{ACTION_RETRY, true, NULL},
+		{ACTION_GO, true, NULL},
+		{ACTION_PAUSE, false, NULL},
+	};
+	size_t i = dice_roll(d, COUNT_OF(table) + 6);
+	if (i < COUNT_OF(table))
+		ask(s, d, table[i].action, table[i].stage ? id : NULL,
+		    table[i].second);
+	else if (i == COUNT_OF(table))
+		ask(s, d, ACTION_PANIC, "all", NULL);
+	else if (i == COUNT_OF(table) + 4)
+		ask(s, d, ACTION_RERUN, id, NULL);
+	else if (i == COUNT_OF(table) + 5)
+		roll_back(s, d);
+	else if (i == COUNT_OF(table) + 1)
+		ask(s, d, ACTION_SCENE, sim_scenes[dice_roll(d, 3)], NULL);
+	else if (i == COUNT_OF(table) + 2 && dice_one_in(d, 6))
+		ask(s, d, ACTION_CANCEL_RUN, NULL, NULL);
+	else
+		ask(s, d, ACTION_ACK, "overrun/s1", "seen");
+}
+
+static void operate(struct sim *s, struct dice *d)
+{
+	switch (dice_roll(d, 8)) {
+	case 0:
+	case 1:
+		answer_item(s, d);
+		break;
+	case 2:
+		ask(s, d, ACTION_RESUME, NULL, NULL);
+		break;
+	case 3:
+		ask(s, d, ACTION_GO, NULL, NULL);
+		break;
+	case 4:
+		ask(s, d, ACTION_NOTE, "applause", NULL);
+		break;
+	case 5:
+		obs_step(s, d);
+		break;
+	default:
+		if (sim_has(s, SIM_MEDDLE))
+			meddle(s, d);
+		else
+			answer_item(s, d);
+	}
+}
+
+/* What always leaves an event behind when it is done. */
+static bool leaves_event(int action)
+{
+	return action != ACTION_PANIC;
+}
+
+void people_told(struct sim *s, const struct effect *x)
+{
+	if (x->origin.kind != ORIGIN_BUS)
+		return;
+	char *end;
+	int n = (int)strtol(x->origin.id + 1, &end, 10);
+	int action = atoi(end + 1);
+	SAY(s, "        %s is told: %s", x->origin.id, x->text);
+	if (x->ok && leaves_event(action) && !audit_saw(s->audit, n))
+		sim_fail(s, "reply",
+			 "%s is told `%s`, but nothing of it is in the log",
+			 x->origin.id, x->text);
+}
+
+/* --- the audience ------------------------------------------------------- */
+
+static int random_poll(const struct sim *s, struct dice *d)
+{
+	int found = -1, n = 0;
+	for (size_t i = 0; i < s->show->stage_count; i++) {
+		const struct poll_run *p = s->follower->stages[i].poll;
+		if (!p)
+			continue;
+		bool open = p->state == POLL_OPEN || p->state == POLL_EXTENDED;
+		int weight = open ? 8 : 1;
+		n += weight;
+		if ((int)dice_roll(d, (uint64_t)n) < weight)
+			found = (int)i;
+	}
+	return found;
+}
+
+static void vote(struct sim *s, struct dice *d)
+{
+	int stage = random_poll(s, d);
+	if (stage < 0 || !s->lead)
+		return;
+	size_t options = s->show->stages[stage].poll->option_count;
+	int voters = 1 + (int)dice_roll(d, 12);
+	for (int i = 0; i < voters; i++) {
+		struct post *p = post_new(s, POST_VOTE);
+		p->life = s->lead->life;
+		p->stage = stage;
+		p->option = (int)dice_roll(d, options);
+		if (sim_has(s, SIM_STRAY) && dice_one_in(d, 20))
+			p->option = 99;
+		snprintf(p->id, sizeof p->id, "v%d",
+			 (int)dice_roll(d, SIM_VOTERS));
+		post_send(s, p, (int64_t)dice_roll(d, 300));
+	}
+}
+
+/* --- a step ------------------------------------------------------------- */
+
+static void begin(struct sim *s, struct dice *d)
+{
+	struct sim_core *c = s->lead;
+	if (!c || c->local.first || !core_can_decide(c))
+		return;
+	enum run_state state = c->m->run.state;
+	if (state != RUN_NONE && !run_is_over(state))
+		return;
+	struct post *p = post_new(s, POST_BEGIN);
+	p->life = c->life;
+	p->attended = dice_roll(d, 4) != 0;
+	snprintf(p->id, sizeof p->id, "r%d",
+		 state == RUN_NONE ? 1 : atoi(c->m->run.id + 1) + 1);
+	posts_add(&c->local, p);
+	s->runs++;
+}
+
+void people_step(struct sim *s, struct dice *d)
+{
+	if (audit_over(s->audit))
+		begin(s, d);
+	else if (dice_one_in(d, 3))
+		vote(s, d);
+	else
+		operate(s, d);
+}
+
+/* Answers that were given once come again, out of nowhere, and some were never
+ * asked for. */
+void stray_step(struct sim *s, struct dice *d)
+{
+	size_t n = s->show->stage_count * s->show->agent_count;
+	const struct deed *deed = s->deeds[dice_roll(d, n)];
+	while (deed && deed->next && dice_one_in(d, 2))
+		deed = deed->next;
+	struct post *p = post_new(s, POST_ANSWER);
+	struct post *next = p->next;
+	uint64_t order = p->order;
+	if (deed) {
+		*p = deed->answer;
+		p->kind = POST_ANSWER;
+		p->ok = p->reached = true;
+	} else {
+		p->stage = (int)dice_roll(d, s->show->stage_count + 1);
+		p->agent = (int)dice_roll(d, s->show->agent_count + 1);
+		p->attempt = (int)dice_roll(d, 3) + 7;
+		p->ok = dice_one_in(d, 2);
+		p->reached = true;
+		p->tokens = (int64_t)dice_roll(d, 100);
+		strcpy(p->code, "what");
+	}
+	p->next = next;
+	p->order = order;
+	p->bus = true;
+	p->life = -1;
+	p->needs = 0;
+	post_send(s, p, (int64_t)dice_roll(d, 100));
+}
+
+/* --- the end: everybody helps ------------------------------------------- */
+
+void people_help(struct sim *s)
+{
+	const struct model *m = s->follower;
+	struct dice d = dice_of(s->plan->seed, 6);
+	if (m->run.state == RUN_PAUSED)
+		ask(s, &d, ACTION_RESUME, NULL, NULL);
+	if (stage_in_standby(m) >= 0)
+		ask(s, &d, ACTION_GO, NULL, NULL);
+	if (!m->inbox.count)
+		return;
+	const struct inbox_item *item = &m->inbox.items[0];
+	ask(s, &d, ACTION_ANSWER, item->id,
+	    item->kind == INBOX_FAILED ? "skip" : item->choices[0]);
+}

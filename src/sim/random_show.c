@@ -1,0 +1,155 @@
+#include "sim/random_show.h"
+
+#include "base/mem.h"
+#include "sim/dice.h"
+
+static const char *pick(struct dice *d, const char *const *words, size_t n)
+{
+	return words[dice_roll(d, n)];
+}
+#define PICK(d, ...)                                                           \
+	pick(d, (const char *const[]){__VA_ARGS__},                            \
+	     COUNT_OF(((const char *const[]){__VA_ARGS__})))
+
+static int number(struct dice *d, int from, int to)
+{
+	return from + (int)dice_roll(d, (uint64_t)(to - from + 1));
+}
+
+static struct dice stage_dice(uint64_t seed, int i)
+{
+	return dice_of(dice_mix(seed, 77), (uint64_t)i);
+}
+
+/* The first roll of a stage: others have to know it for their `when`. */
+static bool is_poll(uint64_t seed, int i)
+{
+	struct dice d = stage_dice(seed, i);
+	return dice_one_in(&d, 6);
+}
+
+static bool is_out(uint64_t without, int i)
+{
+	return (without >> i) & 1;
+}
+
+int random_show_stages(uint64_t seed)
+{
+	struct dice d = dice_of(seed, 1);
+	return dice_one_in(&d, 8) ? number(&d, 1, RANDOM_SHOW_STAGES)
+				  : number(&d, 1, 14);
+}
+
+static void add_inputs(struct buf *b, struct dice *d, uint64_t seed,
+		       uint64_t without, int i)
+{
+	int last = -1, n = 0, gate = -1;
+	for (int k = 0; k < 3; k++) {
+		int from = (int)dice_roll(d, (uint64_t)i);
+		if (from <= last)
+			continue;
+		last = from;
+		if (is_out(without, from))
+			continue;
+		buf_addf(b, n++ ? ", s%d" : "    inputs: [s%d", from);
+		if (is_poll(seed, from))
+			gate = from;
+	}
+	if (n)
+		buf_adds(b, "]\n");
+	if (dice_one_in(d, 2) && gate >= 0)
+		buf_addf(b, "    when: { s%d: x }\n", gate);
+}
+
+static void add_poll(struct buf *b, struct dice *d)
+{
+	buf_addf(b,
+		 "    poll: { question: Q, options: [ { id: x }, { id: y }%s ],"
+		 " open_ms: %d, min_votes: %d, min_delta: %s, undecided: %s, "
+		 "extend_ms: %d, max_extensions: %d, default: x }\n",
+		 PICK(d, "", ", { id: z }"), number(d, 1000, 6000),
+		 number(d, 0, 10), PICK(d, "0", "0", "0.2"),
+		 PICK(d, "extend", "default", "ask"), number(d, 1000, 4000),
+		 number(d, 1, 3));
+}
+
+static void add_work(struct buf *b, struct dice *d, int i)
+{
+	buf_addf(b, "    agents: [%s]\n",
+		 PICK(d, "a", "b", "a, b", "a, b, c", "c", "d", "d", "d"));
+	buf_addf(b, "    adjudicate: %s\n",
+		 PICK(d, "first", "confidence", "cheapest"));
+	if (dice_roll(d, 5))
+		buf_addf(b, "    budget: { token_cap: %d, time_cap_ms: %d }\n",
+			 number(d, 1, 4000), number(d, 1000, 6000));
+	buf_addf(b,
+		 "    retry: { max_attempts: %d, backoff_ms: %d, "
+		 "multiplier: %d }\n",
+		 number(d, 1, 3), number(d, 1, 900), number(d, 1, 2));
+	if (dice_one_in(d, 4))
+		buf_addf(b, "    outputs: [o%d]\n", i);
+	else if (dice_one_in(d, 12))
+		buf_addf(b, "    outputs: [p%d, q%d]\n", i, i);
+}
+
+static void add_stage(struct buf *b, uint64_t seed, uint64_t without, int i)
+{
+	struct dice d = stage_dice(seed, i);
+	bool poll = dice_one_in(&d, 6);
+	buf_addf(b, "  - id: s%d\n", i);
+	/* Rolled in any case, so that the rest of the stage stays. */
+	struct dice links = dice_of(dice_mix(seed, 78), (uint64_t)i);
+	if (i > 0 && dice_roll(&links, 4))
+		add_inputs(b, &links, seed, without, i);
+	if (poll)
+		add_poll(b, &d);
+	else
+		add_work(b, &d, i);
+	buf_addf(b, "    on_failure: %s\n",
+		 PICK(&d, "ask", "continue", "skip_dependents", "ask",
+		      "continue", "skip_dependents", "ask", "fail_run"));
+	if (dice_one_in(&d, 5))
+		buf_adds(b, "    go: manual\n");
+	if (dice_one_in(&d, 6))
+		buf_adds(b, "    finale: true\n");
+}
+
+static void add_gear(struct buf *b, struct dice *d)
+{
+	if (!dice_one_in(d, 2))
+		return;
+	buf_adds(b, "obs: { url: \"ws://127.0.0.1:4455\", safe_scene: Safe, "
+		    "scenes: [Safe, Live, Poll] }\n");
+	if (dice_one_in(d, 2))
+		buf_adds(b, "rules:\n"
+			    "  - { name: r1, on: \"poll:create\", do: "
+			    "{ obs_scene: Poll } }\n"
+			    "  - { name: r2, on: \"poll:resolve\", do: "
+			    "{ obs_scene: Live } }\n");
+}
+
+char *random_show_yaml(uint64_t seed, uint64_t without)
+{
+	struct buf b = {0};
+	struct dice d = dice_of(seed, 2);
+	int stages = random_show_stages(seed);
+	int tokens = dice_one_in(&d, 3) ? number(&d, 1000, 8000)
+					: number(&d, 8000, 80000);
+	buf_addf(&b,
+		 "show: t\nbudget: { tokens: %d, reserve: %d, "
+		 "approval_default: %s, approval_deadline_ms: %d }\n",
+		 tokens, number(&d, 0, 999), PICK(&d, "deny", "approve"),
+		 number(&d, 1000, 60000));
+	buf_addf(&b,
+		 "agents:\n  a: { via: bus }\n"
+		 "  b: { via: bus, quota: { episode: %d } }\n"
+		 "  c: { via: bus, max_concurrent: 2 }\n  d: { via: noop }\n",
+		 number(&d, 1, 20000));
+	buf_addf(&b, "polls: { change_vote: %s }\n", PICK(&d, "true", "false"));
+	add_gear(&b, &d);
+	buf_adds(&b, "stages:\n");
+	for (int i = 0; i < stages; i++)
+		if (!is_out(without, i))
+			add_stage(&b, seed, without, i);
+	return buf_take(&b);
+}
