@@ -72,7 +72,7 @@ static const struct row {
 	 "/a: the answer is not JSON", false},
 	{"{\"name\":\"t\",\"endpoint\":\"http://127.0.0.1:PORT/hang\","
 	 "\"timeout_ms\":100}",
-	 "http://127.0.0.1:PORT/hang: no answer after 1", false},
+	 "http://127.0.0.1:PORT/hang: no answer after ", false},
 	{"{\"name\":\"t\",\"endpoint\":\"http://127.0.0.1:1/\"}",
 	 "http://127.0.0.1:1/: nobody listens there", false},
 	{"{\"name\":\"t\",\"endpoint\":\"http://127.0.0.1:PORT/huge\"}",
