@@ -9,13 +9,20 @@ cd "$scratch" || exit 99
 cat >calm.yaml <<'SHOW'
 show: calm
 title: A Calm Evening
+# Wide, combined and joined letters, and a terminal's own language.
 agents: { quick: { via: noop } }
 stages:
   - { id: one, agents: [quick], outputs: [a] }
-  - { id: two, agents: [quick], inputs: [a], go: manual }
+  - id: two
+    agents: [quick]
+    inputs: [a]
+    go: manual
+    notes: "e\u0301 \u591c\u306e\u5287\u5834 \u00fc \U0001F3AD \U0001F469\u200d\U0001F680 \u202eevil\u202c \u0e01\u0e33 end"
 SHOW
 start_core calm.yaml
-ok $? "the show runs"
+started=$?
+ok "$started" "the show runs"
+[ "$started" -eq 0 ] || plan
 
 # Sizes.
 stay 120x40 calm <<SCRIPT
@@ -48,6 +55,22 @@ until_true [ -e wide ] && ended
 ok $? "it becomes 200x60"
 [ "$(wc -l <wide)" = 60 ]
 ok $? "and fills it"
+
+# What the terminal shows is what was drawn, cell for cell (but the clock).
+stay 100x30 calm <<SCRIPT
+wait quiet
+dump ready
+wait text never
+SCRIPT
+same_as_shot() {
+	term_of capture-pane -p -t "$stays" | sed 1d >seen
+	sed 1d shot | cmp -s - seen
+}
+until_true same_as_shot
+ok $? "what is in the grid stands in the terminal"
+[ -s seen ] && sed 1d shot | diff - seen | sed 's/^/# /'
+kill -TERM "$console"
+ended
 
 # Colours and letters.
 for vars in NO_COLOR=1 TERM=vt100 'LC_ALL=C LANG=C'; do
