@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -33,16 +34,51 @@ static void digest(unsigned char out[SHA256_BYTES], const void *a,
 	EVP_MD_CTX_free(ctx);
 }
 
-char *hash_sha256_hex(char out[HASH_HEX_BYTES], const void *data, size_t bytes)
+static char *to_hex(char out[HASH_HEX_BYTES], const unsigned char *sum)
 {
-	unsigned char sum[SHA256_BYTES];
-	digest(sum, data, bytes, "", 0);
 	for (size_t i = 0; i < SHA256_BYTES; i++) {
 		out[2 * i] = "0123456789abcdef"[sum[i] >> 4];
 		out[2 * i + 1] = "0123456789abcdef"[sum[i] & 15];
 	}
 	out[HASH_HEX_BYTES - 1] = '\0';
 	return out;
+}
+
+char *hash_sha256_hex(char out[HASH_HEX_BYTES], const void *data, size_t bytes)
+{
+	unsigned char sum[SHA256_BYTES];
+	digest(sum, data, bytes, "", 0);
+	return to_hex(out, sum);
+}
+
+struct hash_sum {
+	EVP_MD_CTX *ctx;
+};
+
+struct hash_sum *hash_sum_new(void)
+{
+	struct hash_sum *s = xmalloc(sizeof *s);
+	pthread_once(&sha256_once, fetch_sha256);
+	s->ctx = EVP_MD_CTX_new();
+	REQUIRE(s->ctx != NULL);
+	REQUIRE(EVP_DigestInit_ex2(s->ctx, sha256, NULL) == 1);
+	return s;
+}
+
+void hash_sum_add(struct hash_sum *s, const void *data, size_t bytes)
+{
+	REQUIRE(EVP_DigestUpdate(s->ctx, data, bytes) == 1);
+}
+
+char *hash_sum_end(struct hash_sum **sum, char out[HASH_HEX_BYTES])
+{
+	struct hash_sum *s = *sum;
+	unsigned char bytes[SHA256_BYTES];
+	*sum = NULL;
+	REQUIRE(EVP_DigestFinal_ex(s->ctx, bytes, NULL) == 1);
+	EVP_MD_CTX_free(s->ctx);
+	free(s);
+	return to_hex(out, bytes);
 }
 
 char *hash_base64(const void *data, size_t bytes)

@@ -10,6 +10,12 @@
 /* Lower-case hex of SHA-256 over `bytes`. Pure. Returns `out`. */
 char *hash_sha256_hex(char out[HASH_HEX_BYTES], const void *data, size_t bytes);
 
+/* The same over bytes that come piece by piece. hash_sum_end() frees it. */
+struct hash_sum;
+struct hash_sum *hash_sum_new(void);
+void hash_sum_add(struct hash_sum *sum, const void *data, size_t bytes);
+char *hash_sum_end(struct hash_sum **sum, char out[HASH_HEX_BYTES]);
+
 /* Standard base64 with padding. Caller frees. */
 char *hash_base64(const void *data, size_t bytes);
 

@@ -65,12 +65,20 @@ static int find_option(const struct cli_command *command, const char *name,
 	return -1;
 }
 
+/* The one short option: -o FILE, as every program that writes a file has it. */
+static bool is_short(const struct cli_command *command, const char *word)
+{
+	return strcmp(word, "-o") == 0 &&
+	       find_option(command, "output", strlen("output")) >= 0;
+}
+
 /* Takes the option at argv[*at]; moves *at on when its value is a word of its
  * own. 0 or an exit status. */
 static int take_option(struct cli_args *args, int argc, char **argv, int *at)
 {
 	const struct cli_command *command = args->command;
-	const char *name = argv[*at] + 2;
+	const char *name =
+		is_short(command, argv[*at]) ? "output" : argv[*at] + 2;
 	const char *equals = strchr(name, '=');
 	size_t bytes = equals ? (size_t)(equals - name) : strlen(name);
 	int i = find_option(command, name, bytes);
@@ -131,7 +139,7 @@ int cli_parse(const char *name, int argc, char **argv, struct cli_args *args,
 			printf("showcaller %s\n", PACKAGE_VERSION);
 			*done = true;
 			return 0;
-		} else if (word[1] != '-') {
+		} else if (word[1] != '-' && !is_short(args->command, word)) {
 			return cli_usage(name, "no option %s", word);
 		} else {
 			int status = take_option(args, argc, argv, &i);

@@ -33,13 +33,17 @@ int cli_attach(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_do(int argc, char **argv);
 int cli_events(int argc, char **argv);
+int cli_export(int argc, char **argv);
 int cli_graph(int argc, char **argv);
 int cli_inbox(int argc, char **argv);
 int cli_lint(int argc, char **argv);
+int cli_replay(int argc, char **argv);
+int cli_rollback(int argc, char **argv);
 int cli_run(int argc, char **argv);
 int cli_simulate(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_stop(int argc, char **argv);
+int cli_verify(int argc, char **argv);
 
 /* "showcaller: text" on stderr; returns err->code. */
 int cli_fail(const struct err *err);

@@ -9,4 +9,7 @@
 /* Caller puts. NULL after a message, and then *status is the exit status. */
 json_object *cli_look(const struct cli_place *place, int *status);
 
+/* The same for people, on stdout. */
+void cli_print_status(json_object *status);
+
 #endif

@@ -96,7 +96,7 @@ static void print_lines(const char *head, json_object *list)
 	}
 }
 
-static void print_status(json_object *o)
+void cli_print_status(json_object *o)
 {
 	json_object *redis = json_get_object(o, "redis");
 	printf("show     %s, %s\n", json_get_str(o, "show", ""),
@@ -137,7 +137,7 @@ int cli_status(int argc, char **argv)
 	if (o && cli_option_value(&args, "json"))
 		printf("%s\n", json_text(o));
 	else if (o)
-		print_status(o);
+		cli_print_status(o);
 	json_object_put(o);
 	cli_place_release(&place);
 	return status;

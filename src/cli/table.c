@@ -74,6 +74,27 @@ static const struct cli_option simulate_options[] = {
 	OPTION_JSON,
 	END_OF_OPTIONS};
 
+static const struct cli_option replay_options[] = {
+	{"to", "EVENT|VERSION",
+	 "stop behind this event (123) or version of the story (v7)"},
+	{"run", "ID", "the run whose version is meant; else the last one"},
+	{"verify", NULL, "compare every hash; exit 1 where the first differs"},
+	OPTION_JSON,
+	OPTION_REDIS,
+	END_OF_OPTIONS};
+
+static const struct cli_option rollback_options[] = {
+	{"to", "VERSION", "the version of the story, as in 7 or v7"},
+	{"dry-run", NULL, "say what it would throw away, and change nothing"},
+	{"yes", NULL, "do not ask"},
+	OPTION_REDIS,
+	END_OF_OPTIONS};
+
+static const struct cli_option export_options[] = {
+	{"output", "FILE", "the file to write; -o FILE is the same"},
+	OPTION_REDIS,
+	END_OF_OPTIONS};
+
 const struct cli_command cli_commands[] = {
 	{"run", cli_run, "SHOW.yaml",
 	 "Starts a show and opens the console on it (or attaches, if it runs).",
@@ -100,6 +121,15 @@ const struct cli_command cli_commands[] = {
 	{"simulate", cli_simulate, "",
 	 "Runs the core against random shows and seeded faults.",
 	 simulate_options},
+	{"replay", cli_replay, "SHOW|FILE",
+	 "Folds a log again and says how the show stood.", replay_options},
+	{"rollback", cli_rollback, "SHOW",
+	 "Takes the story back to a version, as a new version.",
+	 rollback_options},
+	{"export", cli_export, "SHOW [RUN]",
+	 "Writes the log of a show into one file.", export_options},
+	{"verify", cli_verify, "FILE",
+	 "Checks an exported file, byte by byte, without Redis.", no_options},
 	{NULL, NULL, NULL, NULL, no_options},
 };
 

@@ -87,6 +87,119 @@ char *client_definition(struct client *c, struct err *err)
 	return text;
 }
 
+char *client_definition_of(struct client *c, const char *hash, struct err *err)
+{
+	char *text = get(c, key_with(c->show, "show:", hash), err);
+	if (text && !*text) {
+		free(text);
+		text = NULL;
+		err_set(err, ERR_DATA,
+			"show %s: Redis at %s has no definition %.12s of it",
+			c->show, c->address->url, hash);
+	}
+	return text;
+}
+
+char *client_snapshot(struct client *c, const char *run, struct err *err)
+{
+	return get(c, key_with(c->show, "snapshot:", run), err);
+}
+
+/* The first (or the last) entry of the log. */
+static redisReply *ask_end(struct client *c, bool last, struct err *err)
+{
+	redisReply *r = NULL;
+	if (!reach(c, err))
+		return NULL;
+	char *key = key_of(c->show, "events");
+	link_add(c->link, last ? "XREVRANGE" : "XRANGE", key, last ? "+" : "-",
+		 last ? "-" : "+", "COUNT", "1", (char *)NULL);
+	r = link_ask(c->link, "Redis", err);
+	if (!r)
+		link_close(&c->link);
+	free(key);
+	return r;
+}
+
+bool client_ends(struct client *c, uint64_t *first, uint64_t *last,
+		 struct err *err)
+{
+	uint64_t *const ends[] = {first, last};
+	for (int i = 0; i < 2; i++) {
+		redisReply *r = ask_end(c, i == 1, err);
+		if (!r)
+			return false;
+		*ends[i] = r->type == REDIS_REPLY_ARRAY && r->elements
+				   ? entry_seq(r->element[0])
+				   : 0;
+		freeReplyObject(r);
+	}
+	return true;
+}
+
+/* The writer's name of a member: `_version` and `_hash` are its own, and what
+ * looks like them has one underscore more (writer.h). */
+static const char *member_name(const char *field)
+{
+	const char *bare = field + strspn(field, "_");
+	bool ours = strcmp(bare, "version") == 0 || strcmp(bare, "hash") == 0;
+	return ours && bare - field > 1 ? field + 1 : field;
+}
+
+static bool read_member(json_object *story, const char *field, const char *text,
+			uint64_t *version, char hash[HASH_HEX_BYTES],
+			struct err *err)
+{
+	if (strcmp(field, "_version") == 0) {
+		*version = strtoull(text, NULL, 10);
+		return true;
+	}
+	if (strcmp(field, "_hash") == 0) {
+		snprintf(hash, HASH_HEX_BYTES, "%s", text);
+		return true;
+	}
+	/* A value may be any JSON, and a reader wants an object or array. */
+	char *wrapped = xasprintf("[%s]", text);
+	json_object *a = json_read_str(wrapped, &json_limits_own, err);
+	free(wrapped);
+	if (!a)
+		return err_wrap(err, "the key story, member %.60s", field);
+	json_object_object_add(story, member_name(field),
+			       json_clone(json_object_array_get_idx(a, 0)));
+	json_object_put(a);
+	return true;
+}
+
+json_object *client_story(struct client *c, uint64_t *version,
+			  char hash[HASH_HEX_BYTES], struct err *err)
+{
+	json_object *story = NULL;
+	bool ok = false;
+	*version = 0;
+	*hash = '\0';
+	if (!reach(c, err))
+		return NULL;
+	char *key = key_of(c->show, "story");
+	link_add(c->link, "HGETALL", key, (char *)NULL);
+	redisReply *r = link_ask(c->link, "Redis", err);
+	free(key);
+	if (!r) {
+		link_close(&c->link);
+		return NULL;
+	}
+	story = json_object_new_object();
+	ok = true;
+	for (size_t i = 0; ok && i + 1 < r->elements; i += 2)
+		ok = read_member(story, reply_str(r, i), reply_str(r, i + 1),
+				 version, hash, err);
+	freeReplyObject(r);
+	if (!ok) {
+		json_object_put(story);
+		story = NULL;
+	}
+	return story;
+}
+
 char *client_leader(struct client *c, struct err *err)
 {
 	return get(c, key_of(c->show, "leader"), err);

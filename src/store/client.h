@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "core/event.h"
 #include "store/address.h"
 
@@ -22,6 +23,22 @@ void client_close(struct client **c);
 
 /* The current definition of the show (canonical JSON); caller frees. */
 char *client_definition(struct client *c, struct err *err);
+
+/* The definition with that hash; NULL with err when it is not kept. */
+char *client_definition_of(struct client *c, const char *hash, struct err *err);
+
+/* Numbers of the first and the last event that the log holds, 0: none. */
+bool client_ends(struct client *c, uint64_t *first, uint64_t *last,
+		 struct err *err);
+
+/* What the key `story` holds: the story as an object (caller puts), its
+ * version and hash (0 and "" when there is none yet). NULL with err. */
+json_object *client_story(struct client *c, uint64_t *version,
+			  char hash[HASH_HEX_BYTES], struct err *err);
+
+/* The snapshot of that run, "" when there is none. Caller frees; NULL with err
+ * when Redis cannot be asked. */
+char *client_snapshot(struct client *c, const char *run, struct err *err);
 
 /* "<epoch> <host> <pid>" of the core that leads, "" when none does. Caller
  * frees; NULL with err when Redis cannot be asked. */

@@ -1,0 +1,332 @@
+#include "cli/source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "cli/find.h"
+#include "engine/lock.h"
+#include "show/show_read.h"
+#include "store/server.h"
+
+#define CHUNK	       1000
+#define LINE_MAX_BYTES (16u << 20)
+
+struct source {
+	char *name;
+	char *show;
+	uint64_t first, last, next;
+
+	/* Redis */
+	struct client *client;
+	struct redis_server *server; /* ours for now; NULL: it ran already */
+	int lock_fd;
+	struct event **events; /* read ahead */
+	int event_at, event_count;
+
+	/* a file */
+	FILE *file;
+	char *line;
+	size_t line_cap;
+	struct logfile_reader reader;
+	json_object *definitions; /* {hash: definition} */
+};
+
+/* --- a file ------------------------------------------------------------- */
+
+/* Reads a line into s->line, newline included; 0 at the end, -1 with err. */
+static ssize_t read_line(struct source *s, struct err *err)
+{
+	errno = 0;
+	ssize_t n = getline(&s->line, &s->line_cap, s->file);
+	if (n >= 0 && n <= LINE_MAX_BYTES)
+		return n;
+	if (n < 0 && !ferror(s->file))
+		return 0;
+	err_set(err, ERR_DATA, "line %llu: %s",
+		(unsigned long long)s->reader.line + 1,
+		n > 0 ? "it is too long" : strerror(errno));
+	return -1;
+}
+
+static enum logfile_line next_line(struct source *s, bool *end, struct err *err)
+{
+	ssize_t n = read_line(s, err);
+	*end = n == 0;
+	if (n <= 0)
+		return LOGFILE_BAD;
+	return logfile_read(&s->reader, s->line, (size_t)n, err);
+}
+
+static bool read_head(struct source *s, struct err *err)
+{
+	bool end;
+	s->definitions = json_object_new_object();
+	enum logfile_line kind = next_line(s, &end, err);
+	while (kind != LOGFILE_BAD && s->reader.definitions > 0) {
+		kind = next_line(s, &end, err);
+		if (kind == LOGFILE_DEFINITION)
+			json_object_object_add(
+				s->definitions,
+				json_get_str(s->reader.tree, "hash", ""),
+				json_object_get(json_get(s->reader.tree,
+							 "definition")));
+	}
+	if (kind == LOGFILE_BAD)
+		return end ? logfile_complete(&s->reader, err) : false;
+	free(s->show);
+	s->show = xstrdup(s->reader.show);
+	s->first = s->reader.first;
+	s->last = s->reader.last;
+	return true;
+}
+
+struct source *source_open_file(const char *path, struct err *err)
+{
+	struct source *s = xcalloc(1, sizeof *s);
+	struct stat st;
+	s->lock_fd = -1;
+	s->name = text_clean_str(path, 200);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		s->file = fdopen(fd, "r");
+		if (read_head(s, err))
+			return s;
+	} else {
+		err_set(err, ERR_DATA, "%s",
+			fd < 0 ? strerror(errno) : "it is no regular file");
+		if (fd >= 0)
+			close(fd);
+	}
+	err_wrap(err, "%s", s->name);
+	source_close(&s);
+	return NULL;
+}
+
+static int next_of_file(struct source *s, struct event **event, struct err *err)
+{
+	bool end;
+	enum logfile_line kind = next_line(s, &end, err);
+	if (kind == LOGFILE_EVENT) {
+		*event = s->reader.event;
+		s->reader.event = NULL;
+		return 1;
+	}
+	/* Behind its end nothing may stand. */
+	if (kind == LOGFILE_END)
+		kind = next_line(s, &end, err);
+	if (end)
+		return logfile_complete(&s->reader, err) ? 0 : -1;
+	return -1;
+}
+
+/* --- Redis -------------------------------------------------------------- */
+
+/* The private server of a stopped show holds its log; it runs while we read. */
+static bool start_server(struct source *s, const struct cli_place *place,
+			 struct err *err)
+{
+	char *sock = xasprintf("%s/redis.sock", place->state_dir);
+	char *data = xasprintf("%s/redis", place->state_dir);
+	bool private = place->address && place->address->path &&
+		       !place->remote && !place->here &&
+		       strcmp(place->address->path, sock) == 0 &&
+		       access(data, F_OK) == 0;
+	free(sock);
+	free(data);
+	if (!private)
+		return false;
+	s->lock_fd = engine_lock_take(place->state_dir, place->show, err);
+	if (s->lock_fd < 0)
+		return false;
+	s->server = redis_server_start(place->state_dir, err);
+	return s->server != NULL;
+}
+
+static int open_redis(struct source *s, const struct cli_place *place)
+{
+	struct err err = {0};
+	if (place->address)
+		s->client = client_open(place->address, place->show, NULL);
+	if (!s->client && start_server(s, place, &err))
+		s->client = client_open(place->address, place->show, &err);
+	if (s->client)
+		return client_ends(s->client, &s->first, &s->last, &err)
+			       ? 0
+			       : cli_fail(&err);
+	return err.code ? cli_fail(&err) : cli_open(place, &s->client);
+}
+
+static void drop_ahead(struct source *s)
+{
+	while (s->event_at < s->event_count)
+		event_free(&s->events[s->event_at++]);
+	free(s->events);
+	s->events = NULL;
+	s->event_at = s->event_count = 0;
+}
+
+static int next_of_redis(struct source *s, struct event **event,
+			 struct err *err)
+{
+	if (s->next > s->last || !s->last)
+		return 0;
+	if (s->event_at == s->event_count) {
+		drop_ahead(s);
+		int n = client_events(s->client, s->next - 1, CHUNK, 0,
+				      &s->events, err);
+		if (n < 0)
+			return -1;
+		s->event_count = n;
+		if (n == 0) {
+			err_set(err, ERR_NO, "event %llu is missing",
+				(unsigned long long)s->next);
+			return -1;
+		}
+	}
+	*event = s->events[s->event_at++];
+	s->next++;
+	return 1;
+}
+
+/* --- both --------------------------------------------------------------- */
+
+/* A word that is a file, and no show file, is an exported log. */
+static bool is_log_file(const char *word)
+{
+	const char *dot = strrchr(word, '.');
+	struct stat st;
+	if (dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0 ||
+		    strcmp(dot, ".json") == 0))
+		return false;
+	return stat(word, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+struct source *source_open(const struct cli_args *args, int *status)
+{
+	struct cli_place place;
+	struct err err = {0};
+	*status = 0;
+	if (args->operand_count > 0 && is_log_file(args->operands[0])) {
+		struct source *s = source_open_file(args->operands[0], &err);
+		if (!s)
+			*status = cli_fail(&err);
+		return s;
+	}
+	*status = cli_find(args, &place);
+	if (*status)
+		return NULL;
+	struct source *s = xcalloc(1, sizeof *s);
+	s->lock_fd = -1;
+	s->show = xstrdup(place.show);
+	s->name = xstrdup(place.show);
+	*status = open_redis(s, &place);
+	cli_place_release(&place);
+	s->next = s->first;
+	if (*status)
+		source_close(&s);
+	return s;
+}
+
+void source_close(struct source **source)
+{
+	struct source *s = *source;
+	*source = NULL;
+	if (!s)
+		return;
+	drop_ahead(s);
+	client_close(&s->client);
+	redis_server_stop(&s->server);
+	if (s->lock_fd >= 0)
+		close(s->lock_fd);
+	if (s->file)
+		fclose(s->file);
+	free(s->line);
+	logfile_reader_release(&s->reader);
+	json_object_put(s->definitions);
+	free(s->name);
+	free(s->show);
+	free(s);
+}
+
+int source_next(struct source *s, struct event **event, struct err *err)
+{
+	return s->file ? next_of_file(s, event, err)
+		       : next_of_redis(s, event, err);
+}
+
+bool source_rewind(struct source *s, uint64_t from, struct err *err)
+{
+	if (!s->file) {
+		drop_ahead(s);
+		s->next = from;
+		return true;
+	}
+	rewind(s->file);
+	logfile_reader_release(&s->reader);
+	json_object_put(s->definitions);
+	s->definitions = NULL;
+	return read_head(s, err);
+}
+
+char *source_definition(struct source *s, const char *hash)
+{
+	json_object *o = NULL;
+	if (!s->file)
+		return *hash ? client_definition_of(s->client, hash, NULL)
+			     : client_definition(s->client, NULL);
+	json_object_object_foreach(s->definitions, its_hash, definition)
+	{
+		if (!*hash || strcmp(its_hash, hash) == 0)
+			o = definition;
+	}
+	return o ? json_canonical(o) : NULL;
+}
+
+struct show *source_show(void *whose, const char *hash)
+{
+	struct source *s = whose;
+	char *text = source_definition(s, hash);
+	struct show_problems problems = {0};
+	struct show *show =
+		text ? show_parse_json(text, strlen(text), s->show, &problems)
+		     : NULL;
+	show_problems_release(&problems);
+	free(text);
+	return show;
+}
+
+const char *source_show_id(const struct source *s)
+{
+	return s->show;
+}
+
+const char *source_name(const struct source *s)
+{
+	return s->name;
+}
+
+struct client *source_client(struct source *s)
+{
+	return s->client;
+}
+
+const struct logfile_reader *source_file(const struct source *s)
+{
+	return s->file ? &s->reader : NULL;
+}
+
+uint64_t source_first(const struct source *s)
+{
+	return s->first;
+}
+
+uint64_t source_last(const struct source *s)
+{
+	return s->last;
+}
