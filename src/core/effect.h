@@ -16,7 +16,8 @@ enum effect_kind {
 	EFFECT_CANCEL_CALL, /* key */
 	EFFECT_POLL_OPEN,   /* stage: votes are taken from now on */
 	EFFECT_POLL_FREEZE, /* stage: no votes; nothing is counted yet */
-	EFFECT_POLL_COUNT,  /* stage: no votes any more; answer INPUT_TALLY */
+	EFFECT_POLL_COUNT,  /* stage: no votes any more; answer INPUT_TALLY
+			       with the same attempt */
 	EFFECT_VOTE,        /* stage, key = voter, option, flag = may change:
 			       then tell origin */
 	EFFECT_OBS,         /* key = request id, name = request type, text =

@@ -24,7 +24,8 @@ enum input_kind {
 	INPUT_ANSWER,  /* an agent's answer or its failure, see below */
 	INPUT_PROGRESS,/* stage, agent, text: goes to `live` only */
 	INPUT_VOTE,    /* poll = stage, id = voter, choice = option id */
-	INPUT_TALLY,   /* poll = stage, counts: the poll is closed, this is it */
+	INPUT_TALLY,   /* poll = stage, counts: the poll is closed, this is
+			  it; attempt as in EFFECT_POLL_COUNT, 0: unknown */
 	INPUT_OBS,     /* obs: what OBS is now (after a change) */
 	INPUT_OBS_DONE,/* id = request id, ok, text: an OBS request's outcome */
 	INPUT_CHECK,   /* check: the result of one test */

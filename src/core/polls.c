@@ -101,7 +101,9 @@ void polls_blank(struct model *m, int stage)
 	int64_t *counts = p->counts;
 	memset(counts, 0, poll_of(m, stage)->option_count * sizeof *counts);
 	free(p->why);
-	*p = (struct poll_run){.counts = counts, .winner = -1};
+	/* A count under way must never pass for one of the next opening. */
+	*p = (struct poll_run){
+		.counts = counts, .winner = -1, .closes = p->closes};
 	set_deadline(m, stage, 0);
 	if (m->poll == stage)
 		m->poll = -1;
@@ -142,6 +144,7 @@ void polls_apply(struct model *m, const struct event *e, int stage, int agent)
 		break;
 	case EVENT_POLL_CLOSE:
 		read_counts(m, e, stage);
+		p->closes += !json_get_bool(e->data, "asks", false);
 		p->state = POLL_CLOSED;
 		set_deadline(m, stage, 0);
 		break;
@@ -161,7 +164,10 @@ void polls_apply(struct model *m, const struct event *e, int stage, int agent)
 
 static void poll_effect(struct deciding *d, enum effect_kind kind, int stage)
 {
-	effect_add(d, kind)->stage = stage;
+	struct effect *x = effect_add(d, kind);
+	x->stage = stage;
+	if (kind == EFFECT_POLL_COUNT)
+		x->attempt = d->m->stages[stage].poll->closes;
 }
 
 void polls_open(struct deciding *d, int stage)
@@ -356,6 +362,9 @@ void polls_tally(struct deciding *d)
 	int stage = show_find_stage(d->m->show, in->stage);
 	struct poll_run *p = stage < 0 ? NULL : d->m->stages[stage].poll;
 	if (!p || p->state != POLL_CLOSED)
+		return;
+	/* It was opened again since, and closed again: votes are missing. */
+	if (in->attempt && in->attempt != p->closes)
 		return;
 	const struct show_poll *def = poll_of(d->m, stage);
 	int64_t *counts = xcalloc(def->option_count, sizeof *counts);

@@ -23,6 +23,7 @@ struct poll_run {
 	int64_t deadline_ms;   /* while open or extended and not frozen */
 	int64_t left_ms;       /* while frozen */
 	int extensions;
+	int closes;            /* counts asked for so far, in all runs */
 	int64_t *counts;       /* by option; from the last count */
 	int64_t total;
 	double margin;         /* lead of the first over the second, share */

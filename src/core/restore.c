@@ -104,6 +104,7 @@ static void read_poll(struct model *m, int stage, json_object *o)
 	p->deadline_ms = json_get_int(o, "deadline", 0);
 	p->left_ms = json_get_int(o, "left", 0);
 	p->extensions = (int)json_get_int(o, "extensions", 0);
+	p->closes = (int)json_get_int(o, "closes", 0);
 	p->winner = (int)json_get_int(o, "winner", -1);
 	p->why = text_of(o, "why");
 	timers_set(&m->timers, TIMER_POLL, stage, p->deadline_ms);

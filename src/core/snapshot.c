@@ -84,6 +84,7 @@ static json_object *poll_json(const struct poll_run *p,
 	json_add_int(o, "deadline", p->deadline_ms);
 	json_add_int(o, "left", p->left_ms);
 	json_add_int(o, "extensions", p->extensions);
+	json_add_int(o, "closes", p->closes);
 	json_add_int(o, "winner", p->winner);
 	json_add_str(o, "why", p->why);
 	json_add(o, "counts", &counts);

@@ -158,7 +158,7 @@ static void act_poll_count(struct engine *e, const struct effect *effect)
 {
 	if (e->rehearse)
 		rehearse_poll_close(e->rehearse, effect->stage);
-	tally_count(e, effect->stage);
+	tally_count(e, effect->stage, effect->attempt);
 }
 
 static void act_obs(struct engine *e, const struct effect *effect,

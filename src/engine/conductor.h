@@ -163,7 +163,8 @@ void engine_live(struct engine *e, const char *topic, json_object **message);
 /* tally.c */
 void tally_vote(struct engine *e, const struct effect *effect);
 void tally_voted(struct engine *e, const struct writer_done *done);
-void tally_count(struct engine *e, int stage);
+/* `close` says which closing of the poll it is for. */
+void tally_count(struct engine *e, int stage, int close);
 void tally_counted(struct engine *e, const struct writer_done *done);
 void tally_look(struct engine *e, int stage); /* show it soon */
 void tally_tick(struct engine *e, int64_t mono_ms);

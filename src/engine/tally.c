@@ -10,10 +10,11 @@
 #include "base/mem.h"
 #include "core/live.h"
 
-/* The tag of a count says of which poll, and what for. */
-#define TAG_OF(stage, final) ((uint64_t)(stage)*2 + ((final) ? 1 : 0))
-#define STAGE_OF(tag)	     ((int)((tag) / 2))
-#define IS_FINAL(tag)	     ((tag) % 2 == 1)
+/* The tag of a count says of which poll, and for which of its closings; 0: only
+ * to be shown. */
+#define TAG_OF(stage, close) ((uint64_t)(close) << 32 | (uint64_t)(stage))
+#define STAGE_OF(tag)	     ((int)((tag)&0xffffffff))
+#define CLOSE_OF(tag)	     ((int)((tag) >> 32))
 
 static void ballots_add(struct engine *e, struct ballot ballot)
 {
@@ -79,11 +80,11 @@ void tally_voted(struct engine *e, const struct writer_done *done)
 	}
 }
 
-void tally_count(struct engine *e, int stage)
+void tally_count(struct engine *e, int stage, int close)
 {
 	e->counts_out++;
 	writer_poll_count(e->writer, e->show->stages[stage].id,
-			  TAG_OF(stage, true));
+			  TAG_OF(stage, close));
 }
 
 static int64_t votes_of(const struct writer_done *done, const char *option)
@@ -113,7 +114,7 @@ static void publish(struct engine *e, int stage, const int64_t *counts)
 void tally_counted(struct engine *e, const struct writer_done *done)
 {
 	int stage = STAGE_OF(done->tag);
-	bool final = IS_FINAL(done->tag);
+	bool final = CLOSE_OF(done->tag) != 0;
 	if (final)
 		e->counts_out--;
 	if (done->how != WRITER_OK) {
@@ -132,6 +133,7 @@ void tally_counted(struct engine *e, const struct writer_done *done)
 	if (!final)
 		return;
 	struct input *in = input_new(INPUT_TALLY);
+	in->attempt = CLOSE_OF(done->tag);
 	in->stage = xstrdup(e->show->stages[stage].id);
 	in->counts = xmalloc(poll->option_count * sizeof *in->counts);
 	memcpy(in->counts, counts, poll->option_count * sizeof *in->counts);
@@ -156,6 +158,6 @@ void tally_tick(struct engine *e, int64_t mono_ms)
 			continue;
 		e->tally_stale[i] = false;
 		writer_poll_tally(e->writer, e->show->stages[i].id,
-				  TAG_OF(i, false));
+				  TAG_OF(i, 0));
 	}
 }

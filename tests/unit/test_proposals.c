@@ -227,15 +227,22 @@ static struct world *polling(const char *rest, bool attended)
 	return w;
 }
 
-static void tally(struct world *w, int64_t x, int64_t y)
+/* Of the `close`-th count that was asked for; 0: it does not say. */
+static void tally_of(struct world *w, int close, int64_t x, int64_t y)
 {
 	struct input *in = input_new(INPUT_TALLY);
+	in->attempt = close;
 	in->stage = xstrdup("v");
 	in->counts = xcalloc(2, sizeof *in->counts);
 	in->counts[0] = x;
 	in->counts[1] = y;
 	in->count_count = 2;
 	world_step(w, in);
+}
+
+static void tally(struct world *w, int64_t x, int64_t y)
+{
+	tally_of(w, 0, x, y);
 }
 
 static const char *poll_is(struct world *w)
@@ -278,6 +285,26 @@ START_TEST(a_poll_gates_and_its_winner_goes_on)
 	ck_assert_int_eq(json_get_int(json_get(r, "votes"), "y", 0), 3);
 	tally(w, 5, 0); /* a second count changes nothing */
 	ck_assert_str_eq(json_get_str(r, "winner", ""), "y");
+	world_free(w);
+}
+END_TEST
+
+START_TEST(an_old_count_is_not_that_of_a_poll_opened_again)
+{
+	struct world *w = polling("min_votes: 2", true);
+	world_do(w, "poll-close", "v", NULL);
+	ck_assert_int_eq(w->d.effects[0].kind, EFFECT_POLL_COUNT);
+	int first = w->d.effects[0].attempt;
+	world_do(w, "poll-extend", "v", NULL);
+	world_do(w, "poll-close", "v", NULL);
+	ck_assert_int_eq(w->d.effects[0].kind, EFFECT_POLL_COUNT);
+	int second = w->d.effects[0].attempt;
+	/* The store was slow; votes came in between. */
+	tally_of(w, first, 2, 0);
+	ck_assert_str_eq(poll_is(w), "closed");
+	tally_of(w, second, 2, 5);
+	ck_assert_str_eq(poll_is(w), "resolved");
+	ck_assert_int_eq(w->m->stages[0].poll->winner, 1);
 	world_free(w);
 }
 END_TEST
@@ -399,6 +426,7 @@ int main(void)
 	tcase_add_test(t, the_rule_of_the_winner);
 	tcase_add_test(t, a_poll_gates_and_its_winner_goes_on);
 	tcase_add_test(t, undecided_extends_then_takes_the_default);
+	tcase_add_test(t, an_old_count_is_not_that_of_a_poll_opened_again);
 	tcase_add_test(t, undecided_asks_a_human);
 	tcase_add_test(t, polls_by_hand);
 	tcase_add_test(t, hash_by_members_equals_hash_of_all);
