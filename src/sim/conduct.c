@@ -92,7 +92,10 @@ static void restore(struct sim *s, struct sim_core *c)
 {
 	struct err err;
 	const char *text = s->store.snapshot;
-	if (!text || dice_one_in(&s->air, 2)) {
+	struct dice air = sim_air(s, 6);
+	/* Rolled in any case: the story is the same however often whole models
+	 * are compared. */
+	if (dice_one_in(&air, 2) || !text) {
 		fold_anew(s, c);
 		return;
 	}
@@ -367,6 +370,7 @@ static void act_op(struct sim *s, struct sim_core *c, enum op_kind kind,
 			.tag = ++c->next_tag,
 			.stage = x->stage,
 			.option = x->option,
+			.close = x->attempt,
 			.may_change = x->flag,
 			.origin = x->origin};
 	if (kind == OP_VOTE)
@@ -429,6 +433,7 @@ static void counted(struct sim *s, struct sim_core *c, const struct op *op,
 {
 	struct post *p = post_new(s, POST_TALLY);
 	p->stage = op->stage;
+	p->attempt = op->close;
 	p->life = c->life;
 	memcpy(p->counts, due->counts, sizeof p->counts);
 	posts_add(&c->local, p);
@@ -497,17 +502,18 @@ static void return_mail(struct sim *s, struct batch *b)
 void core_die(struct sim *s, struct sim_core *c)
 {
 	struct post *p;
+	struct dice air = sim_air(s, 5);
 	if (c == s->lead) {
 		SAY(s, "core %d dies", c->life);
 		s->lead = NULL;
 		s->result->crashes++;
 		due_add(s, DUE_LEAD,
-			s->now_ms + 1 + (int64_t)dice_roll(&s->air, 2000));
+			s->now_ms + 1 + (int64_t)dice_roll(&air, 2000));
 	}
 	s->crash_in = 0;
 	c->alive = false;
 	c->conn++;
-	if (dice_one_in(&s->air, 2))
+	if (dice_one_in(&air, 2))
 		for (size_t i = 0; i < s->due_count; i++)
 			if (s->heap[i].kind == DUE_ARRIVE &&
 			    s->heap[i].life == c->life)
@@ -586,8 +592,9 @@ void core_take_lead(struct sim *s)
 	c->alive = true;
 	c->epoch = ++s->store.epoch;
 	restore(s, c);
-	if (sim_has(s, SIM_JUMP) && dice_one_in(&s->air, 4))
-		c->clock_off = (int64_t)dice_roll(&s->air, 7200000) - 3600000;
+	struct dice air = sim_air(s, 7);
+	if (sim_has(s, SIM_JUMP) && dice_one_in(&air, 4))
+		c->clock_off = (int64_t)dice_roll(&air, 7200000) - 3600000;
 	if (c->m->at_ms >= s->now_ms + c->clock_off)
 		c->clock_off = c->m->at_ms + 1 - s->now_ms;
 	c->last_ms = s->now_ms + c->clock_off;

@@ -118,47 +118,79 @@ static void roll_back(struct sim *s, struct dice *d)
 	ask(s, d, ACTION_ROLLBACK, version, NULL);
 }
 
-static void meddle(struct sim *s, struct dice *d)
+/* Mostly one at which something is under way. */
+static int random_stage(const struct sim *s, struct dice *d)
 {
-	const char *id = s->show->stages[dice_roll(d, s->show->stage_count)].id;
+	int n = (int)s->show->stage_count;
+	int stage = (int)dice_roll(d, (uint64_t)n);
+	for (int i = 0; i < n && dice_roll(d, 12); i++) {
+		const struct stage_run *r = &s->follower->stages[stage];
+		if (r->state == STAGE_RUNNING || r->state == STAGE_FAILED ||
+		    r->state == STAGE_BACKOFF || r->state == STAGE_HELD)
+			break;
+		stage = (stage + 1) % n;
+	}
+	return stage;
+}
+
+static void meddle_poll(struct sim *s, struct dice *d, const char *id)
+{
+	static const enum action_id what[] = {
+		ACTION_POLL_CLOSE,  ACTION_POLL_CLOSE,	ACTION_POLL_EXTEND,
+		ACTION_POLL_EXTEND, ACTION_POLL_EXTEND, ACTION_POLL_VOID};
+	ask(s, d, what[dice_roll(d, COUNT_OF(what))], id, NULL);
+}
+
+static void meddle_stage(struct sim *s, struct dice *d, int stage)
+{
 	static const struct {
 		enum action_id action;
-		bool stage;
 		const char *second;
 	} table[] = {
-		{ACTION_PAUSE, false, NULL},
-		{ACTION_PANIC, false, NULL},
-		{ACTION_SKIP, true, NULL},
-		{ACTION_CANCEL, true, NULL},
-		{ACTION_SUPPLY, true, "{\"by\":\"hand\"}"},
-		{ACTION_SUPPLY, true, "{\"k\":1}"},
-		{ACTION_POLL_CLOSE, true, NULL},
-		{ACTION_POLL_VOID, true, NULL},
-		{ACTION_POLL_EXTEND, true, NULL},
-		{ACTION_POLL_CLOSE, true, NULL},
-		{ACTION_POLL_EXTEND, true, "1500"},
-		{ACTION_FAIL, true, NULL},
-		{ACTION_RETRY, true, NULL},
-		{ACTION_RETRY, true, NULL},
-		{ACTION_GO, true, NULL},
-		{ACTION_PAUSE, false, NULL},
+		{ACTION_SKIP, NULL},  {ACTION_CANCEL, NULL},
+		{ACTION_RETRY, NULL}, {ACTION_SUPPLY, "{\"by\":\"hand\"}"},
+		{ACTION_RETRY, NULL}, {ACTION_SUPPLY, "{\"k\":1}"},
+		{ACTION_RERUN, NULL}, {ACTION_GO, NULL},
+		{ACTION_RETRY, NULL}, {ACTION_FAIL, NULL},
 	};
-	size_t i = dice_roll(d, COUNT_OF(table) + 6);
-	if (i < COUNT_OF(table))
-		ask(s, d, table[i].action, table[i].stage ? id : NULL,
-		    table[i].second);
-	else if (i == COUNT_OF(table))
+	const char *id = s->show->stages[stage].id;
+	if (s->show->stages[stage].poll && dice_roll(d, 4)) {
+		meddle_poll(s, d, id);
+		return;
+	}
+	size_t i = dice_roll(d, COUNT_OF(table));
+	ask(s, d, table[i].action, id, table[i].second);
+}
+
+static void meddle(struct sim *s, struct dice *d)
+{
+	switch (dice_roll(d, 24)) {
+	case 0:
+	case 1:
+		ask(s, d, ACTION_PAUSE, NULL, NULL);
+		break;
+	case 2:
+		ask(s, d, ACTION_PANIC, NULL, NULL);
+		break;
+	case 3:
 		ask(s, d, ACTION_PANIC, "all", NULL);
-	else if (i == COUNT_OF(table) + 4)
-		ask(s, d, ACTION_RERUN, id, NULL);
-	else if (i == COUNT_OF(table) + 5)
-		roll_back(s, d);
-	else if (i == COUNT_OF(table) + 1)
+		break;
+	case 4:
 		ask(s, d, ACTION_SCENE, sim_scenes[dice_roll(d, 3)], NULL);
-	else if (i == COUNT_OF(table) + 2 && dice_one_in(d, 6))
-		ask(s, d, ACTION_CANCEL_RUN, NULL, NULL);
-	else
+		break;
+	case 5:
+		roll_back(s, d);
+		break;
+	case 6:
 		ask(s, d, ACTION_ACK, "overrun/s1", "seen");
+		break;
+	case 7:
+		if (dice_one_in(d, 6))
+			ask(s, d, ACTION_CANCEL_RUN, NULL, NULL);
+		break;
+	default:
+		meddle_stage(s, d, random_stage(s, d));
+	}
 }
 
 static void operate(struct sim *s, struct dice *d)

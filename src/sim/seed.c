@@ -32,6 +32,12 @@ bool sim_has(const struct sim *s, enum sim_fault fault)
 	return (s->faults >> fault) & 1;
 }
 
+struct dice sim_air(const struct sim *s, uint64_t what)
+{
+	uint64_t at = (uint64_t)s->now_ms * 16 + what;
+	return dice_of(s->plan->seed, dice_mix(5, at));
+}
+
 bool sim_failed(const struct sim *s)
 {
 	return !s->result->ok;
@@ -97,7 +103,6 @@ static bool sim_open(struct sim *s)
 		return false;
 	}
 	s->now_ms = START_MS;
-	s->air = dice_of(s->plan->seed, 5);
 	s->thumb = dice_of(s->plan->seed, 7);
 	s->scene = -1;
 	roll_faults(s);

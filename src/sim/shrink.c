@@ -101,9 +101,10 @@ void sim_shrink(struct sim_plan *plan, struct sim_result *result, int tries)
 {
 	struct shrinking sh = {.plan = plan, .result = result, .tries = tries};
 	memcpy(sh.broken, result->broken, sizeof sh.broken);
+	int64_t before = plan->check_every;
 	plan->check_every = 1;
 	if (!fails_still(&sh)) {
-		plan->check_every = 200;
+		plan->check_every = before;
 		return; /* it breaks something else first: leave it whole */
 	}
 	plan->steps = result->steps ? result->steps : 1;

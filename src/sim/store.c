@@ -35,15 +35,19 @@ void store_release(struct sim *s)
 
 /* --- the way there ------------------------------------------------------ */
 
-static int64_t delay_ms(struct sim *s)
+/* Slow for a moment, at times. */
+static int64_t delay_ms(struct sim *s, uint64_t what)
 {
-	bool slow = sim_has(s, SIM_SLOW) && dice_one_in(&s->air, 40);
-	return (int64_t)dice_roll(&s->air, slow ? 3000 : 3);
+	struct dice air = sim_air(s, what);
+	struct dice hour =
+		dice_of(s->plan->seed, dice_mix(6, (uint64_t)s->now_ms / 64));
+	bool slow = sim_has(s, SIM_SLOW) && dice_one_in(&hour, 30);
+	return (int64_t)dice_roll(&air, slow ? 3000 : 3);
 }
 
 static void send_op(struct sim *s, struct sim_core *c, uint64_t tag)
 {
-	int64_t at = s->now_ms + delay_ms(s);
+	int64_t at = s->now_ms + delay_ms(s, 0);
 	if (at < c->there_ms)
 		at = c->there_ms;
 	c->there_ms = at;
@@ -111,7 +115,8 @@ static void link_again(struct sim *s, struct sim_core *c, int64_t after_ms)
  * half of the breaks. */
 void link_cut(struct sim *s, struct sim_core *c)
 {
-	if (dice_one_in(&s->air, 2)) {
+	struct dice air = sim_air(s, 2);
+	if (dice_one_in(&air, 2)) {
 		for (size_t i = 0; i < s->due_count; i++)
 			if (s->heap[i].kind == DUE_ARRIVE &&
 			    s->heap[i].life == c->life)
@@ -119,7 +124,7 @@ void link_cut(struct sim *s, struct sim_core *c)
 	}
 	c->conn++;
 	c->knows_away = true;
-	link_again(s, c, 1 + (int64_t)dice_roll(&s->air, 400));
+	link_again(s, c, 1 + (int64_t)dice_roll(&air, 400));
 }
 
 void store_leave(struct sim *s, int64_t for_ms)
@@ -137,12 +142,13 @@ void store_leave(struct sim *s, int64_t for_ms)
 
 void store_back(struct sim *s)
 {
+	struct dice air = sim_air(s, 3);
 	s->store.away = false;
 	SAY(s, "the store is back");
 	for (size_t i = 0; i < s->core_count; i++)
 		if (s->cores[i]->alive && !s->cores[i]->frozen)
 			link_again(s, s->cores[i],
-				   (int64_t)dice_roll(&s->air, 200));
+				   (int64_t)dice_roll(&air, 200));
 }
 
 /* --- at the store ------------------------------------------------------- */
@@ -296,12 +302,13 @@ void store_arrive(struct sim *s, const struct due *due)
 	enum op_outcome outcome = serve(s, c, &op, counts);
 	if (due->conn != c->conn || !c->alive)
 		return;
-	int64_t at = s->now_ms + delay_ms(s);
+	int64_t at = s->now_ms + delay_ms(s, 1);
 	if (at < c->back_ms)
 		at = c->back_ms;
 	c->back_ms = at;
+	struct dice air = sim_air(s, 4);
 	int copies = 1;
-	if (sim_has(s, SIM_CUT) && dice_one_in(&s->air, 50))
+	if (sim_has(s, SIM_CUT) && dice_one_in(&air, 50))
 		copies = 2; /* an acknowledgement that comes twice */
 	for (int i = 0; i < copies; i++) {
 		struct due *d = due_add(s, DUE_ANSWER, at);
@@ -311,7 +318,7 @@ void store_arrive(struct sim *s, const struct due *due)
 		d->outcome = outcome;
 		memcpy(d->counts, counts, sizeof d->counts);
 	}
-	if (sim_has(s, SIM_CUT) && dice_one_in(&s->air, 100)) {
+	if (sim_has(s, SIM_CUT) && dice_one_in(&air, 100)) {
 		SAY(s, "the link of core %d breaks: an answer is lost",
 		    c->life);
 		s->result->cuts++;

@@ -334,6 +334,7 @@ static void fill_poll(const struct sim *s, const struct post *p,
 					     : "none");
 		return;
 	}
+	in->attempt = p->attempt;
 	in->count_count = (int)poll->option_count;
 	in->counts = xcalloc(poll->option_count, sizeof *in->counts);
 	memcpy(in->counts, p->counts, poll->option_count * sizeof *in->counts);

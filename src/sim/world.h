@@ -108,8 +108,8 @@ struct op {
 	uint64_t tag;
 	int stage, option, voter;
 	bool may_change;
+	int close; /* of a count */
 	struct origin origin;
-	bool done; /* answered: forgotten when it is the oldest */
 };
 
 /* --- the core ----------------------------------------------------------- */
@@ -205,7 +205,6 @@ struct sim {
 	struct deed **deeds; /* by stage and agent, newest first */
 	bool calm;           /* everybody helps */
 	uint32_t faults;     /* of this seed, by enum sim_fault */
-	struct dice air;     /* latencies */
 	int decision, runs, next_command;
 	int crash_in;        /* moments until the core dies; 0: it does not */
 	int scene;           /* of OBS; -1: not connected */
@@ -215,6 +214,9 @@ struct sim {
 	int64_t since_check;
 };
 
+/* Dice for the weather: the same at the same moment, whatever else is left out
+ * of the story. */
+struct dice sim_air(const struct sim *s, uint64_t what);
 bool sim_has(const struct sim *s, enum sim_fault fault);
 /* Says what broke; the first counts. */
 void sim_fail(struct sim *s, const char *invariant, const char *fmt, ...)

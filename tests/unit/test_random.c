@@ -4,6 +4,7 @@
  * every run must come to its end. A failing seed prints itself; run it alone
  * with SEED=n.
  */
+#include "sim/random_show.h"
 #include "tap.h"
 #include "world.h"
 
@@ -26,71 +27,6 @@ static const char *pick(const char *const *words, size_t n)
 #define PICK(...)                                                              \
 	pick((const char *const[]){ __VA_ARGS__ },                             \
 	     COUNT_OF(((const char *const[]){ __VA_ARGS__ })))
-
-static void add_inputs(struct buf *b, int i)
-{
-	buf_adds(b, "    inputs: [");
-	int last = -1, n = 0;
-	for (int k = 0; k < 3; k++) {
-		int from = (int)draw((uint64_t)i);
-		if (from <= last)
-			continue;
-		buf_addf(b, "%ss%d", n++ ? ", " : "", from);
-		last = from;
-	}
-	buf_adds(b, "]\n");
-}
-
-static void add_stage(struct buf *b, int i)
-{
-	buf_addf(b, "  - id: s%d\n", i);
-	if (i > 0 && draw(4))
-		add_inputs(b, i);
-	if (draw(6) == 0) {
-		buf_addf(b,
-			 "    poll: { question: Q, options: [ { id: x }, "
-			 "{ id: y } ], open_ms: 2000, min_votes: %d, "
-			 "undecided: %s, default: x }\n",
-			 (int)draw(10), PICK("extend", "default", "ask"));
-	} else {
-		buf_addf(b, "    agents: [%s]\n",
-			 PICK("a", "b", "a, b", "a, b, c", "c"));
-		buf_addf(b, "    adjudicate: %s\n",
-			 PICK("first", "confidence", "cheapest"));
-		if (draw(3))
-			buf_addf(b,
-				 "    budget: { token_cap: %d, "
-				 "time_cap_ms: %d }\n",
-				 (int)draw(4000) + 1, (int)draw(5000) + 1000);
-		buf_addf(b,
-			 "    retry: { max_attempts: %d, backoff_ms: %d }\n",
-			 (int)draw(3) + 1, (int)draw(900) + 1);
-	}
-	buf_addf(b, "    on_failure: %s\n",
-		 PICK("ask", "continue", "skip_dependents", "ask", "continue",
-		      "fail_run"));
-	if (draw(4) == 0)
-		buf_adds(b, "    go: manual\n");
-	if (draw(6) == 0)
-		buf_adds(b, "    finale: true\n");
-}
-
-static char *random_show(void)
-{
-	struct buf b = { 0 };
-	buf_addf(&b,
-		 "show: t\nbudget: { tokens: %d, reserve: %d, "
-		 "approval_default: %s }\n"
-		 "agents:\n  a: { via: bus }\n"
-		 "  b: { via: bus, quota: { episode: %d } }\n"
-		 "  c: { via: bus, max_concurrent: 2 }\nstages:\n",
-		 (int)draw(20000) + 1000, (int)draw(1000),
-		 PICK("deny", "approve"), (int)draw(6000) + 1);
-	int n = (int)draw(14) + 1;
-	for (int i = 0; i < n; i++)
-		add_stage(&b, i);
-	return buf_take(&b);
-}
 
 static struct input *answer_to(struct world *w, size_t i)
 {
@@ -125,10 +61,11 @@ static void tally_closed(struct world *w)
 			continue;
 		struct input *in = input_new(INPUT_TALLY);
 		in->stage = xstrdup(w->show->stages[i].id);
-		in->counts = xcalloc(2, sizeof *in->counts);
-		in->counts[0] = (int64_t)draw(20);
-		in->counts[1] = (int64_t)draw(20);
-		in->count_count = 2;
+		size_t n = w->show->stages[i].poll->option_count;
+		in->counts = xcalloc(n, sizeof *in->counts);
+		for (size_t k = 0; k < n; k++)
+			in->counts[k] = (int64_t)draw(20);
+		in->count_count = (int)n;
 		world_step(w, in);
 	}
 }
@@ -265,7 +202,7 @@ static void one_seed(uint64_t seed)
 	rng = seed;
 	printf("# seed %llu\n", (unsigned long long)seed);
 	fflush(stdout);
-	char *yaml = random_show();
+	char *yaml = random_show_yaml(seed, 0);
 	struct world *w = world_new(yaml);
 	world_begin(w, draw(5) != 0);
 	for (int i = 0; i < 60 && !run_is_over(w->m->run.state); i++)
