@@ -5,64 +5,23 @@
 
 #include "base/mem.h"
 
-static void hash_value(json_object *v, char out[HASH_HEX_BYTES])
+static const char hex[] = "0123456789abcdef";
+
+static size_t shelf_of(const char *key)
 {
-	char *text = json_canonical(v);
-	hash_sha256_hex(out, text, strlen(text));
-	free(text);
-}
-
-#define HASH_HEX (HASH_HEX_BYTES - 1)
-
-struct story_memo {
-	struct buf lines;
 	char hash[HASH_HEX_BYTES];
-};
-
-/* The hash of these lines, from the memo when it is about the same lines. */
-static void hash_lines(struct story *s)
-{
-	const struct story_memo *memo = s->memo;
-	if (memo && memo->hash[0] && memo->lines.len == s->lines.len &&
-	    memcmp(buf_str(&memo->lines), buf_str(&s->lines), s->lines.len) ==
-		    0)
-		memcpy(s->hash, memo->hash, sizeof s->hash);
-	else
-		hash_sha256_hex(s->hash, buf_str(&s->lines), s->lines.len);
-}
-
-void story_init(struct story *s)
-{
-	*s = (struct story){.doc = json_object_new_object(),
-			    .memo = xcalloc(1, sizeof *s->memo)};
-	hash_sha256_hex(s->hash, "", 0);
-}
-
-void story_release(struct story *s)
-{
-	json_object_put(s->doc);
-	free(s->members);
-	buf_release(&s->lines);
-	if (s->memo)
-		buf_release(&s->memo->lines);
-	free(s->memo);
-	*s = (struct story){0};
-}
-
-static int compare_key(const struct story *s, size_t place, const char *key)
-{
-	const struct story_member *m = &s->members[place];
-	int order = strncmp(s->lines.data + m->at, key, m->key_bytes);
-	return order ? order : key[m->key_bytes] ? -1 : 0;
+	hash_sha256_hex(hash, key, strlen(key));
+	return (size_t)(strchr(hex, hash[0]) - hex) * 16 +
+	       (size_t)(strchr(hex, hash[1]) - hex);
 }
 
 /* Where `key` stands or would stand. */
-static size_t member_place(const struct story *s, const char *key)
+static size_t member_place(const struct story_shelf *shelf, const char *key)
 {
-	size_t low = 0, high = s->member_count;
+	size_t low = 0, high = shelf->count;
 	while (low < high) {
 		size_t mid = (low + high) / 2;
-		if (compare_key(s, mid, key) < 0)
+		if (strcmp(shelf->members[mid].key, key) < 0)
 			low = mid + 1;
 		else
 			high = mid;
@@ -70,65 +29,95 @@ static size_t member_place(const struct story *s, const char *key)
 	return low;
 }
 
-static bool member_is(const struct story *s, size_t place, const char *key)
+static bool member_is(const struct story_shelf *shelf, size_t place,
+		      const char *key)
 {
-	return place < s->member_count && compare_key(s, place, key) == 0;
+	return place < shelf->count &&
+	       strcmp(shelf->members[place].key, key) == 0;
 }
 
-static size_t line_bytes(const struct story_member *m)
+static void member_set(struct story_shelf *shelf, const char *key,
+		       json_object *value)
 {
-	return m->key_bytes + 1 + HASH_HEX + 1;
+	size_t i = member_place(shelf, key);
+	if (!member_is(shelf, i, key)) {
+		GROW(shelf->members, shelf->count, shelf->cap);
+		memmove(&shelf->members[i + 1], &shelf->members[i],
+			(shelf->count - i) * sizeof *shelf->members);
+		shelf->members[i].key = xstrdup(key);
+		shelf->count++;
+	}
+	char *text = json_canonical(value);
+	hash_sha256_hex(shelf->members[i].hash, text, strlen(text));
+	free(text);
 }
 
-static void member_insert(struct story *s, size_t place, const char *key)
+static void member_remove(struct story_shelf *shelf, const char *key)
 {
-	struct story_member new = {.at = place < s->member_count
-						 ? s->members[place].at
-						 : s->lines.len,
-				   .key_bytes = strlen(key)};
-	size_t bytes = line_bytes(&new), behind = s->lines.len - new.at;
-	GROW(s->members, s->member_count, s->member_cap);
-	memmove(&s->members[place + 1], &s->members[place],
-		(s->member_count - place) * sizeof *s->members);
-	s->members[place] = new;
-	s->member_count++;
-	for (size_t i = place + 1; i < s->member_count; i++)
-		s->members[i].at += bytes;
-	buf_adds(&s->lines, key); /* makes room; the bytes are set below */
-	buf_addf(&s->lines, ":%*s\n", HASH_HEX, "");
-	char *line = s->lines.data + new.at;
-	memmove(line + bytes, line, behind);
-	memcpy(line, key, new.key_bytes);
-	line[new.key_bytes] = ':';
-	line[bytes - 1] = '\n';
-}
-
-static void member_set(struct story *s, const char *key, json_object *value)
-{
-	char hash[HASH_HEX_BYTES];
-	size_t i = member_place(s, key);
-	hash_value(value, hash);
-	if (!member_is(s, i, key))
-		member_insert(s, i, key);
-	memcpy(s->lines.data + s->members[i].at + s->members[i].key_bytes + 1,
-	       hash, HASH_HEX);
-}
-
-static void member_remove(struct story *s, const char *key)
-{
-	size_t i = member_place(s, key);
-	if (!member_is(s, i, key))
+	size_t i = member_place(shelf, key);
+	if (!member_is(shelf, i, key))
 		return;
-	size_t at = s->members[i].at, bytes = line_bytes(&s->members[i]);
-	s->member_count--;
-	memmove(&s->members[i], &s->members[i + 1],
-		(s->member_count - i) * sizeof *s->members);
-	for (; i < s->member_count; i++)
-		s->members[i].at -= bytes;
-	memmove(s->lines.data + at, s->lines.data + at + bytes,
-		s->lines.len - at - bytes);
-	s->lines.len -= bytes;
-	s->lines.data[s->lines.len] = '\0';
+	free(shelf->members[i].key);
+	shelf->count--;
+	memmove(&shelf->members[i], &shelf->members[i + 1],
+		(shelf->count - i) * sizeof *shelf->members);
+}
+
+static void hash_shelf(struct story_shelf *shelf)
+{
+	struct buf b = {0};
+	for (size_t i = 0; i < shelf->count; i++) {
+		buf_adds(&b, shelf->members[i].key);
+		buf_addc(&b, ':');
+		buf_add(&b, shelf->members[i].hash, HASH_HEX_BYTES - 1);
+		buf_addc(&b, '\n');
+	}
+	shelf->hash[0] = '\0';
+	if (shelf->count)
+		hash_sha256_hex(shelf->hash, buf_str(&b), b.len);
+	buf_release(&b);
+}
+
+static void hash_story(struct story *s)
+{
+	struct buf b = {0};
+	for (size_t i = 0; i < STORY_SHELVES; i++) {
+		const struct story_shelf *shelf = &s->shelves[i];
+		if (!shelf->count)
+			continue;
+		char head[] = {hex[i / 16], hex[i % 16], ':'};
+		buf_add(&b, head, sizeof head);
+		buf_add(&b, shelf->hash, HASH_HEX_BYTES - 1);
+		buf_addc(&b, '\n');
+	}
+	hash_sha256_hex(s->hash, buf_str(&b), b.len);
+	buf_release(&b);
+}
+
+void story_init(struct story *s)
+{
+	*s = (struct story){
+		.doc = json_object_new_object(),
+		.shelves = xcalloc(STORY_SHELVES, sizeof *s->shelves),
+	};
+	hash_story(s);
+}
+
+static void shelf_release(struct story_shelf *shelf)
+{
+	for (size_t i = 0; i < shelf->count; i++)
+		free(shelf->members[i].key);
+	free(shelf->members);
+	*shelf = (struct story_shelf){0};
+}
+
+void story_release(struct story *s)
+{
+	for (size_t i = 0; s->shelves && i < STORY_SHELVES; i++)
+		shelf_release(&s->shelves[i]);
+	free(s->shelves);
+	json_object_put(s->doc);
+	*s = (struct story){0};
 }
 
 static bool is_empty(json_object *patch)
@@ -139,50 +128,69 @@ static bool is_empty(json_object *patch)
 
 void story_patch(struct story *s, json_object *patch)
 {
+	bool touched[STORY_SHELVES] = {false};
 	if (is_empty(patch))
 		return;
 	json_merge(s->doc, patch);
 	json_object_object_foreach(patch, key, value)
 	{
 		json_object *now = NULL;
+		size_t shelf = shelf_of(key);
 		(void)value;
+		touched[shelf] = true;
 		if (json_object_object_get_ex(s->doc, key, &now))
-			member_set(s, key, now);
+			member_set(&s->shelves[shelf], key, now);
 		else
-			member_remove(s, key);
+			member_remove(&s->shelves[shelf], key);
 	}
+	for (size_t i = 0; i < STORY_SHELVES; i++)
+		if (touched[i])
+			hash_shelf(&s->shelves[i]);
 	s->version++;
-	hash_lines(s);
+	hash_story(s);
 }
 
-/* Works on the touched members alone: they are merged in a small copy. */
+static struct story_shelf shelf_copy(const struct story_shelf *shelf)
+{
+	struct story_shelf copy = *shelf;
+	copy.cap = shelf->count;
+	copy.members =
+		xreallocarray(NULL, copy.cap + 1, sizeof *copy.members);
+	for (size_t i = 0; i < shelf->count; i++) {
+		copy.members[i] = shelf->members[i];
+		copy.members[i].key = xstrdup(shelf->members[i].key);
+	}
+	return copy;
+}
+
+/* Works on the shelves and members that the patch touches: those are copied,
+ * the other shelves are lent to the story of the future. */
 void story_hash_after(const struct story *s, json_object *patch,
 		      char out[HASH_HEX_BYTES])
 {
+	bool copied[STORY_SHELVES] = {false};
 	memcpy(out, s->hash, HASH_HEX_BYTES);
 	if (is_empty(patch))
 		return;
-	struct story after = {.doc = json_object_new_object(),
-			      .member_count = s->member_count,
-			      .member_cap = s->member_count + 8};
-	after.members =
-		xreallocarray(NULL, after.member_cap, sizeof *after.members);
-	if (s->member_count)
-		memcpy(after.members, s->members,
-		       s->member_count * sizeof *after.members);
-	buf_add(&after.lines, buf_str(&s->lines), s->lines.len);
+	struct story after;
+	story_init(&after);
+	memcpy(after.shelves, s->shelves,
+	       STORY_SHELVES * sizeof *after.shelves);
 	json_object_object_foreach(patch, key, value)
 	{
 		json_object *old = NULL;
+		size_t shelf = shelf_of(key);
 		(void)value;
+		if (!copied[shelf])
+			after.shelves[shelf] = shelf_copy(&s->shelves[shelf]);
+		copied[shelf] = true;
 		if (json_object_object_get_ex(s->doc, key, &old))
 			json_object_object_add(after.doc, key, json_clone(old));
 	}
 	story_patch(&after, patch);
 	memcpy(out, after.hash, HASH_HEX_BYTES);
-	memcpy(s->memo->hash, after.hash, HASH_HEX_BYTES);
-	struct buf lines = s->memo->lines;
-	s->memo->lines = after.lines;
-	after.lines = lines;
+	for (size_t i = 0; i < STORY_SHELVES; i++)
+		if (!copied[i])
+			after.shelves[i] = (struct story_shelf){0};
 	story_release(&after);
 }
