@@ -176,6 +176,7 @@ redis HSET 'showcaller:{night}:story' oa 1
 ok $? "and is right again"
 "$program" stop night >out
 wait "$core"
+ok $? "the core ends in good order"
 core=
 "$program" replay night --verify --json >stopped
 ok $? "a stopped show is replayed"

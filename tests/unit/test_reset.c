@@ -243,6 +243,31 @@ START_TEST(a_failed_run_goes_on)
 }
 END_TEST
 
+/* What waits for two waits for both again, though nothing happened to it. */
+START_TEST(what_never_ran_waits_for_more)
+{
+	struct world *w = world_new(
+		"show: t\n"
+		"agents:\n  x: { via: bus }\n"
+		"stages:\n"
+		"  - { id: a, agents: [x] }\n"
+		"  - { id: b, agents: [x] }\n"
+		"  - { id: both, inputs: [a, b], agents: [x] }\n");
+	world_begin(w, true);
+	world_answer(w, "a", NULL, "{}", 0);
+	ck_assert_int_eq(run_of(w, "both")->unmet, 1);
+	ck_assert(world_do(w, "rerun", "a", NULL));
+	const struct event *e = world_last(w, EVENT_STAGE_RESET);
+	ck_assert_str_eq(json_text(json_get(e->data, "stages")), "[\"a\"]");
+	ck_assert_int_eq(run_of(w, "both")->unmet, 2);
+	world_answer(w, "b", NULL, "{}", 0);
+	ck_state(w, "both", "waiting");
+	world_answer(w, "a", NULL, "{}", 0);
+	ck_state(w, "both", "running");
+	world_free(w);
+}
+END_TEST
+
 START_TEST(what_waits_for_a_human_waits_no_more)
 {
 	struct world *w = world_new(
@@ -329,7 +354,7 @@ START_TEST(a_large_reset_is_many_events)
 	world_begin(w, true);
 	for (int round = 0; round < 2; round++) {
 		for (int i = 0; i < STAGES; i++) {
-			char id[8], *json;
+			char id[16], *json;
 			snprintf(id, sizeof id, "s%d", i);
 			if (round)
 				world_do(w, "rerun", id, NULL);
@@ -399,6 +424,7 @@ int main(void)
 	tcase_add_test(t, what_cannot_be_is_refused);
 	tcase_add_test(t, a_version_that_is_not_what_it_was);
 	tcase_add_test(t, a_failed_run_goes_on);
+	tcase_add_test(t, what_never_ran_waits_for_more);
 	tcase_add_test(t, what_waits_for_a_human_waits_no_more);
 	tcase_add_test(t, a_poll_opens_anew);
 	tcase_add_test(t, a_large_reset_is_many_events);
