@@ -355,3 +355,26 @@ out:
 	json_object_put(o);
 	return m;
 }
+
+struct model *model_inherit(const struct model *m, const struct show *next)
+{
+	char *text = model_snapshot(m);
+	struct err err = {0};
+	json_object *o =
+		json_read(text, strlen(text), &json_limits_own, &err);
+	struct model *heir = model_new(next);
+	heir->seq = m->seq;
+	heir->at_ms = m->at_ms;
+	if (o) { /* larger than a snapshot may be: only the numbers */
+		read_run(heir, json_get(o, "run"));
+		read_checks(heir, json_get_array(o, "checks"));
+		read_alarms(heir, json_get_array(o, "alarms"));
+		read_late(heir, json_get_array(o, "late"));
+		read_obs(heir, json_get(o, "obs"));
+		read_rest(heir, o);
+	}
+	heir->poll = -1;
+	json_object_put(o);
+	free(text);
+	return heir;
+}

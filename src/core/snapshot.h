@@ -17,4 +17,9 @@ char *model_snapshot(const struct model *m);
 struct model *model_restore(const struct show *show, const char *text,
 			    size_t bytes, struct err *err);
 
+/* A model for the next run, of another definition of the show: what a run:start
+ * leaves as it is goes over (numbers and time, the leader, OBS, alarms, late
+ * answers, checks, the commands seen), and the run that was, as a name. */
+struct model *model_inherit(const struct model *m, const struct show *next);
+
 #endif

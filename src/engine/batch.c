@@ -217,6 +217,9 @@ void engine_take_outcomes(struct engine *e)
 			if (done.how == WRITER_FENCED)
 				engine_end(e, END_FENCED, done.text);
 			break;
+		case WRITER_SNAPSHOT:
+			keep_stored(e, &done);
+			break;
 		}
 		writer_done_release(&done);
 	}

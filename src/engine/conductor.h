@@ -76,6 +76,15 @@ struct waiting {
 	size_t head, count, cap;
 };
 
+/* The snapshot made last. */
+struct keep {
+	bool out; /* on its way */
+	uint64_t seq;
+	char run[sizeof((struct run *)0)->id];
+	size_t bytes;
+	int64_t at_ms, not_before_ms; /* mono */
+};
+
 struct engine {
 	const struct engine_settings *settings;
 	struct show *show; /* of the run: the file's, or the stored one */
@@ -109,8 +118,10 @@ struct engine {
 	int64_t renew_at_ms, report_at_ms, tally_at_ms, last_at_ms; /* mono */
 	uint64_t last_seq, report_seq; /* what last.json and the report saw */
 	bool away, away_told;
+	struct keep keep;
 	uint64_t brake_tag;  /* a panic's commit in flight; 0: none */
 	int64_t brake_at_ms; /* mono: when it acts all the same */
+	bool opened;	     /* all of engine_open() was done */
 	bool said_ready;
 	int64_t run_began_us; /* mono, for settings->run_us */
 
@@ -168,6 +179,12 @@ void tally_count(struct engine *e, int stage, int close);
 void tally_counted(struct engine *e, const struct writer_done *done);
 void tally_look(struct engine *e, int stage); /* show it soon */
 void tally_tick(struct engine *e, int64_t mono_ms);
+
+/* keep.c */
+void keep_tick(struct engine *e, int64_t mono_ms);
+int64_t keep_due_ms(const struct engine *e); /* mono; -1: nothing to keep */
+void keep_stored(struct engine *e, const struct writer_done *done);
+void keep_last(struct engine *e); /* at an orderly stop */
 
 /* report.c */
 void report_tick(struct engine *e, int64_t mono_ms);

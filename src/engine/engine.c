@@ -230,6 +230,8 @@ static int wait_ms_of(const struct engine *e)
 		sooner(&wait_ms, writer_ms);
 	sooner(&wait_ms, e->renew_at_ms - mono_ms);
 	sooner(&wait_ms, e->report_at_ms - mono_ms);
+	if (keep_due_ms(e) >= 0)
+		sooner(&wait_ms, keep_due_ms(e) - mono_ms);
 	if (e->brake_tag)
 		sooner(&wait_ms, e->brake_at_ms - mono_ms);
 	if (e->any_tally_stale && !e->away)
@@ -302,6 +304,7 @@ static void round_once(struct engine *e)
 		engine_commit(e);
 	brake_tick(e, mono_ms);
 	tally_tick(e, mono_ms);
+	keep_tick(e, mono_ms);
 	report_tick(e, mono_ms);
 }
 
@@ -375,6 +378,7 @@ int engine_run(const struct engine_settings *settings, struct err *err)
 		engine_close(&e);
 		return err->code;
 	}
+	*err = none; /* what opening tried in vain does not matter now */
 	for (;;) {
 		round_once(&e);
 		stay_if_it_goes_on(&e);

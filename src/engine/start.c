@@ -15,8 +15,8 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "core/snapshot.h"
 #include "engine/lock.h"
-#include "show/show_read.h"
 #include "store/client.h"
 
 #define LEAD_PATIENCE_MS 3000 /* a dead leader's lease ends by itself */
@@ -121,38 +121,6 @@ static bool take_lead(struct engine *e, const char *host, int64_t *epoch,
 
 /* --- which run: the unfinished one, or a new one ------------------------ */
 
-static bool fold_with(struct engine *e, struct show *show, struct err *err)
-{
-	model_free(&e->m);
-	e->m = model_new(show);
-	return writer_fold(e->writer, e->m, err);
-}
-
-/* The show as it was when the log's last run began; NULL: as the file is. */
-static struct show *stored_show(struct engine *e, struct err *err)
-{
-	const struct show *file = e->settings->show;
-	struct err why = {0};
-	char *text = writer_definition(e->writer, &why);
-	if (!text) {
-		if (why.code)
-			*err = why;
-		return NULL;
-	}
-	struct show_problems problems = {0};
-	struct show *show =
-		show_parse_json(text, strlen(text), file->path, &problems);
-	if (!show) {
-		show_problems_err(&problems, err);
-		err_wrap(err, "the stored definition of the unfinished run");
-	}
-	show_problems_release(&problems);
-	free(text);
-	if (show && strcmp(show->hash, file->hash) == 0)
-		show_unref(&show);
-	return show;
-}
-
 static bool may_continue(const struct engine *e, struct err *err)
 {
 	if (e->m->run.rehearsal || !e->settings->rehearsal)
@@ -163,31 +131,42 @@ static bool may_continue(const struct engine *e, struct err *err)
 		       e->settings->show->id, e->m->run.id);
 }
 
+/* Whether the definition that the last run began with is kept: the fold goes on
+ * with another one when it is not. */
+static bool has_definition(struct engine *e, struct err *err)
+{
+	struct err why = {0};
+	char *text = writer_definition(e->writer, &why);
+	free(text);
+	if (why.code)
+		*err = why;
+	return !why.code;
+}
+
 /* An unfinished run goes on by the show that it began with. A rehearsal that
  * was left is not worth keeping a live show from its stage. */
 static bool choose_run(struct engine *e, bool *go_on, bool *changed,
 		       struct err *err)
 {
-	struct show *file = (struct show *)(uintptr_t)e->settings->show;
-	*changed = false;
-	if (!fold_with(e, file, err))
+	const struct show *file = e->settings->show;
+	model_free(&e->m);
+	e->m = model_new(file);
+	if (!writer_fold(e->writer, &e->m, err))
 		return false;
 	bool unfinished = e->m->run.id[0] && !run_is_over(e->m->run.state);
 	*go_on = unfinished && !e->settings->new_run &&
 		 (e->settings->rehearsal || !e->m->run.rehearsal);
-	if (!*go_on) {
-		e->show = show_ref(file);
-		return true;
+	*changed = strcmp(e->m->show->hash, file->hash) != 0;
+	if (*go_on && (!may_continue(e, err) || !has_definition(e, err)))
+		return false;
+	if (!*go_on && *changed) {
+		struct model *next = model_inherit(e->m, file);
+		model_free(&e->m);
+		e->m = next;
+		*changed = false;
 	}
-	if (!may_continue(e, err))
-		return false;
-	err->code = ERR_NONE;
-	struct show *stored = stored_show(e, err);
-	if (err->code)
-		return false;
-	*changed = stored != NULL;
-	e->show = stored ? stored : show_ref(file);
-	return !stored || fold_with(e, stored, err);
+	e->show = show_ref((struct show *)(uintptr_t)e->m->show);
+	return true;
 }
 
 /* --- the folder's files ------------------------------------------------- */
@@ -404,6 +383,9 @@ bool engine_open(struct engine *e, struct err *err)
 	e->report_seq = e->m->seq;
 	queue_lead(e, host, epoch);
 	queue_first(e, go_on, changed);
+	e->keep.seq = e->m->seq;
+	e->keep.at_ms = clock_mono_ms();
+	e->opened = true;
 	return true;
 }
 
@@ -414,9 +396,13 @@ void engine_close(struct engine *e)
 	rollback_end(&e->rollback);
 	net_stop(&e->net);
 	pool_free(&e->pool);
+	if (e->opened && e->end < END_FENCED)
+		keep_last(e);
 	if (e->writer && e->end < END_FENCED)
 		writer_resign(e->writer);
 	writer_close(&e->writer);
+	if (e->end == END_FENCED) /* it is another core's now */
+		redis_server_leave(&e->server);
 	redis_server_stop(&e->server);
 	engine_drop_batches(e);
 	waiting_drop(&e->local);

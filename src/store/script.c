@@ -141,10 +141,23 @@ static const char story[] = FENCE
 	"end\n"
 	"return redis.status_reply('OK')\n";
 
+/* It goes out behind the commits that it is the fold of. */
+static const char snapshot[] = FENCE
+	"local tip = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)\n"
+	"local last = tip[1] and tonumber(string.match(tip[1][1], "
+	"'^(%d+)%-0$'))\n"
+	"if not last or last < tonumber(ARGV[2]) then\n"
+	"  return {'GAP', tip[1] and tip[1][1] or '0-0'}\n"
+	"end\n"
+	"redis.call('SET', KEYS[3], ARGV[3])\n"
+	"redis.call('SET', KEYS[4], ARGV[4])\n"
+	"return redis.status_reply('OK')\n";
+
 const char *const script_texts[SCRIPTS] = {
 	[SCRIPT_COMMIT] = commit, [SCRIPT_LEAD] = lead,
 	[SCRIPT_RENEW] = renew,	  [SCRIPT_RESIGN] = resign,
 	[SCRIPT_REPLY] = reply,	  [SCRIPT_ACK] = ack,
 	[SCRIPT_BUS] = bus,	  [SCRIPT_POLL] = poll,
 	[SCRIPT_VOTE] = vote,	  [SCRIPT_STORY] = story,
+	[SCRIPT_SNAPSHOT] = snapshot,
 };

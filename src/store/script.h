@@ -40,6 +40,10 @@ enum script {
 	SCRIPT_VOTE,
 	/* KEYS epoch story, ARGV epoch version hash (member text)*: "OK" */
 	SCRIPT_STORY,
+	/* KEYS epoch events snapshot:<run> snapshot:last
+	 * ARGV epoch seq text last: "OK"; {"GAP", last}: the log is not that
+	 * long */
+	SCRIPT_SNAPSHOT,
 	SCRIPTS,
 };
 

@@ -10,6 +10,7 @@
 #include "store/keys.h"
 #include "store/refusal.h"
 #include "store/resp.h"
+#include "store/snapshot.h"
 #include "store/writer_in.h"
 
 #define COMMIT_FIXED_KEYS 4
@@ -305,6 +306,22 @@ void writer_renew(struct writer *w)
 	resp_str(&w->out, SCRIPT_LEASE_MS);
 }
 
+void writer_snapshot(struct writer *w, const char *run, uint64_t seq,
+		     const char *show_hash, const char *text)
+{
+	size_t bytes = strlen(text);
+	char *last = snapshot_last_text(run, seq, show_hash, text, bytes);
+	begin_script(w, SCRIPT_SNAPSHOT, 4, 4, OP_SNAPSHOT, seq);
+	resp_str(&w->out, w->key_events);
+	add_key(w, "snapshot:", run);
+	resp_str(&w->out, w->key_last);
+	add_epoch(w);
+	resp_int(&w->out, (int64_t)seq);
+	resp_bytes(&w->out, text, bytes);
+	resp_str(&w->out, last);
+	free(last);
+}
+
 /* --- outcomes ----------------------------------------------------------- */
 
 static struct writer_done *add_done(struct writer *w, const struct op *op,
@@ -313,7 +330,9 @@ static struct writer_done *add_done(struct writer *w, const struct op *op,
 	static const enum writer_what what[] = {[OP_COMMIT] = WRITER_COMMIT,
 						[OP_VOTE] = WRITER_VOTE,
 						[OP_COUNT] = WRITER_COUNT,
-						[OP_RENEW] = WRITER_RENEW};
+						[OP_RENEW] = WRITER_RENEW,
+						[OP_SNAPSHOT] =
+							WRITER_SNAPSHOT};
 	GROW(w->done, w->done_count, w->done_cap);
 	struct writer_done *d = &w->done[w->done_count++];
 	*d = (struct writer_done){
@@ -418,6 +437,7 @@ static void answered_yes(struct writer *w, const struct op *op,
 		give_counts(w, op, r);
 		break;
 	case OP_RENEW:
+	case OP_SNAPSHOT:
 		add_done(w, op, WRITER_OK);
 		break;
 	case OP_QUIET:

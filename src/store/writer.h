@@ -23,6 +23,7 @@
  *   show             hash of the current definition, show:<hash> holds it
  *   run:show         hash of the definition that the last run began with
  *   called:<a>/<key> epoch in which a bus call was sent (expires)
+ *   snapshot:last    which snapshot:<run> is the newest, and its hash
  *   tally:<poll>     its field ":state" is open, frozen or closed (an option's
  *                    id never begins with a colon)
  * In the `story` hash a member named like `_version` or `_hash` (any number of
@@ -60,10 +61,13 @@ bool writer_lead(struct writer *w, const char *host, int pid, int64_t *epoch,
 /* Gives the lease back on an orderly stop. Blocks. */
 void writer_resign(struct writer *w);
 
-/* Folds the whole log into `m` and stores the definition of the show under its
- * hash when it is not there. Blocks. The last run's definition, if it differs
- * from `m`'s show, is what writer_definition() gives. */
-bool writer_fold(struct writer *w, struct model *m, struct err *err);
+/* Folds the log, and stores the definition of `*m`'s show under its hash when
+ * it is not there. `*m` comes as a new model; it begins with the newest
+ * snapshot when there is one that holds (else that is logged, and all events
+ * are folded), and each run is folded with the definition that it began with:
+ * then `*m` is another model, and its show the one of the last run. Where that
+ * definition is gone, with the one before. Blocks. */
+bool writer_fold(struct writer *w, struct model **m, struct err *err);
 /* The show definition (canonical JSON) that the log's last run was started
  * with, or NULL when there is no run. Blocks. Caller frees. */
 char *writer_definition(struct writer *w, struct err *err);
@@ -102,11 +106,23 @@ void writer_vote(struct writer *w, const char *poll, const char *voter,
 		 const char *option, bool may_change, uint64_t tag);
 /* Dropped while away. */
 void writer_publish(struct writer *w, const char *live_json);
+/* Keeps a model's text (core/snapshot.h) as the place where a fold may begin:
+ * `snapshot:<run>`, and `snapshot:last` that says where the newest one is. To
+ * be called when all that it is the fold of was given to writer_commit().
+ * WRITER_SNAPSHOT with the tag `seq`. */
+void writer_snapshot(struct writer *w, const char *run, uint64_t seq,
+		     const char *show_hash, const char *text);
 /* The leader lease (2 s); every 500 ms. One at a time: does nothing while the
  * last one is not answered. */
 void writer_renew(struct writer *w);
 
-enum writer_what { WRITER_COMMIT, WRITER_VOTE, WRITER_COUNT, WRITER_RENEW };
+enum writer_what {
+	WRITER_COMMIT,
+	WRITER_VOTE,
+	WRITER_COUNT,
+	WRITER_RENEW,
+	WRITER_SNAPSHOT,
+};
 enum writer_how {
 	WRITER_OK,
 	WRITER_FENCED,  /* another core leads: stop, write nothing */

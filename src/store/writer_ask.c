@@ -147,7 +147,7 @@ static bool judge_types(struct writer *w, struct err *err)
 		    {"proposals", "stream"}, {"story", "hash"},
 		    {"leader", "string"},    {"epoch", "string"},
 		    {"schema", "string"},    {"show", "string"},
-		    {"run:show", "string"}};
+		    {"run:show", "string"},  {"snapshot:last", "string"}};
 	for (size_t i = 0; i < COUNT_OF(keys); i++) {
 		struct buf cmd = {0};
 		char *key = key_of(w->show, keys[i].name);
@@ -216,6 +216,7 @@ struct writer *writer_open(const struct address *address, const char *show,
 	w->key_schema = key_of(show, "schema");
 	w->key_run_show = key_of(show, "run:show");
 	w->key_show = key_of(show, "show");
+	w->key_last = key_of(show, "snapshot:last");
 	w->story = json_object_new_object();
 	w->away_since_ms = clock_mono_ms();
 	w->answer_ms = WRITER_ANSWER_MS;

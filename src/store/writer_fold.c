@@ -3,42 +3,169 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "core/snapshot.h"
+#include "show/show_read.h"
 #include "store/entry.h"
 #include "store/keys.h"
 #include "store/resp.h"
+#include "store/snapshot.h"
 #include "store/writer_in.h"
 
-#define FOLD_CHUNK "200"
+#define FOLD_CHUNK "500"
 
-static bool fold_chunk(const redisReply *r, struct model *m, struct err *err)
+/* The definition with that hash; NULL (with err when Redis is away, or what it
+ * keeps is none). */
+static struct show *read_show(struct writer *w, const char *hash,
+			      const struct show *like, struct err *err)
+{
+	struct buf cmd = {0};
+	struct show *show = NULL;
+	char *key = key_with(w->show, "show:", hash);
+	writer_put(&cmd, "GET", key, (char *)NULL);
+	redisReply *r = writer_ask(w, &cmd, err);
+	if (r && r->str) {
+		struct show_problems problems = {0};
+		show = show_parse_json(r->str, r->len, like->path, &problems);
+		if (!show) {
+			show_problems_err(&problems, err);
+			err_wrap(err, "the stored definition %s", key);
+		}
+		show_problems_release(&problems);
+	}
+	freeReplyObject(r);
+	free(key);
+	return show;
+}
+
+/* A run that began with another definition is folded with that. */
+static bool change_show(struct writer *w, struct model **m,
+			const struct event *e, struct err *err)
+{
+	const char *hash = json_get_str(e->data, "hash", "");
+	if (e->type != EVENT_RUN_START || !*hash ||
+	    strcmp(hash, (*m)->show->hash) == 0)
+		return true;
+	struct err why = {0};
+	struct show *show = read_show(w, hash, (*m)->show, &why);
+	if (show) {
+		struct model *next = model_inherit(*m, show);
+		model_free(m);
+		*m = next;
+		show_unref(&show);
+		return true;
+	}
+	if (why.code == ERR_UNAVAILABLE || why.code == ERR_AGAIN) {
+		*err = why;
+		return false;
+	}
+	log_warn("store", "run %s: its definition %.12s is not kept", e->run,
+		 hash);
+	return true;
+}
+
+static bool fold_chunk(struct writer *w, const redisReply *r, struct model **m,
+		       struct err *err)
 {
 	for (size_t i = 0; i < r->elements; i++) {
-		struct event *e = entry_event(r->element[i], m->seq + 1, err);
-		if (!e)
-			return false;
-		model_apply(m, e);
+		struct event *e =
+			entry_event(r->element[i], (*m)->seq + 1, err);
+		bool ok = e && change_show(w, m, e, err);
+		if (ok)
+			model_apply(*m, e);
 		event_free(&e);
+		if (!ok)
+			return false;
 	}
 	return true;
 }
 
-static bool fold_log(struct writer *w, struct model *m, struct err *err)
+static bool fold_log(struct writer *w, struct model **m, struct err *err)
 {
 	size_t got = 1;
 	while (got > 0) {
 		struct buf cmd = {0};
 		char from[32];
 		snprintf(from, sizeof from, "(%llu-0",
-			 (unsigned long long)m->seq);
+			 (unsigned long long)(*m)->seq);
 		writer_put(&cmd, "XRANGE", w->key_events, from, "+", "COUNT",
 			   FOLD_CHUNK, (char *)NULL);
 		redisReply *r = writer_ask(w, &cmd, err);
-		bool ok = r && fold_chunk(r, m, err);
+		bool ok = r && fold_chunk(w, r, m, err);
 		got = ok ? r->elements : 0;
 		freeReplyObject(r);
 		if (!ok)
 			return err_wrap(err, "show %s", w->show);
 	}
+	return true;
+}
+
+/* The number of the last event in the log, 0: none; false: it is away. */
+static bool ask_tip(struct writer *w, uint64_t *tip, struct err *err)
+{
+	struct buf cmd = {0};
+	writer_put(&cmd, "XREVRANGE", w->key_events, "+", "-", "COUNT", "1",
+		   (char *)NULL);
+	redisReply *r = writer_ask(w, &cmd, err);
+	*tip = r && r->elements ? entry_seq(r->element[0]) : 0;
+	freeReplyObject(r);
+	return r != NULL;
+}
+
+static struct model *restore(struct writer *w, const struct snapshot *s,
+			     const struct show *file, struct err *err)
+{
+	struct show *show = NULL;
+	if (strcmp(s->show, file->hash) == 0)
+		show = show_ref((struct show *)(uintptr_t)file);
+	else
+		show = read_show(w, s->show, file, err);
+	if (!show && !err->code)
+		err_set(err, ERR_DATA, "its definition %.12s is gone", s->show);
+	struct model *m =
+		show ? model_restore(show, s->text, s->bytes, err) : NULL;
+	if (m && m->seq != s->seq) {
+		err_set(err, ERR_DATA, "it ends at event %llu, not at %llu",
+			(unsigned long long)m->seq, (unsigned long long)s->seq);
+		model_free(&m);
+	}
+	show_unref(&show);
+	return m;
+}
+
+/* Replaces `*m` by the newest snapshot, if there is one that holds. False:
+ * Redis is away. */
+static bool begin_with_snapshot(struct writer *w, struct model **m,
+				struct err *err)
+{
+	struct snapshot s = {0};
+	struct err why = {0};
+	uint64_t tip;
+	if (!ask_tip(w, &tip, err))
+		return false;
+	enum snapshot_got got = snapshot_read(w->ask, w->show, &s, &why);
+	if (got == SNAPSHOT_FOUND && s.seq > tip)
+		err_set(&why, ERR_DATA,
+			"it knows event %llu, the log ends at "
+			"%llu",
+			(unsigned long long)s.seq, (unsigned long long)tip);
+	struct model *found = got == SNAPSHOT_FOUND && !why.code
+				      ? restore(w, &s, (*m)->show, &why)
+				      : NULL;
+	if (found) {
+		log_info("store",
+			 "begins with the snapshot at event %llu; %llu "
+			 "more follow",
+			 (unsigned long long)s.seq,
+			 (unsigned long long)(tip - s.seq));
+		model_free(m);
+		*m = found;
+	} else if (got != SNAPSHOT_NONE) {
+		log_warn("store",
+			 "the snapshot is not used: %s; all %llu events "
+			 "are folded",
+			 why.text, (unsigned long long)tip);
+	}
+	snapshot_release(&s);
 	return true;
 }
 
@@ -103,16 +230,22 @@ static bool keep_definition(struct writer *w, const char *hash,
 	return ok;
 }
 
-bool writer_fold(struct writer *w, struct model *m, struct err *err)
+bool writer_fold(struct writer *w, struct model **model, struct err *err)
 {
-	if (!fold_log(w, m, err) || !mend_story(w, m, err))
-		return false;
-	json_object_put(w->story);
-	w->story = json_clone(m->story.doc);
-	snprintf(w->story_hash, sizeof w->story_hash, "%s",
-		 m->story.version ? m->story.hash : "");
-	return keep_definition(w, m->show->hash, m->show->definition, false,
-			       err);
+	struct show *file = show_ref((struct show *)(uintptr_t)(*model)->show);
+	bool ok = begin_with_snapshot(w, model, err) &&
+		  fold_log(w, model, err) && mend_story(w, *model, err);
+	if (ok) {
+		const struct story *story = &(*model)->story;
+		json_object_put(w->story);
+		w->story = json_clone(story->doc);
+		snprintf(w->story_hash, sizeof w->story_hash, "%s",
+			 story->version ? story->hash : "");
+		ok = keep_definition(w, file->hash, file->definition, false,
+				     err);
+	}
+	show_unref(&file);
+	return ok;
 }
 
 bool writer_define(struct writer *w, const char *hash, const char *definition,

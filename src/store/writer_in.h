@@ -25,6 +25,7 @@ enum op_kind {
 	OP_VOTE,
 	OP_COUNT,
 	OP_RENEW,
+	OP_SNAPSHOT,
 	OP_QUIET,   /* its outcome interests nobody */
 	OP_PUBLISH, /* may be lost */
 };
@@ -51,6 +52,7 @@ struct writer {
 	char *show, *name;
 	char *key_epoch, *key_leader, *key_events, *key_story, *key_live;
 	char *key_schema, *key_run_show, *key_show;
+	char *key_last; /* snapshot:last */
 	char sha[SCRIPTS][41];
 	struct link *ask; /* for what is asked while the engine waits */
 	struct buf warnings;

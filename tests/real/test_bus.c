@@ -479,7 +479,7 @@ START_TEST(the_log_folds)
 		commit_notes(seq, 250);
 	drain();
 	here_do("HSET showcaller:{fold}:story x 1 _version 7");
-	ck_assert_msg(writer_fold(w, m, &err), "%s", err.text);
+	ck_assert_msg(writer_fold(w, &m, &err), "%s", err.text);
 	ck_assert_uint_eq(m->seq, 1000);
 	/* The hash said something else than the log: mended. */
 	ck_assert_int_eq(here_int("HEXISTS showcaller:{fold}:story x"), 0);
@@ -498,7 +498,7 @@ START_TEST(the_log_folds)
 	free(definition);
 	here_do("XDEL showcaller:{fold}:events 500-0");
 	struct model *again = model_new(show);
-	ck_assert(!writer_fold(w, again, &err));
+	ck_assert(!writer_fold(w, &again, &err));
 	ck_assert_int_eq(err.code, ERR_DATA);
 	ck_assert_ptr_nonnull(strstr(err.text, "gap"));
 	ck_assert_uint_eq(again->seq, 499);

@@ -1,0 +1,109 @@
+#include "store/snapshot.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "store/keys.h"
+
+#define TRIES 3
+
+void snapshot_release(struct snapshot *s)
+{
+	free(s->text);
+	*s = (struct snapshot){0};
+}
+
+char *snapshot_last_text(const char *run, uint64_t seq, const char *show_hash,
+			 const char *text, size_t bytes)
+{
+	char sum[HASH_HEX_BYTES];
+	hash_sha256_hex(sum, text, bytes);
+	return xasprintf("%s %" PRIu64 " %s %s", run, seq, sum, show_hash);
+}
+
+static bool read_last(const char *text, struct snapshot *s)
+{
+	int end = 0;
+	return sscanf(text, "%39s %" SCNu64 " %64s %64s%n", s->run, &s->seq,
+		      s->sum, s->show, &end) == 4 &&
+	       text[end] == '\0';
+}
+
+static redisReply *ask_for(struct link *link, char *key, struct err *err)
+{
+	link_add(link, "GET", key, (char *)NULL);
+	redisReply *r = link_ask(link, key, err);
+	free(key);
+	return r;
+}
+
+/* What Redis refuses to show is not there for us; a link that is down is. */
+static enum snapshot_got failed(const struct err *err)
+{
+	return err->code == ERR_CONFIG ? SNAPSHOT_BAD : SNAPSHOT_AWAY;
+}
+
+static enum snapshot_got read_text(struct link *link, const char *show,
+				   struct snapshot *s, struct err *err)
+{
+	char sum[HASH_HEX_BYTES];
+	redisReply *r = ask_for(link, key_with(show, "snapshot:", s->run), err);
+	if (!r)
+		return failed(err);
+	enum snapshot_got got = SNAPSHOT_BAD;
+	if (!r->str)
+		err_set(err, ERR_DATA, "snapshot:%s is gone", s->run);
+	else if (strcmp(hash_sha256_hex(sum, r->str, r->len), s->sum) != 0)
+		err_set(err, ERR_DATA,
+			"snapshot:%s has the hash %.12s, and should have %.12s",
+			s->run, sum, s->sum);
+	else
+		got = SNAPSHOT_FOUND;
+	if (got == SNAPSHOT_FOUND) {
+		s->bytes = r->len;
+		s->text = xmalloc(r->len + 1);
+		memcpy(s->text, r->str, r->len + 1);
+	}
+	freeReplyObject(r);
+	return got;
+}
+
+static enum snapshot_got read_once(struct link *link, const char *show,
+				   struct snapshot *s, struct err *err)
+{
+	redisReply *r = ask_for(link, key_of(show, "snapshot:last"), err);
+	if (!r)
+		return failed(err);
+	enum snapshot_got got = r->str ? SNAPSHOT_FOUND : SNAPSHOT_NONE;
+	if (r->str && !read_last(r->str, s)) {
+		char *clean = text_clean_str(r->str, 80);
+		err_set(err, ERR_DATA, "snapshot:last is none of ours: %s",
+			clean);
+		free(clean);
+		got = SNAPSHOT_BAD;
+	}
+	freeReplyObject(r);
+	return got == SNAPSHOT_FOUND ? read_text(link, show, s, err) : got;
+}
+
+enum snapshot_got snapshot_read(struct link *link, const char *show,
+				struct snapshot *out, struct err *err)
+{
+	enum snapshot_got got = SNAPSHOT_BAD;
+	char before[HASH_HEX_BYTES] = "";
+	*out = (struct snapshot){0};
+	/* A core that writes the next one between our two questions is no
+	 * damage: then `snapshot:last` has changed. */
+	for (int i = 0; i < TRIES && got == SNAPSHOT_BAD; i++) {
+		got = read_once(link, show, out, err);
+		if (got == SNAPSHOT_BAD && strcmp(before, out->sum) == 0)
+			break;
+		memcpy(before, out->sum, sizeof before);
+	}
+	if (got != SNAPSHOT_FOUND)
+		snapshot_release(out);
+	return got;
+}

@@ -1,0 +1,303 @@
+/* Snapshots against a real redis-server: a fold that begins with one is the
+ * fold of all; one that was meddled with is found, and all is folded. */
+#include "tap.h"
+
+#include "base/file.h"
+#include "core/snapshot.h"
+#include "redis_here.h"
+#include "show/show_read.h"
+
+static struct writer *w;
+static int64_t epoch;
+static struct show *show;
+static struct model *m; /* what the core would have */
+
+static struct show *load(const char *change)
+{
+	struct show_problems problems = {0};
+	struct err err = {0};
+	const char *top = getenv("top_srcdir");
+	char *path = xasprintf("%s/tests/golden/show.yaml", top ? top : ".");
+	struct show *s = show_load(path, &problems);
+	ck_assert_msg(s != NULL || show_problems_err(&problems, &err), "%s",
+		      err.text);
+	if (s && change) {
+		/* Another definition: its JSON with another title. */
+		struct err why = {0};
+		json_object *o =
+			json_read_str(s->definition, &json_limits_own, &why);
+		json_add_str(o, "title", change);
+		char *text = json_canonical(o);
+		show_unref(&s);
+		s = show_parse_json(text, strlen(text), path, &problems);
+		free(text);
+		json_object_put(o);
+	}
+	ck_assert_msg(s != NULL, "%s",
+		      problems.count ? problems.items[0].text : "no show");
+	show_problems_release(&problems);
+	free(path);
+	return s;
+}
+
+static void drain(enum writer_how how)
+{
+	struct writer_done done;
+	int64_t end = clock_mono_ms() + 10000;
+	while (writer_waiting(w)) {
+		here_turn(w, 100);
+		ck_assert(clock_mono_ms() < end);
+	}
+	while (writer_next(w, &done)) {
+		ck_assert_msg(done.how == how, "%s", done.text);
+		writer_done_release(&done);
+	}
+}
+
+static void begin(void)
+{
+	struct err err = {0};
+	show = load(NULL);
+	m = model_new(show);
+	w = writer_open(redis_server_address(here), show->id, &err);
+	ck_assert_msg(w != NULL, "%s", err.text);
+	ck_assert_msg(writer_lead(w, "host", getpid(), &epoch, false, &err),
+		      "%s", err.text);
+	ck_assert(writer_define(w, show->hash, show->definition, &err));
+}
+
+static void end(void)
+{
+	model_free(&m);
+	show_unref(&show);
+	writer_close(&w);
+}
+
+static void commit(struct event **e)
+{
+	(*e)->seq = m->seq + 1;
+	model_apply(m, *e);
+	writer_commit(w, e, 1, m->story.version, m->story.hash, m->seq);
+	event_free(e);
+}
+
+static void commit_line(const char *line, const char *run, const char *hash)
+{
+	struct err err = {0};
+	json_object *o = json_read_str(line, &json_limits_own, &err);
+	ck_assert_msg(o != NULL, "%s", err.text);
+	json_object *data = json_clone(json_get_object(o, "data"));
+	const char *type = json_get_str(o, "type", "");
+	if (strcmp(type, "run:start") == 0)
+		json_add_str(data, "hash", hash);
+	char at[32];
+	snprintf(at, sizeof at, "%lld",
+		 (long long)json_get_int(o, "at", 0) + 1);
+	struct event *e = event_read(1, type, run, json_get_str(o, "stage", ""),
+				     json_get_str(o, "agent", ""), at,
+				     json_text(data), &err);
+	ck_assert_msg(e != NULL, "%s", err.text);
+	commit(&e);
+	json_object_put(data);
+	json_object_put(o);
+}
+
+static void keep(void)
+{
+	char *text = model_snapshot(m);
+	writer_snapshot(w, m->run.id, m->seq, m->show->hash, text);
+	free(text);
+}
+
+/* Plays the golden show; a snapshot is kept at the events in `at` (NULL: at
+ * none). */
+static void play(const char *run, const char *hash, const bool *at)
+{
+	const char *top = getenv("top_srcdir");
+	char *path = xasprintf("%s/tests/golden/events.jsonl", top ? top : ".");
+	char *text = file_read(path, 1 << 20, NULL, NULL);
+	ck_assert_ptr_nonnull(text);
+	char *rest = text;
+	for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+		if (*line)
+			commit_line(line, run, hash);
+		if (at && *line && at[m->seq])
+			keep();
+	}
+	drain(WRITER_OK);
+	free(text);
+	free(path);
+}
+
+/* The fold as a new core makes it; NULL with err. */
+static char *fold(struct err *err)
+{
+	struct model *again = model_new(show);
+	char *text = NULL;
+	if (writer_fold(w, &again, err))
+		text = model_snapshot(again);
+	model_free(&again);
+	return text;
+}
+
+static void expect_fold(void)
+{
+	struct err err = {0};
+	char *want = model_snapshot(m), *got = fold(&err);
+	ck_assert_msg(got != NULL, "%s", err.text);
+	ck_assert_str_eq(got, want);
+	free(got);
+	free(want);
+}
+
+static void expect_gap(void)
+{
+	struct err err = {0};
+	ck_assert_ptr_null(fold(&err));
+	ck_assert_int_eq(err.code, ERR_DATA);
+	ck_assert_ptr_nonnull(strstr(err.text, "gap"));
+}
+
+#define KEY(name) "showcaller:{adventure}:" name
+
+static void snapshot_at(int seq)
+{
+	bool at[64] = {[0] = false};
+	here_do("FLUSHALL");
+	begin();
+	at[seq] = true;
+	play("r1", show->hash, at);
+	expect_fold();
+	/* It is used: what it stands for may be gone. */
+	char trim[96];
+	snprintf(trim, sizeof trim, "XTRIM " KEY("events") " MINID %d-0",
+		 seq + 1);
+	here_do(trim);
+	expect_fold();
+	here_do("DEL " KEY("snapshot:last"));
+	expect_gap();
+	end();
+}
+
+START_TEST(snapshot_and_tail_are_the_fold)
+{
+	for (int seq = 2; seq <= 36; seq += 2)
+		snapshot_at(seq);
+}
+END_TEST
+
+/* Ways to lose a snapshot. All events are folded then, and where they are not
+ * all there that is said. */
+static const char *const harms[][2] = {
+	{"redis.call('SETRANGE', KEYS[1], 400, '#')", "snapshot:r1"},
+	{"redis.call('DEL', KEYS[1])", "snapshot:r1"},
+	{"local t = redis.call('GET', KEYS[1]) "
+	 "redis.call('SET', KEYS[1], t:sub(1, #t / 2))",
+	 "snapshot:r1"},
+	{"redis.call('SET', KEYS[1], '{}')", "snapshot:r1"},
+	{"redis.call('DEL', KEYS[1]) redis.call('LPUSH', KEYS[1], 'x')",
+	 "snapshot:r1"},
+	{"redis.call('SET', KEYS[1], 'nonsense')", "snapshot:last"},
+	{"redis.call('DEL', KEYS[1])", "snapshot:last"},
+};
+
+START_TEST(a_bad_snapshot_is_found)
+{
+	for (size_t i = 0; i < COUNT_OF(harms); i++) {
+		bool at[64] = {[20] = true};
+		here_do("FLUSHALL");
+		begin();
+		play("r1", show->hash, at);
+		redisContext *c = here_connect();
+		freeReplyObject(redisCommand(c, "EVAL %s 1 " KEY("%s"),
+					     harms[i][0], harms[i][1]));
+		redisFree(c);
+		expect_fold();
+		here_do("XTRIM " KEY("events") " MINID 10-0");
+		expect_gap();
+		end();
+	}
+}
+END_TEST
+
+START_TEST(a_snapshot_beyond_the_log_is_not_used)
+{
+	begin();
+	bool at[64] = {[30] = true};
+	play("r1", show->hash, at);
+	for (int seq = 25; seq <= (int)m->seq; seq++) {
+		char command[64];
+		snprintf(command, sizeof command, "XDEL " KEY("events") " %d-0",
+			 seq);
+		here_do(command);
+	}
+	struct err err = {0};
+	struct model *again = model_new(show);
+	ck_assert_msg(writer_fold(w, &again, &err), "%s", err.text);
+	ck_assert_uint_eq(again->seq, 24);
+	model_free(&again);
+	/* Nor is one taken whose events Redis does not hold. */
+	keep();
+	drain(WRITER_BROKEN);
+	end();
+}
+END_TEST
+
+START_TEST(each_run_has_its_definition)
+{
+	begin();
+	bool at[128] = {[20] = true};
+	play("r1", show->hash, at);
+	struct show *other = load("Another evening");
+	struct err err = {0};
+	ck_assert_str_ne(other->hash, show->hash);
+	ck_assert(writer_define(w, other->hash, other->definition, &err));
+	/* The same as the core: what went before is handed on. */
+	struct model *next = model_inherit(m, other);
+	model_free(&m);
+	m = next;
+	play("r2", other->hash, NULL);
+	expect_fold(); /* with the old show's snapshot, over the change */
+	keep();
+	drain(WRITER_OK);
+	here_do("XTRIM " KEY("events") " MINID 60-0");
+	expect_fold(); /* and with that of the new one */
+	ck_assert(here_int("EXISTS " KEY("snapshot:r1")) == 1);
+	show_unref(&other);
+	end();
+}
+END_TEST
+
+START_TEST(a_stale_core_keeps_nothing)
+{
+	begin();
+	play("r1", show->hash, NULL);
+	here_do("INCR " KEY("epoch"));
+	keep();
+	drain(WRITER_FENCED);
+	ck_assert_int_eq(here_int("EXISTS " KEY("snapshot:last")), 0);
+	end();
+}
+END_TEST
+
+static void add_case(Suite *s, const char *name, const TTest *test)
+{
+	TCase *t = tcase_create(name);
+	tcase_add_unchecked_fixture(t, here_start, here_stop);
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, test);
+	suite_add_tcase(s, t);
+}
+
+int main(void)
+{
+	if (!here_possible())
+		return 0;
+	Suite *s = suite_create("snapshot");
+	add_case(s, "fold", snapshot_and_tail_are_the_fold);
+	add_case(s, "bad", a_bad_snapshot_is_found);
+	add_case(s, "beyond", a_snapshot_beyond_the_log_is_not_used);
+	add_case(s, "definitions", each_run_has_its_definition);
+	add_case(s, "stale", a_stale_core_keeps_nothing);
+	return tap_run(s);
+}
