@@ -26,8 +26,7 @@
 struct call {
 	const char *argv[MAX_ARGS];
 	int argc;
-	char numbers[8][24];
-	char members[SHAPE_MAX_WIDTH][16];
+	char numbers[2][24];
 };
 
 static void add(struct call *c, const char *s)
@@ -58,8 +57,7 @@ static redisReply *check(redisContext *c, redisReply *r)
 
 /* The arguments of SCRIPT_COMMIT, see store/script.h. */
 static void fill(struct call *c, const char *sha, char *const keys[4],
-		 long long seq, const struct shape_record *list, int count,
-		 int done, int done_count)
+		 long long seq, const struct shape_record *list, int count)
 {
 	c->argc = 0;
 	add(c, "EVALSHA");
@@ -71,16 +69,11 @@ static void fill(struct call *c, const char *sha, char *const keys[4],
 	add_number(c, 0, seq);
 	add_number(c, 1, count);
 	add(c, seq == 1 ? "1" : "0");
-	add_number(c, 2, done_count);
+	add(c, "0"); /* members of the story set, and removed */
 	add(c, "0");
-	add_number(c, 3, done + done_count);
-	add(c, shape_hash);
+	add(c, "0");
 	add(c, seq == 1 ? shape_hash : "");
-	for (int i = 0; i < done_count; i++) {
-		snprintf(c->members[i], sizeof c->members[i], "s%d", done + i);
-		add(c, c->members[i]);
-		add(c, "{}");
-	}
+	add(c, seq == 1 ? shape_hash : "");
 	for (int i = 0; i < count; i++) {
 		const struct shape_record *r = &list[i];
 		const char *fields[] = {r->type,  r->run, r->stage,
@@ -105,10 +98,8 @@ static double stages_per_s(redisContext *c, const char *sha,
 	freeReplyObject(check(c, redisCommand(c, "SET %s 1", keys[0])));
 	int64_t begin = clock_mono_us();
 	for (int batch = 0; batch <= shape->layers; batch++) {
-		int done, done_count;
-		int n = shape_batch(shape, batch, clock_show_ms(), list, &done,
-				    &done_count);
-		fill(&call, sha, keys, seq, list, n, done, done_count);
+		int n = shape_batch(shape, batch, clock_show_ms(), list);
+		fill(&call, sha, keys, seq, list, n);
 		freeReplyObject(check(
 			c, redisCommandArgv(c, call.argc, call.argv, NULL)));
 		seq += n;

@@ -70,17 +70,14 @@ static inline void shape_add(struct shape_record *list, int *count,
 }
 
 /* Records of batch `batch` (0..layers) into `list` (SHAPE_MAX_RECORDS);
- * returns how many. `*done` is the first stage of the layer that ended, and
- * `*done_count` their number: the story members that the batch writes. */
+ * returns how many. A noop brings no result, so the story stays as it is. */
 static inline int shape_batch(const struct shape *shape, int batch,
-			      int64_t at_ms, struct shape_record *list,
-			      int *done, int *done_count)
+			      int64_t at_ms, struct shape_record *list)
 {
 	int n = 0, first = 0;
+	int done_count = batch > 0 ? shape_width(shape, batch - 1) : 0;
 	for (int l = 0; l < batch - 1; l++)
 		first += shape_width(shape, l);
-	*done = first;
-	*done_count = batch > 0 ? shape_width(shape, batch - 1) : 0;
 	if (batch == 0) {
 		shape_add(list, &n, "run:start", -1, "", at_ms);
 		snprintf(list[0].data, sizeof list[0].data,
@@ -88,18 +85,18 @@ static inline int shape_batch(const struct shape *shape, int batch,
 			 "false,\"attended\":false}",
 			 shape_hash);
 	}
-	for (int i = first; i < first + *done_count; i++) {
+	for (int i = first; i < first + done_count; i++) {
 		shape_add(list, &n, "stage:proposal", i, "n", at_ms);
 		snprintf(list[n - 1].data, sizeof list->data,
-			 "{\"attempt\":1,\"tokens\":0,\"result\":{}}");
+			 "{\"attempt\":1,\"tokens\":0}");
 		shape_add(list, &n, "stage:complete", i, "", at_ms);
 		snprintf(list[n - 1].data, sizeof list->data,
-			 "{\"attempt\":1,\"winner\":\"n\",\"patch\":{\"s%d\":"
-			 "{}},\"pre_state_hash\":\"%s\",\"post_state_hash\":"
-			 "\"%s\",\"version\":%d}",
-			 i, shape_hash, shape_hash, i + 1);
+			 "{\"attempt\":1,\"winner\":\"n\",\"patch\":{},"
+			 "\"pre_state_hash\":\"%s\",\"post_state_hash\":"
+			 "\"%s\",\"version\":0}",
+			 shape_hash, shape_hash);
 	}
-	first += *done_count;
+	first += done_count;
 	int next = batch < shape->layers ? shape_width(shape, batch) : 0;
 	for (int i = first; i < first + next; i++) {
 		shape_add(list, &n, "stage:start", i, "", at_ms);

@@ -71,7 +71,8 @@ static void answer_noop(struct engine *e, const struct effect *call)
 	in->ok = true;
 	in->reached = true;
 	in->tokens_used = 0;
-	in->result = json_object_new_object();
+	if (outputs->count)
+		in->result = json_object_new_object();
 	for (size_t i = 0; i < outputs->count; i++)
 		json_add_str(in->result, outputs->items[i], "noop");
 	post_answer(e, call, &in);
