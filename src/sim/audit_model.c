@@ -190,31 +190,57 @@ static void status(struct sim *s, const struct model *m)
 	json_object_put(o);
 }
 
+/* A key of the story and the hash that says on which shelf it stands. */
+struct shelved {
+	const char *key;
+	char hex[HASH_HEX_BYTES];
+};
+
 static int by_key(const void *a, const void *b)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
+	const struct shelved *x = a, *y = b;
+	return strcmp(x->key, y->key);
+}
+
+/* The line of one shelf: those of the sorted keys whose hash begins so. */
+static void shelf_line(json_object *doc, const struct shelved *keys, size_t n,
+		       const char *head, struct buf *story)
+{
+	struct buf shelf = {0};
+	char hex[HASH_HEX_BYTES];
+	for (size_t i = 0; i < n; i++) {
+		if (strncmp(keys[i].hex, head, 2) != 0)
+			continue;
+		char *text = json_canonical(json_get(doc, keys[i].key));
+		hash_sha256_hex(hex, text, strlen(text));
+		buf_addf(&shelf, "%s:%s\n", keys[i].key, hex);
+		free(text);
+	}
+	hash_sha256_hex(hex, buf_str(&shelf), shelf.len);
+	if (shelf.len)
+		buf_addf(story, "%s:%s\n", head, hex);
+	buf_release(&shelf);
 }
 
 /* As core/story.h defines it, from the whole document. */
 static void story_whole(struct sim *s, const struct story *story)
 {
-	const char *keys[256];
+	struct shelved keys[256];
 	size_t n = 0;
 	struct buf b = {0};
-	char hex[HASH_HEX_BYTES];
+	char hex[HASH_HEX_BYTES], head[3];
 	json_object_object_foreach(story->doc, key, value)
 	{
 		(void)value;
-		if (n < COUNT_OF(keys))
-			keys[n++] = key;
+		if (n == COUNT_OF(keys))
+			return; /* no show of ours has so many */
+		hash_sha256_hex(keys[n].hex, key, strlen(key));
+		keys[n++].key = key;
 	}
 	qsort(keys, n, sizeof *keys, by_key);
-	for (size_t i = 0; i < n; i++) {
-		json_object *member = json_get(story->doc, keys[i]);
-		char *text = json_canonical(member);
-		hash_sha256_hex(hex, text, strlen(text));
-		buf_addf(&b, "%s:%s\n", keys[i], hex);
-		free(text);
+	for (unsigned shelf = 0; n && shelf < STORY_SHELVES; shelf++) {
+		snprintf(head, sizeof head, "%02x", shelf & 0xffu);
+		shelf_line(story->doc, keys, n, head, &b);
 	}
 	hash_sha256_hex(hex, buf_str(&b), b.len);
 	buf_release(&b);
