@@ -113,6 +113,8 @@ static bool export(struct source *s, const struct range *range,
 	char sum[HASH_HEX_BYTES];
 	struct replay r = {
 		.show_of = source_show, .whose = s, .to_version = -1};
+	if (range->first == source_first(s))
+		r.from = source_restore(s);
 	if (!source_rewind(s, range->first, err) ||
 	    !replay_begin(&r, range->first, err))
 		return false;
@@ -120,7 +122,8 @@ static bool export(struct source *s, const struct range *range,
 		      range->last, range->definitions);
 	bool ok = write_events(s, range, &w, &out, &r, err);
 	if (ok)
-		logfile_end(&w, &out, r.m->story.version, r.m->story.hash);
+		logfile_end(&w, &out, r.blind ? 0 : r.m->story.version,
+			    r.blind ? r.link : r.m->story.hash);
 	else
 		hash_sum_end(&w.sum, sum);
 	ok = ok && file_write(path, out.data, out.len, EXPORT_MODE, err);
@@ -183,13 +186,14 @@ static bool verify(struct source *s, struct replay *r, struct err *err)
 	if (got < 0)
 		return false;
 	const struct logfile_reader *file = source_file(s);
-	if (file->version == r->m->story.version &&
-	    strcmp(file->story_hash, r->m->story.hash) == 0)
+	const char *hash = r->blind ? r->link : r->m->story.hash;
+	if ((r->blind || file->version == r->m->story.version) &&
+	    (!*hash || strcmp(file->story_hash, hash) == 0))
 		return true;
 	return err_set(err, ERR_NO,
 		       "line %" PRIu64 " (the end): the story's hash is %s, "
 		       "and it says %s",
-		       file->line - 1, r->m->story.hash, file->story_hash);
+		       file->line - 1, hash, file->story_hash);
 }
 
 int cli_verify(int argc, char **argv)

@@ -26,36 +26,74 @@ static bool read_version(const char *text, uint64_t *version)
 	return digits[0] >= '0' && digits[0] <= '9' && !*end && !errno;
 }
 
-/* The show as it is (`now`), and in `then` the story as it was. */
-static bool fold(struct source *s, uint64_t version, struct replay *now,
-		 struct story *then, struct err *err)
+/* The story as it was. */
+struct past {
+	struct story story;
+	uint64_t wanted; /* version */
+	uint64_t after;	 /* what is in `story` already, up to this event */
+	bool known;	 /* what came before is not lost */
+	bool there;
+};
+
+static void past_event(struct past *p, const struct event *e)
+{
+	json_object *patch = json_get_object(e->data, "patch");
+	if (e->type == EVENT_RUN_START) {
+		story_release(&p->story);
+		story_init(&p->story);
+		p->known = true;
+		p->there = p->wanted == 0;
+	} else if (patch && p->known && !p->there && e->seq > p->after &&
+		   (e->type == EVENT_STAGE_COMPLETE ||
+		    e->type == EVENT_STAGE_RESET)) {
+		story_patch(&p->story, patch);
+		p->there = p->story.version == p->wanted;
+	}
+}
+
+/* Where the log was trimmed, the snapshot goes on, if it is old enough. */
+static void past_begin(struct past *p, const struct model *from, bool whole)
+{
+	story_init(&p->story);
+	p->known = whole;
+	if (!from || from->story.version > p->wanted)
+		return;
+	story_patch(&p->story, from->story.doc);
+	p->story.version = from->story.version;
+	p->after = from->seq;
+	p->known = true;
+	p->there = p->story.version == p->wanted;
+}
+
+/* The show as it is, and the story as it was. */
+static bool fold(struct source *s, struct replay *now, struct past *then,
+		 struct err *err)
 {
 	struct event *e = NULL;
 	int got = 0;
-	bool there = false;
 	if (source_last(s) == 0)
 		return err_set(err, ERR_DATA, "the log is empty");
+	now->from = source_restore(s);
+	past_begin(then, now->from, source_first(s) == 1);
 	if (!replay_begin(now, source_first(s), err))
 		return false;
 	while ((got = source_next(s, &e, err)) > 0) {
 		bool ok = replay_event(now, e, err);
-		bool begins = e->type == EVENT_RUN_START;
-		json_object *patch = json_get_object(e->data, "patch");
-		if (begins) {
-			story_release(then);
-			story_init(then);
-			there = version == 0;
-		} else if (patch && !there &&
-			   (e->type == EVENT_STAGE_COMPLETE ||
-			    e->type == EVENT_STAGE_RESET)) {
-			story_patch(then, patch);
-			there = then->version == version;
-		}
+		past_event(then, e);
 		event_free(&e);
 		if (!ok)
 			return false;
 	}
-	return got == 0;
+	if (got < 0)
+		return false;
+	if (!now->blind && then->wanted >= now->m->story.version)
+		return err_set(err, ERR_NO, "the story is at version %" PRIu64,
+			       now->m->story.version);
+	return (!now->blind && then->there) ||
+	       err_set(err, ERR_NO,
+		       "version %" PRIu64 " is older than what the log still "
+		       "holds: what was before event %" PRIu64 " was trimmed",
+		       then->wanted, source_first(s));
 }
 
 static void print_members(json_object *patch)
@@ -98,15 +136,12 @@ static bool look_ahead(struct source *s, uint64_t version, struct err *err)
 {
 	struct replay now = {
 		.show_of = source_show, .whose = s, .to_version = -1};
-	struct story then;
-	story_init(&then);
-	bool ok = fold(s, version, &now, &then, err);
-	if (ok && version >= now.m->story.version)
-		ok = err_set(err, ERR_NO, "the story is at version %" PRIu64,
-			     now.m->story.version);
+	struct past then = {.wanted = version};
+	bool ok = fold(s, &now, &then, err);
 	if (ok)
-		print_preview(now.m, &then, version);
-	story_release(&then);
+		print_preview(now.m, &then.story, version);
+	if (then.story.doc)
+		story_release(&then.story);
 	replay_end(&now);
 	return ok;
 }

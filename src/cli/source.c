@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "cli/find.h"
 #include "engine/lock.h"
+#include "core/snapshot.h"
 #include "show/show_read.h"
 #include "store/server.h"
 
@@ -299,6 +300,41 @@ struct show *source_show(void *whose, const char *hash)
 	show_problems_release(&problems);
 	free(text);
 	return show;
+}
+
+char *source_snapshot(struct source *s)
+{
+	struct event **events = NULL;
+	char *text = NULL;
+	if (s->file || !s->last)
+		return NULL;
+	int n = client_events(s->client, s->last - 1, 1, 0, &events, NULL);
+	if (n == 1 && events[0]->run[0])
+		text = client_snapshot(s->client, events[0]->run, NULL);
+	for (int i = 0; i < n; i++)
+		event_free(&events[i]);
+	free(events);
+	if (text && !*text) {
+		free(text);
+		text = NULL;
+	}
+	return text;
+}
+
+struct model *source_restore(struct source *s)
+{
+	struct model *m = NULL;
+	char *text = s->first > 1 ? source_snapshot(s) : NULL;
+	if (!text)
+		return NULL;
+	json_object *o = json_read_str(text, &json_limits_own, NULL);
+	struct show *show = source_show(s, json_get_str(o, "show", "none"));
+	if (show)
+		m = model_restore(show, text, strlen(text), NULL);
+	show_unref(&show);
+	json_object_put(o);
+	free(text);
+	return m;
 }
 
 const char *source_show_id(const struct source *s)

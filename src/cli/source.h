@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "core/event.h"
 #include "core/logfile.h"
+#include "core/model.h"
 #include "store/client.h"
 
 struct source;
@@ -47,5 +48,11 @@ bool source_rewind(struct source *s, uint64_t from, struct err *err);
 struct show *source_show(void *whose, const char *hash);
 /* Its text (canonical JSON); NULL: not known. Caller frees. */
 char *source_definition(struct source *s, const char *hash);
+
+/* The snapshot of the last run, NULL: there is none. Caller frees. */
+char *source_snapshot(struct source *s);
+/* Of a log that was trimmed: where its fold can begin (struct replay.from).
+ * NULL: at its first event, or nowhere. */
+struct model *source_restore(struct source *s);
 
 #endif

@@ -22,8 +22,15 @@ struct replay {
 	int64_t to_version;
 	char only_run[sizeof((struct run *)0)->id]; /* of to_version; "": last
 						     */
-	uint64_t checked; /* hashes that were compared */
-	bool unknown;	  /* a definition was not known */
+	/* A log that was trimmed begins in the middle. Until its next run
+	 * begins, or it reaches the snapshot `from` (taken over; NULL: there
+	 * is none), it is blind: only that each hash follows from the one
+	 * before can be checked, and the model tells nothing. */
+	struct model *from;
+	bool blind;
+	char link[HASH_HEX_BYTES]; /* the last post_state_hash; "": none */
+	uint64_t checked;	   /* hashes that were compared */
+	bool unknown;		   /* a definition was not known */
 };
 
 /* `first` is the number of the first event that will come. */

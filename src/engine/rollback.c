@@ -57,11 +57,45 @@ static bool fold_one(struct rollback *r, struct story *story,
 	return true;
 }
 
+/* A log that was trimmed begins behind the run's beginning: then the snapshot
+ * is where to begin, if it is old enough. */
+static bool begin_at_snapshot(struct rollback *r, struct client *client,
+			      struct story *story, struct err *err)
+{
+	uint64_t first = 0, last = 0;
+	if (!client_ends(client, &first, &last, err))
+		return false;
+	if (first <= r->after + 1)
+		return true;
+	char *text = client_snapshot(client, r->run, err);
+	json_object *o =
+		text ? json_read_str(text, &json_limits_own, NULL) : NULL;
+	free(text);
+	json_object *its = json_get_object(o, "story");
+	uint64_t version = (uint64_t)json_get_int(its, "version", 0);
+	uint64_t seq = (uint64_t)json_get_int(o, "seq", 0);
+	bool ok = its && seq + 1 >= first && version <= r->version;
+	if (ok) {
+		story_patch(story, json_get_object(its, "doc"));
+		story->version = version;
+		r->after = seq;
+	}
+	json_object_put(o);
+	return ok || err_set(err, ERR_NO,
+			     "version %llu is older than what the log still "
+			     "holds: what was before event %llu was trimmed",
+			     (unsigned long long)r->version,
+			     (unsigned long long)first);
+}
+
 static bool read_story(struct rollback *r, struct client *client,
 		       struct story *story, struct err *err)
 {
 	int64_t end_ms = clock_mono_ms() + WAIT_MS;
 	bool found = r->version == 0;
+	if (!found && !begin_at_snapshot(r, client, story, err))
+		return false;
+	found = story->version == r->version;
 	err->code = ERR_NONE;
 	while (!found && !err->code && !r->give_up) {
 		struct event **events = NULL;

@@ -174,6 +174,10 @@ fails 1 'the key story holds' 'a story that is not the log'"'"'s' \
 redis HSET 'showcaller:{night}:story' oa 1
 "$program" replay night --verify >out
 ok $? "and is right again"
+redis SET 'showcaller:{night}:snapshot:r1' '{"seq":10}'
+fails 1 'event 10: the snapshot that was taken there is not' \
+	'a snapshot that is not the fold' "$program" replay night --verify
+redis DEL 'showcaller:{night}:snapshot:r1'
 "$program" stop night >out
 wait "$core"
 ok $? "the core ends in good order"
@@ -204,8 +208,20 @@ redis-cli -s r.sock <commands >redis.out
 fails 1 "event $changed \\(stage:complete b\\): the story.s hash after it is [0-9a-f]{64}, and the event says [0-9a-f]{64}" \
 	'a patch that was changed in Redis' \
 	"$program" replay night --redis "unix://$scratch/r.sock" --verify
-redis-cli -s r.sock XDEL 'showcaller:{night}:events' 9-0 >redis.out
-fails 1 'event 8 is followed by 10-0' 'an event that is gone' \
+
+# A log that was trimmed tells what it still can, and says what it cannot.
+redis-cli -s r.sock XTRIM 'showcaller:{night}:events' MINID "$((changed + 1))-0" >redis.out
+"$program" replay night --redis "unix://$scratch/r.sock" >out
+ok $? "a trimmed log is folded"
+grep -q 'was trimmed: how the show stood cannot be told' out
+ok $? "and what cannot be told is said"
+fails 1 'older than what the log still holds' 'a version that was trimmed' \
+	"$program" rollback night --to 1 --dry-run \
+	--redis "unix://$scratch/r.sock"
+"$program" replay night --redis "unix://$scratch/r.sock" --verify >out
+ok $? "what is left follows from itself: $(grep verified out)"
+redis-cli -s r.sock XDEL 'showcaller:{night}:events' "$((changed + 9))-0" >redis.out
+fails 1 "event $((changed + 8)) is followed by $((changed + 10))-0" 'an event that is gone' \
 	"$program" replay night --redis "unix://$scratch/r.sock" --verify
 kill "$(cat r.pid)"
 plan

@@ -227,6 +227,74 @@ START_TEST(what_does_not_follow_is_named)
 }
 END_TEST
 
+static struct model *model_after(struct world *w, size_t events)
+{
+	struct model *m = model_new(w->show);
+	for (size_t i = 0; i < events; i++)
+		model_apply(m, w->log[i]);
+	return m;
+}
+
+/* The log begins at event `first`; the snapshot was taken behind `taken`. */
+static void trimmed(struct world *w, size_t first, size_t taken, bool blind)
+{
+	struct err err = { 0 };
+	struct replay r = { .verify = true,
+			    .show_of = show_of,
+			    .whose = w->show,
+			    .to_version = -1 };
+	r.from = taken ? model_after(w, taken) : NULL;
+	ck_assert(replay_begin(&r, first, &err));
+	for (size_t i = first - 1; i < w->log_count; i++)
+		ck_assert_msg(replay_event(&r, w->log[i], &err), "%s",
+			      err.text);
+	ck_assert_int_eq(r.blind, blind);
+	if (blind)
+		ck_assert_str_eq(r.link, w->m->story.hash);
+	char *a = model_snapshot(w->m), *b = model_snapshot(r.m);
+	ck_assert(blind || strcmp(a, b) == 0);
+	free(a);
+	free(b);
+	replay_end(&r);
+}
+
+START_TEST(a_trimmed_log_goes_on_from_its_snapshot)
+{
+	struct world *w = played();
+	for (size_t first = 2; first < 12; first++) {
+		trimmed(w, first, 0, true);
+		trimmed(w, first, first - 1, false);
+		trimmed(w, first, first + 3, false);
+		trimmed(w, first, w->log_count, false);
+	}
+	trimmed(w, 9, 5, true); /* too old: what is between is gone */
+	trimmed(w, 1, 5, false);
+	world_free(w);
+}
+END_TEST
+
+/* And what is before the snapshot has to lead to it. */
+START_TEST(a_snapshot_that_does_not_follow)
+{
+	struct world *w = played();
+	struct err err = { 0 };
+	struct replay r = { .verify = true,
+			    .show_of = show_of,
+			    .whose = w->show,
+			    .to_version = -1 };
+	r.from = model_after(w, w->log_count);
+	r.from->story.hash[0] = 'x';
+	ck_assert(replay_begin(&r, 2, &err));
+	bool ok = true;
+	for (size_t i = 1; ok && i < w->log_count; i++)
+		ok = replay_event(&r, w->log[i], &err);
+	ck_assert(!ok);
+	ck_assert_ptr_nonnull(strstr(err.text, "in the snapshot"));
+	replay_end(&r);
+	world_free(w);
+}
+END_TEST
+
 START_TEST(a_gap_is_named)
 {
 	struct world *w = played();
@@ -253,6 +321,8 @@ int main(void)
 	tcase_add_test(t, what_is_cut_off_or_added_is_found);
 	tcase_add_test(t, one_run_alone);
 	tcase_add_test(t, what_does_not_follow_is_named);
+	tcase_add_test(t, a_trimmed_log_goes_on_from_its_snapshot);
+	tcase_add_test(t, a_snapshot_that_does_not_follow);
 	tcase_add_test(t, a_gap_is_named);
 	suite_add_tcase(s, t);
 	return tap_run(s);
