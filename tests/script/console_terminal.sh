@@ -139,6 +139,12 @@ until_true alternate 1
 ok $? "SIGCONT brings it back"
 until_true on_screen 'STANDBY  two'
 ok $? "with its picture"
+term_of send-keys -t "$stays" C-z
+until_true is_stopped && until_true alternate 0
+ok $? "so does ^Z"
+kill -CONT "$console"
+until_true on_screen 'STANDBY  two'
+ok $? "and SIGCONT brings that back, too"
 kill -HUP "$console"
 ended
 ok $? "SIGHUP ends it"

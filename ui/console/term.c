@@ -100,6 +100,21 @@ static void rescue_arm(void)
 
 /* --- opening ------------------------------------------------------------- */
 
+/* Curses ignores SIGTSTP for the time of each of its updates unless somebody
+ * else has a handler, and what is ignored for a moment is lost though it was
+ * blocked. This one is never called: the signal comes by a descriptor. */
+static void no_stop(int signo)
+{
+	(void)signo;
+}
+
+static void keep_stops(void)
+{
+	struct sigaction ours = {.sa_handler = no_stop, .sa_flags = SA_RESTART};
+	sigemptyset(&ours.sa_mask);
+	sigaction(SIGTSTP, &ours, NULL);
+}
+
 static bool says_utf8(const char *name)
 {
 	return name && (strcasestr(name, "UTF-8") || strcasestr(name, "UTF8"));
@@ -228,6 +243,7 @@ struct terminal *term_open(struct err *err)
 	bool utf8 = set_locale();
 	const char *type = find_type(getenv("TERM"));
 	struct terminal *t = xcalloc(1, sizeof *t);
+	keep_stops();
 	t->screen = newterm(type, stdout, stdin);
 	if (!t->screen) {
 		err_set(err, ERR_UNAVAILABLE,
