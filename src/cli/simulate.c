@@ -10,8 +10,8 @@
 #include "sim/sim.h"
 
 #define SEEDS	     1000
-#define EVENTS	     500
-#define CHECK_EVERY  200
+#define EVENTS	     1000
+#define CHECK_EVERY  500
 #define SHRINK_TRIES 3000
 #define MOST_SEEDS   1000000000
 #define MOST_EVENTS  10000000
@@ -105,6 +105,8 @@ static bool read_args(const struct cli_args *args, struct asked *a)
 		.seeds = SEEDS};
 	if (cli_option_value(args, "seed"))
 		a->seeds = 1;
+	if (cli_option_value(args, "plain"))
+		a->plan.without_faults = ~0u;
 	if (cli_option_value(args, "strict"))
 		a->plan.check_every = 1;
 	a->json = cli_option_value(args, "json") != NULL;
@@ -164,6 +166,8 @@ static void print_failed(const struct asked *a, const struct outcome *o)
 	       a->plan.events);
 	if (a->plan.plant)
 		printf(" --plant %s", sim_plant_name(a->plan.plant));
+	if (a->plan.without_faults)
+		printf(" --plain");
 	if (a->plan.check_every == 1)
 		printf(" --strict");
 	printf("\n");

@@ -65,10 +65,11 @@ static const struct cli_option events_options[] = {
 static const struct cli_option simulate_options[] = {
 	{"seeds", "N", "so many (default 1000, or 1 with --seed)"},
 	{"seed", "S", "the first one (default 1)"},
-	{"events", "N", "a seed goes on for so many (default 500)"},
+	{"events", "N", "a seed goes on for so many (default 1000)"},
 	{"check-every", "N",
-	 "compare whole models every N events (default 200)"},
+	 "compare whole models every N events (default 500)"},
 	{"strict", NULL, "compare whole models at every commit"},
+	{"plain", NULL, "no faults at all: a busy show on a good day"},
 	{"plant", "NAME", "put a defect in on purpose; it must be found"},
 	{"verbose", NULL, "a line for every seed"},
 	OPTION_JSON,

@@ -263,21 +263,10 @@ void audit_model(struct sim *s, const struct model *m)
 void audit_log(struct sim *s)
 {
 	struct model *m = model_new(s->show);
-	struct err err;
 	for (size_t i = 0; i < s->store.count; i++) {
-		const struct entry *x = &s->store.log[i];
-		const struct event *e = x->event;
-		char at[24];
-		snprintf(at, sizeof at, "%" PRId64, e->at_ms);
-		struct event *read =
-			event_read(i + 1, event_type_name(e->type), e->run,
-				   e->stage, e->agent, at, x->text, &err);
-		if (!read) {
-			sim_fail(s, "text", "%s", err.text);
-			break;
-		}
-		model_apply(m, read);
-		event_free(&read);
+		struct event *e = store_read(s, i);
+		model_apply(m, e);
+		event_free(&e);
 	}
 	char *a = model_snapshot(m), *b = model_snapshot(s->follower);
 	if (strcmp(a, b) != 0)

@@ -31,21 +31,29 @@ bool core_moment(struct sim *s, struct sim_core *c)
 
 /* --- deciding ----------------------------------------------------------- */
 
-/* Through text and back, as the store does it. */
-static struct entry entry_of(struct sim *s, const struct event *e)
+/* The text of an event, and the event: mostly the one that was decided (moved),
+ * now and then, and always when all is checked, the one read back from it. */
+static struct entry entry_of(struct sim *s, struct event **decided, bool read)
 {
 	char at[24];
 	struct err err;
+	struct event *e = *decided;
 	struct entry entry = {.text = xstrdup(json_text(e->data)),
+			      .event = e,
 			      .decision = s->decision};
+	*decided = NULL;
+	if (!read)
+		return entry;
 	snprintf(at, sizeof at, "%" PRId64, e->at_ms);
 	entry.event = event_read(e->seq, event_type_name(e->type), e->run,
 				 e->stage, e->agent, at, entry.text, &err);
 	if (!entry.event) {
 		sim_fail(s, "text", "event %" PRIu64 " cannot be read: %s",
 			 e->seq, err.text);
-		entry.event = event_clone(e);
+		entry.event = e;
+		return entry;
 	}
+	event_free(&e);
 	return entry;
 }
 
@@ -53,61 +61,23 @@ static void keep(struct sim *s, struct sim_core *c)
 {
 	struct batch *b = &c->open;
 	struct decision *made = &c->made;
+	bool read = s->plan->check_every == 1 || s->decision % 4 == 0;
 	for (size_t i = 0; i < made->event_count; i++) {
-		GROW(b->entries, b->count, b->cap);
-		b->entries[b->count++] = entry_of(s, made->events[i]);
 		if (s->plan->story_fd) {
 			char *line = event_line(made->events[i]);
 			SAY(s, "    %" PRIu64 " %s", made->events[i]->seq,
 			    line);
 			free(line);
 		}
+		GROW(b->entries, b->count, b->cap);
+		b->entries[b->count++] = entry_of(s, &made->events[i], read);
 	}
+	made->event_count = 0; /* moved */
 	for (size_t i = 0; i < made->effect_count; i++) {
 		GROW(b->effects, b->effect_count, b->effect_cap);
 		b->effects[b->effect_count++] = made->effects[i];
 	}
 	made->effect_count = 0; /* moved */
-}
-
-/* The model as it would be had the core decided what now stands there. */
-static void fold_anew(struct sim *s, struct sim_core *c)
-{
-	model_free(&c->m);
-	c->m = model_new(s->show);
-	for (size_t i = 0; i < s->store.count; i++)
-		model_apply(c->m, s->store.log[i].event);
-	for (size_t k = 0; k <= c->count; k++) {
-		struct batch *b =
-			k < c->count ? &c->ring[(c->first + k) % SIM_BATCHES]
-				     : &c->open;
-		for (size_t i = 0; i < b->count; i++)
-			if (b->entries[i].event)
-				model_apply(c->m, b->entries[i].event);
-	}
-}
-
-/* As a core takes over: from the newest snapshot and what came after it. */
-static void restore(struct sim *s, struct sim_core *c)
-{
-	struct err err;
-	const char *text = s->store.snapshot;
-	struct dice air = sim_air(s, 6);
-	/* Rolled in any case: the story is the same however often whole models
-	 * are compared. */
-	if (dice_one_in(&air, 2) || !text) {
-		fold_anew(s, c);
-		return;
-	}
-	c->m = model_restore(s->show, text, strlen(text), &err);
-	if (!c->m) {
-		sim_fail(s, "snapshot", "it cannot be restored: %s", err.text);
-		fold_anew(s, c);
-		return;
-	}
-	for (size_t i = s->store.snapshot_seq; i < s->store.count; i++)
-		model_apply(c->m, s->store.log[i].event);
-	s->result->restores++;
 }
 
 static void act(struct sim *s, struct sim_core *c, const struct effect *x,
@@ -146,7 +116,7 @@ static void decide(struct sim *s, struct sim_core *c, struct input *in)
 	bool changed = s->plan->plant && plant_decided(s, c);
 	keep(s, c);
 	if (changed)
-		fold_anew(s, c);
+		core_fold_anew(s, c);
 	if (plant_is(s, PLANT_EARLY_EFFECT))
 		act_early(s, c);
 }
@@ -160,10 +130,13 @@ static void find_version(struct sim *s, const struct sim_core *c,
 	struct story story;
 	story_init(&story);
 	for (size_t i = c->m->run.first_seq; i < s->store.count; i++) {
-		const struct event *e = s->store.log[i].event;
-		if (story.version < to && (e->type == EVENT_STAGE_COMPLETE ||
-					   e->type == EVENT_STAGE_RESET))
-			story_patch(&story, json_get_object(e->data, "patch"));
+		enum event_type type = (enum event_type)s->store.log[i].type;
+		if (story.version >= to ||
+		    (type != EVENT_STAGE_COMPLETE && type != EVENT_STAGE_RESET))
+			continue;
+		struct event *e = store_read(s, i);
+		story_patch(&story, json_get_object(e->data, "patch"));
+		event_free(&e);
 	}
 	if (story.version == to) {
 		in->result = json_clone(story.doc);
@@ -277,14 +250,14 @@ static void pump(struct sim *s, struct sim_core *c)
 
 void core_pump(struct sim *s)
 {
-	for (size_t i = 0; i < s->core_count; i++)
+	for (size_t i = s->first_alive; i < s->core_count; i++)
 		if (s->cores[i]->alive && !s->cores[i]->frozen)
 			pump(s, s->cores[i]);
 }
 
 /* --- remembering -------------------------------------------------------- */
 
-static void batch_clear(struct sim *s, struct batch *b)
+void core_batch_clear(struct sim *s, struct batch *b)
 {
 	struct post *p;
 	for (size_t i = 0; i < b->count; i++) {
@@ -311,7 +284,7 @@ static bool batch_done(struct sim *s, struct sim_core *c, struct batch *b)
 	}
 	if (core_moment(s, c)) /* done, but not acknowledged to the bus */
 		return false;
-	batch_clear(s, b);
+	core_batch_clear(s, b);
 	return true;
 }
 
@@ -333,6 +306,23 @@ static void finish_unsent(struct sim *s, struct sim_core *c)
 			return;
 }
 
+/* To be compared now and then, and for the next core to begin with. */
+static void take_snapshot(struct sim *s, const struct sim_core *c,
+			  struct batch *b)
+{
+	bool needed = sim_has(s, SIM_CRASH) || sim_has(s, SIM_LEADERS);
+	s->since_check += (int64_t)b->count;
+	s->since_snapshot += (int64_t)b->count;
+	b->compare = s->since_check >= s->plan->check_every;
+	if (!b->compare && (!needed || s->since_snapshot < SIM_SNAPSHOT))
+		return;
+	b->digest = model_snapshot(c->m);
+	s->since_snapshot = 0;
+	if (b->compare)
+		s->since_check = 0;
+	s->result->checks += b->compare;
+}
+
 void core_commit(struct sim *s, struct sim_core *c)
 {
 	if (!c->open.count && !c->open.effect_count && !c->open.receipts.first)
@@ -352,12 +342,7 @@ void core_commit(struct sim *s, struct sim_core *c)
 	b->tag = ++c->next_tag;
 	b->epoch = c->epoch;
 	b->first_seq = b->entries[0].event->seq;
-	s->since_check += (int64_t)b->count;
-	if (s->since_check >= s->plan->check_every) {
-		s->since_check = 0;
-		b->digest = model_snapshot(c->m);
-		s->result->checks++;
-	}
+	take_snapshot(s, c, b);
 	store_ask(s, c, (struct op){.kind = OP_COMMIT, .tag = b->tag});
 }
 
@@ -483,141 +468,4 @@ void core_answered(struct sim *s, const struct due *due)
 		commit_stored(s, c, op.tag);
 	else if (op.kind == OP_COUNT)
 		counted(s, c, &op, due);
-}
-
-/* --- lives -------------------------------------------------------------- */
-
-static void return_mail(struct sim *s, struct batch *b)
-{
-	struct post *p;
-	while ((p = posts_take(&b->receipts))) {
-		if (p->life < 0)
-			posts_push(&s->mail, p);
-		else
-			post_free(s, p);
-	}
-}
-
-/* Its commits on the way may still arrive, so the batches stay. */
-void core_die(struct sim *s, struct sim_core *c)
-{
-	struct post *p;
-	struct dice air = sim_air(s, 5);
-	if (c == s->lead) {
-		SAY(s, "core %d dies", c->life);
-		s->lead = NULL;
-		s->result->crashes++;
-		due_add(s, DUE_LEAD,
-			s->now_ms + 1 + (int64_t)dice_roll(&air, 2000));
-	}
-	s->crash_in = 0;
-	c->alive = false;
-	c->conn++;
-	if (dice_one_in(&air, 2))
-		for (size_t i = 0; i < s->due_count; i++)
-			if (s->heap[i].kind == DUE_ARRIVE &&
-			    s->heap[i].life == c->life)
-				s->heap[i].conn = -1;
-	for (size_t i = 0; i < SIM_BATCHES; i++)
-		return_mail(s, &c->ring[i]);
-	return_mail(s, &c->open);
-	while ((p = posts_take(&c->local)))
-		post_free(s, p);
-}
-
-void core_freeze(struct sim *s, struct sim_core *c, int64_t for_ms)
-{
-	SAY(s, "core %d is stopped for %" PRId64 " ms", c->life, for_ms);
-	c->frozen = true;
-	s->lead = NULL;
-	due_add(s, DUE_WAKE, s->now_ms + for_ms)->life = c->life;
-	due_add(s, DUE_LEAD, s->now_ms + 1500);
-}
-
-void core_wake(struct sim *s, struct sim_core *c)
-{
-	if (!c->alive)
-		return;
-	SAY(s, "core %d wakes up", c->life);
-	c->frozen = false;
-	c->conn++; /* what the store said meanwhile is lost */
-	c->knows_away = s->store.away;
-	if (c->epoch == s->store.epoch)
-		s->lead = c;
-	else if (core_can_decide(c) && s->mail.first)
-		/* It takes from the bus what was not for it. */
-		core_decide_post(s, c, posts_take(&s->mail));
-	if (!c->alive)
-		return;
-	core_commit(s, c);
-	store_resend(s, c);
-}
-
-static void first_posts(struct sim *s, struct sim_core *c)
-{
-	struct post *p = post_new(s, POST_LEAD);
-	p->life = c->life;
-	p->tokens = c->epoch;
-	snprintf(p->by, sizeof p->by, "host%d", c->life);
-	posts_add(&c->local, p);
-	if (c->m->run.id[0] && !run_is_over(c->m->run.state)) {
-		p = post_new(s, POST_RESUMED);
-		p->life = c->life;
-		posts_add(&c->local, p);
-	}
-}
-
-void core_take_lead(struct sim *s)
-{
-	if (s->lead)
-		return;
-	if (s->store.away) {
-		due_add(s, DUE_LEAD, s->now_ms + 500);
-		return;
-	}
-	if (plant_is(s, PLANT_LOST_COMMIT) && s->store.acked > 3 &&
-	    s->store.acked == s->store.count) {
-		struct entry *e = &s->store.log[--s->store.count];
-		free(e->text);
-		event_free(&e->event);
-	}
-	if (s->store.acked > s->store.count)
-		sim_fail(s, "lost",
-			 "event %" PRIu64 " was acknowledged and is gone",
-			 s->store.acked);
-	struct sim_core *c = xcalloc(1, sizeof *c);
-	c->life = (int)s->core_count;
-	GROW(s->cores, s->core_count, s->core_cap);
-	s->cores[s->core_count++] = c;
-	c->alive = true;
-	c->epoch = ++s->store.epoch;
-	restore(s, c);
-	struct dice air = sim_air(s, 7);
-	if (sim_has(s, SIM_JUMP) && dice_one_in(&air, 4))
-		c->clock_off = (int64_t)dice_roll(&air, 7200000) - 3600000;
-	if (c->m->at_ms >= s->now_ms + c->clock_off)
-		c->clock_off = c->m->at_ms + 1 - s->now_ms;
-	c->last_ms = s->now_ms + c->clock_off;
-	s->lead = c;
-	s->result->takeovers += c->life > 0;
-	SAY(s, "core %d leads with epoch %" PRId64 ", from %zu events", c->life,
-	    c->epoch, s->store.count);
-	first_posts(s, c);
-}
-
-void core_release(struct sim *s, struct sim_core *c)
-{
-	struct post *p;
-	for (size_t i = 0; i <= SIM_BATCHES; i++) {
-		struct batch *b = i < SIM_BATCHES ? &c->ring[i] : &c->open;
-		batch_clear(s, b);
-		free(b->entries);
-		free(b->effects);
-	}
-	while ((p = posts_take(&c->local)))
-		post_free(s, p);
-	decision_release(&c->made);
-	model_free(&c->m);
-	free(c->ops);
-	free(c);
 }

@@ -193,8 +193,28 @@ static void meddle(struct sim *s, struct dice *d)
 	}
 }
 
+/* A careful operator does what the screen calls for. */
+static void operate_well(struct sim *s, struct dice *d)
+{
+	const struct model *m = s->follower;
+	if (m->run.state == RUN_PAUSED)
+		ask(s, d, ACTION_RESUME, NULL, NULL);
+	else if (stage_in_standby(m) >= 0)
+		ask(s, d, ACTION_GO, NULL, NULL);
+	else if (m->inbox.count)
+		answer_item(s, d);
+	else if (dice_one_in(d, 20))
+		ask(s, d, ACTION_NOTE, "applause", NULL);
+	else if (dice_one_in(d, 20))
+		obs_step(s, d);
+}
+
 static void operate(struct sim *s, struct dice *d)
 {
+	if (!sim_has(s, SIM_MEDDLE) || dice_one_in(d, 4)) {
+		operate_well(s, d);
+		return;
+	}
 	switch (dice_roll(d, 8)) {
 	case 0:
 	case 1:
@@ -213,10 +233,7 @@ static void operate(struct sim *s, struct dice *d)
 		obs_step(s, d);
 		break;
 	default:
-		if (sim_has(s, SIM_MEDDLE))
-			meddle(s, d);
-		else
-			answer_item(s, d);
+		meddle(s, d);
 	}
 }
 
@@ -264,7 +281,8 @@ static void vote(struct sim *s, struct dice *d)
 	if (stage < 0 || !s->lead)
 		return;
 	size_t options = s->show->stages[stage].poll->option_count;
-	int voters = 1 + (int)dice_roll(d, 12);
+	bool open = s->follower->stages[stage].poll->deadline_ms > 0;
+	int voters = 1 + (int)dice_roll(d, open ? 12 : 2);
 	for (int i = 0; i < voters; i++) {
 		struct post *p = post_new(s, POST_VOTE);
 		p->life = s->lead->life;

@@ -1,6 +1,7 @@
 /* store: the log with its epoch, the ballot boxes, and the way there and back:
  * in order, with a delay, and sent again from the oldest that has no answer
  * when the link broke. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,10 +23,8 @@ void store_init(struct sim *s)
 
 void store_release(struct sim *s)
 {
-	for (size_t i = 0; i < s->store.count; i++) {
+	for (size_t i = 0; i < s->store.count; i++)
 		free(s->store.log[i].text);
-		event_free(&s->store.log[i].event);
-	}
 	free(s->store.log);
 	free(s->store.snapshot);
 	for (size_t i = 0; i < s->show->stage_count; i++)
@@ -162,18 +161,44 @@ static void open_box(struct sim *s, const struct event *e)
 	box->open = true;
 }
 
+struct event *store_read(const struct sim *s, size_t i)
+{
+	const struct line *l = &s->store.log[i];
+	char at[24], run[24] = "";
+	struct err err;
+	snprintf(at, sizeof at, "%" PRId64, l->at_ms);
+	if (l->run)
+		snprintf(run, sizeof run, "r%d", l->run);
+	struct event *e = event_read(
+		i + 1, event_type_name((enum event_type)l->type), run,
+		l->stage < 0 ? "" : s->show->stages[l->stage].id,
+		l->agent < 0 ? "" : s->show->agents[l->agent].id, at, l->text,
+		&err);
+	REQUIRE(e); /* it was read once before it was stored */
+	return e;
+}
+
 static void append(struct sim *s, struct entry *entry)
 {
 	struct store *st = &s->store;
-	GROW(st->log, st->count, st->cap);
-	st->log[st->count++] = *entry;
 	struct event *e = entry->event;
-	*entry = (struct entry){0};
+	int stage = *e->stage ? show_find_stage(s->show, e->stage) : -1;
+	int agent = *e->agent ? show_find_agent(s->show, e->agent) : -1;
+	GROW(st->log, st->count, st->cap);
+	st->log[st->count++] =
+		(struct line){.text = entry->text,
+			      .at_ms = e->at_ms,
+			      .run = *e->run ? atoi(e->run + 1) : 0,
+			      .type = (short)e->type,
+			      .stage = (short)stage,
+			      .agent = (short)agent};
+	entry->text = NULL;
 	if (e->type == EVENT_POLL_CREATE)
 		open_box(s, e);
 	model_apply(s->follower, e);
 	s->result->events++;
-	audit_event(s, e, st->log[st->count - 1].decision);
+	audit_event(s, e, entry->decision);
+	event_free(&entry->event);
 }
 
 /* The events of a repeat are those that stand there, word for word. */
@@ -188,26 +213,32 @@ static bool is_repeat(const struct sim *s, const struct batch *b)
 	return true;
 }
 
-static void compare(struct sim *s, struct batch *b)
+static void compare(struct sim *s, const char *decided)
 {
-	if (!b->digest || sim_failed(s))
-		return;
 	char *have = model_snapshot(s->follower);
-	if (strcmp(have, b->digest) != 0) {
+	if (strcmp(have, decided) != 0) {
 		size_t i = 0;
-		while (have[i] == b->digest[i])
+		while (have[i] == decided[i])
 			i++;
 		i = i > 40 ? i - 40 : 0;
 		sim_fail(s, "fold",
 			 "decided and folded differ: %.150s | %.150s",
-			 b->digest + i, have + i);
+			 decided + i, have + i);
 	}
 	free(have);
+	audit_model(s, s->follower);
+}
+
+static void keep_snapshot(struct sim *s, struct batch *b)
+{
+	if (!b->digest || sim_failed(s))
+		return;
+	if (b->compare)
+		compare(s, b->digest);
 	free(s->store.snapshot);
 	s->store.snapshot = b->digest;
 	s->store.snapshot_seq = s->store.count;
 	b->digest = NULL;
-	audit_model(s, s->follower);
 }
 
 static enum op_outcome store_commit(struct sim *s, struct batch *b)
@@ -231,7 +262,7 @@ static enum op_outcome store_commit(struct sim *s, struct batch *b)
 		return OP_BROKEN;
 	}
 	if (twice) { /* the planted defect: it is stored once more */
-		struct event *e = event_clone(st->log[b->first_seq - 1].event);
+		struct event *e = store_read(s, b->first_seq - 1);
 		e->seq = st->count + 1;
 		struct entry again = {xstrdup("{}"), e, -1};
 		append(s, &again);
@@ -244,7 +275,7 @@ static enum op_outcome store_commit(struct sim *s, struct batch *b)
 		core_moment(s, NULL);
 	}
 	audit_commit(s, b->epoch);
-	compare(s, b);
+	keep_snapshot(s, b);
 	return OP_OK;
 }
 

@@ -165,7 +165,7 @@ static bool can_tick(const struct sim_core *c)
 static struct sim_core *next_tick(const struct sim *s, int64_t *at_ms)
 {
 	struct sim_core *best = NULL;
-	for (size_t i = 0; i < s->core_count; i++) {
+	for (size_t i = s->first_alive; i < s->core_count; i++) {
 		struct sim_core *c = s->cores[i];
 		int64_t show_ms = can_tick(c) ? core_next_deadline(c->m) : 0;
 		if (!show_ms)
@@ -185,10 +185,13 @@ static struct sim_core *next_tick(const struct sim *s, int64_t *at_ms)
 /* What was decided at one moment is one commit. */
 static void end_moment(struct sim *s, int64_t next_ms)
 {
+	while (s->first_alive < s->core_count &&
+	       !s->cores[s->first_alive]->alive)
+		s->first_alive++;
 	core_pump(s);
 	if (next_ms <= s->now_ms)
 		return;
-	for (size_t i = 0; i < s->core_count; i++)
+	for (size_t i = s->first_alive; i < s->core_count; i++)
 		if (s->cores[i]->alive && !s->cores[i]->frozen)
 			core_commit(s, s->cores[i]);
 }

@@ -17,6 +17,7 @@
 #define SIM_BATCHES 64 /* in flight; a few more for a panic while away */
 #define SIM_SPARE   4
 #define SIM_ROUND   64 /* events in one commit */
+#define SIM_SNAPSHOT 120 /* events between two snapshots */
 
 /* --- what comes to a core ---------------------------------------------- */
 
@@ -74,10 +75,19 @@ struct post *posts_take(struct posts *q);         /* or NULL */
 
 /* --- the store ---------------------------------------------------------- */
 
-struct entry { /* of the log */
+struct entry { /* of a commit on its way */
 	char *text;          /* of its data */
 	struct event *event; /* read back from the text */
 	int decision;        /* which one made it */
+};
+
+/* One event of the log, as text; the rest is as good as text: small and the
+ * same for ever. */
+struct line {
+	char *text;
+	int64_t at_ms;
+	int run;
+	short type, stage, agent; /* -1: none */
 };
 
 struct ballot_box { /* by stage */
@@ -89,7 +99,7 @@ struct ballot_box { /* by stage */
 #define SIM_VOTERS 40
 
 struct store {
-	struct entry *log;
+	struct line *log;
 	size_t count, cap;
 	int64_t epoch;
 	bool away;
@@ -122,7 +132,8 @@ struct batch {
 	struct effect *effects;
 	size_t effect_count, effect_cap;
 	struct posts receipts;
-	char *digest; /* of the model after it, when it is to be compared */
+	char *digest; /* snapshot of the model after it; NULL: none is made */
+	bool compare; /* it with what is folded from the log */
 	int64_t epoch;
 };
 
@@ -196,6 +207,7 @@ struct sim {
 	struct store store;
 	struct sim_core **cores; /* by life; those that are over stay */
 	size_t core_count, core_cap;
+	size_t first_alive; /* no core below it is alive */
 	struct sim_core *lead; /* NULL: nobody */
 	struct posts mail;     /* waits for a core */
 	struct posts unacked;  /* taken from the bus */
@@ -211,7 +223,7 @@ struct sim {
 	bool planted;        /* the defect is in */
 	struct dice thumb;   /* when to put it in */
 	char old_items[8][24];
-	int64_t since_check;
+	int64_t since_check, since_snapshot;
 };
 
 /* Dice for the weather: the same at the same moment, whatever else is left out
@@ -244,6 +256,8 @@ struct input *post_input(const struct sim *s, const struct post *p);
 /* store.c */
 void store_init(struct sim *s);
 void store_release(struct sim *s);
+/* Event `i` + 1 of the log, read again. Caller frees. */
+struct event *store_read(const struct sim *s, size_t i);
 void store_arrive(struct sim *s, const struct due *due);
 void store_ask(struct sim *s, struct sim_core *c, struct op op);
 void store_resend(struct sim *s, struct sim_core *c);
@@ -251,7 +265,7 @@ void store_leave(struct sim *s, int64_t for_ms);
 void store_back(struct sim *s);
 void link_cut(struct sim *s, struct sim_core *c);
 
-/* conduct.c: the simulated engine */
+/* lives.c, conduct.c: the simulated engine */
 void core_take_lead(struct sim *s);
 void core_die(struct sim *s, struct sim_core *c);
 void core_freeze(struct sim *s, struct sim_core *c, int64_t for_ms);
@@ -264,6 +278,8 @@ void core_answered(struct sim *s, const struct due *due);
 void core_pump(struct sim *s); /* mail to the leader, as far as it takes it */
 int64_t core_now_ms(const struct sim *s, const struct sim_core *c);
 void core_release(struct sim *s, struct sim_core *c);
+void core_fold_anew(struct sim *s, struct sim_core *c);
+void core_batch_clear(struct sim *s, struct batch *b);
 /* A moment at which the leader may die. True when it did. */
 bool core_moment(struct sim *s, struct sim_core *c);
 
