@@ -6,6 +6,8 @@
 #include "base/text.h"
 #include "core/decide.h"
 
+#define TEXT_BYTES 2000 /* of what an operator writes */
+
 typedef bool command_fn(struct deciding *d, const char *const *args);
 
 static bool seen_before(const struct model *m, const char *id)
@@ -301,8 +303,10 @@ static bool do_ack(struct deciding *d, const char *const *args)
 		json_object *data = decide_data(d);
 		json_add_str(data, "id", args[0]);
 		if (args[1]) {
+			char *reason = text_clean_str(args[1], TEXT_BYTES);
 			json_object_object_del(data, "reason");
-			json_add_str(data, "reason", args[1]);
+			json_add_str(data, "reason", reason);
+			free(reason);
 		}
 		emit(d, EVENT_ALARM_ACK, -1, -1, &data);
 		answer(d, "acknowledged %s", args[0]);
@@ -314,7 +318,7 @@ static bool do_ack(struct deciding *d, const char *const *args)
 static bool do_note(struct deciding *d, const char *const *args)
 {
 	json_object *data = decide_data(d);
-	char *text = text_clean_str(args[0], 2000);
+	char *text = text_clean_str(args[0], TEXT_BYTES);
 	json_add_str(data, "text", text);
 	free(text);
 	emit(d, EVENT_NOTE, -1, -1, &data);

@@ -162,7 +162,7 @@ void inbox_apply(struct model *m, const struct event *e, int stage, int agent)
 	else if (e->type == EVENT_STAGE_ERROR && s->state == STAGE_FAILED &&
 		 s->outcome == OUTCOME_OPEN)
 		open_failed(m, e, stage);
-	else if (e->type == EVENT_POLL_CLOSE &&
+	else if (e->type == EVENT_POLL_CLOSE && s->poll &&
 		 json_get_bool(e->data, "asks", false))
 		open_poll(m, e, stage);
 	else if (s->state != STAGE_HELD && s->state != STAGE_FAILED &&

@@ -33,9 +33,12 @@ static void apply_status(struct model *m, const struct event *e)
 		free(f->scenes[i]);
 	f->scene_count = 0;
 	size_t n = scenes ? json_object_array_length(scenes) : 0;
-	for (size_t i = 0; i < n && i < INPUT_MAX_SCENES; i++)
-		f->scenes[f->scene_count++] = xstrdup(json_object_get_string(
-			json_object_array_get_idx(scenes, i)));
+	for (size_t i = 0; i < n && i < INPUT_MAX_SCENES; i++) {
+		json_object *name = json_object_array_get_idx(scenes, i);
+		if (json_object_is_type(name, json_type_string))
+			f->scenes[f->scene_count++] =
+				xstrdup(json_object_get_string(name));
+	}
 }
 
 static struct obs_pending *find_pending(struct model *m, const char *id)

@@ -404,8 +404,12 @@ void proposals_settle(struct deciding *d, int stage)
 	json_object *patch = proposals_patch(
 		d->m, stage, d->m->stages[stage].calls[best].result, why,
 		sizeof why);
-	REQUIRE(patch); /* it was checked when it came */
-	stages_complete(d, stage, def->agents[best], &patch);
+	/* It was checked when it came; the log may still hold one that was not,
+	 * of another version. */
+	if (patch)
+		stages_complete(d, stage, def->agents[best], &patch);
+	else
+		stages_fail(d, stage, "missing_output", why);
 }
 
 json_object *proposals_patch(const struct model *m, int stage,

@@ -6,9 +6,36 @@
 #include "core/decide.h"
 #include "core/snapshot.h"
 
+/* One snapshot being read. It came from outside: what could stop the core later
+ * on is refused now, and the log is folded instead. */
+struct reading {
+	struct model *m;
+	bool sound;
+};
+
 static char *text_of(json_object *o, const char *key)
 {
 	return xstrdup(json_get_str(o, key, NULL));
+}
+
+/* A number from `first` to `last`. */
+static int number_of(struct reading *r, json_object *o, const char *key,
+		     int first, int last)
+{
+	int64_t n = json_get_int(o, key, first);
+	if (n >= first && n <= last)
+		return (int)n;
+	r->sound = false;
+	return first;
+}
+
+/* The i-th of a list of strings; "" when it is none. Lent. */
+static const char *item_str(json_object *list, size_t i)
+{
+	json_object *v = json_object_array_get_idx(list, i);
+	return json_object_is_type(v, json_type_string)
+		       ? json_object_get_string(v)
+		       : "";
 }
 
 static void copy_text(char *out, size_t bytes, json_object *o, const char *key)
@@ -28,8 +55,9 @@ static void read_scope(struct scope *s, json_object *o)
 	s->cost_micros = json_get_int(o, "cost_micros", 0);
 }
 
-static void read_lease(struct model *m, const char *id, json_object *o)
+static void read_lease(struct reading *r, const char *id, json_object *o)
 {
+	struct model *m = r->m;
 	struct ledger *l = &m->ledger;
 	int stage = show_find_stage(m->show, json_get_str(o, "stage", ""));
 	int agent = show_find_agent(m->show, json_get_str(o, "agent", ""));
@@ -43,13 +71,15 @@ static void read_lease(struct model *m, const char *id, json_object *o)
 		.attempt = (int)json_get_int(o, "attempt", 0),
 		.tokens = json_get_int(o, "tokens", 0),
 		.spent = json_get_int(o, "spent", 0),
-		.state = (enum lease_state)json_get_int(o, "state", 0),
+		.state = (enum lease_state)number_of(r, o, "state", LEASE_HELD,
+						     LEASE_REVOKED),
 		.deadline_ms = json_get_int(o, "deadline", 0),
 	};
 }
 
-static void read_ledger(struct model *m, json_object *o)
+static void read_ledger(struct reading *r, json_object *o)
 {
+	struct model *m = r->m;
 	json_object *agents = json_get_object(o, "agents");
 	json_object *leases = json_get_object(o, "leases");
 	read_scope(&m->ledger.episode, json_get(o, "episode"));
@@ -59,7 +89,7 @@ static void read_ledger(struct model *m, json_object *o)
 			   json_get(agents, m->show->agents[i].id));
 	if (!leases)
 		return;
-	json_object_object_foreach(leases, id, lease) read_lease(m, id, lease);
+	json_object_object_foreach(leases, id, lease) read_lease(r, id, lease);
 	m->ledger.lease_free = m->ledger.lease_count;
 }
 
@@ -71,11 +101,13 @@ static int lease_slot(const struct ledger *l, const char *id)
 	return -1;
 }
 
-static void read_call(struct model *m, int stage, size_t k, json_object *o)
+static void read_call(struct reading *r, int stage, size_t k, json_object *o)
 {
+	struct model *m = r->m;
 	struct call *c = &m->stages[stage].calls[k];
 	*c = (struct call){
-		.state = (enum call_state)json_get_int(o, "state", 0),
+		.state = (enum call_state)number_of(r, o, "state", CALL_NONE,
+						    CALL_FAILED),
 		.lease_tokens = json_get_int(o, "lease_tokens", 0),
 		.lease = lease_slot(&m->ledger, json_get_str(o, "lease", NULL)),
 		.started_ms = json_get_int(o, "started", 0),
@@ -90,22 +122,24 @@ static void read_call(struct model *m, int stage, size_t k, json_object *o)
 		m->agent_calls[m->show->stages[stage].agents[k]]++;
 }
 
-static void read_poll(struct model *m, int stage, json_object *o)
+static void read_poll(struct reading *r, int stage, json_object *o)
 {
+	struct model *m = r->m;
 	const struct show_poll *def = m->show->stages[stage].poll;
 	struct poll_run *p = m->stages[stage].poll;
 	json_object *counts = json_get(o, "counts");
 	for (size_t i = 0; i < def->option_count; i++)
 		p->counts[i] = json_get_int(counts, def->options[i].id, 0);
 	poll_winner(def, p->counts, &p->total, &p->margin);
-	p->state = (enum poll_state)json_get_int(o, "state", 0);
+	p->state =
+		(enum poll_state)number_of(r, o, "state", POLL_NONE, POLL_VOID);
 	p->frozen = json_get_bool(o, "frozen", false);
 	p->opened_ms = json_get_int(o, "opened", 0);
 	p->deadline_ms = json_get_int(o, "deadline", 0);
 	p->left_ms = json_get_int(o, "left", 0);
 	p->extensions = (int)json_get_int(o, "extensions", 0);
 	p->closes = (int)json_get_int(o, "closes", 0);
-	p->winner = (int)json_get_int(o, "winner", -1);
+	p->winner = number_of(r, o, "winner", -1, (int)def->option_count - 1);
 	p->why = text_of(o, "why");
 	timers_set(&m->timers, TIMER_POLL, stage, p->deadline_ms);
 }
@@ -118,14 +152,22 @@ static enum stage_state state_named(const char *name)
 	return STAGE_WAITING;
 }
 
-static void read_stage(struct model *m, int stage, json_object *o)
+/* A deadline is that of an attempt or of the next try. */
+static bool may_have_deadline(enum stage_state state)
 {
+	return state == STAGE_RUNNING || state == STAGE_BACKOFF;
+}
+
+static void read_stage(struct reading *r, int stage, json_object *o)
+{
+	struct model *m = r->m;
 	const struct show_stage *def = &m->show->stages[stage];
 	struct stage_run *s = &m->stages[stage];
 	json_object *calls = json_get_array(o, "calls");
 	const char *winner = json_get_str(o, "winner", NULL);
 	s->state = state_named(json_get_str(o, "state", ""));
-	s->outcome = (enum stage_outcome)json_get_int(o, "outcome", 0);
+	s->outcome = (enum stage_outcome)number_of(
+		r, o, "outcome", OUTCOME_OPEN, OUTCOME_BROKEN);
 	s->unmet = (int)json_get_int(o, "unmet", 0);
 	s->released = json_get_bool(o, "released", false);
 	s->approved_tokens = json_get_int(o, "approved", 0);
@@ -143,37 +185,62 @@ static void read_stage(struct model *m, int stage, json_object *o)
 	s->queued = false;
 	read_scope(&m->ledger.stages[stage], json_get(o, "scope"));
 	for (size_t k = 0; calls && k < def->agent_count; k++)
-		read_call(m, stage, k, json_object_array_get_idx(calls, k));
+		read_call(r, stage, k, json_object_array_get_idx(calls, k));
 	if (s->poll)
-		read_poll(m, stage, json_get(o, "poll"));
+		read_poll(r, stage, json_get(o, "poll"));
 	if (s->outcome != OUTCOME_OPEN)
 		m->open_stages--;
+	if (s->deadline_ms && !may_have_deadline(s->state))
+		r->sound = false;
 	timers_set(&m->timers, TIMER_STAGE, stage, s->deadline_ms);
 }
 
-static void read_inbox(struct model *m, json_object *a)
+/* Only who asks can be answered, and only an overage answers itself. */
+static bool is_asked(const struct model *m, const struct inbox_item *item)
 {
-	size_t n = a ? json_object_array_length(a) : 0;
-	for (size_t i = 0; i < n; i++) {
-		json_object *o = json_object_array_get_idx(a, i);
-		struct inbox_item item = {
-			.kind = (enum inbox_kind)json_get_int(o, "kind", 0),
-			.stage = show_find_stage(m->show,
-						 json_get_str(o, "stage", "")),
-			.tokens = json_get_int(o, "tokens", 0),
-			.opened_ms = json_get_int(o, "opened", 0),
-			.deadline_ms = json_get_int(o, "deadline", 0),
-		};
-		if (item.stage < 0)
-			continue;
-		copy_text(item.id, sizeof item.id, o, "id");
-		item.text = text_of(o, "text");
-		inbox_offer(m, &item);
+	const struct stage_run *s = &m->stages[item->stage];
+	switch (item->kind) {
+	case INBOX_OVERAGE:
+		return s->state == STAGE_HELD;
+	case INBOX_FAILED:
+		return s->state == STAGE_FAILED && !item->deadline_ms;
+	case INBOX_POLL:
+		return s->poll && s->poll->state == POLL_CLOSED &&
+		       !item->deadline_ms;
 	}
+	return false;
 }
 
-static void read_checks(struct model *m, json_object *a)
+static void read_item(struct reading *r, json_object *o)
 {
+	const struct show *show = r->m->show;
+	struct inbox_item item = {
+		.kind = (enum inbox_kind)number_of(r, o, "kind", INBOX_OVERAGE,
+						   INBOX_POLL),
+		.stage = show_find_stage(show, json_get_str(o, "stage", "")),
+		.tokens = json_get_int(o, "tokens", 0),
+		.opened_ms = json_get_int(o, "opened", 0),
+		.deadline_ms = json_get_int(o, "deadline", 0),
+	};
+	if (item.stage < 0 || !is_asked(r->m, &item)) {
+		r->sound = false;
+		return;
+	}
+	copy_text(item.id, sizeof item.id, o, "id");
+	item.text = xstrdup(json_get_str(o, "text", ""));
+	inbox_offer(r->m, &item);
+}
+
+static void read_inbox(struct reading *r, json_object *a)
+{
+	size_t n = a ? json_object_array_length(a) : 0;
+	for (size_t i = 0; i < n; i++)
+		read_item(r, json_object_array_get_idx(a, i));
+}
+
+static void read_checks(struct reading *r, json_object *a)
+{
+	struct model *m = r->m;
 	size_t n = a ? json_object_array_length(a) : 0;
 	for (size_t i = 0; i < n; i++) {
 		json_object *o = json_object_array_get_idx(a, i);
@@ -182,7 +249,8 @@ static void read_checks(struct model *m, json_object *a)
 		if (at < 0)
 			continue;
 		m->checks[at] = (struct check_run){
-			.state = (enum check_state)json_get_int(o, "state", 0),
+			.state = (enum check_state)number_of(
+				r, o, "state", CHECK_NEVER, CHECK_FAIL),
 			.at_ms = json_get_int(o, "at", 0),
 			.latency_ms = json_get_int(o, "latency_ms", 0),
 			.text = text_of(o, "text"),
@@ -197,8 +265,8 @@ static void read_alarms(struct model *m, json_object *a)
 		json_object *o = json_object_array_get_idx(a, i);
 		GROW(m->alarms, m->alarm_count, m->alarm_cap);
 		m->alarms[m->alarm_count++] = (struct alarm){
-			.id = text_of(o, "id"),
-			.text = text_of(o, "text"),
+			.id = xstrdup(json_get_str(o, "id", "")),
+			.text = xstrdup(json_get_str(o, "text", "")),
 			.since_ms = json_get_int(o, "since", 0),
 			.acked = json_get_bool(o, "acked", false),
 			.ack_reason = text_of(o, "ack_reason"),
@@ -213,10 +281,10 @@ static void read_late(struct model *m, json_object *a)
 		json_object *o = json_object_array_get_idx(a, i);
 		m->late[m->late_count++] = (struct late_proposal){
 			.seq = (uint64_t)json_get_int(o, "seq", 0),
-			.stage = text_of(o, "stage"),
-			.agent = text_of(o, "agent"),
+			.stage = xstrdup(json_get_str(o, "stage", "")),
+			.agent = xstrdup(json_get_str(o, "agent", "")),
 			.attempt = (int)json_get_int(o, "attempt", 0),
-			.verdict = text_of(o, "verdict"),
+			.verdict = xstrdup(json_get_str(o, "verdict", "")),
 			.at_ms = json_get_int(o, "at", 0),
 		};
 	}
@@ -238,8 +306,7 @@ static void read_obs(struct model *m, json_object *o)
 	m->obs.at_ms = json_get_int(o, "at", 0);
 	m->obs.last_error = text_of(o, "last_error");
 	for (size_t i = 0; i < n && i < INPUT_MAX_SCENES; i++)
-		f->scenes[f->scene_count++] = xstrdup(json_object_get_string(
-			json_object_array_get_idx(scenes, i)));
+		f->scenes[f->scene_count++] = xstrdup(item_str(scenes, i));
 	n = pending ? json_object_array_length(pending) : 0;
 	for (size_t i = 0; i < n && i < OBS_MAX_PENDING; i++) {
 		json_object *p = json_object_array_get_idx(pending, i);
@@ -250,10 +317,12 @@ static void read_obs(struct model *m, json_object *o)
 	}
 }
 
-static void read_run(struct model *m, json_object *o)
+static void read_run(struct reading *r, json_object *o)
 {
+	struct model *m = r->m;
 	copy_text(m->run.id, sizeof m->run.id, o, "id");
-	m->run.state = (enum run_state)json_get_int(o, "state", 0);
+	m->run.state = (enum run_state)number_of(r, o, "state", RUN_NONE,
+						 RUN_CANCELLED);
 	m->run.rehearsal = json_get_bool(o, "rehearsal", false);
 	m->run.attended = json_get_bool(o, "attended", false);
 	m->run.panic = json_get_bool(o, "panic", false);
@@ -281,22 +350,23 @@ static void read_rest(struct model *m, json_object *o)
 		return;
 	for (size_t i = 0; i < n; i++) {
 		size_t at = (m->command_next - n + i) % COMMANDS_REMEMBERED;
-		const char *id = json_object_get_string(
-			json_object_array_get_idx(commands, i));
-		strncpy(m->commands[at], id, sizeof *m->commands - 1);
+		strncpy(m->commands[at], item_str(commands, i),
+			sizeof *m->commands - 1);
 	}
 }
 
 /* A new model stands as before a run, with its first stages in the queue. */
-static void read_ready(struct model *m, json_object *a)
+static void read_ready(struct reading *r, json_object *a)
 {
+	struct model *m = r->m;
 	size_t n = a ? json_object_array_length(a) : 0;
 	for (size_t i = 0; i < n && i < m->show->stage_count; i++) {
-		int stage = show_find_stage(
-			m->show, json_object_get_string(
-					 json_object_array_get_idx(a, i)));
-		if (stage < 0 || m->stages[stage].queued)
+		int stage = show_find_stage(m->show, item_str(a, i));
+		if (stage < 0 || m->stages[stage].queued ||
+		    m->stages[stage].state != STAGE_WAITING) {
+			r->sound = false;
 			continue;
+		}
 		m->stages[stage].queued = true;
 		m->ready[m->ready_count++] = stage;
 	}
@@ -308,8 +378,9 @@ static void read_story(struct model *m, json_object *o)
 	m->story.version = (uint64_t)json_get_int(o, "version", 0);
 }
 
-static bool is_whole(const struct model *m, json_object *o, struct err *err)
+static bool is_whole(const struct reading *r, json_object *o, struct err *err)
 {
+	const struct model *m = r->m;
 	const char *hash = json_get_str(json_get(o, "story"), "hash", "");
 	if (strcmp(hash, m->story.hash) != 0)
 		return err_set(err, ERR_DATA,
@@ -319,6 +390,9 @@ static bool is_whole(const struct model *m, json_object *o, struct err *err)
 	if ((int64_t)m->timers.count != json_get_int(o, "timers", -1))
 		return err_set(err, ERR_DATA,
 			       "the snapshot's deadlines do not add up");
+	if (!r->sound)
+		return err_set(err, ERR_DATA,
+			       "the snapshot holds what no run leads to");
 	return true;
 }
 
@@ -335,21 +409,22 @@ struct model *model_restore(const struct show *show, const char *text,
 		goto out;
 	}
 	m = model_new(show);
+	struct reading r = {.m = m, .sound = true};
 	m->ready_head = m->ready_count = 0;
-	read_run(m, json_get(o, "run"));
-	read_ledger(m, json_get(o, "ledger"));
+	read_run(&r, json_get(o, "run"));
+	read_ledger(&r, json_get(o, "ledger"));
 	json_object *stages = json_get_object(o, "stages");
 	for (size_t i = 0; i < show->stage_count; i++)
-		read_stage(m, (int)i, json_get(stages, show->stages[i].id));
-	read_ready(m, json_get_array(o, "ready"));
+		read_stage(&r, (int)i, json_get(stages, show->stages[i].id));
+	read_ready(&r, json_get_array(o, "ready"));
 	read_story(m, json_get(o, "story"));
-	read_inbox(m, json_get_array(o, "inbox"));
-	read_checks(m, json_get_array(o, "checks"));
+	read_inbox(&r, json_get_array(o, "inbox"));
+	read_checks(&r, json_get_array(o, "checks"));
 	read_alarms(m, json_get_array(o, "alarms"));
 	read_late(m, json_get_array(o, "late"));
 	read_obs(m, json_get(o, "obs"));
 	read_rest(m, o);
-	if (!is_whole(m, o, err))
+	if (!is_whole(&r, o, err))
 		model_free(&m);
 out:
 	json_object_put(o);
@@ -360,14 +435,14 @@ struct model *model_inherit(const struct model *m, const struct show *next)
 {
 	char *text = model_snapshot(m);
 	struct err err = {0};
-	json_object *o =
-		json_read(text, strlen(text), &json_limits_own, &err);
+	json_object *o = json_read(text, strlen(text), &json_limits_own, &err);
 	struct model *heir = model_new(next);
 	heir->seq = m->seq;
 	heir->at_ms = m->at_ms;
+	struct reading r = {.m = heir, .sound = true};
 	if (o) { /* larger than a snapshot may be: only the numbers */
-		read_run(heir, json_get(o, "run"));
-		read_checks(heir, json_get_array(o, "checks"));
+		read_run(&r, json_get(o, "run"));
+		read_checks(&r, json_get_array(o, "checks"));
 		read_alarms(heir, json_get_array(o, "alarms"));
 		read_late(heir, json_get_array(o, "late"));
 		read_obs(heir, json_get(o, "obs"));
