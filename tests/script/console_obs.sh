@@ -1,0 +1,92 @@
+#!/bin/sh
+# The console switches the scene of a real OBS, and says what OBS says.
+. "$top_srcdir/tests/tap.sh"
+. "$top_srcdir/tests/script/core.sh"
+. "$top_srcdir/tests/script/console.sh"
+for tool in obs Xvfb; do
+	command -v "$tool" >/dev/null || skip_all "$tool is missing"
+done
+cd "$scratch" || exit 99
+obs=$top_srcdir/tests/real/obs.sh
+end_all() {
+	sh "$obs" stop "$scratch/obs"
+	clean_up
+}
+trap end_all EXIT
+
+# A port that is free now: bound by nobody, and below those the kernel hands out.
+port=$((20000 + $$ % 10000))
+while curl -s -o /dev/null "http://127.0.0.1:$port/"; do
+	port=$((port + 1))
+done
+OBS_PASSWORD='in the wings'
+export OBS_PASSWORD
+cat >onair.yaml <<SHOW
+show: onair
+title: On the Air
+agents: { quick: { via: noop } }
+stages:
+  - { id: wait, agents: [quick], go: manual }
+  - id: way
+    poll: { question: Which way?, open_ms: 600000, options: [{ id: x }, { id: y }] }
+    inputs: [wait]
+obs:
+  url: ws://127.0.0.1:$port
+  password_env: OBS_PASSWORD
+  safe_scene: Starting Soon
+  scenes: [Starting Soon, Live, Poll]
+rules:
+  - { name: poll-scene, on: poll:create, do: { obs_scene: Poll } }
+SHOW
+start_core onair.yaml
+ok $? "a show runs without its OBS"
+play 120x40 onair <<SCRIPT
+wait text not connected
+dump away
+quit
+SCRIPT
+shows away 'not connected'
+fails 1 'OBS is not connected' "a scene is refused while OBS is away" \
+	"$program" do onair scene Live
+
+sh "$obs" start "$scratch/obs" "$port" "$OBS_PASSWORD"
+ok $? "OBS starts"
+wait_event onair '"obs:status".*"connected":true'
+ok $? "it is found by itself"
+play 120x40 onair <<SCRIPT
+wait text Starting Soon
+keys 5
+keys Down
+keys Enter
+wait text obs ● Live
+dump live
+quit
+SCRIPT
+ok $? "the selected scene is switched to by one key"
+shows live 'Live'
+wait_event onair '"obs:command".*"state":"confirmed".*scene Live'
+ok $? "OBS has confirmed it"
+"$program" status onair --json | jq -e '.obs.program_scene == "Live"' \
+	>/dev/null
+ok $? "and status says so"
+fails 1 'did you mean `Poll`' "a scene that OBS has not" \
+	"$program" do onair scene Pol
+"$program" do onair go >/dev/null
+wait_event onair '"obs:status".*"program_scene":"Poll"'
+ok $? "a rule switches to the poll's scene"
+play 120x40 onair <<SCRIPT
+wait text obs ● Poll
+keys !
+wait text Starting Soon
+wait text PANIC
+quit
+SCRIPT
+ok $? "panic is pressed"
+wait_event onair '"obs:status".*"program_scene":"Starting Soon"'
+ok $? "and OBS is on the safe scene"
+kill -KILL "$(cat obs/obs.pid)"
+wait_event onair '"obs:status".*"connected":false'
+ok $? "an OBS that is gone is known to be gone"
+end_core
+ok $? "the show ends"
+plan
