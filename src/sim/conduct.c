@@ -110,6 +110,8 @@ static void decide(struct sim *s, struct sim_core *c, struct input *in)
 	in->now_ms = c->last_ms = now;
 	if (plant_now(s, PLANT_CLOCK_BACK))
 		in->now_ms = now - 600000;
+	if (plant_now(s, PLANT_ABORT))
+		abort();
 	decision_clear(&c->made);
 	s->decision++;
 	core_decide(c->m, in, &c->made);
@@ -284,6 +286,8 @@ static bool batch_done(struct sim *s, struct sim_core *c, struct batch *b)
 	}
 	if (core_moment(s, c)) /* done, but not acknowledged to the bus */
 		return false;
+	if (c->epoch != s->store.epoch) /* its acknowledgement is refused */
+		core_return_mail(s, b);
 	core_batch_clear(s, b);
 	return true;
 }
@@ -363,14 +367,16 @@ static void act_op(struct sim *s, struct sim_core *c, enum op_kind kind,
 	store_ask(s, c, op);
 }
 
-/* What reaches others than the store, which fences for itself. A refusal may
- * still come from one that has not noticed: it changes nothing. */
+/* What reaches others than the store, which fences for itself. A refusal, or
+ * that a command was done before, may still be said by one that has not
+ * noticed: it changes nothing. */
 static bool is_outward(const struct effect *x)
 {
 	return x->kind == EFFECT_CALL || x->kind == EFFECT_CANCEL_CALL ||
 	       x->kind == EFFECT_OBS || x->kind == EFFECT_CHECK ||
 	       (x->kind == EFFECT_REPLY && x->ok &&
-		x->origin.kind == ORIGIN_BUS);
+		x->origin.kind == ORIGIN_BUS &&
+		strcmp(x->text, "done already") != 0);
 }
 
 static void act(struct sim *s, struct sim_core *c, const struct effect *x,

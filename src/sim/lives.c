@@ -53,7 +53,7 @@ static void restore(struct sim *s, struct sim_core *c)
 	s->result->restores++;
 }
 
-static void return_mail(struct sim *s, struct batch *b)
+void core_return_mail(struct sim *s, struct batch *b)
 {
 	struct post *p;
 	while ((p = posts_take(&b->receipts))) {
@@ -85,8 +85,8 @@ void core_die(struct sim *s, struct sim_core *c)
 			    s->heap[i].life == c->life)
 				s->heap[i].conn = -1;
 	for (size_t i = 0; i < SIM_BATCHES; i++)
-		return_mail(s, &c->ring[i]);
-	return_mail(s, &c->open);
+		core_return_mail(s, &c->ring[i]);
+	core_return_mail(s, &c->open);
 	while ((p = posts_take(&c->local)))
 		post_free(s, p);
 }

@@ -243,6 +243,27 @@ static bool leaves_event(int action)
 	return action != ACTION_PANIC;
 }
 
+static void told(struct sim *s, size_t n)
+{
+	if (n >= s->told_cap) {
+		size_t cap = n * 2 + 64;
+		s->told = xreallocarray(s->told, cap, sizeof *s->told);
+		memset(s->told + s->told_cap, 0, cap - s->told_cap);
+		s->told_cap = cap;
+	}
+	s->told[n] = true;
+}
+
+void people_all_told(struct sim *s)
+{
+	for (int n = 1; n <= s->next_command; n++)
+		if ((size_t)n >= s->told_cap || !s->told[n]) {
+			sim_fail(s, "reply", "command %d was never answered",
+				 n);
+			return;
+		}
+}
+
 void people_told(struct sim *s, const struct effect *x)
 {
 	if (x->origin.kind != ORIGIN_BUS)
@@ -250,6 +271,9 @@ void people_told(struct sim *s, const struct effect *x)
 	char *end;
 	int n = (int)strtol(x->origin.id + 1, &end, 10);
 	int action = atoi(end + 1);
+	if (plant_now(s, PLANT_LOST_REPLY))
+		return;
+	told(s, (size_t)n);
 	SAY(s, "        %s is told: %s", x->origin.id, x->text);
 	if (x->ok && leaves_event(action) && !audit_saw(s->audit, n))
 		sim_fail(s, "reply",

@@ -39,6 +39,8 @@ static const struct {
 	[PLANT_LOST_COMMIT] = {"lost-commit",
 			       "a crash loses what was acknowledged"},
 	[PLANT_WRONG_TOTAL] = {"wrong-total", "a total on the screen is off"},
+	[PLANT_LOST_REPLY] = {"lost-reply", "a command is never answered"},
+	[PLANT_ABORT] = {"abort", "the core aborts"},
 };
 
 const char *sim_plant_name(enum sim_plant plant)

@@ -134,6 +134,7 @@ static void sim_close(struct sim *s)
 	}
 	agents_forget(s);
 	free(s->deeds);
+	free(s->told);
 	free(s->cores);
 	free(s->heap);
 	store_release(s);
@@ -266,6 +267,7 @@ static void last_look(struct sim *s)
 		sim_fail(s, "deadlock", "the core does not come to rest");
 		return;
 	}
+	people_all_told(s);
 	audit_model(s, s->lead->m);
 	char *a = model_snapshot(s->lead->m), *b = model_snapshot(s->follower);
 	if (strcmp(a, b) != 0)

@@ -56,6 +56,8 @@ enum sim_plant {
 	PLANT_LOST_EVENT,
 	PLANT_LOST_COMMIT,
 	PLANT_WRONG_TOTAL,
+	PLANT_LOST_REPLY,
+	PLANT_ABORT,
 	PLANTS,
 };
 const char *sim_plant_name(enum sim_plant plant);

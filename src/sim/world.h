@@ -223,6 +223,8 @@ struct sim {
 	bool planted;        /* the defect is in */
 	struct dice thumb;   /* when to put it in */
 	char old_items[8][24];
+	bool *told; /* by command: it was answered */
+	size_t told_cap;
 	int64_t since_check, since_snapshot;
 };
 
@@ -278,6 +280,8 @@ void core_answered(struct sim *s, const struct due *due);
 void core_pump(struct sim *s); /* mail to the leader, as far as it takes it */
 int64_t core_now_ms(const struct sim *s, const struct sim_core *c);
 void core_release(struct sim *s, struct sim_core *c);
+/* What it took from the bus and did not acknowledge goes to the next one. */
+void core_return_mail(struct sim *s, struct batch *b);
 void core_fold_anew(struct sim *s, struct sim_core *c);
 void core_batch_clear(struct sim *s, struct batch *b);
 /* A moment at which the leader may die. True when it did. */
@@ -292,6 +296,8 @@ const struct deed *agent_deed(const struct sim *s, uint64_t mark, int stage,
 void obs_asked(struct sim *s, struct sim_core *c, const struct effect *x,
 	       bool early);
 void people_told(struct sim *s, const struct effect *x);
+/* Every command that was sent has been answered. */
+void people_all_told(struct sim *s);
 void people_step(struct sim *s, struct dice *d);
 void people_help(struct sim *s);
 void stray_step(struct sim *s, struct dice *d);
