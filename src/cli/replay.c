@@ -248,10 +248,11 @@ static void print_end(const struct source *s, const struct replay *r)
 static void print_verdict(const struct source *s, const struct replay *r,
 			  const struct found *found)
 {
+	const struct logfile_reader *file = source_file(s);
 	printf("verified %" PRIu64 " hashes%s%s%s\n", r->checked,
 	       found->snapshot ? ", the snapshot" : "",
 	       found->story ? ", the story in Redis" : "",
-	       source_file(s) ? ", every byte of the file" : "");
+	       file && file->ended ? ", every byte of the file" : "");
 	if (r->unknown)
 		printf("note     the definition of a run is not kept: its "
 		       "stages were folded with another one\n");

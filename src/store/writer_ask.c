@@ -246,10 +246,11 @@ void writer_close(struct writer **writer)
 	if (w->c)
 		redisFree(w->c);
 	address_free(&w->address);
-	char **strings[] = {&w->show,	    &w->name,	      &w->key_epoch,
-			    &w->key_leader, &w->key_events,   &w->key_story,
-			    &w->key_live,   &w->key_schema,   &w->key_run_show,
-			    &w->key_show,   &w->numeric_host, &w->leader};
+	char **strings[] = {&w->show,	    &w->name,	    &w->key_epoch,
+			    &w->key_leader, &w->key_events, &w->key_story,
+			    &w->key_live,   &w->key_schema, &w->key_run_show,
+			    &w->key_show,   &w->key_last,   &w->numeric_host,
+			    &w->leader};
 	for (size_t i = 0; i < COUNT_OF(strings); i++)
 		free(*strings[i]);
 	json_object_put(w->story);

@@ -141,6 +141,10 @@ ok $? "leaves no file"
 [ "$("$program" replay night.log --json --to v4 | jq -c .story.hash)" = \
 	"$(jq -c .story.hash before)" ]
 ok $? "replay of the file"
+"$program" replay night.log --verify | grep -q '^verified .*, every byte of the file$'
+ok $? "replay --verify of the file"
+"$program" replay night.log --verify --to 20 | grep -q '^verified [0-9]* hashes$'
+ok $? "and of a part of it"
 flip() { # LINE: one byte in the middle of it
 	awk -v line="$1" 'NR == line { at = int(length($0) / 3)
 		c = substr($0, at, 1) == "x" ? "y" : "x"
@@ -186,6 +190,9 @@ core=
 ok $? "a stopped show is replayed"
 [ "$(jq -c '[.mode, .story.version]' stopped)" = '["replay",9]' ]
 ok $? "to its end"
+"$program" replay night --verify >out
+grep -q '^verified .*, the snapshot' out
+ok $? "the snapshot of an orderly stop is what the log folds to"
 [ ! -S state/night/redis.sock ]
 ok $? "and its Redis is stopped again"
 
