@@ -849,6 +849,95 @@ START_TEST(no_hostile_byte_reaches_a_cell)
 }
 END_TEST
 
+/* --- small screens, long words ------------------------------------------- */
+
+static bool drawn(struct view *v, int width, int height, const char *text)
+{
+	struct canvas c = {0};
+	canvas_resize(&c, width, height);
+	frame_draw(&c, v);
+	bool found = canvas_has_text(&c, text);
+	canvas_release(&c);
+	return found;
+}
+
+START_TEST(a_long_title_is_cut_before_figures_go)
+{
+	struct view *v = running_view();
+	struct show *show = (struct show *)(uintptr_t)v->show;
+	char longer[] = "A very long title that goes on and on and on and on";
+	char *title = show->title;
+	show->title = longer;
+	ck_assert(drawn(v, 80, 24, "A very long title"));
+	ck_assert(drawn(v, 80, 24, "budget 0%"));
+	ck_assert(drawn(v, 200, 24, show->title));
+	show->title = title;
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(choices_stay_in_sight_below_a_long_text)
+{
+	struct view *v = running_view();
+	fail_b(v);
+	dialog_open(&v->dialog, DIALOG_CHOOSE, ACTION_RETRY, "failed", "");
+	memset(v->dialog.text, 'x', sizeof v->dialog.text - 1);
+	dialog_add_row(&v->dialog, "retry");
+	dialog_add_row(&v->dialog, "skip");
+	ck_assert(drawn(v, 40, 10, "retry"));
+	ck_assert(drawn(v, 40, 10, "skip"));
+	dialog_open(&v->dialog, DIALOG_TYPE, ACTION_ACK, "ack", "");
+	memset(v->dialog.text, 'x', sizeof v->dialog.text - 1);
+	ck_assert(drawn(v, 40, 10, "> _"));
+	dialog_open(&v->dialog, DIALOG_TYPE, ACTION_ACK, "ack", "Why?");
+	ck_assert(drawn(v, 40, 10, "Why?"));
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(a_deadline_is_seen_though_its_question_is_not)
+{
+	struct view *v = running_view();
+	fail_b(v);
+	happen(v, EVENT_STAGE_GO, "c", "{}");
+	happen(v, EVENT_BUDGET_REQUEST, "c",
+	       "{\"tokens\":42,\"asked\":42,\"left\":7,\"rest\":9,"
+	       "\"deadline\":1}");
+	struct inbox_item *item = &v->model->inbox.items[1];
+	item->deadline_ms = v->now_ms + 38000;
+	ck_assert(drawn(v, 40, 10, "+1 more, 0:38"));
+	item->deadline_ms = 0;
+	ck_assert(drawn(v, 40, 10, "+1 more"));
+	ck_assert(!drawn(v, 40, 10, "+1 more,"));
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(an_alarm_says_what_is_wrong)
+{
+	struct view *v = running_view();
+	ck_assert(drawn(v, 80, 24, "nothing waits for you"));
+	happen(v, EVENT_ALARM_RAISE, "",
+	       "{\"id\":\"x\",\"text\":\"The lamp is out.\"}");
+	ck_assert(drawn(v, 80, 24, "ALARM   The lamp is out."));
+	ck_assert(!drawn(v, 80, 24, "nothing waits for you"));
+	happen(v, EVENT_ALARM_ACK, "", "{\"id\":\"x\"}");
+	ck_assert(!drawn(v, 80, 24, "The lamp is out."));
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(no_figure_is_cut)
+{
+	struct view *v = running_view();
+	v->model->ledger.agents[0].spent = 199999998;
+	v->model->ledger.stages[0].spent = 199999998;
+	ck_assert(drawn(v, 120, 40, "200.0M"));
+	ck_assert(!drawn(v, 120, 40, "199,99"));
+	view_free(&v);
+}
+END_TEST
+
 START_TEST(a_wide_letter_loses_both_halves)
 {
 	struct canvas c = {0};
@@ -940,6 +1029,11 @@ int main(void)
 	tcase_add_test(tc, figures_read_well);
 	tcase_add_test(tc, no_hostile_byte_reaches_a_cell);
 	tcase_add_test(tc, a_wide_letter_loses_both_halves);
+	tcase_add_test(tc, a_long_title_is_cut_before_figures_go);
+	tcase_add_test(tc, choices_stay_in_sight_below_a_long_text);
+	tcase_add_test(tc, a_deadline_is_seen_though_its_question_is_not);
+	tcase_add_test(tc, an_alarm_says_what_is_wrong);
+	tcase_add_test(tc, no_figure_is_cut);
 	tcase_add_test(tc, twenty_thousand_stages_are_drawn_at_once);
 	suite_add_tcase(suite, tc);
 	return tap_run(suite);

@@ -249,7 +249,11 @@ void area_right(const struct area *a, int x, int y, int columns,
 
 static void scroll_mark(const struct area *a, int y, enum glyph glyph)
 {
-	struct pen p = pen_at(a, a->r.w - 1, y);
+	struct area margin = *a;
+	margin.r.w++;
+	if (margin.r.x + margin.r.w > a->canvas->width)
+		margin.r.w--;
+	struct pen p = pen_at(&margin, margin.r.w - 1, y);
 	pen_glyph(&p, STYLE_KEY, glyph);
 }
 
@@ -261,6 +265,33 @@ void area_scroll_marks(const struct area *a, int y, int room, int top, int rows)
 		scroll_mark(a, y + room - 1, GLYPH_MORE_DOWN);
 	if (top > 0)
 		scroll_mark(a, y, GLYPH_MORE_UP);
+}
+
+void area_fold(const struct area *a, int *y, enum style style, const char *text,
+	       int indent)
+{
+	int x = 0;
+	char *clean = text_clean_str(text, TEXT_MAX_BYTES);
+	const char *s = clean;
+	do {
+		size_t fits = text_fit(s, a->r.w - x, NULL);
+		size_t cut = fits;
+		if (s[fits]) /* between words where that loses little */
+			while (cut > fits / 2 && s[cut - 1] != ' ')
+				cut--;
+		if (cut <= fits / 2)
+			cut = fits;
+		char *line = xstrndup(s, cut);
+		struct pen p = pen_at(a, x, *y);
+		pen_text(&p, style, line);
+		free(line);
+		s += cut;
+		x = a->r.w > 3 * indent ? indent : 0;
+		++*y;
+		if (!fits)
+			break;
+	} while (*s);
+	free(clean);
 }
 
 void area_fill(const struct area *a, enum style style)

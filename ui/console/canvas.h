@@ -84,10 +84,15 @@ void pen_repeat(struct pen *p, enum style style, const char *cluster,
 void pen_skip_to(struct pen *p, int x); /* never backwards */
 /* A bar of `columns`, filled by `share` (0..1). */
 void pen_bar(struct pen *p, enum style style, int columns, double share);
-/* Marks at the right edge of the rows [y, y + room) that show `room` of `rows`
- * entries from `top` on, when there are more above or below. */
+/* Marks in the margin right of the rows [y, y + room) that show `room` of
+ * `rows` entries from `top` on, when there are more above or below. The area
+ * has a blank column to its right, so that no figure loses its last digit. */
 void area_scroll_marks(const struct area *a, int y, int room, int top,
 		       int rows);
+/* Writes `text` folded at the right edge, from line *y on, lines outside left
+ * out and all but the first set in by `indent`; *y ends behind it. */
+void area_fold(const struct area *a, int *y, enum style style, const char *text,
+	       int indent);
 /* Right-aligned in the columns [x, x + columns). */
 void area_right(const struct area *a, int x, int y, int columns,
 		enum style style, const char *text);

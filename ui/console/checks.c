@@ -71,23 +71,29 @@ static void put_test(const struct view *v, const struct area *a, int y,
 	const struct show_check *def = &v->show->checks[index];
 	const struct check_run *run = &v->model->checks[index];
 	char text[FMT_BYTES + 4];
+	/* Of what went well the time is enough where there is no room. */
+	bool narrow = a->r.w < CARD_MIN;
+	bool says = run->text && (!narrow || run->state == CHECK_FAIL);
+	bool timed = run->state == CHECK_PASS || run->state == CHECK_FAIL;
 	int name = a->r.w / 2 < NAME_COLUMNS ? a->r.w / 2 : NAME_COLUMNS;
+	if (narrow && !says)
+		name = a->r.w - TIME_COLUMNS;
 	struct pen p = pen_within(a, 0, y, name);
 	pen_glyph(&p, looks[run->state].style, looks[run->state].mark);
 	/* The line of cards above says what is what where there is no room. */
-	if (a->r.w >= CARD_MIN)
+	if (!narrow)
 		pen_printf(&p, STYLE_TEXT, " %s/%s", def->card, def->name);
 	else
 		pen_printf(&p, STYLE_TEXT, " %s", def->name);
-	if (run->state == CHECK_PASS || run->state == CHECK_FAIL) {
+	if (timed && !(narrow && says)) {
 		snprintf(text, sizeof text, "%lld ms",
 			 (long long)run->latency_ms);
 		area_right(a, name, y, TIME_COLUMNS, STYLE_DIM, text);
 	}
-	p = pen_at(a, name + TIME_COLUMNS + 1, y);
+	p = pen_at(a, name + (narrow ? 1 : TIME_COLUMNS + 1), y);
 	if (run->state == CHECK_RUNNING)
 		pen_text(&p, STYLE_BUSY, "running");
-	else if (run->text)
+	else if (says)
 		pen_text(&p, run->state == CHECK_FAIL ? STYLE_BAD : STYLE_DIM,
 			 run->text);
 }

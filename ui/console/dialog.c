@@ -238,47 +238,18 @@ void dialog_add_row(struct dialog *d, const char *fmt, ...)
 
 /* --- drawing ------------------------------------------------------------- */
 
-/* Writes `text` folded at the right edge, from line *y on, lines above 0 left
- * out and all but the first set in by `indent`; *y ends behind it. */
-static void put_folded(const struct area *a, int *y, enum style style,
-		       const char *text, int indent)
-{
-	int x = 0;
-	char *clean = text_clean_str(text, ROW_MAX_BYTES);
-	const char *s = clean;
-	do {
-		size_t fits = text_fit(s, a->r.w - x, NULL);
-		size_t cut = fits;
-		if (s[fits]) /* between words where that loses little */
-			while (cut > fits / 2 && s[cut - 1] != ' ')
-				cut--;
-		if (cut <= fits / 2)
-			cut = fits;
-		char *line = xstrndup(s, cut);
-		struct pen p = pen_at(a, x, *y);
-		pen_text(&p, style, line);
-		free(line);
-		s += cut;
-		x = a->r.w > 3 * indent ? indent : 0;
-		++*y;
-		if (!fits)
-			break;
-	} while (*s);
-	free(clean);
-}
-
 static void draw_page(struct dialog *d, const struct area *in)
 {
 	struct area nowhere = area_part(in, 0, 0, in->r.w, 0);
 	int lines = 0;
 	for (size_t i = 0; i < d->row_count; i++)
-		put_folded(&nowhere, &lines, STYLE_TEXT, d->rows[i], d->indent);
+		area_fold(&nowhere, &lines, STYLE_TEXT, d->rows[i], d->indent);
 	int furthest = lines > in->r.h ? lines - in->r.h : 0;
 	if (d->top > furthest)
 		d->top = furthest;
 	int y = -d->top;
 	for (size_t i = 0; i < d->row_count && y < in->r.h; i++)
-		put_folded(in, &y, STYLE_TEXT, d->rows[i], d->indent);
+		area_fold(in, &y, STYLE_TEXT, d->rows[i], d->indent);
 	if (d->top < furthest) {
 		struct pen p = pen_at(in, in->r.w - 1, in->r.h - 1);
 		pen_glyph(&p, STYLE_KEY, GLYPH_MORE_DOWN);
@@ -349,6 +320,16 @@ static struct area place(const struct dialog *d, const struct area *a)
 	return area_part(a, (a->r.w - w) / 2, (a->r.h - h) / 2, w, h);
 }
 
+/* Lines below the text that must be seen: what is typed, the choices (two at
+ * least), the question. */
+static int rows_kept(const struct dialog *d, const struct area *in)
+{
+	int rows = d->kind == DIALOG_CHOOSE ? (int)d->row_count : 1;
+	int most = in->r.h * 2 / 3;
+	rows = rows > most ? most : rows;
+	return rows < 1 ? 1 : rows;
+}
+
 void dialog_draw(struct dialog *d, const struct area *area)
 {
 	if (d->kind == DIALOG_NONE)
@@ -371,8 +352,12 @@ void dialog_draw(struct dialog *d, const struct area *area)
 		draw_page(d, &in);
 		return;
 	}
-	if (*d->text)
-		put_folded(&in, &y, STYLE_STRONG, d->text, 0);
+	if (*d->text) { /* a long one leaves room for what is asked */
+		struct area words = area_part(&in, 0, 0, in.r.w,
+					      in.r.h - rows_kept(d, &in));
+		area_fold(&words, &y, STYLE_STRONG, d->text, 0);
+		y = y > words.r.h ? words.r.h : y;
+	}
 	if (d->kind == DIALOG_TYPE || d->kind == DIALOG_PALETTE)
 		draw_input(d, &in, y++);
 	if (d->kind == DIALOG_CHOOSE || d->kind == DIALOG_PALETTE)

@@ -8,10 +8,11 @@
 #include "console/panes.h"
 #include "console/plan.h"
 
-#define SEGMENT_BYTES 160
+#define SEGMENT_BYTES 256
 #define SEGMENTS      12
 #define GAUGE_COLUMNS 8
 #define GAUGE_RANK    5
+#define TITLE_COLUMNS 24 /* a title is cut rather than what follows dropped */
 
 /* One piece of the line. Where not all fit, the highest `rank` goes first;
  * rank 0 stays. */
@@ -19,6 +20,7 @@ struct segment {
 	char text[SEGMENT_BYTES];
 	enum style style;
 	int rank;
+	int least; /* columns that do where room is scarce, 0: all of it */
 	int gauge; /* columns of a bar behind the text, 0: none */
 	double share;
 };
@@ -181,13 +183,19 @@ static void add_alarms(const struct view *v, struct line *l)
 		add(l, 7, STYLE_DIM, "! %zu", v->model->alarm_count);
 }
 
-static int columns(const struct line *l, int below)
+static int text_columns(const struct segment *s, bool scarce)
+{
+	int full = text_width(s->text);
+	return scarce && s->least && s->least < full ? s->least : full;
+}
+
+static int columns(const struct line *l, int below, bool scarce)
 {
 	int sum = 0;
 	for (int i = 0; i < l->count; i++) {
 		const struct segment *s = &l->items[i];
 		if (s->rank < below)
-			sum += text_width(s->text) + 2 +
+			sum += text_columns(s, scarce) + 2 +
 			       (s->gauge && below > GAUGE_RANK ? s->gauge + 3
 							       : 0);
 	}
@@ -197,14 +205,21 @@ static int columns(const struct line *l, int below)
 static void draw(const struct line *l, const struct area *a)
 {
 	int below = 10;
-	while (below > 1 && columns(l, below) > a->r.w)
+	while (below > 1 && columns(l, below, true) > a->r.w)
 		below--;
+	int spare = a->r.w - columns(l, below, true);
 	struct pen p = pen_at(a, 0, 0);
 	for (int i = 0; i < l->count; i++) {
 		const struct segment *s = &l->items[i];
 		if (s->rank >= below)
 			continue;
-		pen_text(&p, s->style, s->text);
+		struct pen word = p;
+		if (s->least)
+			word = pen_within(a, p.x, 0,
+					  text_columns(s, true) +
+						  (spare > 0 ? spare : 0));
+		pen_text(&word, s->style, s->text);
+		p.x = word.x;
 		if (s->gauge && below > GAUGE_RANK) {
 			pen_text(&p, STYLE_TEXT, " ");
 			pen_glyph(&p, STYLE_DIM, GLYPH_BAR_LEFT);
@@ -220,8 +235,8 @@ void header_draw(const struct view *v, const struct area *a)
 	bool ascii = a->canvas->ascii;
 	struct line l = {0};
 	add(&l, 8, STYLE_STRONG, " showcaller");
-	add(&l, 2, STYLE_STRONG, "%s%.60s", a->r.w < 60 ? "" : " ",
-	    v->show->title);
+	add(&l, 2, STYLE_STRONG, "%s%s", a->r.w < 60 ? "" : " ", v->show->title)
+		->least = TITLE_COLUMNS;
 	add_badge(v, &l, ascii, a->r.w < 24);
 	if (v->read_only)
 		add(&l, 1, STYLE_HOLD, " read-only ");

@@ -30,6 +30,23 @@ static void hint(char *out, size_t out_bytes, enum inbox_kind kind)
 			 one->name, two->key, two->name, more);
 }
 
+/* "x failed: why" behind FAILED says nothing twice. */
+static void put_words(const struct view *v, struct pen *p,
+		      const struct inbox_item *item)
+{
+	const char *text = item->text ? item->text : "";
+	const char *id =
+		item->stage >= 0 ? v->show->stages[item->stage].id : "";
+	size_t n = strlen(id);
+	static const char failed[] = " failed: ";
+	if (item->kind == INBOX_FAILED && n && strncmp(text, id, n) == 0 &&
+	    strncmp(text + n, failed, strlen(failed)) == 0) {
+		pen_printf(p, STYLE_TEXT, "%s: ", id);
+		text += n + strlen(failed);
+	}
+	pen_text(p, STYLE_TEXT, text);
+}
+
 static void put_item(const struct view *v, const struct area *a, int y,
 		     const struct inbox_item *item, bool selected)
 {
@@ -55,11 +72,61 @@ static void put_item(const struct view *v, const struct area *a, int y,
 		if (*c >= 'a' && *c <= 'z')
 			*c = (char)(*c - 'a' + 'A');
 	pen_printf(&p, STYLE_WAIT, "%-*s", KIND_COLUMNS, kind);
-	pen_text(&p, STYLE_TEXT, item->text ? item->text : "");
+	put_words(v, &p, item);
 	if (width)
 		area_right(a, a->r.w - width, y, width, STYLE_KEY, keys);
 	if (selected && v->focus == PANE_INBOX && v->model->inbox.count > 1)
 		area_row_style(a, y, STYLE_SELECT);
+}
+
+/* How many there is no room for, and when the first of them answers itself. */
+static void put_hidden(const struct view *v, const struct area *a, int top)
+{
+	const struct inbox *inbox = &v->model->inbox;
+	int hidden = (int)inbox->count - top - a->r.h;
+	int64_t first_ms = 0;
+	for (int i = 0; i < (int)inbox->count; i++) {
+		int64_t at = inbox->items[i].deadline_ms;
+		if ((i < top || i >= top + a->r.h) && at &&
+		    (!first_ms || at < first_ms))
+			first_ms = at;
+	}
+	char more[32 + FMT_BYTES], left[FMT_BYTES];
+	snprintf(more, sizeof more, " +%d more%s%s", hidden,
+		 first_ms ? ", " : "",
+		 first_ms ? fmt_left(left, first_ms - v->now_ms) : "");
+	int width = text_width(more);
+	width = width < 12 ? 12 : width > a->r.w ? a->r.w : width;
+	area_right(a, a->r.w - width, a->r.h - 1, width,
+		   first_ms ? STYLE_BAD : STYLE_WAIT, more);
+}
+
+/* What is wrong, where questions leave room: from row `y` on. */
+static bool put_alarms(const struct view *v, const struct area *a, int y)
+{
+	bool any = false;
+	for (size_t i = 0; i < v->model->alarm_count && y < a->r.h; i++) {
+		const struct alarm *alarm = &v->model->alarms[i];
+		if (alarm->acked)
+			continue;
+		const char *key = action_table[ACTION_ACK].key;
+		char hint[80] = "";
+		if (!any && a->r.w >= HINT_MIN)
+			snprintf(hint, sizeof hint, "  %s %s", key,
+				 action_table[ACTION_ACK].name);
+		int width = text_width(hint);
+		struct pen p = pen_within(a, LEFT_COLUMNS + 1, y,
+					  a->r.w - LEFT_COLUMNS - 1 - width);
+		pen_skip_to(&p, LEFT_COLUMNS + 3);
+		pen_printf(&p, STYLE_ALARM, "%-*s", KIND_COLUMNS, "ALARM");
+		pen_text(&p, STYLE_TEXT, alarm->text ? alarm->text : "");
+		if (width)
+			area_right(a, a->r.w - width, y, width, STYLE_KEY,
+				   hint);
+		any = true;
+		y++;
+	}
+	return any;
 }
 
 void inbox_draw(struct view *v, const struct area *a)
@@ -68,6 +135,8 @@ void inbox_draw(struct view *v, const struct area *a)
 	if (a->r.h < 1)
 		return;
 	if (!inbox->count) {
+		if (put_alarms(v, a, 0))
+			return;
 		struct pen p = pen_at(a, 0, 0);
 		pen_text(&p, STYLE_DIM, "nothing waits for you");
 		return;
@@ -79,10 +148,8 @@ void inbox_draw(struct view *v, const struct area *a)
 	view_keep_in_sight(top, row, count, a->r.h);
 	for (int y = 0; y < a->r.h && *top + y < count; y++)
 		put_item(v, a, y, &inbox->items[*top + y], *top + y == row);
-	int hidden = count - *top - a->r.h;
-	if (hidden > 0) {
-		char more[32];
-		snprintf(more, sizeof more, " +%d more", hidden);
-		area_right(a, a->r.w - 12, a->r.h - 1, 12, STYLE_WAIT, more);
-	}
+	if (count - *top > a->r.h)
+		put_hidden(v, a, *top);
+	else if (!*top)
+		put_alarms(v, a, count);
 }

@@ -19,12 +19,11 @@ static void put_away(const struct view *v, const struct area *a)
 	}
 	pen_glyph(&p, STYLE_WAIT, GLYPH_OFF);
 	pen_text(&p, STYLE_WAIT, " not connected");
-	p = pen_at(a, 0, 1);
-	pen_text(&p, STYLE_TEXT,
-		 v->model->obs.facts.error ? v->model->obs.facts.error : "");
-	p = pen_at(a, 0, 2);
-	pen_printf(&p, STYLE_DIM, "%s",
-		   v->show->obs.url ? v->show->obs.url : "");
+	int y = 1;
+	if (v->model->obs.facts.error)
+		area_fold(a, &y, STYLE_TEXT, v->model->obs.facts.error, 0);
+	if (v->show->obs.url)
+		area_fold(a, &y, STYLE_DIM, v->show->obs.url, 0);
 }
 
 static void put_stream(const struct view *v, struct pen *p)

@@ -131,6 +131,22 @@ static void put_url(const struct view *v, const struct area *a, int y,
 		pen_printf(&p, STYLE_DIM, "decided by: %s", poll->why);
 }
 
+/* In more than one line where there are `spare` lines for that; how many. */
+static int put_question(const struct area *a, const char *question, int spare)
+{
+	struct area nowhere = area_part(a, 0, 0, a->r.w, 0);
+	int lines = 0;
+	area_fold(&nowhere, &lines, STYLE_STRONG, question, 0);
+	if (lines - 1 > spare) {
+		struct pen p = pen_at(a, 0, 0);
+		pen_text(&p, STYLE_STRONG, question);
+		return 1;
+	}
+	lines = 0;
+	area_fold(a, &lines, STYLE_STRONG, question, 0);
+	return lines;
+}
+
 void poll_draw(struct view *v, const struct area *a)
 {
 	int stage = v->model->poll;
@@ -141,26 +157,25 @@ void poll_draw(struct view *v, const struct area *a)
 	const struct show_poll *def = v->show->stages[stage].poll;
 	int64_t total;
 	const int64_t *counts = view_counts(v, stage, &total);
-	struct pen p = pen_at(a, 0, 0);
-	pen_text(&p, STYLE_STRONG, def->question);
-	p = pen_at(a, 0, 1);
-	put_state(v, &p, stage, counts, total);
 	int count = (int)def->option_count;
 	/* The address goes first where options need the room. */
 	bool url = a->r.h >= 3 + (count < 3 ? count : 3);
-	int room = a->r.h - 2 - url;
+	int first = put_question(a, def->question, a->r.h - 2 - url - count);
+	struct pen p = pen_at(a, 0, first++);
+	put_state(v, &p, stage, counts, total);
+	int room = a->r.h - first - url;
 	bool focused = v->focus == PANE_POLL;
 	int *top = &v->top[PANE_POLL];
 	view_keep_in_sight(top, v->selected[PANE_POLL] % count, count, room);
 	struct columns c = columns_for(def, a->r.w);
 	for (int y = 0; y < room && *top + y < count; y++) {
 		int option = *top + y;
-		put_option(v, a, &c, 2 + y, stage, option, counts[option],
+		put_option(v, a, &c, first + y, stage, option, counts[option],
 			   total);
 		if (focused && option == v->selected[PANE_POLL])
-			area_row_style(a, 2 + y, STYLE_SELECT);
+			area_row_style(a, first + y, STYLE_SELECT);
 	}
-	area_scroll_marks(a, 2, room, *top, count);
+	area_scroll_marks(a, first, room, *top, count);
 	if (url)
 		put_url(v, a, a->r.h - 1, stage);
 }

@@ -96,12 +96,13 @@ static void put_tokens(const struct view *v, const struct area *a,
 	if (!c->tokens)
 		return;
 	/* "~": leased, and so not yet known. */
-	if (scope->leased)
-		fmt_count(text + 1, scope->leased + scope->spent);
-	else if (scope->spent)
-		fmt_count(text, scope->spent);
-	else
+	int64_t n = scope->leased + scope->spent;
+	char *figure = text + (scope->leased ? 1 : 0);
+	if (!n)
 		return;
+	fmt_count(figure, n);
+	if (strlen(text) > TOKENS_COLUMNS) /* a cut number would be a lie */
+		fmt_short(figure, (double)n);
 	area_right(a, c->tokens, y, TOKENS_COLUMNS,
 		   scope->leased ? STYLE_TEXT : STYLE_DIM, text);
 }

@@ -1,11 +1,13 @@
 /* Pane 3: what the episode may spend, has spent, and how fast. */
 #include <stdio.h>
+#include <string.h>
 
 #include "console/fmt.h"
 #include "console/panes.h"
 
 #define SPARK_COLUMNS 40
 #define NAME_COLUMNS  20
+#define SPENT_COLUMNS 9
 #define PROJECT_MS    60000
 
 static void put_episode(const struct view *v, struct pen *p)
@@ -99,9 +101,11 @@ static void put_agent(const struct view *v, const struct area *a, int y,
 	struct pen p = pen_within(a, 0, y, NAME_COLUMNS);
 	pen_text(&p, calls ? STYLE_BUSY : STYLE_TEXT,
 		 v->show->agents[agent].id);
-	area_right(a, NAME_COLUMNS, y, 9, STYLE_TEXT,
-		   fmt_count(text, s->spent));
-	p = pen_at(a, NAME_COLUMNS + 9, y);
+	fmt_count(text, s->spent);
+	if (strlen(text) > SPENT_COLUMNS) /* a cut number would be a lie */
+		fmt_short(text, (double)s->spent);
+	area_right(a, NAME_COLUMNS, y, SPENT_COLUMNS, STYLE_TEXT, text);
+	p = pen_at(a, NAME_COLUMNS + SPENT_COLUMNS, y);
 	if (s->limited)
 		pen_printf(&p, STYLE_DIM, " / %s",
 			   fmt_count(text, s->allocated));

@@ -273,7 +273,8 @@ const char *view_trouble(const struct view *v, char *out, size_t out_bytes)
 			 (int)((v->mono_ms - v->link.lost_mono_ms) / 1000),
 			 v->link.why);
 	else if (v->link.leader_known && !*v->link.leader)
-		snprintf(out, out_bytes, "no core runs this show");
+		snprintf(out, out_bytes,
+			 "no core runs this show; q, then showcaller run");
 	else if (silent > VIEW_SILENT_MS)
 		snprintf(out, out_bytes, "core silent for %d s",
 			 (int)(silent / 1000));
