@@ -38,12 +38,19 @@ static const struct {
 	{                                                                      \
 		name, offsetof(struct sim_result, member)                      \
 	}
-	COUNT("events", events),       COUNT("runs", runs),
-	COUNT("crashes", crashes),     COUNT("takeovers", takeovers),
-	COUNT("restores", restores),   COUNT("fenced", fenced),
-	COUNT("outages", away),	       COUNT("cuts", cuts),
-	COUNT("jumps", jumps),	       COUNT("commands", commands),
-	COUNT("answers", answers),     COUNT("votes", votes),
+	COUNT("events", events),
+	COUNT("runs", runs),
+	COUNT("crashes", crashes),
+	COUNT("takeovers", takeovers),
+	COUNT("restores", restores),
+	COUNT("fenced", fenced),
+	COUNT("outages", away),
+	COUNT("cuts", cuts),
+	COUNT("jumps", jumps),
+	COUNT("commands", commands),
+	COUNT("answers", answers),
+	COUNT("votes", votes),
+	COUNT("calls_repeated", repeats),
 	COUNT("whole_checks", checks),
 #undef COUNT
 };

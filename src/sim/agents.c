@@ -170,6 +170,7 @@ static void answer(struct sim *s, const struct sim_core *c, struct deed *deed,
 		wrong.agent = (int)dice_roll(&d, s->show->agent_count + 1);
 	if (mood == MOOD_WRONG_ATTEMPT)
 		wrong.attempt += dice_one_in(&d, 2) ? 1 : -1;
+	wrong.run = deed->run; /* or nobody could know that it lies */
 	if (mood == MOOD_WRONG_AGENT || mood == MOOD_WRONG_ATTEMPT)
 		send_copy(s, c, &wrong, after / 2);
 	if (mood == MOOD_TWICE)
@@ -202,6 +203,9 @@ static struct deed *deed_new(struct sim *s, const struct effect *x, int run)
 			   .tokens = -1,
 			   .needs = x->lease_tokens, /* what it may use */
 			   .scene = -1};
+	/* Some do not say which call they answer. */
+	if (d->mark % 4 == 0)
+		a->run = 0;
 	/* The first agent of every show answers over the bus. */
 	a->bus = x->agent == 0;
 	if (x->lease) {
@@ -256,6 +260,7 @@ void agent_called(struct sim *s, struct sim_core *c, const struct effect *x)
 		d = deed_new(s, x, run);
 	d->last_life = c->life;
 	d->calls++;
+	s->result->repeats += again;
 	const char *lease = x->lease ? x->lease : "";
 	if (strcmp(lease, d->answer.lease) != 0)
 		sim_fail(s, "key", "%s is called for %s with another lease",

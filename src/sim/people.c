@@ -138,6 +138,9 @@ static void meddle_poll(struct sim *s, struct dice *d, const char *id)
 	static const enum action_id what[] = {
 		ACTION_POLL_CLOSE,  ACTION_POLL_CLOSE,	ACTION_POLL_EXTEND,
 		ACTION_POLL_EXTEND, ACTION_POLL_EXTEND, ACTION_POLL_VOID};
+	/* Somebody who cannot make up his mind. */
+	for (int i = 0; dice_one_in(d, 2) && i < 4; i++)
+		ask(s, d, what[i], id, NULL);
 	ask(s, d, what[dice_roll(d, COUNT_OF(what))], id, NULL);
 }
 

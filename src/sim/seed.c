@@ -308,5 +308,6 @@ void sim_add(struct sim_result *sum, const struct sim_result *more)
 	sum->answers += more->answers;
 	sum->votes += more->votes;
 	sum->checks += more->checks;
+	sum->repeats += more->repeats;
 	sum->restores += more->restores;
 }

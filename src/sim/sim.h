@@ -87,7 +87,7 @@ struct sim_result {
 	size_t steps;        /* done */
 	uint64_t seq;        /* the event at which it was found */
 	int64_t events, runs, crashes, takeovers, fenced, away, cuts, jumps;
-	int64_t commands, answers, votes, checks, restores;
+	int64_t commands, answers, votes, repeats, checks, restores;
 };
 
 /* Does one plan in this process. A REQUIRE that fails in the core ends it. */

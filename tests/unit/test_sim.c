@@ -46,6 +46,8 @@ static void hold(struct sim_plan plan, uint64_t seeds)
 	ck_assert_int_gt(sum.away, 0);
 	ck_assert_int_gt(sum.votes, 0);
 	ck_assert_int_gt(sum.restores, 0);
+	/* What was in flight when a core died is asked for again. */
+	ck_assert_int_gt(sum.repeats, 0);
 }
 
 START_TEST(honest_seeds_hold)
