@@ -235,9 +235,8 @@ static void try_start(struct deciding *d, int stage)
 void stages_advance(struct deciding *d)
 {
 	struct model *m = d->m;
-	size_t i = 0;
-	while (m->run.state == RUN_RUNNING && i < m->ready_count) {
-		int stage = m->ready[m->ready_head + i];
+	while (m->run.state == RUN_RUNNING && m->ready_tried < m->ready_count) {
+		int stage = m->ready[m->ready_head + m->ready_tried];
 		uint64_t seq = m->seq;
 		REQUIRE(m->stages[stage].state == STAGE_WAITING);
 		try_start(d, stage);
@@ -245,7 +244,7 @@ void stages_advance(struct deciding *d)
 		 * its place. Else it left the queue, and the next one stands
 		 * where it stood. */
 		if (m->seq == seq)
-			i++;
+			m->ready_tried++;
 	}
 	run_finish_if_over(d);
 }

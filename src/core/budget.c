@@ -363,15 +363,25 @@ void budget_lease(struct deciding *d, int stage)
 	free(shares);
 }
 
-/* What the stages that are not settled yet may still lease. */
-static int64_t rest_of_show(const struct model *m, int but)
+static int64_t may_lease(const struct model *m, size_t stage)
 {
-	int64_t sum = 0;
-	for (size_t i = 0; i < m->show->stage_count; i++)
-		if ((int)i != but && m->stages[i].outcome == OUTCOME_OPEN &&
-		    m->ledger.stages[i].limited)
-			sum += scope_remaining(&m->ledger.stages[i]);
-	return sum;
+	const struct scope *scope = &m->ledger.stages[stage];
+	bool open = m->stages[stage].outcome == OUTCOME_OPEN;
+	return open && scope->limited ? scope_remaining(scope) : 0;
+}
+
+/* What the stages that are not settled yet may still lease, but for one. Summed
+ * up once for many that are held in a row: that changes none of it. */
+static int64_t rest_of_show(struct deciding *d, int but)
+{
+	const struct model *m = d->m;
+	if (d->rest_seq != m->seq) {
+		d->rest_tokens = 0;
+		d->rest_seq = m->seq;
+		for (size_t i = 0; i < m->show->stage_count; i++)
+			d->rest_tokens += may_lease(m, i);
+	}
+	return d->rest_tokens - may_lease(m, (size_t)but);
 }
 
 void budget_hold(struct deciding *d, int stage, const char *reason,
@@ -389,12 +399,13 @@ void budget_hold(struct deciding *d, int stage, const char *reason,
 	if (asked)
 		json_add_int(data, "asked", asked);
 	json_add_int(data, "left", scope_remaining(&m->ledger.episode));
-	json_add_int(data, "rest", rest_of_show(m, stage));
+	json_add_int(data, "rest", rest_of_show(d, stage));
 	if (m->run.attended)
 		json_add_int(data, "deadline",
 			     d->in->now_ms +
 				     m->show->budget.approval_deadline_ms);
 	emit(d, EVENT_BUDGET_REQUEST, stage, -1, &data);
+	d->rest_seq = m->seq;
 	if (!m->run.attended)
 		inbox_timer(d, stage);
 }

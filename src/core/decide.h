@@ -15,6 +15,8 @@ struct deciding {
 	bool refused;
 	char answer[256];    /* for whoever asked */
 	const char *code;    /* of a refusal: "refused", "not_found", ... */
+	int64_t rest_tokens; /* private to budget.c: what all open stages may */
+	uint64_t rest_seq;   /* still lease, as it was after that event */
 };
 
 /* Makes an event (stage and agent are indices, -1: none), folds it into the

@@ -16,44 +16,63 @@ const char *inbox_kind_name(enum inbox_kind kind)
 	return kind_names[kind];
 }
 
+/* Where the item of that event stands or would stand. */
+static size_t place_of(const struct inbox *in, uint64_t seq)
+{
+	size_t low = 0, high = in->count;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		if (in->items[mid].seq < seq)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
 const struct inbox_item *inbox_find(const struct model *m, const char *id)
 {
-	for (size_t i = 0; i < m->inbox.count; i++)
-		if (strcmp(m->inbox.items[i].id, id) == 0)
-			return &m->inbox.items[i];
-	return NULL;
+	const struct inbox *in = &m->inbox;
+	uint64_t seq = *id == 'i' ? strtoull(id + 1, NULL, 10) : 0;
+	size_t i = place_of(in, seq);
+	return i < in->count && strcmp(in->items[i].id, id) == 0 ? &in->items[i]
+								 : NULL;
 }
 
 static const struct inbox_item *find_stage(const struct model *m, int stage)
 {
-	for (size_t i = 0; i < m->inbox.count; i++)
-		if (m->inbox.items[i].stage == stage)
-			return &m->inbox.items[i];
-	return NULL;
+	uint64_t seq = m->stages[stage].item_seq;
+	return seq ? &m->inbox.items[place_of(&m->inbox, seq)] : NULL;
 }
 
 /* --- folding ------------------------------------------------------------ */
 
+static void item_release(struct model *m, struct inbox_item *item)
+{
+	m->stages[item->stage].item_seq = 0;
+	free(item->text);
+	free(item->choices);
+}
+
 void inbox_reset(struct model *m)
 {
 	for (size_t i = 0; i < m->inbox.count; i++)
-		free(m->inbox.items[i].text);
+		item_release(m, &m->inbox.items[i]);
 	m->inbox.count = 0;
 }
 
 void inbox_close(struct model *m, int stage)
 {
 	struct inbox *in = &m->inbox;
-	for (size_t i = 0; i < in->count; i++) {
-		if (in->items[i].stage != stage)
-			continue;
-		free(in->items[i].text);
-		in->count--;
-		memmove(&in->items[i], &in->items[i + 1],
-			(in->count - i) * sizeof *in->items);
-		timers_set(&m->timers, TIMER_INBOX, stage, 0);
+	uint64_t seq = m->stages[stage].item_seq;
+	if (!seq)
 		return;
-	}
+	size_t i = place_of(in, seq);
+	item_release(m, &in->items[i]);
+	in->count--;
+	memmove(&in->items[i], &in->items[i + 1],
+		(in->count - i) * sizeof *in->items);
+	timers_set(&m->timers, TIMER_INBOX, stage, 0);
 }
 
 /* What an item of this kind may be answered. */
@@ -64,6 +83,8 @@ static void set_choices(const struct model *m, struct inbox_item *item)
 	const struct show_poll *poll = m->show->stages[item->stage].poll;
 	bool pays = m->show->budget.approval_default == ANSWER_APPROVE;
 	size_t n = 0;
+	item->choices = xcalloc((poll ? poll->option_count : 3) + 2,
+				sizeof *item->choices);
 	switch (item->kind) {
 	case INBOX_OVERAGE:
 		memcpy(item->choices, overage, sizeof overage);
@@ -86,6 +107,7 @@ void inbox_offer(struct model *m, const struct inbox_item *item)
 	GROW(in->items, in->count, in->cap);
 	in->items[in->count] = *item;
 	set_choices(m, &in->items[in->count]);
+	m->stages[item->stage].item_seq = item->seq;
 	in->count++;
 	timers_set(&m->timers, TIMER_INBOX, item->stage, item->deadline_ms);
 }
@@ -97,6 +119,7 @@ static void open_item(struct model *m, const struct event *e, int stage,
 	struct inbox_item item = {
 		.kind = kind,
 		.stage = stage,
+		.seq = m->seq,
 		.opened_ms = e->at_ms,
 		.text = text,
 	};
@@ -238,9 +261,10 @@ bool inbox_answer(struct deciding *d, const char *id, const char *choice,
 		refuse_choice(d, found, choice);
 		return false;
 	}
-	/* A copy: what follows closes the item in the model. Its text goes. */
+	/* A copy: what follows closes the item in the model. */
 	struct inbox_item item = *found;
 	item.text = NULL;
+	item.choices = NULL;
 	if (item.kind == INBOX_OVERAGE)
 		return answer_overage(d, &item, choice, amount, by);
 	if (item.kind == INBOX_FAILED)

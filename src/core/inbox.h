@@ -17,10 +17,9 @@ enum inbox_kind {
 };
 const char *inbox_kind_name(enum inbox_kind kind);
 
-#define INBOX_MAX_CHOICES 66
-
 struct inbox_item {
 	char id[24];
+	uint64_t seq;         /* of that event; items stand in its order */
 	enum inbox_kind kind;
 	int stage;
 	int64_t tokens;       /* overage: asked for */
@@ -28,9 +27,8 @@ struct inbox_item {
 	int64_t deadline_ms;  /* 0: waits for ever */
 	const char *fallback; /* the answer at the deadline; NULL: none. Literal */
 	char *text;           /* one line, cleaned: who, why, how much */
-	/* Lent by the show or literals; NULL-ended. */
-	const char *choices[INBOX_MAX_CHOICES + 1];
-	int timer;            /* private */
+	const char **choices; /* NULL-ended; what it lists is lent by the show
+				 or literal */
 };
 
 struct inbox {

@@ -103,9 +103,9 @@ void model_free(struct model **model)
 	*model = NULL;
 	if (!m)
 		return;
-	free_stages(m);
 	inbox_reset(m);
 	free(m->inbox.items);
+	free_stages(m);
 	for (size_t i = 0; i < m->show->check_count; i++)
 		free(m->checks[i].text);
 	free(m->checks);

@@ -113,6 +113,9 @@ struct model {
 	/* Private to core/, rebuilt by the fold. */
 	int *ready;               /* stages whose dependencies are settled */
 	size_t ready_head, ready_count;
+	size_t ready_tried;       /* the first so many of them wait for a busy
+				     agent, and none came free since; for speed
+				     alone, 0 is always right */
 	struct timers timers;
 	char (*commands)[64];     /* ids of commands seen, a ring */
 	size_t command_next;

@@ -24,8 +24,10 @@ static void end_call(struct model *m, const struct event *e, int stage,
 	if (k < 0)
 		return;
 	struct call *c = &m->stages[stage].calls[k];
-	if (c->state == CALL_OUT)
+	if (c->state == CALL_OUT) {
 		m->agent_calls[agent]--;
+		m->ready_tried = 0;
+	}
 	c->state = state;
 	c->ended_ms = e->at_ms;
 	if (state == CALL_ANSWERED) {

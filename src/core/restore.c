@@ -1,4 +1,6 @@
 /* restore: a model from its snapshot; the other half of snapshot.c. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -211,6 +213,20 @@ static bool is_asked(const struct model *m, const struct inbox_item *item)
 	return false;
 }
 
+/* An item stands behind those before it, and is the only one of its stage. */
+static bool read_place(struct reading *r, struct inbox_item *item)
+{
+	const struct inbox *in = &r->m->inbox;
+	char id[sizeof item->id];
+	item->seq = strtoull(item->id + 1, NULL, 10);
+	snprintf(id, sizeof id, "i%" PRIu64, item->seq);
+	uint64_t last = in->count ? in->items[in->count - 1].seq : 0;
+	if (strcmp(id, item->id) != 0 || item->seq <= last ||
+	    r->m->stages[item->stage].item_seq)
+		r->sound = false;
+	return r->sound;
+}
+
 static void read_item(struct reading *r, json_object *o)
 {
 	const struct show *show = r->m->show;
@@ -227,6 +243,8 @@ static void read_item(struct reading *r, json_object *o)
 		return;
 	}
 	copy_text(item.id, sizeof item.id, o, "id");
+	if (!read_place(r, &item))
+		return;
 	item.text = xstrdup(json_get_str(o, "text", ""));
 	inbox_offer(r->m, &item);
 }

@@ -83,16 +83,19 @@ static void drop_ready(struct model *m, int stage)
 		return;
 	m->stages[stage].queued = false;
 	int *q = m->ready + m->ready_head;
-	if (q[0] == stage) { /* the common case */
-		m->ready_head++;
-		m->ready_count--;
-		return;
-	}
-	size_t i = 0;
+	/* Mostly it is the first, or the one that is being tried. */
+	size_t i = q[0] == stage ? 0 : m->ready_tried;
+	if (i >= m->ready_count || q[i] != stage)
+		i = 0;
 	while (q[i] != stage)
 		i++;
 	m->ready_count--;
-	memmove(q + i, q + i + 1, (m->ready_count - i) * sizeof *q);
+	if (i < m->ready_tried)
+		m->ready_tried--;
+	if (i == 0)
+		m->ready_head++;
+	else
+		memmove(q + i, q + i + 1, (m->ready_count - i) * sizeof *q);
 }
 
 static void settle(struct model *m, int stage, enum stage_outcome outcome)
@@ -124,6 +127,7 @@ static void end_calls(struct model *m, int stage)
 			continue;
 		c->state = CALL_NONE;
 		m->agent_calls[def->agents[k]]--;
+		m->ready_tried = 0;
 	}
 }
 
@@ -287,7 +291,7 @@ static void apply_end(struct model *m, const struct event *e)
 		set_text(&s->why, STAGE_WHY_RUN_ENDED);
 		m->open_stages--;
 	}
-	m->ready_count = 0;
+	m->ready_count = m->ready_tried = 0;
 	timers_clear(&m->timers);
 }
 
@@ -361,7 +365,7 @@ static void blank(struct model *m, int stage)
 void stages_reset(struct model *m)
 {
 	m->open_stages = m->show->stage_count;
-	m->ready_head = m->ready_count = 0;
+	m->ready_head = m->ready_count = m->ready_tried = 0;
 	for (size_t i = 0; i < m->show->stage_count; i++) {
 		struct stage_run *s = &m->stages[i];
 		blank(m, (int)i);
@@ -391,6 +395,7 @@ void stages_relink(struct model *m, int stage)
 {
 	const struct show_stage *def = &m->show->stages[stage];
 	struct stage_run *s = &m->stages[stage];
+	m->ready_tried = 0;
 	s->unmet = 0;
 	for (size_t i = 0; i < def->dep_count; i++)
 		s->unmet += m->stages[def->deps[i]].outcome == OUTCOME_OPEN;

@@ -98,7 +98,7 @@ struct stage_run {
 	char *error;           /* the last failure, for people; NULL */
 	char *why;             /* why skipped, NULL */
 	struct poll_run *poll; /* NULL: the stage has no poll */
-	int timer;             /* private: place in model.timers, -1 */
+	uint64_t item_seq;     /* private: its item in the inbox, 0: none */
 };
 
 /* Why a stage that was open when its run ended did not go on. */

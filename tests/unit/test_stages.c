@@ -254,6 +254,35 @@ START_TEST(an_agent_takes_so_many_at_once)
 }
 END_TEST
 
+/* However the agent comes free, who waits for it is next, and in order. */
+START_TEST(who_waits_for_an_agent_is_next)
+{
+	static const char *const ends[] = { "skip", "cancel", "supply" };
+	for (size_t i = 0; i < COUNT_OF(ends); i++) {
+		struct world *w = world_new(AGENTS
+			"  - { id: s1, agents: [one], retry: { max_attempts: 2 } }\n"
+			"  - { id: s2, agents: [one] }\n"
+			"  - { id: s3, agents: [one] }\n"
+			"  - { id: s4, agents: [one] }\n");
+		world_begin(w, true);
+		world_do(w, "note", "nothing came free", NULL);
+		ck_assert(world_do(w, "skip", "s3", NULL));
+		ck_state(w, "s2", "waiting");
+		ck_assert(world_do(w, ends[i], "s1",
+				   i == 2 ? "{}" : NULL, NULL));
+		ck_state(w, "s2", "running");
+		ck_state(w, "s4", "waiting");
+		world_fail(w, "s2", NULL, "broken");
+		ck_state(w, "s4", "running");
+		ck_assert(world_do(w, "panic", "all", NULL));
+		ck_assert(world_do(w, "rerun", "s2", NULL));
+		ck_assert(world_do(w, "resume", NULL));
+		ck_state(w, "s2", "running");
+		world_free(w);
+	}
+}
+END_TEST
+
 START_TEST(pause_resume_and_cancel_in_every_state)
 {
 	static const char show[] = AGENTS
@@ -419,6 +448,7 @@ int main(void)
 	tcase_add_test(t, unattended_ask_becomes_skip_dependents);
 	tcase_add_test(t, manual_go_waits_in_standby);
 	tcase_add_test(t, an_agent_takes_so_many_at_once);
+	tcase_add_test(t, who_waits_for_an_agent_is_next);
 	tcase_add_test(t, pause_resume_and_cancel_in_every_state);
 	tcase_add_test(t, panic_halts_and_resume_goes_on);
 	tcase_add_test(t, commands_are_done_once_and_refused_with_a_reason);

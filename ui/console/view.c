@@ -216,18 +216,12 @@ void view_take(struct view *v, const struct feed_item *item)
 	}
 }
 
-static uint64_t item_seq(const struct inbox_item *item)
-{
-	return strtoull(item->id + 1, NULL, 10);
-}
-
 static void settle_bell(struct view *v, bool new_standby)
 {
-	uint64_t newest = v->bell_seq;
-	for (size_t i = 0; i < v->model->inbox.count; i++) {
-		uint64_t seq = item_seq(&v->model->inbox.items[i]);
-		newest = seq > newest ? seq : newest;
-	}
+	const struct inbox *in = &v->model->inbox;
+	uint64_t newest = in->count ? in->items[in->count - 1].seq : 0;
+	if (newest < v->bell_seq)
+		newest = v->bell_seq;
 	if (newest > v->bell_seq || new_standby)
 		v->bell = true;
 	v->bell_seq = newest;
