@@ -75,7 +75,7 @@ static bool wait_ready(int fd, const char *log_path, struct err *err)
 					 "core: it ended before it was ready; "
 					 "see %s",
 					 log_path);
-	if (strcmp(line, "ready") == 0)
+	if (strcmp(line, "ready") == 0 || strcmp(line, "standby") == 0)
 		return true;
 	char *text;
 	long code = strncmp(line, "error ", 6) == 0

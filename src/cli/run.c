@@ -41,6 +41,7 @@ static int read_settings(const struct cli_args *args, struct engine_settings *s)
 	int status = 0;
 	*s = (struct engine_settings){
 		.redis_url = cli_option_value(args, "redis"),
+		.stand_by = cli_option_value(args, "redis") != NULL,
 		.rehearsal = speed != NULL,
 		.speed = 1,
 		.exit_when_done = cli_option_value(args, "exit-when-done"),

@@ -81,7 +81,7 @@ static void batch_clear(struct batch *batch)
 	for (size_t i = 0; i < batch->receipt_count; i++)
 		free(batch->receipts[i].entry);
 	batch->receipt_count = 0;
-	batch->sent = false;
+	batch->sent = batch->stored = false;
 }
 
 static void batch_release(struct batch *batch)
@@ -105,11 +105,21 @@ static void batch_done(struct engine *e, struct batch *batch)
 	batch_clear(batch);
 }
 
-/* Those without events are done as soon as all before them are. */
-static void finish_unsent(struct engine *e)
+/* In the order of their decisions; those without events as soon as all before
+ * them are. While the lease is in doubt the answer to its renewal decides: a
+ * core that was stopped and goes on may find old acknowledgements, and another
+ * one has long gone on from there. */
+void engine_finish_stored(struct engine *e)
 {
-	while (e->batch_count && !e->batches[e->batch_first].sent) {
+	while (e->batch_count && e->end < END_FENCED) {
 		struct batch *batch = &e->batches[e->batch_first];
+		if (batch->sent && !batch->stored)
+			return;
+		if (!writer_leads_surely(e->writer)) {
+			e->renew_at_ms = 0;
+			return;
+		}
+		/* Out of the ring first: what it does may ask for more room. */
 		e->batch_first = (e->batch_first + 1) % BATCHES;
 		e->batch_count--;
 		batch_done(e, batch);
@@ -130,7 +140,7 @@ void engine_commit(struct engine *e)
 	e->batch_count++;
 	batch->sent = batch->made.event_count > 0;
 	if (!batch->sent) {
-		finish_unsent(e);
+		engine_finish_stored(e);
 		return;
 	}
 	batch->tag = ++e->next_tag;
@@ -188,14 +198,13 @@ static void take_commit(struct engine *e, const struct writer_done *done)
 		engine_end(e, END_BROKEN, done->text);
 		return;
 	}
-	REQUIRE(e->batch_count > 0);
+	size_t i = 0;
 	struct batch *batch = &e->batches[e->batch_first];
-	REQUIRE(batch->sent && batch->tag == done->tag);
-	/* Out of the ring first: what it does may ask for more room. */
-	e->batch_first = (e->batch_first + 1) % BATCHES;
-	e->batch_count--;
-	batch_done(e, batch);
-	finish_unsent(e);
+	while (i < e->batch_count && (!batch->sent || batch->stored))
+		batch = &e->batches[(e->batch_first + ++i) % BATCHES];
+	REQUIRE(i < e->batch_count && batch->tag == done->tag);
+	batch->stored = true;
+	engine_finish_stored(e);
 	engine_say_ready(e);
 }
 
@@ -216,6 +225,7 @@ void engine_take_outcomes(struct engine *e)
 		case WRITER_RENEW:
 			if (done.how == WRITER_FENCED)
 				engine_end(e, END_FENCED, done.text);
+			engine_finish_stored(e);
 			break;
 		case WRITER_SNAPSHOT:
 			keep_stored(e, &done);

@@ -30,7 +30,7 @@
 #define WRITER_ITEMS	  4096 /* more than that unanswered: take nothing new */
 #define ROUND_INPUTS	  256  /* taken from the mailbox before a look around */
 #define COMMIT_EVENTS	  512  /* a commit is sent when it has that many */
-#define RENEW_MS	  500
+#define RENEW_MS	  250
 #define REPORT_MS	  1000
 #define TALLY_MS	  100
 #define BRAKE_MS	  300  /* a panic waits that long for Redis */
@@ -48,6 +48,7 @@ struct receipt {
 struct batch {
 	uint64_t tag;	/* of its commit */
 	bool sent;	/* it has events; else it waits for those before */
+	bool stored;	/* and they are acknowledged */
 	int64_t now_ms; /* show time of the decision */
 	struct decision made;
 	struct receipt *receipts;
@@ -90,6 +91,12 @@ struct engine {
 	struct show *show; /* of the run: the file's, or the stored one */
 	char *state_dir;
 	int lock_fd, signal_fd;
+	int ready_fd; /* -1: nobody waits for a word any more */
+	char host[65];
+	int former_pid;	   /* of the core that led from this folder before */
+	bool stood_by;	   /* it took over from a core that was alive */
+	bool stepped_down; /* it led before, and was fenced */
+	bool by_signal;	   /* END_ASKED came as a signal */
 	struct redis_server *server; /* NULL: a shared Redis */
 	struct address *address;
 	struct writer *writer;
@@ -139,9 +146,15 @@ void engine_end(struct engine *e, enum engine_end end, const char *text);
 /* start.c: everything that a live core holds */
 bool engine_open(struct engine *e, struct err *err);
 void engine_close(struct engine *e);
+/* One line to whoever started this core, the first time. */
+void engine_say(struct engine *e, const char *line);
 void engine_say_ready(struct engine *e);
-void engine_say_error(const struct engine_settings *settings,
-		      const struct err *err);
+void engine_say_error(struct engine *e, const struct err *err);
+
+/* stand_by.c */
+/* Waits for the lease. False with err: it cannot be had; without: told to stop,
+ * or the show was stopped (e->end). */
+bool engine_take_lead(struct engine *e, int64_t *epoch, struct err *err);
 
 /* batch.c */
 /* Decides one input (moved in) at that show time; its events and effects join
@@ -151,6 +164,8 @@ void engine_decide(struct engine *e, struct input **input, int64_t now_ms);
 void engine_commit(struct engine *e);
 /* Takes what the store has answered; acts on what is acknowledged. */
 void engine_take_outcomes(struct engine *e);
+/* Acts on what is stored, as long as nobody else can lead. */
+void engine_finish_stored(struct engine *e);
 bool engine_can_decide(const struct engine *e);
 bool engine_at_rest(const struct engine *e); /* nothing is under way */
 void engine_drop_batches(struct engine *e);

@@ -266,6 +266,7 @@ static void take_signals(struct engine *e)
 		}
 		log_info("engine", "signal %u: %s", info.ssi_signo,
 			 e->signals ? "stopping at once" : "stopping");
+		e->by_signal = e->end != END_ASKED;
 		if (e->signals++ > 0)
 			e->end_at_ms = e->linger_until_ms = clock_mono_ms();
 		engine_end(e, END_ASKED, "signal");
@@ -367,32 +368,56 @@ static int status_of(struct engine *e, struct err *err)
 	return ERR_INTERNAL;
 }
 
-int engine_run(const struct engine_settings *settings, struct err *err)
+static int open_failed(struct engine *e, struct err *err)
 {
-	struct engine e = {
-		.settings = settings, .lock_fd = -1, .signal_fd = -1};
-	struct err none = {0};
+	int status = err->code ? (int)err->code : status_of(e, err);
+	if (err->code)
+		engine_say_error(e, err);
+	return status;
+}
+
+/* From the lease to its end. */
+static int lead_once(struct engine *e, struct err *err)
+{
+	const struct err none = {0};
 	*err = none;
-	if (!engine_open(&e, err)) {
-		engine_say_error(settings, err);
-		engine_close(&e);
-		return err->code;
-	}
+	if (!engine_open(e, err))
+		return open_failed(e, err);
 	*err = none; /* what opening tried in vain does not matter now */
 	for (;;) {
-		round_once(&e);
-		stay_if_it_goes_on(&e);
-		if (has_ended(&e))
+		round_once(e);
+		stay_if_it_goes_on(e);
+		if (has_ended(e))
 			break;
-		wait_for_work(&e);
+		wait_for_work(e);
 	}
-	int status = status_of(&e, err);
-	if (e.end >= END_FENCED)
+	int status = status_of(e, err);
+	if (e->end >= END_FENCED)
 		log_error("engine", "%s", err->text);
 	else
-		report_write_last(&e, "stopped");
-	if (status && !e.said_ready)
-		engine_say_error(settings, err);
-	engine_close(&e);
+		report_write_last(e, "stopped");
+	if (status && !e->said_ready)
+		engine_say_error(e, err);
+	return status;
+}
+
+int engine_run(const struct engine_settings *settings, struct err *err)
+{
+	int ready_fd = settings->ready_fd, status;
+	bool again = false;
+	do {
+		struct engine e = {.settings = settings,
+				   .lock_fd = -1,
+				   .signal_fd = -1,
+				   .ready_fd = ready_fd,
+				   .stepped_down = again};
+		status = lead_once(&e, err);
+		again = e.end == END_FENCED && settings->stand_by;
+		ready_fd = e.ready_fd;
+		engine_close(&e);
+		if (again)
+			log_warn("engine", "%s: steps down, and stands by",
+				 settings->show->id);
+	} while (again);
 	return status;
 }

@@ -25,8 +25,12 @@ struct engine_settings {
 	bool attended;	  /* a human may answer; false with
 			     exit_when_done and no console */
 	int pool_threads; /* 0: the default */
-	int ready_fd;	  /* gets "ready\n" when the show runs, or
+	int ready_fd;	  /* gets "ready\n" when the show runs, "standby\n"
+			     when another core leads, or
 			     "error CODE TEXT\n"; -1: nobody waits */
+	bool stand_by;	  /* with a Redis that is shared: while another core
+			     leads, wait and take over; else that is
+			     ERR_AGAIN */
 	const char *operator_addr, *audience_addr; /* NULL: the show's */
 	bool no_http;	 /* listeners off (benchmarks) */
 	bool new_run;	 /* begin a new run even if one is unfinished */

@@ -14,7 +14,7 @@ static char *path_in(const char *dir, const char *name)
 	return xasprintf("%s/%s", dir, name);
 }
 
-static int pid_in(const char *state_dir)
+int engine_lock_pid(const char *state_dir)
 {
 	char *path = path_in(state_dir, "core.pid");
 	char *text = file_read(path, 32, NULL, NULL);
@@ -41,7 +41,7 @@ int engine_lock_take(const char *state_dir, const char *show, struct err *err)
 		err_set(err, ERR_AGAIN,
 			"%s: it already runs here (pid %d); go to it with: "
 			"showcaller attach %s",
-			show, pid_in(state_dir), show);
+			show, engine_lock_pid(state_dir), show);
 		close(fd);
 		fd = -1;
 	}
@@ -63,6 +63,6 @@ bool engine_lock_held(const char *state_dir, int *pid)
 		fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 	close(fd);
 	if (held && pid)
-		*pid = pid_in(state_dir);
+		*pid = engine_lock_pid(state_dir);
 	return held;
 }

@@ -17,5 +17,7 @@ int engine_lock_take(const char *state_dir, const char *show, struct err *err);
 /* Asks without taking. `*pid` (may be NULL) gets the pid that core.pid names,
  * or 0. */
 bool engine_lock_held(const char *state_dir, int *pid);
+/* The pid in core.pid, 0: none. A core that ends in good order removes it. */
+int engine_lock_pid(const char *state_dir);
 
 #endif

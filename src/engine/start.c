@@ -1,7 +1,6 @@
 #include "engine/conductor.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,10 +18,19 @@
 #include "engine/lock.h"
 #include "store/client.h"
 
-#define LEAD_PATIENCE_MS 3000 /* a dead leader's lease ends by itself */
-#define LEAD_RETRY_MS	 200
-#define TOKEN_BYTES	 24
-#define REPLAY_CHUNK	 1000
+#define TOKEN_BYTES  24
+#define REPLAY_CHUNK 1000
+
+void engine_say(struct engine *e, const char *line)
+{
+	size_t bytes = strlen(line);
+	if (e->ready_fd < 0)
+		return;
+	if (write(e->ready_fd, line, bytes) != (ssize_t)bytes)
+		log_warn("engine", "nobody waits for this core");
+	close(e->ready_fd);
+	e->ready_fd = -1;
+}
 
 void engine_say_ready(struct engine *e)
 {
@@ -31,20 +39,14 @@ void engine_say_ready(struct engine *e)
 	e->said_ready = true;
 	log_info("engine", "%s runs: %s, event %llu", e->show->id, e->m->run.id,
 		 (unsigned long long)e->m->seq);
-	int fd = e->settings->ready_fd;
-	if (fd < 0)
-		return;
-	if (write(fd, "ready\n", 6) != 6)
-		log_warn("engine", "nobody waits for this core");
-	close(fd);
+	engine_say(e, "ready\n");
 }
 
-void engine_say_error(const struct engine_settings *settings,
-		      const struct err *err)
+void engine_say_error(struct engine *e, const struct err *err)
 {
-	if (settings->ready_fd >= 0)
-		dprintf(settings->ready_fd, "error %d %s\n", (int)err->code,
-			err->text);
+	char *line = xasprintf("error %d %s\n", (int)err->code, err->text);
+	engine_say(e, line);
+	free(line);
 }
 
 /* Blocked before any thread exists, so that no thread takes them. */
@@ -80,51 +82,20 @@ static bool open_redis(struct engine *e, struct err *err)
 	return e->writer != NULL;
 }
 
-/* A leader on this machine whose process is gone is dead: we hold the lock
- * that a living one would hold. */
-static bool leader_is_dead(struct engine *e, const char *host)
-{
-	struct client *client =
-		client_open(e->address, e->settings->show->id, NULL);
-	char *leader = client ? client_leader(client, NULL) : NULL;
-	client_close(&client);
-	char its_host[65];
-	long epoch;
-	int pid;
-	bool dead =
-		leader &&
-		sscanf(leader, "%ld %64s %d", &epoch, its_host, &pid) == 3 &&
-		strcmp(its_host, host) == 0 && kill(pid, 0) < 0 &&
-		errno == ESRCH;
-	free(leader);
-	return dead;
-}
-
-static bool take_lead(struct engine *e, const char *host, int64_t *epoch,
-		      struct err *err)
-{
-	int pid = getpid();
-	bool force = e->server != NULL || leader_is_dead(e, host);
-	int64_t end_ms = clock_mono_ms() + LEAD_PATIENCE_MS;
-	while (!writer_lead(e->writer, host, pid, epoch, force, err)) {
-		if (err->code != ERR_AGAIN || clock_mono_ms() >= end_ms)
-			return false;
-		struct pollfd wait = {.fd = e->signal_fd, .events = POLLIN};
-		if (poll(&wait, 1, LEAD_RETRY_MS) > 0)
-			return err_set(err, ERR_AGAIN,
-				       "%s: told to stop while another core "
-				       "leads",
-				       e->settings->show->id);
-	}
-	return true;
-}
-
 /* --- which run: the unfinished one, or a new one ------------------------ */
 
 static bool may_continue(const struct engine *e, struct err *err)
 {
-	if (e->m->run.rehearsal || !e->settings->rehearsal)
+	if (e->stood_by ? e->m->run.rehearsal == e->settings->rehearsal ||
+				  run_is_over(e->m->run.state)
+			: e->m->run.rehearsal || !e->settings->rehearsal)
 		return true;
+	if (e->m->run.rehearsal)
+		return err_set(
+			err, ERR_AGAIN,
+			"%s: its run %s is a rehearsal; go on with it by "
+			"--rehearse",
+			e->settings->show->id, e->m->run.id);
 	return err_set(err, ERR_AGAIN,
 		       "%s: its run %s is live and unfinished; go on with it "
 		       "without --rehearse, or begin anew with --new",
@@ -156,6 +127,10 @@ static bool choose_run(struct engine *e, bool *go_on, bool *changed,
 	bool unfinished = e->m->run.id[0] && !run_is_over(e->m->run.state);
 	*go_on = unfinished && !e->settings->new_run &&
 		 (e->settings->rehearsal || !e->m->run.rehearsal);
+	/* Who takes over goes on, also with a run that is over: a new one is
+	 * for people to begin. */
+	if (e->stood_by && e->m->run.id[0])
+		*go_on = true;
 	*changed = strcmp(e->m->show->hash, file->hash) != 0;
 	if (*go_on && (!may_continue(e, err) || !has_definition(e, err)))
 		return false;
@@ -282,10 +257,10 @@ static bool start_threads(struct engine *e, struct err *err)
 
 /* --- the first decisions ------------------------------------------------ */
 
-static void queue_lead(struct engine *e, const char *host, int64_t epoch)
+static void queue_lead(struct engine *e, int64_t epoch)
 {
 	struct input *in = input_new(INPUT_LEAD);
-	in->by = xstrdup(host);
+	in->by = xstrdup(e->host);
 	in->epoch = epoch;
 	in->attempt = getpid();
 	waiting_add(&e->local, &in);
@@ -353,10 +328,10 @@ static void start_clock(struct engine *e)
 bool engine_open(struct engine *e, struct err *err)
 {
 	const struct show *file = e->settings->show;
-	char host[65] = "localhost";
 	int64_t epoch = 0;
 	bool go_on = false, changed = false;
-	gethostname(host, sizeof host - 1);
+	snprintf(e->host, sizeof e->host, "localhost");
+	gethostname(e->host, sizeof e->host - 1);
 	e->state_dir = file_state_dir(file->id);
 	e->box = mailbox_new(MAILBOX_ITEMS, input_drop);
 	if (!file_make_dirs(e->state_dir, err))
@@ -367,8 +342,10 @@ bool engine_open(struct engine *e, struct err *err)
 			       "SHOWCALLER_STATE to a folder of yours",
 			       e->state_dir, strerror(errno));
 	e->lock_fd = engine_lock_take(e->state_dir, file->id, err);
+	e->former_pid = engine_lock_pid(e->state_dir);
+	/* A standby is found here too, by whoever attaches on this machine. */
 	if (e->lock_fd < 0 || !open_signals(e, err) || !open_redis(e, err) ||
-	    !take_lead(e, host, &epoch, err) ||
+	    !write_files(e, err) || !engine_take_lead(e, &epoch, err) ||
 	    !choose_run(e, &go_on, &changed, err))
 		return false;
 	if (!go_on &&
@@ -377,16 +354,37 @@ bool engine_open(struct engine *e, struct err *err)
 	if (e->settings->rehearsal)
 		e->rehearse = rehearse_new(e->show);
 	e->tally_stale = xcalloc(e->show->stage_count + 1, sizeof(bool));
-	if (!write_files(e, err) || !start_threads(e, err))
+	if (!start_threads(e, err))
 		return false;
 	start_clock(e);
 	e->report_seq = e->m->seq;
-	queue_lead(e, host, epoch);
+	queue_lead(e, epoch);
 	queue_first(e, go_on, changed);
 	e->keep.seq = e->m->seq;
 	e->keep.at_ms = clock_mono_ms();
 	e->opened = true;
+	if (e->stood_by && run_is_over(e->m->run.state) &&
+	    e->settings->exit_when_done)
+		engine_end(e,
+			   e->m->run.state == RUN_DONE ? END_RUN_DONE
+						       : END_RUN_FAILED,
+			   NULL);
 	return true;
+}
+
+/* Why those that stand by are not to go on; "": one of them is to. */
+static const char *ended_by(const struct engine *e)
+{
+	switch (e->end) {
+	case END_ASKED:
+		return e->by_signal ? "" : "stop";
+	case END_RUN_DONE:
+		return "its run is done";
+	case END_RUN_FAILED:
+		return "its run has failed";
+	default:
+		return "";
+	}
 }
 
 void engine_close(struct engine *e)
@@ -399,7 +397,7 @@ void engine_close(struct engine *e)
 	if (e->opened && e->end < END_FENCED)
 		keep_last(e);
 	if (e->writer && e->end < END_FENCED)
-		writer_resign(e->writer);
+		writer_resign(e->writer, ended_by(e));
 	writer_close(&e->writer);
 	if (e->end == END_FENCED) /* it is another core's now */
 		redis_server_leave(&e->server);

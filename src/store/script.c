@@ -62,8 +62,13 @@ static const char commit[] = FENCE
 /* The epoch only grows and outlives the lease. A log without one has lost a
  * part of its data: to begin again at 1 could let an old leader in. */
 static const char lead[] =
-	"local held = redis.call('GET', KEYS[2])\n"
-	"if held and ARGV[1] ~= '1' then return {'HELD', held} end\n"
+	"local how, held = ARGV[1], redis.call('GET', KEYS[2])\n"
+	"if held and how ~= 'force' then\n"
+	"  return {'HELD', held, redis.call('PTTL', KEYS[2])}\n"
+	"end\n"
+	"local ended = redis.call('GET', KEYS[5])\n"
+	"if ended and how == 'follow' then return {'ENDED', ended} end\n"
+	"if how == 'look' then return {'FREE'} end\n"
 	"local schema = redis.call('GET', KEYS[4])\n"
 	"if schema and schema ~= '" SCRIPT_SCHEMA "' then\n"
 	"  return {'SCHEMA', schema}\n"
@@ -74,14 +79,17 @@ static const char lead[] =
 	"redis.call('SET', KEYS[4], '" SCRIPT_SCHEMA "')\n"
 	"redis.call('SET', KEYS[2], e .. ' ' .. ARGV[2] .. ' ' .. ARGV[3],\n"
 	"  'PX', ARGV[4])\n"
+	"redis.call('DEL', KEYS[5])\n"
 	"return e\n";
 
 static const char renew[] =
 	FENCE "redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])\n"
 	      "return redis.status_reply('OK')\n";
 
-static const char resign[] = FENCE "redis.call('DEL', KEYS[2])\n"
-				   "return redis.status_reply('OK')\n";
+static const char resign[] =
+	FENCE "redis.call('DEL', KEYS[2])\n"
+	      "if ARGV[2] ~= '' then redis.call('SET', KEYS[3], ARGV[2]) end\n"
+	      "return redis.status_reply('OK')\n";
 
 static const char reply[] = FENCE "redis.call('DEL', KEYS[2])\n"
 				  "redis.call('LPUSH', KEYS[2], ARGV[2])\n"
@@ -154,10 +162,10 @@ static const char snapshot[] = FENCE
 	"return redis.status_reply('OK')\n";
 
 const char *const script_texts[SCRIPTS] = {
-	[SCRIPT_COMMIT] = commit, [SCRIPT_LEAD] = lead,
-	[SCRIPT_RENEW] = renew,	  [SCRIPT_RESIGN] = resign,
-	[SCRIPT_REPLY] = reply,	  [SCRIPT_ACK] = ack,
-	[SCRIPT_BUS] = bus,	  [SCRIPT_POLL] = poll,
-	[SCRIPT_VOTE] = vote,	  [SCRIPT_STORY] = story,
+	[SCRIPT_COMMIT] = commit,     [SCRIPT_LEAD] = lead,
+	[SCRIPT_RENEW] = renew,	      [SCRIPT_RESIGN] = resign,
+	[SCRIPT_REPLY] = reply,	      [SCRIPT_ACK] = ack,
+	[SCRIPT_BUS] = bus,	      [SCRIPT_POLL] = poll,
+	[SCRIPT_VOTE] = vote,	      [SCRIPT_STORY] = story,
 	[SCRIPT_SNAPSHOT] = snapshot,
 };

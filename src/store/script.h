@@ -18,12 +18,16 @@ enum script {
 	 * "OK"; "SEQ": stood there already, the same; {"GAP", last};
 	 * {"OTHER", last}: something else stands there */
 	SCRIPT_COMMIT,
-	/* KEYS epoch leader events schema, ARGV force host pid ttl-ms
-	 * the new epoch; {"HELD", leader}; {"LOST"}; {"SCHEMA", theirs} */
+	/* KEYS epoch leader events schema ended, ARGV how host pid ttl-ms, how:
+	 * "take" when nobody leads, "follow" when nobody leads and the show has
+	 * not ended, "force" in any case; "look" takes nothing.
+	 * the new epoch; {"HELD", leader, ms left}; {"FREE"}; {"ENDED", why};
+	 * {"LOST"}; {"SCHEMA", theirs} */
 	SCRIPT_LEAD,
 	/* KEYS epoch leader, ARGV epoch leader ttl-ms: "OK" */
 	SCRIPT_RENEW,
-	/* KEYS epoch leader, ARGV epoch: "OK" */
+	/* KEYS epoch leader ended, ARGV epoch why: "OK"; why "": another core
+	 * may go on */
 	SCRIPT_RESIGN,
 	/* KEYS epoch reply:<id>, ARGV epoch text: "OK" */
 	SCRIPT_REPLY,
@@ -49,7 +53,9 @@ enum script {
 
 extern const char *const script_texts[SCRIPTS];
 
-#define SCRIPT_LEASE_MS	 "2000"
+/* So long that a Redis that stalls for a second costs nobody the lead, renewed
+ * four times a second; so short that a standby leads 2 s after a death. */
+#define SCRIPT_LEASE_MS	 1600
 #define SCRIPT_SCHEMA	 "1"
 #define SCRIPT_POLL_OPEN "open"
 

@@ -303,7 +303,7 @@ void writer_renew(struct writer *w)
 	resp_str(&w->out, w->key_leader);
 	add_epoch(w);
 	resp_str(&w->out, w->leader);
-	resp_str(&w->out, SCRIPT_LEASE_MS);
+	resp_int(&w->out, SCRIPT_LEASE_MS);
 }
 
 void writer_snapshot(struct writer *w, const char *run, uint64_t seq,
@@ -437,6 +437,9 @@ static void answered_yes(struct writer *w, const struct op *op,
 		give_counts(w, op, r);
 		break;
 	case OP_RENEW:
+		w->lease_until_ms = w->renew_sent_ms + SCRIPT_LEASE_MS;
+		add_done(w, op, WRITER_OK);
+		break;
 	case OP_SNAPSHOT:
 		add_done(w, op, WRITER_OK);
 		break;
@@ -550,4 +553,9 @@ size_t writer_waiting(const struct writer *w)
 int64_t writer_rtt_us(const struct writer *w)
 {
 	return w->rtt_us;
+}
+
+bool writer_leads_surely(const struct writer *w)
+{
+	return clock_show_ms() < w->lease_until_ms;
 }

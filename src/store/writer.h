@@ -21,6 +21,7 @@
  *   epoch            counter; the fence of every write
  *   schema           version of this layout, "1"
  *   show             hash of the current definition, show:<hash> holds it
+ *   ended            why the show was stopped; gone when a core leads
  *   run:show         hash of the definition that the last run began with
  *   called:<a>/<key> epoch in which a bus call was sent (expires)
  *   snapshot:last    which snapshot:<run> is the newest, and its hash
@@ -58,8 +59,32 @@ const char *writer_warnings(const struct writer *w); /* "" or one line */
  * takes it from a leader that is known to be dead. */
 bool writer_lead(struct writer *w, const char *host, int pid, int64_t *epoch,
 		 bool force, struct err *err);
-/* Gives the lease back on an orderly stop. Blocks. */
-void writer_resign(struct writer *w);
+/* What a standby does a few times a second, each time one round trip: looks
+ * who leads, and (`take`, only after a look that found it free and was answered
+ * at once) takes the lease. Redis may have stood still for longer than a lease
+ * lasts: then the leader must have its turn before anybody takes it. */
+enum writer_stand {
+	WRITER_STANDS_BY, /* leader: who, and how long its lease lasts */
+	WRITER_FREE,	  /* nobody leads */
+	WRITER_LEADS,	  /* we do, in *epoch */
+	WRITER_ENDED,	  /* the show was stopped; err: by what */
+	WRITER_GONE,	  /* Redis cannot be asked; err */
+	WRITER_CANNOT,	  /* for good; err */
+};
+struct writer_leader {
+	char text[100]; /* "<epoch> <host> <pid>" */
+	int64_t left_ms;
+};
+enum writer_stand writer_stand_by(struct writer *w, const char *host, int pid,
+				  bool take, struct writer_leader *leader,
+				  int64_t *epoch, struct err *err);
+/* Whether nobody else can have the lease: it was renewed less than its time
+ * ago, suspended time counted. What Redis has acknowledged is acted on only
+ * then: a core that was stopped for a while may find old answers. */
+bool writer_leads_surely(const struct writer *w);
+/* Gives the lease back on an orderly stop. Blocks. `ended`: why the show is not
+ * to go on, for those that stand by; "": one of them takes it. */
+void writer_resign(struct writer *w, const char *ended);
 
 /* Folds the log, and stores the definition of `*m`'s show under its hash when
  * it is not there. `*m` comes as a new model; it begins with the newest
@@ -112,7 +137,7 @@ void writer_publish(struct writer *w, const char *live_json);
  * WRITER_SNAPSHOT with the tag `seq`. */
 void writer_snapshot(struct writer *w, const char *run, uint64_t seq,
 		     const char *show_hash, const char *text);
-/* The leader lease (2 s); every 500 ms. One at a time: does nothing while the
+/* The leader lease (1.6 s); every 250 ms. One at a time: does nothing while the
  * last one is not answered. */
 void writer_renew(struct writer *w);
 

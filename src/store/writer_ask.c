@@ -43,11 +43,13 @@ redisReply *writer_ask(struct writer *w, struct buf *cmd, struct err *err)
 {
 	struct err first = {0};
 	redisReply *r = NULL;
+	w->asked_again = false;
 	if (w->ask) {
 		buf_add(&w->ask->out, cmd->data, cmd->len);
 		r = link_ask(w->ask, w->address->url, &first);
 	}
 	if (!r && first.code != ERR_CONFIG && reopen(w, err)) {
+		w->asked_again = true;
 		buf_add(&w->ask->out, cmd->data, cmd->len);
 		r = link_ask(w->ask, w->address->url, err);
 	} else if (!r && first.code == ERR_CONFIG && err) {
@@ -217,6 +219,7 @@ struct writer *writer_open(const struct address *address, const char *show,
 	w->key_run_show = key_of(show, "run:show");
 	w->key_show = key_of(show, "show");
 	w->key_last = key_of(show, "snapshot:last");
+	w->key_ended = key_of(show, "ended");
 	w->story = json_object_new_object();
 	w->away_since_ms = clock_mono_ms();
 	w->answer_ms = WRITER_ANSWER_MS;
@@ -270,22 +273,26 @@ const char *writer_warnings(const struct writer *w)
 /* --- leading ------------------------------------------------------------ */
 
 static redisReply *ask_lead(struct writer *w, const char *host, const char *pid,
-			    bool force, struct err *err)
+			    const char *how, struct err *err)
 {
 	struct buf cmd = {0};
-	writer_put(&cmd, "EVALSHA", w->sha[SCRIPT_LEAD], "4", w->key_epoch,
-		   w->key_leader, w->key_events, w->key_schema,
-		   force ? "1" : "0", host, pid, SCRIPT_LEASE_MS, (char *)NULL);
+	char lease[16];
+	snprintf(lease, sizeof lease, "%d", SCRIPT_LEASE_MS);
+	w->lease_until_ms = clock_show_ms() + SCRIPT_LEASE_MS;
+	writer_put(&cmd, "EVALSHA", w->sha[SCRIPT_LEAD], "5", w->key_epoch,
+		   w->key_leader, w->key_events, w->key_schema, w->key_ended,
+		   how, host, pid, lease, (char *)NULL);
 	return writer_ask(w, &cmd, err);
 }
 
 /* A lead that was sent twice finds its own first one. */
-static bool held_by_us(const redisReply *r, const char *host, const char *pid)
+static bool held_by_us(const struct writer *w, const redisReply *r,
+		       const char *host, const char *pid)
 {
 	char *us = xasprintf(" %s %s", host, pid);
 	const char *leader = reply_str(r, 1), *rest = strchr(leader, ' ');
-	bool ours = strcmp(reply_str(r, 0), "HELD") == 0 && rest &&
-		    strcmp(rest, us) == 0;
+	bool ours = w->asked_again && strcmp(reply_str(r, 0), "HELD") == 0 &&
+		    rest && strcmp(rest, us) == 0;
 	free(us);
 	return ours;
 }
@@ -314,31 +321,81 @@ static bool no_lead(struct writer *w, const redisReply *r, struct err *err)
 	return false;
 }
 
-bool writer_lead(struct writer *w, const char *host, int pid, int64_t *epoch,
-		 bool force, struct err *err)
+static redisReply *lead(struct writer *w, const char *host, int pid,
+			const char *how, struct err *err)
 {
 	char digits[16];
 	snprintf(digits, sizeof digits, "%d", pid);
-	redisReply *r = ask_lead(w, host, digits, force, err);
-	if (r && held_by_us(r, host, digits)) {
+	redisReply *r = ask_lead(w, host, digits, how, err);
+	if (r && strcmp(how, "look") != 0 && held_by_us(w, r, host, digits)) {
 		freeReplyObject(r);
-		r = ask_lead(w, host, digits, true, err);
+		r = ask_lead(w, host, digits, "force", err);
 	}
+	if (!r || r->type != REDIS_REPLY_INTEGER)
+		return r;
+	w->epoch = r->integer;
+	snprintf(w->epoch_text, sizeof w->epoch_text, "%lld", r->integer);
+	free(w->leader);
+	w->leader = xasprintf("%lld %s %d", r->integer, host, pid);
+	return r;
+}
+
+bool writer_lead(struct writer *w, const char *host, int pid, int64_t *epoch,
+		 bool force, struct err *err)
+{
+	redisReply *r = lead(w, host, pid, force ? "force" : "take", err);
 	bool ok = r && r->type == REDIS_REPLY_INTEGER;
-	if (ok) {
-		*epoch = w->epoch = r->integer;
-		snprintf(w->epoch_text, sizeof w->epoch_text, "%lld",
-			 r->integer);
-		free(w->leader);
-		w->leader = xasprintf("%lld %s %d", r->integer, host, pid);
-	} else if (r) {
+	if (ok)
+		*epoch = w->epoch;
+	else if (r)
 		no_lead(w, r, err);
-	}
 	freeReplyObject(r);
 	return ok;
 }
 
-void writer_resign(struct writer *w)
+static enum writer_stand judge_look(struct writer *w, const redisReply *r,
+				    struct writer_leader *leader,
+				    struct err *err)
+{
+	const char *word = reply_str(r, 0);
+	leader->left_ms = 0;
+	if (strcmp(word, "HELD") == 0) {
+		char *clean = text_clean_str(reply_str(r, 1),
+					     sizeof leader->text - 1);
+		snprintf(leader->text, sizeof leader->text, "%s", clean);
+		free(clean);
+		leader->left_ms = r->element[2]->integer;
+		return WRITER_STANDS_BY;
+	}
+	if (strcmp(word, "FREE") == 0)
+		return WRITER_FREE;
+	if (strcmp(word, "ENDED") == 0) {
+		err_set(err, ERR_NONE, "%s", reply_str(r, 1));
+		return WRITER_ENDED;
+	}
+	no_lead(w, r, err);
+	return WRITER_CANNOT;
+}
+
+enum writer_stand writer_stand_by(struct writer *w, const char *host, int pid,
+				  bool take, struct writer_leader *leader,
+				  int64_t *epoch, struct err *err)
+{
+	redisReply *r = lead(w, host, pid, take ? "follow" : "look", err);
+	enum writer_stand stand = WRITER_GONE;
+	if (r && r->type == REDIS_REPLY_INTEGER) {
+		*epoch = w->epoch;
+		stand = WRITER_LEADS;
+	} else if (r) {
+		stand = judge_look(w, r, leader, err);
+	} else if (err->code == ERR_CONFIG) {
+		stand = WRITER_CANNOT;
+	}
+	freeReplyObject(r);
+	return stand;
+}
+
+void writer_resign(struct writer *w, const char *ended)
 {
 	struct buf cmd = {0};
 	if (!w->epoch)
@@ -346,8 +403,9 @@ void writer_resign(struct writer *w)
 	if (w->state == WRITER_READY && !settle(w, true, RESIGN_DRAIN_MS))
 		log_warn("store", "%zu operations were not answered at the end",
 			 writer_waiting(w));
-	writer_put(&cmd, "EVALSHA", w->sha[SCRIPT_RESIGN], "2", w->key_epoch,
-		   w->key_leader, w->epoch_text, (char *)NULL);
+	writer_put(&cmd, "EVALSHA", w->sha[SCRIPT_RESIGN], "3", w->key_epoch,
+		   w->key_leader, w->key_ended, w->epoch_text, ended,
+		   (char *)NULL);
 	freeReplyObject(writer_ask(w, &cmd, NULL));
 	w->epoch = 0;
 }

@@ -241,8 +241,9 @@ bool writer_fold(struct writer *w, struct model **model, struct err *err)
 		w->story = json_clone(story->doc);
 		snprintf(w->story_hash, sizeof w->story_hash, "%s",
 			 story->version ? story->hash : "");
-		ok = keep_definition(w, file->hash, file->definition, false,
-				     err);
+		/* Who only looks writes nothing. */
+		ok = !w->epoch || keep_definition(w, file->hash,
+						  file->definition, false, err);
 	}
 	show_unref(&file);
 	return ok;

@@ -53,8 +53,10 @@ struct writer {
 	char *key_epoch, *key_leader, *key_events, *key_story, *key_live;
 	char *key_schema, *key_run_show, *key_show;
 	char *key_last; /* snapshot:last */
+	char *key_ended;
 	char sha[SCRIPTS][41];
 	struct link *ask; /* for what is asked while the engine waits */
+	bool asked_again;  /* the last question went out twice */
 	struct buf warnings;
 
 	int64_t epoch; /* 0: does not lead */
@@ -79,6 +81,7 @@ struct writer {
 	struct op *ops; /* [op_first, op_count) are not answered */
 	size_t op_first, op_sent, op_count, op_cap;
 	bool renewing;
+	int64_t renew_sent_ms, lease_until_ms; /* by clock_show_ms() */
 	int64_t rtt_us;
 
 	struct writer_done *done;

@@ -138,12 +138,16 @@ static void flush_ops(struct writer *w)
 	size_t done = (size_t)(w->sent - w->base);
 	if (done == w->out.len)
 		return;
+	int64_t before_ms = clock_show_ms();
 	if (!send_some(w, w->out.data, w->out.len, &done))
 		return;
 	w->sent = w->base + done;
 	int64_t now = clock_mono_us();
-	while (w->op_sent < w->op_count && w->ops[w->op_sent].begin < w->sent)
+	while (w->op_sent < w->op_count && w->ops[w->op_sent].begin < w->sent) {
+		if (w->ops[w->op_sent].kind == OP_RENEW)
+			w->renew_sent_ms = before_ms;
 		w->ops[w->op_sent++].sent_us = now;
+	}
 }
 
 static bool greeted(struct writer *w, const redisReply *reply)

@@ -314,7 +314,7 @@ START_TEST(the_feed_tells_what_is_live)
 	writer_pump(w, 0);
 	UNTIL(box, &seen, seen.live == 1);
 	/* The leader ends: said within a second or so. */
-	writer_resign(w);
+	writer_resign(w, "");
 	UNTIL(box, &seen, seen.leader[0] == '\0');
 	/* Data is lost: said, though the stream is silent. */
 	ck_assert(writer_lead(w, "host", 1, &epoch, false, &err));

@@ -210,7 +210,7 @@ START_TEST(two_cores_one_leader)
 	ck_assert_int_eq(here_int("XLEN showcaller:{lead}:events"), 1);
 
 	/* The lease is free as soon as it is given back. */
-	writer_resign(second);
+	writer_resign(second, "");
 	ck_assert(writer_lead(w, "host", getpid(), &epoch, false, &err));
 	ck_assert_int_gt(epoch, second_epoch);
 	writer_close(&second);
@@ -291,7 +291,7 @@ START_TEST(refusals_are_waited_out)
 	ck_assert_int_eq(outcome(), WRITER_OK);
 	ck_assert_int_eq(here_int("XLEN showcaller:{refused}:events"),
 			 before + 2);
-	writer_resign(w);
+	writer_resign(w, "");
 	writer_close(&w);
 }
 END_TEST
@@ -382,7 +382,7 @@ START_TEST(a_shared_redis_over_tcp)
 	ck_assert_int_eq(r->integer, 20);
 	freeReplyObject(r);
 	redisFree(c);
-	writer_resign(w);
+	writer_resign(w, "");
 	writer_close(&w);
 	address_free(&a);
 }

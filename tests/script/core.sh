@@ -3,6 +3,8 @@
 #   start_core FILE [OPTION]...   a headless core with free ports; 0 when it
 #                                 says that the show runs. $core is its process,
 #                                 its words are in $scratch/core.log
+#   start_standby FILE --redis URL [OPTION]...   the same for a core that finds
+#                                 another one leading: 0 when it stands by
 #   end_core                      SIGTERM, and waits; its exit status
 #   kill_core                     kill -9
 #   wait_event SHOW PATTERN       until an event (as JSON) matches, 30 s at most
@@ -20,7 +22,20 @@ for tool in redis-server redis-cli jq curl timeout mkfifo; do
 	command -v "$tool" >/dev/null || skip_all "$tool is missing"
 done
 
+# Further cores of a test, for the end.
+others=
+
 start_core() {
+	launch_core "$@"
+	[ "$said" = ready ]
+}
+
+start_standby() {
+	launch_core "$@"
+	[ "$said" = standby ]
+}
+
+launch_core() {
 	starts=$((starts + 1))
 	mkfifo "$scratch/ready.$starts"
 	"$program" run --headless --ready-fd=3 --operator 127.0.0.1:0 \
@@ -28,7 +43,6 @@ start_core() {
 		2>&1 3>"$scratch/ready.$starts" &
 	core=$!
 	said=$(timeout 30 head -n 1 "$scratch/ready.$starts")
-	[ "$said" = ready ]
 }
 
 end_core() {
@@ -89,9 +103,9 @@ fails() {
 # Whatever a test leaves behind: its core, and the Redis of a core that was
 # killed.
 clean_up() {
-	[ -z "$core" ] || {
-		kill -CONT "$core" && kill -KILL "$core" && wait "$core"
-	} 2>/dev/null
+	for pid in $core $others; do
+		kill -CONT "$pid" && kill -KILL "$pid" && wait "$pid"
+	done 2>/dev/null
 	for socket in "$scratch"/*/*/redis.sock; do
 		[ -S "$socket" ] &&
 			timeout 5 redis-cli -s "$socket" shutdown nosave
