@@ -198,35 +198,45 @@ static char *pointer_token(const char **p)
 }
 
 /* Digits only, no leading zero (RFC 6901, section 4). */
-static json_object *array_item(json_object *o, const char *token)
+static bool read_index(const char *token, size_t *index)
 {
-	size_t index = 0;
+	*index = 0;
 	if (!*token || (*token == '0' && token[1]))
-		return NULL;
+		return false;
 	for (; *token; token++) {
-		if (*token < '0' || *token > '9' || index > 100000000)
-			return NULL;
-		index = index * 10 + (size_t)(*token - '0');
+		if (*token < '0' || *token > '9' || *index > 100000000)
+			return false;
+		*index = *index * 10 + (size_t)(*token - '0');
 	}
-	return index < json_object_array_length(o)
-		       ? json_object_array_get_idx(o, index)
-		       : NULL;
+	return true;
 }
 
-json_object *json_point(json_object *o, const char *pointer)
+/* One step into `*o`, which becomes what stands there; false if nothing does.
+ */
+static bool point_step(json_object **o, const char *token)
 {
-	while (o && *pointer) {
-		if (*pointer++ != '/')
-			return NULL;
-		char *token = pointer_token(&pointer);
-		if (!token)
-			return NULL;
-		o = json_object_is_type(o, json_type_array)
-			    ? array_item(o, token)
-			    : json_get(o, token);
+	size_t index;
+	if (json_object_is_type(*o, json_type_object))
+		return json_object_object_get_ex(*o, token, o);
+	if (!json_object_is_type(*o, json_type_array) ||
+	    !read_index(token, &index) || index >= json_object_array_length(*o))
+		return false;
+	*o = json_object_array_get_idx(*o, index);
+	return true;
+}
+
+bool json_point(json_object *o, const char *pointer, json_object **value)
+{
+	bool there = true;
+	while (there && *pointer) {
+		char *token = NULL;
+		if (*pointer++ == '/')
+			token = pointer_token(&pointer);
+		there = token && point_step(&o, token);
 		free(token);
 	}
-	return o;
+	*value = there ? o : NULL;
+	return there;
 }
 
 static bool equal_arrays(json_object *a, json_object *b)

@@ -76,9 +76,9 @@ json_object *json_clone(json_object *o);
  * with it after. A patch that is no object changes nothing here. */
 void json_merge(json_object *target, json_object *patch);
 
-/* RFC 6901. The value `pointer` names in `o`, lent; NULL if there is none.
- * "" names the whole. */
-json_object *json_point(json_object *o, const char *pointer);
+/* RFC 6901. What `pointer` names in `o`, lent; a JSON null is there and NULL.
+ * "" names the whole. False, and NULL, if nothing is there. */
+bool json_point(json_object *o, const char *pointer, json_object **value);
 
 bool json_equal(json_object *a, json_object *b); /* 1 and 1.0 differ */
 

@@ -397,10 +397,8 @@ static bool expect_one(const char *name, json_object *wanted,
 	struct got got = {NULL, false};
 	bool ok = false, known = true;
 	if (name[0] == '/' || name[0] == '\0') {
-		json_object *at = NULL;
-		got.found =
-			m->json && json_pointer_get(m->json, name, &at) == 0;
-		got.value = json_object_get(at);
+		got.found = m->json && json_point(m->json, name, &got.value);
+		json_object_get(got.value);
 		ok = holds(wanted, got, op_equals);
 	} else if (measure) {
 		got.value = measure->get(m);

@@ -67,7 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	check_round_trip(o);
 	check_merge(o);
 	char *pointer = xstrndup(text, bytes);
-	(void)json_point(o, pointer);
+	json_object *value;
+	REQUIRE(json_point(o, pointer, &value) || !value);
 	free(pointer);
 	check_clean(&o);
 	json_object_put(o);

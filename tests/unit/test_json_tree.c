@@ -152,7 +152,7 @@ START_TEST(follows_pointers)
 	json_object *o = json_read_str(
 		"{\"foo\":[\"bar\",\"baz\"],\"\":0,\"a/b\":1,\"c%d\":2,"
 		"\"e^f\":3,\"g|h\":4,\"i\\\\j\":5,\"k\\\"l\":6,\" \":7,"
-		"\"m~n\":8}",
+		"\"m~n\":8,\"nil\":null,\"list\":[null]}",
 		answer, NULL);
 	static const struct {
 		const char *pointer, *value;
@@ -169,6 +169,8 @@ START_TEST(follows_pointers)
 		{"/k\"l", "6"},
 		{"/ ", "7"},
 		{"/m~0n", "8"},
+		{"/nil", "null"},
+		{"/list/0", "null"},
 	};
 	static const char *const missing[] = {
 		"foo",	   "/foo/2",   "/foo/-",
@@ -176,16 +178,19 @@ START_TEST(follows_pointers)
 		"/foo/1x", "/foo/",    "/bar",
 		"/m~n",	   "/m~2n",    "/m~",
 		"//",	   "/foo/0/x", "/foo/18446744073709551616",
-		"#/foo"};
-	ck_assert_ptr_eq(json_point(o, ""), o);
+		"#/foo",   "/nil/a",   "/list/1"};
+	json_object *v;
+	ck_assert(json_point(o, "", &v));
+	ck_assert_ptr_eq(v, o);
 	for (size_t i = 0; i < COUNT_OF(found); i++) {
-		json_object *v = json_point(o, found[i].pointer);
-		ck_assert_msg(v, "%s", found[i].pointer);
+		ck_assert_msg(json_point(o, found[i].pointer, &v), "%s",
+			      found[i].pointer);
 		ck_assert_str_eq(json_text(v), found[i].value);
 	}
 	for (size_t i = 0; i < COUNT_OF(missing); i++)
-		ck_assert_msg(!json_point(o, missing[i]), "%s", missing[i]);
-	ck_assert_ptr_null(json_point(NULL, "/a"));
+		ck_assert_msg(!json_point(o, missing[i], &v) && !v, "%s",
+			      missing[i]);
+	ck_assert(!json_point(NULL, "/a", &v));
 	json_object_put(o);
 }
 END_TEST
