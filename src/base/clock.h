@@ -1,5 +1,5 @@
 /*
- * clock: the only place that reads time. Never called by core/.
+ * clock: the only place that reads time. core/ calls what is pure alone.
  *
  * Show time is wall-clock milliseconds since the epoch taken once at start and
  * carried on by the monotonic clock, so that a step of the wall clock (NTP,

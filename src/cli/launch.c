@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -27,6 +28,8 @@ static _Noreturn void become_core(char *const *argv, int log, int ready)
 		fcntl(ready, F_SETFD, 0);
 	else if (dup2(ready, CLI_READY_FD) < 0)
 		_exit(ERR_INTERNAL);
+	/* Not all that a library opens is close-on-exec. */
+	syscall(SYS_close_range, CLI_READY_FD + 1U, ~0U, 0U);
 	execv("/proc/self/exe", argv);
 	_exit(ERR_INTERNAL);
 }

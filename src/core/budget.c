@@ -8,14 +8,6 @@
 #include "base/text.h"
 #include "core/decide.h"
 
-static const char *const lease_names[] = {"held", "settled", "expired",
-					  "revoked"};
-
-const char *lease_state_name(enum lease_state state)
-{
-	return lease_names[state];
-}
-
 int64_t scope_remaining(const struct scope *s)
 {
 	return s->allocated - s->leased - s->spent;

@@ -27,7 +27,6 @@ struct scope {
 int64_t scope_remaining(const struct scope *scope);
 
 enum lease_state { LEASE_HELD, LEASE_SETTLED, LEASE_EXPIRED, LEASE_REVOKED };
-const char *lease_state_name(enum lease_state state);
 
 struct lease {
 	char *id;           /* run/stage/attempt/agent; NULL: a free slot */

@@ -194,8 +194,6 @@ static void take_mail(struct ws *ws)
 			obs_link_request(ws->obs, mail->name, mail->type,
 					 mail->text);
 			break;
-		case MAIL_POLLS:
-			break;
 		}
 		ws_mail_drop(mail);
 	}

@@ -51,7 +51,6 @@ struct tally_slot {
 struct ws_mail {
 	enum ws_mail_kind {
 		MAIL_ADOPT,
-		MAIL_POLLS,
 		MAIL_TALLY,
 		MAIL_PUBLISH,
 		MAIL_OBS,
