@@ -11,7 +11,7 @@
 
 #define SEEDS	     1000
 #define EVENTS	     1000
-#define CHECK_EVERY  500
+#define CHECK_EVERY  1000
 #define SHRINK_TRIES 3000
 #define MOST_SEEDS   1000000000
 #define MOST_EVENTS  10000000

@@ -67,7 +67,7 @@ static const struct cli_option simulate_options[] = {
 	{"seed", "S", "the first one (default 1)"},
 	{"events", "N", "a seed goes on for so many (default 1000)"},
 	{"check-every", "N",
-	 "compare whole models every N events (default 500)"},
+	 "compare whole models every N events (default 1000)"},
 	{"strict", NULL, "compare whole models at every commit"},
 	{"plain", NULL, "no faults at all: a busy show on a good day"},
 	{"plant", "NAME", "put a defect in on purpose; it must be found"},
