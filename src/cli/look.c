@@ -33,6 +33,24 @@ static json_object *from_file(const struct cli_place *place)
 	return o;
 }
 
+/* The votes of an open poll, which no event tells of. */
+static void add_votes(json_object *o, const struct model *m,
+		      struct client *client)
+{
+	if (!status_poll_counts_elsewhere(m, m->poll))
+		return;
+	const struct show_stage *stage = &m->show->stages[m->poll];
+	const char *options[SHOW_MAX_OPTIONS];
+	int64_t counts[SHOW_MAX_OPTIONS];
+	size_t n = stage->poll->option_count;
+	for (size_t i = 0; i < n; i++)
+		options[i] = stage->poll->options[i].id;
+	if (!client_tally(client, stage->id, options, n, counts, NULL))
+		return;
+	json_object *poll = status_poll_with(m, m->poll, counts);
+	json_add(o, "poll", &poll);
+}
+
 static json_object *from_redis(const struct cli_place *place,
 			       struct client *client, struct err *err)
 {
@@ -58,6 +76,7 @@ static json_object *from_redis(const struct cli_place *place,
 		.now_ms = led && now_ms > m->at_ms ? now_ms : m->at_ms,
 	};
 	json_object *o = status_json(m, &extra);
+	add_votes(o, m, client);
 	free(leader);
 	model_free(&m);
 	return o;

@@ -60,7 +60,8 @@ static void print_poll(json_object *poll)
 		       number(votes, sizeof votes,
 			      json_get_int(o, "votes", 0)));
 	}
-	printf("\n");
+	const char *winner = json_get_str(poll, "winner", NULL);
+	printf("%s%s\n", winner ? "; won by " : "", winner ? winner : "");
 }
 
 static void print_checks(json_object *checks)

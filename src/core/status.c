@@ -90,22 +90,39 @@ json_object *status_inbox(const struct model *m)
 	return a;
 }
 
+bool status_poll_counts_elsewhere(const struct model *m, int stage)
+{
+	const struct poll_run *p = stage < 0 ? NULL : m->stages[stage].poll;
+	return p && (p->state == POLL_OPEN || p->state == POLL_EXTENDED);
+}
+
 json_object *status_poll(const struct model *m, int stage)
+{
+	return status_poll_with(m, stage, NULL);
+}
+
+json_object *status_poll_with(const struct model *m, int stage,
+			      const int64_t *counts)
 {
 	const struct poll_run *p = stage < 0 ? NULL : m->stages[stage].poll;
 	if (!p)
 		return NULL;
 	const struct show_poll *def = m->show->stages[stage].poll;
+	int64_t total = p->total;
+	double margin = p->margin;
+	if (counts)
+		poll_winner(def, counts, &total, &margin);
+	else
+		counts = p->counts;
 	json_object *o = json_object_new_object();
 	json_object *options = json_object_new_array();
 	for (size_t i = 0; i < def->option_count; i++) {
 		json_object *x = json_object_new_object();
 		json_add_str(x, "id", def->options[i].id);
 		json_add_str(x, "label", def->options[i].label);
-		json_add_int(x, "votes", p->counts[i]);
+		json_add_int(x, "votes", counts[i]);
 		json_add_num(x, "share",
-			     p->total ? (double)p->counts[i] / (double)p->total
-				      : 0);
+			     total ? (double)counts[i] / (double)total : 0);
 		json_object_array_add(options, x);
 	}
 	json_add_str(o, "id", m->show->stages[stage].id);
@@ -113,8 +130,8 @@ json_object *status_poll(const struct model *m, int stage)
 	json_add_str(o, "state", poll_state_name(p->state));
 	json_add_bool(o, "frozen", p->frozen);
 	json_add(o, "options", &options);
-	json_add_int(o, "total", p->total);
-	json_add_num(o, "margin", p->margin);
+	json_add_int(o, "total", total);
+	json_add_num(o, "margin", margin);
 	add_time(o, "deadline_at", p->deadline_ms);
 	add_text(o, "winner",
 		 p->winner >= 0 ? def->options[p->winner].id : NULL);

@@ -10,18 +10,24 @@ struct status_extra {
 	const char *redis_url; /* without a password; NULL: none */
 	int64_t redis_rtt_us;  /* -1: unknown */
 	bool redis_connected;
-	int64_t now_ms;        /* show time, for elapsed_ms */
+	int64_t now_ms; /* show time, for elapsed_ms */
 };
 
 /* `status --json` and /api/v1/status, contract 3.5. Caller puts. */
 json_object *status_json(const struct model *m,
 			 const struct status_extra *extra);
 json_object *status_run(const struct model *m, int64_t now_ms);
-json_object *status_inbox(const struct model *m);     /* an array */
-json_object *status_polls(const struct model *m);     /* an array */
+json_object *status_inbox(const struct model *m);	    /* an array */
+json_object *status_polls(const struct model *m);	    /* an array */
 json_object *status_poll(const struct model *m, int stage); /* {id, question,
 		state, options[{id,label,votes,share}], total, ...} or NULL */
-json_object *status_checks(const struct model *m);    /* an array */
+/* The same with these votes, by option: those of an open poll, which Redis
+ * counts and the model does not know. NULL: as status_poll(). */
+json_object *status_poll_with(const struct model *m, int stage,
+			      const int64_t *counts);
+/* Is it one whose votes the model does not know yet? */
+bool status_poll_counts_elsewhere(const struct model *m, int stage);
+json_object *status_checks(const struct model *m); /* an array */
 json_object *status_obs(const struct model *m);
 
 #endif

@@ -193,6 +193,7 @@ void tally_voted(struct engine *e, const struct writer_done *done);
 void tally_count(struct engine *e, int stage, int close);
 void tally_counted(struct engine *e, const struct writer_done *done);
 void tally_look(struct engine *e, int stage); /* show it soon */
+void tally_report(struct engine *e); /* once a second: the open ones again */
 void tally_tick(struct engine *e, int64_t mono_ms);
 
 /* keep.c */

@@ -101,6 +101,7 @@ void report_tick(struct engine *e, int64_t mono_ms)
 	if (e->m->seq != e->report_seq)
 		watch_ledger(e);
 	send_figures(e);
+	tally_report(e);
 	if (mono_ms >= e->last_at_ms && e->last_seq != e->m->seq) {
 		e->last_at_ms = mono_ms + LAST_MS;
 		report_write_last(e, e->rehearse ? "rehearsal" : "live");

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/live.h"
+#include "core/status.h"
 
 /* The tag of a count says of which poll, and for which of its closings; 0: only
  * to be shown. */
@@ -145,6 +146,14 @@ void tally_look(struct engine *e, int stage)
 {
 	e->tally_stale[stage] = true;
 	e->any_tally_stale = true;
+}
+
+/* What `live` lost, or said before somebody looked, is said again. */
+void tally_report(struct engine *e)
+{
+	for (size_t i = 0; e->m->poll >= 0 && i < e->show->stage_count; i++)
+		if (status_poll_counts_elsewhere(e->m, (int)i))
+			tally_look(e, (int)i);
 }
 
 void tally_tick(struct engine *e, int64_t mono_ms)

@@ -105,24 +105,10 @@ static void find_polls(struct web *web)
 
 json_object *web_poll_json(struct web *web, int stage)
 {
-	json_object *o = status_poll(web->model, stage);
-	struct web_tally *t = web_tally(web, stage);
-	const struct poll_run *run = web->model->stages[stage].poll;
-	bool open =
-		run && (run->state == POLL_OPEN || run->state == POLL_EXTENDED);
-	if (!o || !t || !t->fresh || !open)
-		return o;
-	json_object *options = json_get_array(o, "options");
-	for (size_t i = 0; options && i < json_object_array_length(options);
-	     i++) {
-		json_object *opt = json_object_array_get_idx(options, i);
-		json_add_int(opt, "votes", t->counts[i]);
-		json_add_num(opt, "share",
-			     t->total ? (double)t->counts[i] / (double)t->total
-				      : 0);
-	}
-	json_add_int(o, "total", t->total);
-	return o;
+	const struct web_tally *t = web_tally(web, stage);
+	bool newer = t && t->fresh &&
+		     status_poll_counts_elsewhere(web->model, stage);
+	return status_poll_with(web->model, stage, newer ? t->counts : NULL);
 }
 
 json_object *web_polls_json(struct web *web, bool open_only)

@@ -200,6 +200,34 @@ json_object *client_story(struct client *c, uint64_t *version,
 	return story;
 }
 
+bool client_tally(struct client *c, const char *poll,
+		  const char *const *options, size_t option_count,
+		  int64_t *counts, struct err *err)
+{
+	if (!reach(c, err))
+		return false;
+	char *name = xasprintf("tally:%s", poll);
+	char *key = key_of(c->show, name);
+	free(name);
+	link_add(c->link, "HGETALL", key, (char *)NULL);
+	redisReply *r = link_ask(c->link, "Redis", err);
+	free(key);
+	if (!r) {
+		link_close(&c->link);
+		return false;
+	}
+	for (size_t k = 0; k < option_count; k++)
+		counts[k] = 0;
+	for (size_t i = 0; i + 1 < r->elements; i += 2) {
+		for (size_t k = 0; k < option_count; k++)
+			if (strcmp(reply_str(r, i), options[k]) == 0)
+				counts[k] =
+					strtoll(reply_str(r, i + 1), NULL, 10);
+	}
+	freeReplyObject(r);
+	return true;
+}
+
 char *client_leader(struct client *c, struct err *err)
 {
 	return get(c, key_of(c->show, "leader"), err);

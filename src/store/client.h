@@ -40,6 +40,12 @@ json_object *client_story(struct client *c, uint64_t *version,
  * when Redis cannot be asked. */
 char *client_snapshot(struct client *c, const char *run, struct err *err);
 
+/* The votes of a poll as they stand, by option: `counts[i]` are those of
+ * `options[i]`. */
+bool client_tally(struct client *c, const char *poll,
+		  const char *const *options, size_t option_count,
+		  int64_t *counts, struct err *err);
+
 /* "<epoch> <host> <pid>" of the core that leads, "" when none does. Caller
  * frees; NULL with err when Redis cannot be asked. */
 char *client_leader(struct client *c, struct err *err);

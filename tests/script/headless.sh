@@ -108,6 +108,12 @@ ok $? "the stage goes on"
 ok $? "three votes are counted"
 case $(vote a cave) in 409 | 403) true ;; *) false ;; esac
 ok $? "the same voter again is refused"
+"$program" status night --json |
+	jq -e '.poll | [.total, .options[1].votes] == [3, 2]' >/dev/null
+ok $? "status knows them while the poll is open"
+timeout 20 redis-cli -s state/night/redis.sock subscribe \
+	'showcaller:{night}:live' | grep -q '"total":3'
+ok $? "and who comes to listen later is told"
 "$program" do night poll-close way >out
 wait_event night '"poll:resolve"' &&
 	jq -e '.data.winner == "ridge" or .data.choice == "ridge" or
