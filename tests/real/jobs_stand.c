@@ -1,7 +1,6 @@
 #include "jobs_stand.h"
 
 #include <dirent.h>
-#include <ftw.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,16 +13,13 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "show/show_read.h"
+#include "temp.h"
 
 #define PATIENCE_MS 10000
 
 void jobs_stand_init(struct jobs_stand *stand)
 {
-	const char *tmp = getenv("TMPDIR");
-	*stand = (struct jobs_stand){0};
-	stand->folder = xasprintf("%s/showcaller-jobs-XXXXXX",
-				  tmp && *tmp ? tmp : "/tmp");
-	REQUIRE(mkdtemp(stand->folder));
+	*stand = (struct jobs_stand){.folder = temp_new()};
 	char *state = xasprintf("%s/state", stand->folder);
 	setenv("SHOWCALLER_STATE", state, 1);
 	free(state);
@@ -87,24 +83,13 @@ void jobs_stand_open(struct jobs_stand *stand, int threads)
 	free(out);
 }
 
-static int remove_entry(const char *path, const struct stat *st, int flag,
-			struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
 void jobs_stand_close(struct jobs_stand *stand)
 {
 	pool_free(&stand->pool);
 	if (stand->engine)
 		mailbox_free(&stand->engine);
 	show_unref(&stand->show);
-	nftw(stand->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-	free(stand->folder);
-	stand->folder = NULL;
+	temp_remove(&stand->folder);
 }
 
 void jobs_stand_ask(struct jobs_stand *stand, const char *id, int attempt,

@@ -69,6 +69,17 @@ char *peer_ask(const char *addr, const char *request);
 int peer_status(const char *answer);
 /* The body of an answer; lent. */
 const char *peer_body(const char *answer);
+/* Asks what the rest of the arguments print, and checks the status. */
+#define ASK(addr, status, ...)                                                 \
+	do {                                                                   \
+		char *request_ = xasprintf(__VA_ARGS__);                       \
+		char *answer_ = peer_ask((addr), request_);                    \
+		ck_assert_msg(peer_status(answer_) == (status),                \
+			      "wanted %d for <%.300s>, got <%.400s>",          \
+			      (status), request_, answer_);                    \
+		free(answer_);                                                 \
+		free(request_);                                                \
+	} while (0)
 
 /* GET or POST with the token and the right Host. `body` NULL: GET. */
 char *operator_ask(struct stand *s, const char *method, const char *path,

@@ -6,6 +6,7 @@
 #ifndef TESTS_REDIS_HERE_H
 #define TESTS_REDIS_HERE_H
 
+#include <check.h>
 #include <hiredis/hiredis.h>
 #include <poll.h>
 #include <signal.h>
@@ -21,9 +22,10 @@
 #include "base/mem.h"
 #include "store/server.h"
 #include "store/writer.h"
+#include "temp.h"
 
 static struct redis_server *here;
-static char here_dir[256];
+static char *here_dir;
 static int here_guard_fd = -1;
 static pid_t here_guard_pid;
 
@@ -35,16 +37,6 @@ static inline bool here_possible(void)
 		return true;
 	printf("1..0 # SKIP redis-server is not installed\n");
 	return false;
-}
-
-static inline void here_remove_dir(void)
-{
-	pid_t pid = fork();
-	if (pid == 0) {
-		execlp("rm", "rm", "-rf", here_dir, (char *)NULL);
-		_exit(1);
-	}
-	waitpid(pid, NULL, 0);
 }
 
 /* By the socket's owner: asks nothing of the server. */
@@ -78,7 +70,7 @@ static inline void here_guard(void)
 			pid_t redis = here_find_pid();
 			if (redis > 0)
 				kill(redis, SIGKILL);
-			here_remove_dir();
+			temp_remove(&here_dir);
 		}
 		_exit(0);
 	}
@@ -90,17 +82,13 @@ static inline void here_guard(void)
 static inline void here_start(void)
 {
 	struct err err = {0};
-	const char *tmp = getenv("TMPDIR");
 	signal(SIGPIPE, SIG_IGN);
-	snprintf(here_dir, sizeof here_dir, "%s/showcaller-test-XXXXXX",
-		 tmp && *tmp ? tmp : "/tmp");
-	if (!mkdtemp(here_dir))
-		abort();
+	here_dir = temp_new();
 	here = redis_server_start(here_dir, &err);
 	if (!here) {
 		/* Said by automake's driver as a bail-out with this reason. */
 		printf("Bail out! %s\n", err.text);
-		here_remove_dir();
+		temp_remove(&here_dir);
 		exit(99);
 	}
 	here_guard();
@@ -113,7 +101,7 @@ static inline void here_stop(void)
 	redis_server_stop(&here);
 	if (pid > 0)
 		kill(pid, SIGKILL);
-	here_remove_dir();
+	temp_remove(&here_dir);
 	if (write(here_guard_fd, "", 1) != 1) /* all is well */
 		abort();
 	close(here_guard_fd);
@@ -176,6 +164,20 @@ static inline bool here_outcome(struct writer *w, struct writer_done *done)
 		here_turn(w, 1000);
 	}
 	return true;
+}
+
+/* A test with a server of its own; `times` > 0: a loop test. */
+static inline void here_case(Suite *suite, const char *name, const TTest *test,
+			     int times)
+{
+	TCase *t = tcase_create(name);
+	tcase_add_unchecked_fixture(t, here_start, here_stop);
+	tcase_set_timeout(t, 60);
+	if (times)
+		tcase_add_loop_test(t, test, 0, times);
+	else
+		tcase_add_test(t, test);
+	suite_add_tcase(suite, t);
 }
 
 #endif

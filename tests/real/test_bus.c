@@ -509,33 +509,21 @@ START_TEST(the_log_folds)
 }
 END_TEST
 
-static void add_case(Suite *s, const char *name, const TTest *test, int times)
-{
-	TCase *t = tcase_create(name);
-	tcase_add_unchecked_fixture(t, here_start, here_stop);
-	tcase_set_timeout(t, 60);
-	if (times)
-		tcase_add_loop_test(t, test, 0, times);
-	else
-		tcase_add_test(t, test);
-	suite_add_tcase(s, t);
-}
-
 int main(void)
 {
 	if (!here_possible())
 		return 0;
 	Suite *s = suite_create("bus");
-	add_case(s, "tail", the_tail_gives_commands_and_proposals, 0);
-	add_case(s, "tail: garbage", garbage_is_answered_and_dropped, 0);
-	add_case(s, "tail: link lost", the_tail_survives_its_link, 0);
-	add_case(s, "tail: stale reader", what_a_stale_reader_took_comes_back,
-		 0);
-	add_case(s, "feed: 20,000 events", the_feed_has_no_gap, 0);
-	add_case(s, "feed: live", the_feed_tells_what_is_live, 0);
-	add_case(s, "feed: garbage", the_feed_stops_at_garbage, 2);
-	add_case(s, "feed: commands", a_console_asks_and_is_answered, 0);
-	add_case(s, "client", the_command_line_asks, 0);
-	add_case(s, "fold", the_log_folds, 0);
+	here_case(s, "tail", the_tail_gives_commands_and_proposals, 0);
+	here_case(s, "tail: garbage", garbage_is_answered_and_dropped, 0);
+	here_case(s, "tail: link lost", the_tail_survives_its_link, 0);
+	here_case(s, "tail: stale reader", what_a_stale_reader_took_comes_back,
+		  0);
+	here_case(s, "feed: 20,000 events", the_feed_has_no_gap, 0);
+	here_case(s, "feed: live", the_feed_tells_what_is_live, 0);
+	here_case(s, "feed: garbage", the_feed_stops_at_garbage, 2);
+	here_case(s, "feed: commands", a_console_asks_and_is_answered, 0);
+	here_case(s, "client", the_command_line_asks, 0);
+	here_case(s, "fold", the_log_folds, 0);
 	return tap_run(s);
 }

@@ -25,18 +25,6 @@ static void teardown(void)
 	stand_free(&s);
 }
 
-/* Sends `request` (with %s for the address) and checks the status. */
-#define ASK(addr, status, ...)                                                 \
-	do {                                                                   \
-		char *request_ = xasprintf(__VA_ARGS__);                       \
-		char *answer_ = peer_ask((addr), request_);                    \
-		ck_assert_msg(peer_status(answer_) == (status),                \
-			      "wanted %d for <%.300s>, got <%.400s>",          \
-			      (status), request_, answer_);                    \
-		free(answer_);                                                 \
-		free(request_);                                                \
-	} while (0)
-
 static json_object *body_of(const char *answer)
 {
 	json_object *o =

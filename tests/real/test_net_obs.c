@@ -16,6 +16,7 @@
 #include "net_stand.h"
 #include "tap.h"
 #include "temp.h"
+#include "temp.h"
 
 #define PASSWORD "correct horse"
 
@@ -53,17 +54,6 @@ static pid_t obs_pid(void)
 	free(path);
 	REQUIRE(pid > 1);
 	return pid;
-}
-
-static int free_port(void)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET};
-	socklen_t len = sizeof a;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	REQUIRE(!bind(fd, (struct sockaddr *)&a, sizeof a) &&
-		!getsockname(fd, (struct sockaddr *)&a, &len));
-	close(fd);
-	return ntohs(a.sin_port);
 }
 
 /* --- what the net says of it ---------------------------------------------- */
@@ -367,7 +357,7 @@ static Suite *suite_of_all(void)
 int main(void)
 {
 	dir = temp_new();
-	obs_port = free_port();
+	obs_port = temp_port();
 	obs_addr = xasprintf("127.0.0.1:%d", obs_port);
 	int rc = run_script("start");
 	if (rc == 77) {

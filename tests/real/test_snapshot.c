@@ -280,24 +280,15 @@ START_TEST(a_stale_core_keeps_nothing)
 }
 END_TEST
 
-static void add_case(Suite *s, const char *name, const TTest *test)
-{
-	TCase *t = tcase_create(name);
-	tcase_add_unchecked_fixture(t, here_start, here_stop);
-	tcase_set_timeout(t, 60);
-	tcase_add_test(t, test);
-	suite_add_tcase(s, t);
-}
-
 int main(void)
 {
 	if (!here_possible())
 		return 0;
 	Suite *s = suite_create("snapshot");
-	add_case(s, "fold", snapshot_and_tail_are_the_fold);
-	add_case(s, "bad", a_bad_snapshot_is_found);
-	add_case(s, "beyond", a_snapshot_beyond_the_log_is_not_used);
-	add_case(s, "definitions", each_run_has_its_definition);
-	add_case(s, "stale", a_stale_core_keeps_nothing);
+	here_case(s, "fold", snapshot_and_tail_are_the_fold, 0);
+	here_case(s, "bad", a_bad_snapshot_is_found, 0);
+	here_case(s, "beyond", a_snapshot_beyond_the_log_is_not_used, 0);
+	here_case(s, "definitions", each_run_has_its_definition, 0);
+	here_case(s, "stale", a_stale_core_keeps_nothing, 0);
 	return tap_run(s);
 }

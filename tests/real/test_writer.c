@@ -339,23 +339,11 @@ START_TEST(a_redis_that_hangs_is_waited_out)
 }
 END_TEST
 
-static int free_port(void)
-{
-	struct sockaddr_in name = {.sin_family = AF_INET};
-	socklen_t bytes = sizeof name;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&name, sizeof name), 0);
-	getsockname(fd, (struct sockaddr *)&name, &bytes);
-	close(fd);
-	return ntohs(name.sin_port);
-}
-
 START_TEST(a_shared_redis_over_tcp)
 {
 	struct err err = {0};
 	char command[64], url[64];
-	int port = free_port();
+	int port = temp_port();
 	snprintf(command, sizeof command, "CONFIG SET port %d", port);
 	here_do("CONFIG SET bind 127.0.0.1");
 	here_do(command);
@@ -627,45 +615,33 @@ START_TEST(work_for_bus_agents_is_sent_once)
 }
 END_TEST
 
-static void add_case(Suite *s, const char *name, const TTest *test, int times)
-{
-	TCase *t = tcase_create(name);
-	tcase_add_unchecked_fixture(t, here_start, here_stop);
-	tcase_set_timeout(t, 60);
-	if (times)
-		tcase_add_loop_test(t, test, 0, times);
-	else
-		tcase_add_test(t, test);
-	suite_add_tcase(s, t);
-}
-
 int main(void)
 {
 	if (!here_possible())
 		return 0;
 	Suite *s = suite_create("writer");
-	add_case(s, "a commit is stored", commits_are_stored, 0);
-	add_case(s, "the story follows its patches", story_follows_patches, 0);
-	add_case(s, "a repeat is stored once", a_repeat_is_stored_once, 0);
-	add_case(s, "other data is BROKEN", other_data_is_broken, 0);
-	add_case(s, "a gap is BROKEN", a_gap_is_broken, 0);
-	add_case(s, "lost scripts", lost_scripts_are_loaded_again, 0);
-	add_case(s, "one leader", two_cores_one_leader, 0);
-	add_case(s, "foreign data", foreign_data_is_refused, 0);
-	add_case(s, "large commits", large_commits_pass, 0);
-	add_case(s, "refusals", refusals_are_waited_out,
-		 (int)COUNT_OF(refusals));
-	add_case(s, "BUSY", a_foreign_script_is_waited_out, 0);
-	add_case(s, "redis hangs", a_redis_that_hangs_is_waited_out, 0);
-	add_case(s, "TCP, user, database", a_shared_redis_over_tcp, 0);
-	add_case(s, "passwords", a_password_is_needed, 0);
-	add_case(s, "redis killed", killed_redis_loses_nothing, 0);
-	add_case(s, "LOADING", loading_is_waited_out, 0);
-	add_case(s, "take-over", a_second_core_takes_the_server_over, 0);
-	add_case(s, "no start", servers_that_cannot_start, 0);
-	add_case(s, "tally", a_tally_is_read_without_a_change, 0);
-	add_case(s, "polls", polls_open_freeze_and_close, 0);
-	add_case(s, "votes", votes_count_exactly_once, 0);
-	add_case(s, "bus agents", work_for_bus_agents_is_sent_once, 0);
+	here_case(s, "a commit is stored", commits_are_stored, 0);
+	here_case(s, "the story follows its patches", story_follows_patches, 0);
+	here_case(s, "a repeat is stored once", a_repeat_is_stored_once, 0);
+	here_case(s, "other data is BROKEN", other_data_is_broken, 0);
+	here_case(s, "a gap is BROKEN", a_gap_is_broken, 0);
+	here_case(s, "lost scripts", lost_scripts_are_loaded_again, 0);
+	here_case(s, "one leader", two_cores_one_leader, 0);
+	here_case(s, "foreign data", foreign_data_is_refused, 0);
+	here_case(s, "large commits", large_commits_pass, 0);
+	here_case(s, "refusals", refusals_are_waited_out,
+		  (int)COUNT_OF(refusals));
+	here_case(s, "BUSY", a_foreign_script_is_waited_out, 0);
+	here_case(s, "redis hangs", a_redis_that_hangs_is_waited_out, 0);
+	here_case(s, "TCP, user, database", a_shared_redis_over_tcp, 0);
+	here_case(s, "passwords", a_password_is_needed, 0);
+	here_case(s, "redis killed", killed_redis_loses_nothing, 0);
+	here_case(s, "LOADING", loading_is_waited_out, 0);
+	here_case(s, "take-over", a_second_core_takes_the_server_over, 0);
+	here_case(s, "no start", servers_that_cannot_start, 0);
+	here_case(s, "tally", a_tally_is_read_without_a_change, 0);
+	here_case(s, "polls", polls_open_freeze_and_close, 0);
+	here_case(s, "votes", votes_count_exactly_once, 0);
+	here_case(s, "bus agents", work_for_bus_agents_is_sent_once, 0);
 	return tap_run(s);
 }

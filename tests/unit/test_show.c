@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "show/show_read.h"
 #include "tap.h"
+#include "temp.h"
 
 static struct show *load_text(const char *text, bool json,
 			      struct show_problems *problems)
@@ -703,9 +704,7 @@ END_TEST
 
 START_TEST(test_broken_checks_file)
 {
-	const char *tmp = getenv("TMPDIR");
-	char *dir = xasprintf("%s/show-XXXXXX", tmp ? tmp : "/tmp");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	char *dir = temp_new();
 	char *show_path = xasprintf("%s/s.yaml", dir);
 	char *checks_path = xasprintf("%s/c.json", dir);
 	static const char show_text[] =
@@ -733,12 +732,9 @@ START_TEST(test_broken_checks_file)
 	ck_assert_str_eq(problems.items[2].file, show_path);
 	ck_assert_int_eq(problems.items[2].line, 5);
 	show_problems_release(&problems);
-	unlink(show_path);
-	unlink(checks_path);
-	rmdir(dir);
+	temp_remove(&dir);
 	free(show_path);
 	free(checks_path);
-	free(dir);
 }
 END_TEST
 

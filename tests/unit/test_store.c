@@ -1,5 +1,6 @@
 /* What the store reads and writes, without a Redis. */
 #include "tap.h"
+#include "temp.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -86,12 +87,8 @@ END_TEST
 START_TEST(an_address_is_kept)
 {
 	struct err err = {0};
-	const char *tmp = getenv("TMPDIR");
-	char dir[256];
-	snprintf(dir, sizeof dir, "%s/showcaller-addr-XXXXXX",
-		 tmp && *tmp ? tmp : "/tmp");
+	char *dir = temp_new();
 	struct stat st;
-	ck_assert_ptr_nonnull(mkdtemp(dir));
 	setenv("SHOWCALLER_STATE", dir, 1);
 	ck_assert_ptr_null(address_of_show("mine", &err));
 	ck_assert_int_eq(err.code, ERR_UNAVAILABLE);
@@ -111,10 +108,7 @@ START_TEST(an_address_is_kept)
 	ck_assert_int_eq(st.st_mode & 0777, 0600);
 	address_free(&a);
 	address_free(&b);
-	unlink(path);
-	snprintf(path, sizeof path, "%s/mine", dir);
-	rmdir(path);
-	rmdir(dir);
+	temp_remove(&dir);
 }
 END_TEST
 
