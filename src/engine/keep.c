@@ -59,8 +59,7 @@ void keep_tick(struct engine *e, int64_t mono_ms)
 	bool new_run = strcmp(k->run, e->m->run.id) != 0;
 	bool due =
 		new_run || events >= enough(k) || mono_ms - k->at_ms >= KEEP_MS;
-	if (due &&
-	    (new_run || engine_at_rest(e) || events >= OVERDUE * enough(k)))
+	if (due && (engine_at_rest(e) || events >= OVERDUE * enough(k)))
 		keep_now(e, mono_ms);
 }
 
