@@ -6,9 +6,18 @@
 #include "cli/cli.h"
 #include "cli/look.h"
 
+#define SHORT_COLUMNS 160
+
 static const char *number(char *out, size_t bytes, int64_t n)
 {
 	return text_thousands(out, bytes, n);
+}
+
+/* Whoever wants all of what an agent said reads the log. */
+static void print_short(const char *text)
+{
+	size_t bytes = text_fit(text, SHORT_COLUMNS, NULL);
+	printf(" %.*s%s", (int)bytes, text, text[bytes] ? " ..." : "");
 }
 
 static void print_run(json_object *run)
@@ -28,7 +37,7 @@ static void print_run(json_object *run)
 		printf("  %-20s %-9s", json_get_str(s, "id", ""),
 		       json_get_str(s, "state", ""));
 		if (error || why[0])
-			printf(" %s", error ? error : why);
+			print_short(error ? error : why);
 		else if (waits[0])
 			printf(" waits for %s", waits);
 		printf("\n");
@@ -81,10 +90,14 @@ static void print_checks(json_object *checks)
 static void print_obs(json_object *obs)
 {
 	bool connected = json_get_bool(obs, "connected", false);
-	printf("obs      %s%s%s%s\n", connected ? "on " : "not connected",
+	const char *error = json_get_str(obs, "error", NULL);
+	printf("obs      %s%s%s%s", connected ? "on " : "not connected",
 	       connected ? json_get_str(obs, "program_scene", "?") : "",
 	       json_get_bool(obs, "streaming", false) ? ", streaming" : "",
 	       json_get_bool(obs, "recording", false) ? ", recording" : "");
+	if (!connected && error)
+		printf(": %s", error);
+	printf("\n");
 }
 
 static void print_lines(const char *head, json_object *list)

@@ -141,13 +141,28 @@ static size_t halt_calls(struct deciding *d)
 	return halted;
 }
 
+/* The stream may go on when the run does not: the picture is still ours. */
+static bool panic_without_run(struct deciding *d, const char *scene)
+{
+	const struct model *m = d->m;
+	if (!scene || !m->obs.facts.connected)
+		return refuse(d, "refused", "the run is %s%s",
+			      run_state_name(m->run.state),
+			      scene ? ", and OBS is NOT connected: switch the "
+				      "scene there"
+				    : "");
+	obs_scene(d, scene, "panic");
+	answer(d, "PANIC: safe scene sent; the run is %s",
+	       run_state_name(m->run.state));
+	return true;
+}
+
 bool run_panic(struct deciding *d, bool all)
 {
 	struct model *m = d->m;
 	const char *scene = m->show->obs.safe_scene;
 	if (m->run.state != RUN_RUNNING && m->run.state != RUN_PAUSED)
-		return refuse(d, "refused", "the run is %s",
-			      run_state_name(m->run.state));
+		return panic_without_run(d, scene);
 	if (!m->run.panic) {
 		json_object *data = decide_data(d);
 		json_add_bool(data, "panic", true);

@@ -270,6 +270,7 @@ static void apply_complete(struct model *m, const struct event *e, int stage)
 	struct stage_run *s = &m->stages[stage];
 	if (!move_to(m, e, stage, MOVE_COMPLETE))
 		return;
+	set_text(&s->error, NULL); /* also of one that was done by hand */
 	set_deadline(m, stage, 0);
 	const char *winner = json_get_str(e->data, "winner", NULL);
 	s->winner = winner ? show_find_agent(m->show, winner) : -1;

@@ -214,14 +214,22 @@ static void take_line(void *ctx, const char *line, size_t bytes)
 
 /* --- what came of it ---------------------------------------------------- */
 
+/* As the show file has it: where that lies is known there, and a long path
+ * leaves no room for what went wrong. */
+static const char *who(const struct call *c)
+{
+	return c->agent->argv.count ? c->agent->argv.items[0] : "";
+}
+
 static struct input *not_started(const struct call *c, int error)
 {
-	const char *name = c->argv[0] ? c->argv[0] : "";
+	const char *name = who(c);
+	const char *path = c->argv[0] ? c->argv[0] : "";
 	if (access(c->folder, X_OK) != 0)
 		return job_error("not_started", false,
 				 "the show's folder %s cannot be entered: %s",
 				 c->folder, strerror(errno));
-	if (error == ENOENT && strchr(name, '/') && access(name, F_OK) == 0)
+	if (error == ENOENT && strchr(path, '/') && access(path, F_OK) == 0)
 		return job_error(
 			"not_found", false,
 			"%s: the interpreter that its first line names "
@@ -253,16 +261,16 @@ static struct input *read_output(struct call *c, struct program_result *r)
 	if (!c->output_file) {
 		if (!has_output(&r->output))
 			return job_error("garbage", true,
-					 "%s: it printed no answer%s%s",
-					 c->argv[0], r->last_line ? ": " : "",
+					 "%s: it printed no answer%s%s", who(c),
+					 r->last_line ? ": " : "",
 					 r->last_line ? r->last_line : "");
-		return job_read_answer(c->room, c->job, c->argv[0], text,
+		return job_read_answer(c->room, c->job, who(c), text,
 				       r->output.len);
 	}
 	/* A plain program may still speak JSON on stdout; chatter is not. */
 	if (has_output(&r->output) &&
 	    json_check(text, r->output.len, &json_limits_answer, NULL)) {
-		struct input *in = job_read_answer(c->room, c->job, c->argv[0],
+		struct input *in = job_read_answer(c->room, c->job, who(c),
 						   text, r->output.len);
 		if (in->ok || strcmp(in->error_code, "garbage") != 0)
 			return in;
@@ -272,7 +280,7 @@ static struct input *read_output(struct call *c, struct program_result *r)
 		return job_error(
 			"no_output", true,
 			"%s: it ended well but wrote no output file%s%s",
-			c->argv[0], r->last_line ? ": " : "",
+			who(c), r->last_line ? ": " : "",
 			r->last_line ? r->last_line : "");
 	struct input *in = input_new(INPUT_ANSWER);
 	in->ok = in->reached = true;
@@ -290,7 +298,7 @@ static struct input *read_failure(struct call *c, struct program_result *r)
 {
 	struct input *said = NULL;
 	if (!c->output_file && has_output(&r->output))
-		said = job_read_answer(c->room, c->job, c->argv[0],
+		said = job_read_answer(c->room, c->job, who(c),
 				       buf_str(&r->output), r->output.len);
 	if (said && !said->ok && strcmp(said->error_code, "garbage") != 0 &&
 	    r->end == PROGRAM_EXITED)
@@ -299,15 +307,14 @@ static struct input *read_failure(struct call *c, struct program_result *r)
 	struct input *in =
 		r->end == PROGRAM_KILLED
 			? job_error("killed", true, "%s: killed by %s%s%s",
-				    c->argv[0],
+				    who(c),
 				    sigabbrev_np(r->code)
 					    ? sigabbrev_np(r->code)
 					    : "a signal",
 				    last ? ": " : "", last ? last : "")
 			: job_error("exit_status", true,
-				    "%s: exit status %d%s%s", c->argv[0],
-				    r->code, last ? ": " : "",
-				    last ? last : "");
+				    "%s: exit status %d%s%s", who(c), r->code,
+				    last ? ": " : "", last ? last : "");
 	if (said) {
 		in->tokens_used = said->tokens_used;
 		in->cost_micros = said->cost_micros;
@@ -327,12 +334,12 @@ static struct input *judge(struct call *c, struct program_result *r)
 	case PROGRAM_TIMEOUT:
 		return job_error("timeout", true,
 				 "%s: not done after %lld ms, killed%s%s",
-				 c->argv[0], (long long)c->job->limit_ms,
+				 who(c), (long long)c->job->limit_ms,
 				 last ? ": " : "", last ? last : "");
 	case PROGRAM_TOO_LARGE:
 		return job_error("too_large", true,
-				 "%s: it printed more than %zu bytes",
-				 c->argv[0], c->room->max_answer_bytes);
+				 "%s: it printed more than %zu bytes", who(c),
+				 c->room->max_answer_bytes);
 	case PROGRAM_EXITED:
 		if (r->code != 0)
 			return read_failure(c, r);

@@ -358,6 +358,41 @@ START_TEST(panic_halts_and_resume_goes_on)
 }
 END_TEST
 
+START_TEST(panic_reaches_the_picture_when_no_run_goes_on)
+{
+	struct world *w = world_new(AGENTS
+		"  - { id: s, agents: [a], go: manual }\n"
+		"obs: { url: 'ws://127.0.0.1:4455', safe_scene: Safe }\n");
+	world_begin(w, true);
+	ck_assert(world_do(w, "skip", "s", NULL));
+	ck_run(w, "done");
+	ck_assert(!world_do(w, "panic", NULL));
+	ck_assert_ptr_nonnull(strstr(w->said, "OBS is NOT connected"));
+	struct input *in = input_new(INPUT_OBS);
+	in->obs.connected = true;
+	world_step(w, in);
+	ck_assert(world_do(w, "panic", NULL));
+	ck_assert_ptr_nonnull(strstr(w->said, "safe scene sent"));
+	ck_assert_str_eq(w->m->obs.pending[0].text, "scene Safe");
+	ck_run(w, "done");
+	world_free(w);
+}
+END_TEST
+
+START_TEST(what_is_done_by_hand_has_no_error)
+{
+	struct world *w = world_new(AGENTS "  - { id: s, agents: [a] }\n");
+	world_begin(w, true);
+	world_fail(w, "s", NULL, "broken");
+	ck_state(w, "s", "failed");
+	ck_assert_ptr_nonnull(w->m->stages[0].error);
+	ck_assert(world_do(w, "supply", "s", "{}", NULL));
+	ck_state(w, "s", "done");
+	ck_assert_ptr_null(w->m->stages[0].error);
+	world_free(w);
+}
+END_TEST
+
 START_TEST(commands_are_done_once_and_refused_with_a_reason)
 {
 	struct world *w = world_new(AGENTS
@@ -451,6 +486,8 @@ int main(void)
 	tcase_add_test(t, who_waits_for_an_agent_is_next);
 	tcase_add_test(t, pause_resume_and_cancel_in_every_state);
 	tcase_add_test(t, panic_halts_and_resume_goes_on);
+	tcase_add_test(t, panic_reaches_the_picture_when_no_run_goes_on);
+	tcase_add_test(t, what_is_done_by_hand_has_no_error);
 	tcase_add_test(t, commands_are_done_once_and_refused_with_a_reason);
 	tcase_add_test(t, a_restart_asks_again_for_what_was_out);
 	tcase_add_test(t, odd_events_change_nothing);
