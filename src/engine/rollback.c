@@ -151,6 +151,13 @@ static void refuse(struct mailbox *engine, struct input **input,
 		input_free(input);
 }
 
+static void rollback_free(struct rollback *r)
+{
+	address_free(&r->address);
+	free(r->show);
+	free(r);
+}
+
 void rollback_look(struct rollback **rollback, const struct address *address,
 		   const struct model *m, struct mailbox *engine,
 		   struct input **input)
@@ -174,9 +181,13 @@ void rollback_look(struct rollback **rollback, const struct address *address,
 	r->engine = engine;
 	r->input = *input;
 	*input = NULL;
-	*rollback = r;
-	int failed = pthread_create(&r->thread, NULL, look, r);
-	REQUIRE(failed == 0);
+	if (pthread_create(&r->thread, NULL, look, r) == 0) {
+		*rollback = r;
+		return;
+	}
+	*input = r->input;
+	rollback_free(r);
+	refuse(engine, input, "no thread is to be had: raise ulimit -u");
 }
 
 void rollback_end(struct rollback **rollback)
@@ -188,7 +199,5 @@ void rollback_end(struct rollback **rollback)
 	r->give_up = true;
 	pthread_join(r->thread, NULL);
 	input_free(&r->input);
-	address_free(&r->address);
-	free(r->show);
-	free(r);
+	rollback_free(r);
 }

@@ -45,6 +45,16 @@ static const struct refusal no_upgrade = {426, "upgrade_required",
 static const struct refusal bad_upgrade = {
 	400, "bad_upgrade", "the WebSocket handshake is malformed"};
 
+json_object *refusal_json(const char *code, const char *text)
+{
+	json_object *o = json_object_new_object();
+	json_object *e = json_object_new_object();
+	json_add_str(e, "code", code);
+	json_add_str(e, "message", text);
+	json_add(o, "error", &e);
+	return o;
+}
+
 size_t head_end(const char *bytes, size_t len)
 {
 	const char *end = memmem(bytes, len, "\r\n\r\n", 4);

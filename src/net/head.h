@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/json.h"
+
 #define HEAD_MAX_BYTES	(16 * 1024)
 #define HEAD_MAX_FIELDS 100
 #define BODY_MAX_BYTES	(1024 * 1024)
@@ -34,6 +36,10 @@ struct refusal {
 	int status;
 	const char *code, *text;
 };
+
+/* What an error looks like on every listener: {"error": {"code", "message"}}.
+ * Caller puts. */
+json_object *refusal_json(const char *code, const char *text);
 
 /* How many bytes the head takes, its empty line included; 0: not all there. */
 size_t head_end(const char *bytes, size_t len);

@@ -37,7 +37,6 @@ struct obs_session {
 	char *password;
 	struct obs_facts facts, told;
 	bool ever_told;
-	bool dirty;    /* facts changed; told at the end of a step */
 	bool changing; /* a scene collection or profile changes:
 			  requests wait */
 	struct obs_call calls[OBS_MAX_REQUESTS];

@@ -139,11 +139,7 @@ void http_error(struct request *r, int status, const char *code,
 	if (wants_page(r) && head_get(&r->head, "Host")) {
 		error_page(r, status, text);
 	} else {
-		json_object *o = json_object_new_object();
-		json_object *e = json_object_new_object();
-		json_add_str(e, "code", code);
-		json_add_str(e, "message", text);
-		json_add(o, "error", &e);
+		json_object *o = refusal_json(code, text);
 		http_respond_json(r, status, &o);
 	}
 	free(text);
@@ -151,11 +147,7 @@ void http_error(struct request *r, int status, const char *code,
 
 void http_refuse(struct request *r, const struct refusal *no)
 {
-	json_object *o = json_object_new_object();
-	json_object *e = json_object_new_object();
-	json_add_str(e, "code", no->code);
-	json_add_str(e, "message", no->text);
-	json_add(o, "error", &e);
+	json_object *o = refusal_json(no->code, no->text);
 	http_respond_json(r, no->status, &o);
 }
 

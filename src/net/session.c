@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "net/head.h"
 #include "net/ws_priv.h"
 
 /* More pieces than this, or more messages a second, is no client of ours. */
@@ -185,12 +186,7 @@ static void tell(struct session *s, json_object *o)
 
 static void tell_error(struct session *s, const char *code, const char *text)
 {
-	json_object *o = json_object_new_object();
-	json_object *e = json_object_new_object();
-	json_add_str(e, "code", code);
-	json_add_str(e, "message", text);
-	json_add(o, "error", &e);
-	tell(s, o);
+	tell(s, refusal_json(code, text));
 }
 
 static void subscribe(struct session *s, json_object *list)

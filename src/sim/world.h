@@ -210,7 +210,6 @@ struct sim {
 	size_t first_alive; /* no core below it is alive */
 	struct sim_core *lead; /* NULL: nobody */
 	struct posts mail;     /* waits for a core */
-	struct posts unacked;  /* taken from the bus */
 	struct post *spare;    /* memory */
 	struct model *follower; /* folded from the log alone */
 	struct audit *audit;

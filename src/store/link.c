@@ -144,15 +144,8 @@ void link_close(struct link **link)
 void link_add(struct link *link, ...)
 {
 	va_list ap;
-	size_t count = 0;
 	va_start(ap, link);
-	while (va_arg(ap, const char *))
-		count++;
-	va_end(ap);
-	resp_begin(&link->out, count);
-	va_start(ap, link);
-	while (count-- > 0)
-		resp_str(&link->out, va_arg(ap, const char *));
+	resp_command(&link->out, ap);
 	va_end(ap);
 }
 

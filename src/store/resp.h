@@ -5,6 +5,7 @@
 #ifndef STORE_RESP_H
 #define STORE_RESP_H
 
+#include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -62,6 +63,20 @@ static inline void resp_int(struct buf *b, int64_t n)
 	}
 	len += resp_digits(digits + len, size);
 	resp_bytes(b, digits, len);
+}
+
+/* A whole command of these strings; NULL ends them. */
+static inline void resp_command(struct buf *b, va_list words)
+{
+	va_list again;
+	size_t count = 0;
+	va_copy(again, words);
+	while (va_arg(again, const char *))
+		count++;
+	va_end(again);
+	resp_begin(b, count);
+	while (count-- > 0)
+		resp_str(b, va_arg(words, const char *));
 }
 
 #endif

@@ -62,15 +62,8 @@ redisReply *writer_ask(struct writer *w, struct buf *cmd, struct err *err)
 void writer_put(struct buf *cmd, ...)
 {
 	va_list ap;
-	size_t count = 0;
 	va_start(ap, cmd);
-	while (va_arg(ap, const char *))
-		count++;
-	va_end(ap);
-	resp_begin(cmd, count);
-	va_start(ap, cmd);
-	while (count-- > 0)
-		resp_str(cmd, va_arg(ap, const char *));
+	resp_command(cmd, ap);
 	va_end(ap);
 }
 

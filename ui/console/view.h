@@ -134,7 +134,6 @@ struct view {
 	struct view_pending pending[VIEW_PENDING_MAX];
 	uint64_t bell_seq;       /* inbox items up to this one have rung */
 	bool bell;               /* ring once; the app clears it */
-	bool stop_sent;
 	enum view_end end;
 };
 
