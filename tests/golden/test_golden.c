@@ -12,6 +12,7 @@
 #include "console/frame.h"
 #include "console/keys.h"
 #include "console/operate.h"
+#include "console/rewind.h"
 #include "show/show_read.h"
 
 #define SHOW_START_MS INT64_C(1772393400000)
@@ -82,6 +83,16 @@ static const struct moment moments[] = {
 	{"confirm-cancel-80x24", 80, 24, 33400, "1 k"},
 	{"stop-80x24", 80, 24, 33400, "Q y e"},
 	{"palette-80x24", 80, 24, 33400, ": p o l"},
+	{"rewind-120x40", 120, 40, 33400, "{"},
+	{"rewind-80x24", 80, 24, 33400, "{"},
+	{"rewind-20x5", 20, 5, 33400, "{"},
+	{"rewind-12x1", 12, 1, 33400, "{"},
+	{"rewind-go-80x24", 80, 24, 33400, "{ [ ] 1 Down space"},
+	{"rewind-details-120x40", 120, 40, 33400, "1 Home [ { Enter"},
+	{"rewind-ascii-120x40", 120, 40, 33400, "{", .ascii = true},
+	{"rewind-ascii-80x24", 80, 24, 33400, "{", .ascii = true},
+	{"rewind-styles-80x24", 80, 24, 33400, "{", .styles = true},
+	{"rewind-live-80x24", 80, 24, 33400, "{ [ L"},
 	{"read-only-80x24", 80, 24, 33400, "space", .read_only = true},
 };
 
@@ -202,6 +213,8 @@ static void press(struct view *v, const char *names)
 	for (char *name; (name = strsep(&rest, " ")) != NULL;) {
 		ck_assert_int_ne(keys_find(name), 0);
 		operate_key(v, keys_find(name));
+		while (rewind_work(v))
+			;
 	}
 	free(copy);
 }

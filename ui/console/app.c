@@ -25,6 +25,9 @@
 #include "console/frame.h"
 #include "console/keys.h"
 #include "console/operate.h"
+#include "console/pager.h"
+#include "console/past.h"
+#include "console/rewind.h"
 #include "console/script.h"
 #include "console/term.h"
 #include "show/show_read.h"
@@ -52,6 +55,7 @@ struct app {
 	struct script *script;
 	struct mailbox *box;
 	struct feed *feed;
+	struct pager *pager; /* NULL until a page is missing */
 	int signal_fd;
 	sigset_t old_mask;
 	char by[160];
@@ -63,6 +67,7 @@ struct app {
 	bool drawn_once;
 	int64_t start_ms, drawn_ms, frame_ms, happened_ms;
 	int64_t reopen_ms; /* when a broken feed is opened anew, 0 */
+	bool folding; /* towards a moment of the past; there is more to do */
 	bool over;
 	enum console_end end;
 	struct err *err;
@@ -153,6 +158,48 @@ static void take_feed(struct app *app)
 	app->dirty = app->dirty || any;
 }
 
+/* --- looking back -------------------------------------------------------- */
+
+static void ask_page(struct app *app)
+{
+	uint64_t missing = app->view->rewind.missing;
+	if (!missing)
+		return;
+	if (!app->pager)
+		app->pager = pager_start(app->settings->address,
+					 app->settings->show);
+	if (app->pager)
+		pager_ask(app->pager, past_page_after(missing), PAST_PAGE);
+	else
+		rewind_take(app->view, past_page_after(missing), NULL, 0,
+			    "no thread for it");
+}
+
+static void take_pages(struct app *app)
+{
+	struct page_read *read;
+	while (app->pager && (read = pager_take(app->pager)) != NULL) {
+		rewind_take(app->view, read->after, read->events, read->count,
+			    read->why);
+		page_read_free(read);
+		app->dirty = true;
+	}
+}
+
+/* True while there is more to fold. */
+static bool look_back(struct app *app)
+{
+	if (!rewind_is_loading(app->view))
+		return false;
+	int64_t until = clock_mono_ms() + FOLD_MS;
+	bool more = true;
+	while (more && clock_mono_ms() < until)
+		more = rewind_work(app->view);
+	ask_page(app);
+	app->dirty = app->dirty || more || !rewind_is_loading(app->view);
+	return more;
+}
+
 /* --- what goes out ------------------------------------------------------- */
 
 static void send_commands(struct app *app)
@@ -222,6 +269,7 @@ static bool is_quiet(const struct app *app)
 	for (int i = 0; i < VIEW_PENDING_MAX; i++)
 		pending = pending || *v->pending[i].id;
 	return v->link.caught_up && !pending && !app->dirty &&
+	       (!rewind_is_loading(v) || v->rewind.failed) &&
 	       v->mono_ms - app->happened_ms >= QUIET_MS &&
 	       (v->standby < 0 || view_standby_armed(v)) &&
 	       (!*v->item || view_item_armed(v));
@@ -239,6 +287,7 @@ static void run_script(struct app *app)
 			return;
 		case SCRIPT_KEY:
 			press(app, step.key);
+			look_back(app);
 			send_commands(app);
 			break;
 		case SCRIPT_RESIZE:
@@ -292,9 +341,11 @@ static void wait_for_something(struct app *app)
 		{.fd = app->signal_fd, .events = POLLIN},
 		{.fd = mailbox_fd(app->box), .events = POLLIN},
 		{.fd = blocked ? STDOUT_FILENO : -1, .events = POLLOUT},
+		{.fd = app->pager ? pager_fd(app->pager) : -1,
+		 .events = POLLIN},
 	};
 	int64_t change = view_next_change(app->view);
-	int timeout = blocked ? SLOWEST_MS : wait_ms(app);
+	int timeout = app->folding ? 0 : blocked ? SLOWEST_MS : wait_ms(app);
 	if (poll(p, COUNT_OF(p), timeout) < 0 && errno != EINTR)
 		REQUIRE(!"poll");
 	if (p[1].revents)
@@ -305,6 +356,8 @@ static void wait_for_something(struct app *app)
 		take_keys(app);
 	if (p[2].revents)
 		take_feed(app);
+	if (p[4].revents)
+		take_pages(app);
 	if (clock_mono_ms() >= change)
 		app->dirty = true;
 }
@@ -335,6 +388,7 @@ static bool reopen_feed(struct app *app, const struct show *show)
 {
 	app->reopen_ms = 0;
 	feed_stop(&app->feed);
+	pager_stop(&app->pager); /* what it reads belongs to the other log */
 	struct feed_item *item;
 	while ((item = mailbox_take(app->box)) != NULL)
 		feed_item_free(item);
@@ -381,6 +435,7 @@ static void loop(struct app *app)
 		wait_for_something(app);
 		tick(app);
 		view_settle(app->view);
+		app->folding = look_back(app);
 		send_commands(app);
 		look_at_end(app);
 		if (may_draw(app))
@@ -471,6 +526,7 @@ static void close_all(struct app *app)
 	/* The terminal first: whoever left wants it back at once. */
 	term_close(&app->term);
 	feed_stop(&app->feed);
+	pager_stop(&app->pager);
 	mailbox_free(&app->box);
 	view_free(&app->view);
 	script_free(&app->script);

@@ -312,29 +312,42 @@ void area_row_style(const struct area *a, int y, enum style style)
 }
 
 static void frame_edge(const struct area *a, int y, enum style style,
-		       enum glyph left, enum glyph right)
+		       enum glyph left, enum glyph middle, enum glyph right)
 {
 	bool ascii = a->canvas->ascii;
 	struct pen p = pen_at(a, 0, y);
 	pen_glyph(&p, style, left);
-	pen_repeat(&p, style, glyph_text(GLYPH_H, ascii), a->r.w - 2);
+	pen_repeat(&p, style, glyph_text(middle, ascii), a->r.w - 2);
 	pen_glyph(&p, style, right);
 }
+
+static void frame_sides(const struct area *a, enum style style, enum glyph side)
+{
+	for (int y = 1; y < a->r.h - 1; y++) {
+		struct pen p = pen_at(a, 0, y);
+		pen_glyph(&p, style, side);
+		pen_skip_to(&p, a->r.w - 1);
+		pen_glyph(&p, style, side);
+	}
+}
+
+/* Corners from the left above to the right below, a line, a side. */
+static const enum glyph frames[2][6] = {
+	{GLYPH_TL, GLYPH_TR, GLYPH_BL, GLYPH_BR, GLYPH_H, GLYPH_V},
+	{GLYPH_PAST_TL, GLYPH_PAST_TR, GLYPH_PAST_BL, GLYPH_PAST_BR,
+	 GLYPH_PAST_H, GLYPH_PAST_V},
+};
 
 struct area area_frame(const struct area *a, enum style frame,
 		       const char *title, const char *note)
 {
+	const enum glyph *g = frames[a->past];
 	struct area inside = area_part(a, 1, 1, a->r.w - 2, a->r.h - 2);
 	if (a->r.w < 2 || a->r.h < 2)
 		return inside;
-	frame_edge(a, 0, frame, GLYPH_TL, GLYPH_TR);
-	frame_edge(a, a->r.h - 1, frame, GLYPH_BL, GLYPH_BR);
-	for (int y = 1; y < a->r.h - 1; y++) {
-		struct pen p = pen_at(a, 0, y);
-		pen_glyph(&p, frame, GLYPH_V);
-		pen_skip_to(&p, a->r.w - 1);
-		pen_glyph(&p, frame, GLYPH_V);
-	}
+	frame_edge(a, 0, frame, g[0], g[4], g[1]);
+	frame_edge(a, a->r.h - 1, frame, g[2], g[4], g[3]);
+	frame_sides(a, frame, g[5]);
 	struct pen p = pen_within(a, 2, 0, a->r.w - 4);
 	pen_text(&p, frame, title);
 	int width = note ? text_width(note) : 0;

@@ -37,11 +37,12 @@ struct rect {
 };
 
 /* A part of a canvas; drawing is clipped to it. x and y count from its corner.
- * All of it is drawn dim when `stale`. Passed by value, cheap. */
+ * All of it is drawn dim when `stale`; frames are double when `past`. Passed by
+ * value, cheap. */
 struct area {
 	struct canvas *canvas;
 	struct rect r;
-	bool stale;
+	bool stale, past;
 };
 
 void canvas_resize(struct canvas *c, int width, int height); /* and clears */

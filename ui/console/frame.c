@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "console/panes.h"
+#include "console/rewind.h"
 
 static const struct {
 	const char *title;
@@ -20,7 +21,8 @@ static const struct {
 static struct area part(struct canvas *c, const struct view *v, struct rect r)
 {
 	struct area a = canvas_area(c, r);
-	a.stale = view_is_stale(v);
+	a.past = !v->past;
+	a.stale = !a.past && view_is_stale(v);
 	return a;
 }
 
@@ -29,8 +31,10 @@ static struct area frame_of(const struct area *a, const struct view *v,
 			    enum pane pane, const char *title, const char *note)
 {
 	bool focused = v->focus == pane;
-	struct area in =
-		area_frame(a, focused ? STYLE_FOCUS : STYLE_FRAME, title, note);
+	enum style style = a->past   ? STYLE_PAST
+			   : focused ? STYLE_FOCUS
+				     : STYLE_FRAME;
+	struct area in = area_frame(a, style, title, note);
 	if (focused && a->r.w > 4) {
 		struct pen p = pen_at(a, 2, 0);
 		pen_glyph(&p, STYLE_FOCUS, GLYPH_PICK);
@@ -38,21 +42,48 @@ static struct area frame_of(const struct area *a, const struct view *v,
 	return area_part(&in, 1, 0, in.r.w - 2, in.r.h);
 }
 
+/* A moment that is not there yet is not mixed up with another one. */
+static void draw_loading(const struct area *a)
+{
+	struct pen p = pen_at(a, 0, 0);
+	pen_text(&p, STYLE_DIM, "loading");
+}
+
 static void draw_pane(struct canvas *c, struct view *v, enum pane pane,
-		      struct rect r)
+		      struct rect r, bool loading)
 {
 	if (r.w < 3 || r.h < 3)
 		return;
 	struct area whole = part(c, v, r);
 	struct area in = frame_of(&whole, v, pane, panes[pane].title,
-				  whole.stale ? " old " : NULL);
-	panes[pane].draw(v, &in);
+				  whole.past	? " REWIND "
+				  : whole.stale ? " old "
+						: NULL);
+	if (loading)
+		draw_loading(&in);
+	else
+		panes[pane].draw(v, &in);
+}
+
+/* Lines without a frame have its side at their left. */
+static struct area side_of(const struct area *a)
+{
+	if (!a->past)
+		return *a;
+	for (int y = 0; y < a->r.h; y++) {
+		struct pen p = pen_at(a, 0, y);
+		pen_glyph(&p, STYLE_PAST, GLYPH_PAST_V);
+	}
+	return area_part(a, 1, 0, a->r.w - 1, a->r.h);
 }
 
 /* All panes in a few words each, in equal parts of the line. */
-static void draw_strip(struct canvas *c, const struct view *v, struct rect r)
+static void draw_strip(struct canvas *c, const struct view *v, struct rect r,
+		       bool loading)
 {
 	struct area a = part(c, v, r);
+	a = side_of(&a);
+	r.w = a.r.w;
 	for (int i = 0; i < PANES && r.w >= PANES; i++) {
 		int x = r.w * i / PANES;
 		struct pen p =
@@ -60,21 +91,29 @@ static void draw_strip(struct canvas *c, const struct view *v, struct rect r)
 		bool shown = v->shown == (enum pane)i;
 		pen_printf(&p, shown ? STYLE_FOCUS : STYLE_KEY, " %d", i + 1);
 		pen_text(&p, STYLE_TEXT, " ");
-		panes[i].brief(v, &p);
+		if (!loading)
+			panes[i].brief(v, &p);
 	}
 }
 
-static void draw_inbox(struct canvas *c, struct view *v, const struct layout *l)
+static void draw_inbox(struct canvas *c, struct view *v, const struct layout *l,
+		       bool loading)
 {
 	struct area a = part(c, v, l->inbox);
-	if (!l->inbox_framed) {
-		inbox_draw(v, &a);
-		return;
-	}
-	char title[32];
-	snprintf(title, sizeof title, " Inbox (%zu) ", v->model->inbox.count);
-	struct area in = frame_of(&a, v, PANE_INBOX, title, NULL);
-	inbox_draw(v, &in);
+	struct area in = a;
+	char title[32] = " Inbox ";
+	if (!loading)
+		snprintf(title, sizeof title, " Inbox (%zu) ",
+			 v->model->inbox.count);
+	if (l->inbox_framed)
+		in = frame_of(&a, v, PANE_INBOX, title,
+			      a.past ? " REWIND " : NULL);
+	else
+		in = side_of(&a);
+	if (loading)
+		draw_loading(&in);
+	else
+		inbox_draw(v, &in);
 }
 
 void frame_draw(struct canvas *c, struct view *v)
@@ -83,14 +122,16 @@ void frame_draw(struct canvas *c, struct view *v)
 	canvas_clear(c);
 	if (l.keybar.w < 1)
 		return;
+	struct view *shown = rewind_lend(v);
+	bool loading = rewind_is_loading(v);
 	for (int i = 0; i < PANES; i++)
-		draw_pane(c, v, (enum pane)i, l.panes[i]);
+		draw_pane(c, shown, (enum pane)i, l.panes[i], loading);
 	if (l.strip.h)
-		draw_strip(c, v, l.strip);
+		draw_strip(c, shown, l.strip, loading);
 	struct area a = part(c, v, l.standby);
 	if (a.r.h)
 		standby_draw(v, &a);
-	draw_inbox(c, v, &l);
+	draw_inbox(c, shown, &l, loading);
 	if (l.kind == LAYOUT_TINY) { /* its last line is the brake's alone */
 		a = part(c, v, l.standby.h ? l.standby : l.inbox);
 		a = area_part(&a, 0, 0, a.r.w, 1);
@@ -100,7 +141,7 @@ void frame_draw(struct canvas *c, struct view *v)
 	a.stale = false; /* it says itself what is old */
 	if (a.r.h)
 		header_draw(v, &a);
-	a = part(c, v, l.middle);
+	a = part(c, shown, l.middle);
 	dialog_draw(&v->dialog, &a);
 	a = part(c, v, l.keybar);
 	a.stale = false;

@@ -15,6 +15,9 @@ static const char *const table[GLYPHS][2] = {
 	[GLYPH_H] = {"─", "-"},		[GLYPH_V] = {"│", "|"},
 	[GLYPH_TL] = {"┌", "+"},	[GLYPH_TR] = {"┐", "+"},
 	[GLYPH_BL] = {"└", "+"},	[GLYPH_BR] = {"┘", "+"},
+	[GLYPH_PAST_H] = {"═", "="},	[GLYPH_PAST_V] = {"║", ":"},
+	[GLYPH_PAST_TL] = {"╔", "#"},	[GLYPH_PAST_TR] = {"╗", "#"},
+	[GLYPH_PAST_BL] = {"╚", "#"},	[GLYPH_PAST_BR] = {"╝", "#"},
 	[GLYPH_BAR_LEFT] = {"▕", "["},	[GLYPH_BAR_RIGHT] = {"▏", "]"},
 };
 

@@ -32,6 +32,12 @@ enum glyph {
 	GLYPH_TR,
 	GLYPH_BL,
 	GLYPH_BR,
+	GLYPH_PAST_H,    /* frame around what was */
+	GLYPH_PAST_V,
+	GLYPH_PAST_TL,
+	GLYPH_PAST_TR,
+	GLYPH_PAST_BL,
+	GLYPH_PAST_BR,
 	GLYPH_BAR_LEFT,
 	GLYPH_BAR_RIGHT,
 	GLYPHS,

@@ -183,6 +183,17 @@ static void add_alarms(const struct view *v, struct line *l)
 		add(l, 7, STYLE_DIM, "! %zu", v->model->alarm_count);
 }
 
+/* While the panes show what was, this is where one sees that the show asks for
+ * something now. */
+static void add_inbox(const struct view *v, struct line *l)
+{
+	size_t count = v->model->inbox.count;
+	if (!v->rewind.then)
+		return;
+	add(l, 1, count ? STYLE_WAIT : STYLE_DIM, "inbox %zu%s", count,
+	    v->standby >= 0 ? ", GO waits" : "");
+}
+
 static int text_columns(const struct segment *s, bool scarce)
 {
 	int full = text_width(s->text);
@@ -243,6 +254,7 @@ void header_draw(const struct view *v, const struct area *a)
 	add_clock(v, &l);
 	add_link(v, &l);
 	add_alarms(v, &l);
+	add_inbox(v, &l);
 	add_budget(v, &l);
 	add_obs(v, &l, ascii);
 	draw(&l, a);

@@ -27,7 +27,7 @@ void help_open(struct view *v)
 	d->indent = 20;
 	for (size_t i = 0; i < ACTIONS; i++)
 		if (action_table[i].key)
-			dialog_add_row(d, "%-6s %-12s %s", action_table[i].key,
+			dialog_add_row(d, "%-6s %-20s %s", action_table[i].key,
 				       action_table[i].name,
 				       action_table[i].help);
 	dialog_add_row(d, " ");
@@ -35,7 +35,7 @@ void help_open(struct view *v)
 			  "`showcaller do` does them):");
 	for (size_t i = 0; i < ACTIONS; i++)
 		if (!action_table[i].key)
-			dialog_add_row(d, "       %-12s %s",
+			dialog_add_row(d, "       %-20s %s",
 				       action_table[i].name,
 				       action_table[i].help);
 	dialog_add_row(d, " ");

@@ -10,6 +10,9 @@
 static bool is_of_use(const struct view *v, enum action_id id)
 {
 	const struct inbox_item *item = view_item(v);
+	if (v->rewind.then)
+		return id == ACTION_PANIC ||
+		       action_table[id].where == ACTION_VIEW;
 	switch (id) {
 	case ACTION_GO:
 		return view_standby_armed(v);
@@ -91,6 +94,10 @@ static void put_brake(const struct view *v, struct pen *p)
 	const struct action *panic = &action_table[ACTION_PANIC];
 	const struct action *leave = &action_table[ACTION_LEAVE];
 	pen_printf(p, STYLE_ALARM, "%s %s", panic->key, panic->bar);
+	if (v->rewind.then) {
+		pen_text(p, STYLE_PAST, " REWIND");
+		return;
+	}
 	if (p->area.r.y < 2) { /* no room for a header either */
 		enum style style;
 		enum glyph mark;

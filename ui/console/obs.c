@@ -36,7 +36,8 @@ static void put_stream(const struct view *v, struct pen *p)
 		pen_text(p, STYLE_ALARM, " stream reconnecting ");
 	else if (f->streaming)
 		pen_printf(p, STYLE_STRONG, " stream %s",
-			   fmt_clock(text, v->obs.stream_ms));
+			   v->obs.known ? fmt_clock(text, v->obs.stream_ms)
+					: "");
 	else
 		pen_text(p, STYLE_DIM, " no stream");
 	if (f->streaming && v->obs.known)
@@ -53,7 +54,8 @@ static void put_record(const struct view *v, struct pen *p)
 		  f->recording ? GLYPH_ON : GLYPH_OFF);
 	if (f->recording)
 		pen_printf(p, STYLE_STRONG, " rec %s",
-			   fmt_clock(text, v->obs.record_ms));
+			   v->obs.known ? fmt_clock(text, v->obs.record_ms)
+					: "");
 	else
 		pen_text(p, STYLE_DIM, " no recording");
 	if (v->obs.known && v->obs.fps > 0)

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "console/keys.h"
+#include "console/rewind.h"
 #include "core/reset.h"
 
 #define CTRL_C 3
@@ -101,6 +102,7 @@ static void do_panic(struct view *v, enum action_id action)
 	if (!view_ask(v, action, again ? "all" : NULL, NULL, NULL, NULL))
 		return;
 	v->panic_mono_ms = again ? 0 : v->mono_ms;
+	rewind_end(v); /* what is halted now is what matters */
 	view_flash(v, STYLE_ALARM,
 		   again ? " PANIC: all calls are stopped "
 			 : " PANIC: again within 3 s stops "
@@ -330,7 +332,9 @@ static void do_zoom(struct view *v, enum action_id action)
 static void do_open(struct view *v, enum action_id action)
 {
 	(void)action;
-	if (v->focus == PANE_OBS)
+	if (!v->past) /* of a view of the past nothing is asked */
+		details_open(v);
+	else if (v->focus == PANE_OBS)
 		do_scene(v, ACTION_SCENE);
 	else if (v->focus == PANE_INBOX)
 		do_answer(v, ACTION_ANSWER);
@@ -341,7 +345,9 @@ static void do_open(struct view *v, enum action_id action)
 static void do_back(struct view *v, enum action_id action)
 {
 	(void)action;
-	if (v->zoom)
+	if (v->rewind.then)
+		rewind_end(v);
+	else if (v->zoom)
 		v->zoom = false;
 	else
 		v->focus = PANE_INBOX;
@@ -430,14 +436,30 @@ static void (*const table[ACTIONS])(struct view *, enum action_id) = {
 	[ACTION_BACK] = do_back,
 	[ACTION_UP] = do_move,
 	[ACTION_DOWN] = do_move,
+	[ACTION_REWIND_BACK] = rewind_do,
+	[ACTION_REWIND_FORWARD] = rewind_do,
+	[ACTION_REWIND_BACK_STAGE] = rewind_do,
+	[ACTION_REWIND_FORWARD_STAGE] = rewind_do,
+	[ACTION_LIVE] = rewind_do,
 	[ACTION_HELP] = do_help,
 	[ACTION_PALETTE] = do_palette,
 	[ACTION_LEAVE] = do_leave,
 };
 
+/* What only looks at the panes: at those that are shown. */
+static bool looks_at_panes(enum action_id action)
+{
+	return (action >= ACTION_FOCUS_1 && action <= ACTION_OPEN) ||
+	       action == ACTION_UP || action == ACTION_DOWN;
+}
+
 void operate_action(struct view *v, enum action_id action)
 {
-	table[action](v, action);
+	if (rewind_refuses(v, action))
+		return;
+	struct view *on = looks_at_panes(action) ? rewind_lend(v) : v;
+	table[action](on, action);
+	rewind_return(v, on);
 }
 
 /* --- dialogs that came to an end ----------------------------------------- */
@@ -526,6 +548,13 @@ static bool move_by_key(struct view *v, int key)
 	}
 }
 
+static void move_in_panes(struct view *v, int key)
+{
+	struct view *on = rewind_lend(v);
+	move_by_key(on, key);
+	rewind_return(v, on);
+}
+
 void operate_key(struct view *v, int key)
 {
 	/* The brake comes before everything that may lie over the panes. */
@@ -546,5 +575,5 @@ void operate_key(struct view *v, int key)
 	else if (action)
 		operate_action(v, action->id);
 	else
-		move_by_key(v, key);
+		move_in_panes(v, key);
 }

@@ -3,6 +3,7 @@
 
 #include "console/fmt.h"
 #include "console/panes.h"
+#include "console/rewind.h"
 
 static void put_agents(const struct view *v, struct pen *p,
 		       const struct show_stage *stage)
@@ -54,9 +55,39 @@ static void put_nothing(const struct view *v, struct pen *p)
 		pen_text(p, STYLE_DIM, "nothing waits for GO");
 }
 
+/* Instead of what GO would do, where we look, and the way back. The show that
+ * goes on is in the header. */
+static void put_rewind(const struct view *v, struct pen *p)
+{
+	const struct view_rewind *r = &v->rewind;
+	const struct model *then = r->then->model;
+	char at[FMT_BYTES], of[FMT_BYTES], clock[FMT_BYTES];
+	const char *back = action_table[ACTION_LIVE].key;
+	bool small = p->right - p->x < 60;
+	pen_text(p, STYLE_PAST, small ? "REWIND " : " REWIND  ");
+	pen_printf(p, STYLE_STRONG, "%s%s of %s", small ? "" : "event ",
+		   fmt_count(at, (int64_t)r->target),
+		   fmt_count(of, (int64_t)v->model->seq));
+	if (r->failed)
+		pen_text(p, STYLE_BAD, "  cannot be read");
+	else if (rewind_is_loading(v))
+		pen_text(p, STYLE_BUSY, "  loading");
+	else if (then->run.started_ms)
+		pen_printf(
+			p, STYLE_STRONG, "  %s",
+			fmt_clock(clock, then->at_ms - then->run.started_ms));
+	pen_text(p, STYLE_DIM, small ? "  " : "  -  ");
+	pen_text(p, STYLE_KEY, back);
+	pen_text(p, STYLE_TEXT, " live");
+}
+
 void standby_draw(const struct view *v, const struct area *a)
 {
 	struct pen p = pen_at(a, 0, 0);
+	if (v->rewind.then) {
+		put_rewind(v, &p);
+		return;
+	}
 	pen_text(&p, v->standby >= 0 ? STYLE_WAIT : STYLE_DIM, " STANDBY  ");
 	if (v->standby >= 0)
 		put_stage(v, &p, v->standby);

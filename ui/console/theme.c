@@ -47,6 +47,9 @@ static const struct {
 	[STYLE_ALARM] = {{-1, -1, THEME_BOLD | THEME_REVERSE},
 			 {3, 1, THEME_BOLD},
 			 {226, 124, THEME_BOLD}},
+	[STYLE_PAST] = {{-1, -1, THEME_BOLD},
+			{5, -1, THEME_BOLD},
+			{177, -1, THEME_BOLD}},
 };
 
 struct look theme_look(enum style style, int colours)

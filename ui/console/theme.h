@@ -27,6 +27,7 @@ enum style {
 	STYLE_REHEARSAL, /* badge: not on air */
 	STYLE_HOLD,      /* badge: paused */
 	STYLE_ALARM,     /* badge: panic, lost link */
+	STYLE_PAST,      /* frame and mark of what was, and is no more */
 	STYLES,
 };
 

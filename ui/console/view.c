@@ -7,6 +7,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "console/past.h"
+#include "console/rewind.h"
 #include "core/live.h"
 
 #define FLASH_MS       3000
@@ -23,6 +25,7 @@ struct view *view_new(const struct show *show, int64_t mono_ms)
 	v->focus = PANE_INBOX;
 	v->tally.stage = v->standby = v->progress_stage = -1;
 	v->pace.rate = 1;
+	v->past = past_new();
 	return v;
 }
 
@@ -43,6 +46,8 @@ void view_free(struct view **view)
 		command_release(&v->outbox[i]);
 	free(v->outbox);
 	dialog_close(&v->dialog);
+	rewind_end(v);
+	past_free(&v->past);
 	model_free(&v->model);
 	free(v->vote_base);
 	free(v->redis_url);
@@ -60,6 +65,9 @@ bool view_is_outdated(const struct view *v)
 void view_restart(struct view *v, const struct show *show)
 {
 	struct model *fresh = model_new(show ? show : v->show);
+	rewind_end(v);
+	past_free(&v->past);
+	v->past = past_new();
 	model_free(&v->model);
 	v->model = fresh;
 	v->show = fresh->show;
@@ -125,21 +133,26 @@ static void burn_add(struct view_burn *b, int64_t at_ms, int64_t tokens)
 		b->tokens[bucket % VIEW_BURN_BUCKETS] += tokens;
 }
 
-static void fold(struct view *v, const struct event *event)
+void view_fold(struct model *m, struct view_burn *burn,
+	       const struct event *event)
 {
-	struct model *m = v->model;
-	if (event->seq && event->seq <= m->seq)
-		return; /* read again after the link was lost */
 	int64_t spent = m->ledger.episode.spent;
 	model_apply(m, event);
-	if (event->type == EVENT_RUN_START) {
-		v->burn = (struct view_burn){0};
+	if (event->type == EVENT_RUN_START)
+		*burn = (struct view_burn){0};
+	else if (m->ledger.episode.spent > spent)
+		burn_add(burn, event->at_ms, m->ledger.episode.spent - spent);
+}
+
+static void fold(struct view *v, const struct event *event)
+{
+	if (event->seq && event->seq <= v->model->seq)
+		return; /* read again after the link was lost */
+	past_add(v->past, v->model, &v->burn, event);
+	view_fold(v->model, &v->burn, event);
+	if (event->type == EVENT_RUN_START)
 		snprintf(v->run_hash, sizeof v->run_hash, "%s",
 			 json_get_str(event->data, "hash", ""));
-	} else if (m->ledger.episode.spent > spent) {
-		burn_add(&v->burn, event->at_ms,
-			 m->ledger.episode.spent - spent);
-	}
 }
 
 static void take_reply(struct view *v, const struct feed_item *item)
@@ -421,6 +434,8 @@ bool view_ask(struct view *v, enum action_id action, const char *arg1,
 			   action_table[action].name);
 		return false;
 	}
+	if (rewind_refuses(v, action))
+		return false;
 	const char *args[ACTION_MAX_ARGS] = {arg1, arg2, arg3};
 	GROW(v->outbox, v->out_count, v->out_cap);
 	struct view_command *c = &v->outbox[v->out_count++];

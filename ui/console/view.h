@@ -95,6 +95,17 @@ struct view_pending {
 	int64_t sent_mono_ms;
 };
 
+struct past;   /* past.h */
+struct view;
+
+/* Where the operator looks back to; rewind.h. */
+struct view_rewind {
+	struct view *then;  /* the show as it was; NULL: the show is live */
+	uint64_t target;    /* the event that is to be shown */
+	uint64_t missing;   /* an event that must be fetched for that, 0 */
+	bool failed;        /* it could not be */
+};
+
 struct view {
 	const struct show *show; /* lent by the model */
 	char run_hash[72];       /* of the show that the newest run is of; not
@@ -105,6 +116,9 @@ struct view {
 	bool read_only;
 	char *vote_base;         /* "http://host:port" of the vote page, NULL */
 	char *redis_url;         /* NULL: not known */
+
+	struct past *past;       /* NULL in a view that is itself of the past */
+	struct view_rewind rewind;
 
 	struct view_pace pace;
 	struct view_link link;
@@ -151,6 +165,9 @@ bool view_is_outdated(const struct view *v);
 void view_tick(struct view *v, int64_t mono_ms, int64_t wall_ms);
 /* Takes in one item of the feed (which stays with the caller). */
 void view_take(struct view *v, const struct feed_item *item);
+/* Folds one event, which must be the next; `burn` goes with the model. */
+void view_fold(struct model *m, struct view_burn *burn,
+	       const struct event *event);
 /* After a batch of items: selections, standby, bell. */
 void view_settle(struct view *v);
 /* Monotonic ms at which the view changes by itself; never 0. */

@@ -1,0 +1,132 @@
+#include "console/pager.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/mailbox.h"
+#include "base/mem.h"
+#include "core/event.h"
+#include "store/client.h"
+
+#define QUEUE 4
+
+struct order {
+	uint64_t after;
+	size_t max;
+};
+
+struct pager {
+	struct address *address;
+	char *show;
+	struct mailbox *orders, *reads;
+	pthread_t thread;
+	bool busy; /* the asking thread's */
+};
+
+void page_read_free(void *arg)
+{
+	struct page_read *read = arg;
+	if (!read)
+		return;
+	for (size_t i = 0; i < read->count; i++)
+		event_free(&read->events[i]);
+	free(read->events);
+	free(read->why);
+	free(read);
+}
+
+static struct page_read *read_page(struct pager *p, struct client **client,
+				   const struct order *order)
+{
+	struct page_read *read = xcalloc(1, sizeof *read);
+	struct err err = {0};
+	read->after = order->after;
+	if (!*client)
+		*client = client_open(p->address, p->show, &err);
+	int count = *client ? client_events(*client, order->after, order->max,
+					    0, &read->events, &err)
+			    : -1;
+	if (count > 0)
+		read->count = (size_t)count;
+	else
+		read->why = xstrdup(count < 0 ? err.text : "it is not there");
+	if (count < 0)
+		client_close(client);
+	return read;
+}
+
+static void *work(void *arg)
+{
+	struct pager *p = arg;
+	struct client *client = NULL;
+	struct order *order;
+	while ((order = mailbox_wait(p->orders, -1)) != NULL) {
+		struct page_read *read = read_page(p, &client, order);
+		free(order);
+		if (!mailbox_post(p->reads, &read))
+			page_read_free(read); /* closed: nobody waits */
+	}
+	client_close(&client);
+	return NULL;
+}
+
+struct pager *pager_start(const struct address *address, const char *show)
+{
+	struct pager *p = xcalloc(1, sizeof *p);
+	p->address = address_clone(address);
+	p->show = xstrdup(show);
+	p->orders = mailbox_new(QUEUE, free);
+	p->reads = mailbox_new(QUEUE, page_read_free);
+	if (pthread_create(&p->thread, NULL, work, p) == 0)
+		return p;
+	mailbox_free(&p->orders);
+	mailbox_free(&p->reads);
+	address_free(&p->address);
+	free(p->show);
+	free(p);
+	return NULL;
+}
+
+void pager_stop(struct pager **pager)
+{
+	struct pager *p = *pager;
+	*pager = NULL;
+	if (!p)
+		return;
+	mailbox_close(p->orders);
+	pthread_join(p->thread, NULL);
+	mailbox_free(&p->orders);
+	mailbox_free(&p->reads);
+	address_free(&p->address);
+	free(p->show);
+	free(p);
+}
+
+bool pager_ask(struct pager *p, uint64_t after, size_t max)
+{
+	if (p->busy)
+		return false;
+	struct order *order = xcalloc(1, sizeof *order);
+	*order = (struct order){after, max};
+	p->busy = mailbox_post(p->orders, &order);
+	free(order);
+	return p->busy;
+}
+
+bool pager_is_busy(const struct pager *p)
+{
+	return p->busy;
+}
+
+struct page_read *pager_take(struct pager *p)
+{
+	struct page_read *read = mailbox_take(p->reads);
+	if (read)
+		p->busy = false;
+	return read;
+}
+
+int pager_fd(const struct pager *p)
+{
+	return mailbox_fd(p->reads);
+}

@@ -1,0 +1,35 @@
+/*
+ * pager: reads pages of the log again, in a thread of its own with a connection
+ * of its own, so that the console never waits for one.
+ */
+#ifndef CONSOLE_PAGER_H
+#define CONSOLE_PAGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/address.h"
+
+struct pager;
+
+struct page_read {
+	uint64_t after;
+	struct event **events; /* in order from after + 1 */
+	size_t count;
+	char *why; /* why there are none, for people; NULL */
+};
+void page_read_free(void *read);
+
+/* NULL when there is no thread for it. */
+struct pager *pager_start(const struct address *address, const char *show);
+void pager_stop(struct pager **pager);
+
+/* Asks for up to `max` events after `after`; false while one is under way. */
+bool pager_ask(struct pager *p, uint64_t after, size_t max);
+bool pager_is_busy(const struct pager *p);
+/* What came, or NULL; the caller frees. */
+struct page_read *pager_take(struct pager *p);
+int pager_fd(const struct pager *p); /* readable while something waits */
+
+#endif
