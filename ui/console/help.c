@@ -24,7 +24,7 @@ void help_open(struct view *v)
 {
 	struct dialog *d = &v->dialog;
 	dialog_open(d, DIALOG_PAGE, ACTION_HELP, " Help ", "");
-	d->indent = 20;
+	d->indent = 28;
 	for (size_t i = 0; i < ACTIONS; i++)
 		if (action_table[i].key)
 			dialog_add_row(d, "%-6s %-20s %s", action_table[i].key,

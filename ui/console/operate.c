@@ -388,7 +388,7 @@ static void do_palette(struct view *v, enum action_id action)
 {
 	dialog_open(&v->dialog, DIALOG_PALETTE, action, " : ", "");
 	for (size_t i = 0; i < ACTIONS; i++)
-		dialog_add_row(&v->dialog, "%-12s %-6s %s",
+		dialog_add_row(&v->dialog, "%-20s %-6s %s",
 			       action_table[i].name,
 			       action_table[i].key ? action_table[i].key : "",
 			       action_table[i].help);
