@@ -156,8 +156,32 @@ static void add_arg(json_object *args, const char *v)
 	json_object_array_add(args, json_object_new_string(v));
 }
 
+/* A member that means nothing here was meant to mean something: GO for a stage
+ * that is named in the wrong place must not release another one. */
+static bool has_only(struct request *r, const char *const *known,
+		     const char *form)
+{
+	json_object_object_foreach(r->json, key, value)
+	{
+		(void)value;
+		size_t i = 0;
+		while (known[i] && strcmp(known[i], key) != 0)
+			i++;
+		if (known[i])
+			continue;
+		http_error(r, 400, "bad_arguments",
+			   "nothing here is called `%.40s`; send %s", key,
+			   form);
+		return false;
+	}
+	return true;
+}
+
 void api_answer(struct request *r)
 {
+	static const char *const known[] = {"answer", "amount", "reason", NULL};
+	if (!has_only(r, known, "{\"answer\": \"...\", \"amount\": N}"))
+		return;
 	const char *answer = json_get_str(r->json, "answer", NULL);
 	json_object *amount = json_get(r->json, "amount");
 	if (!answer ||
@@ -181,6 +205,9 @@ void api_answer(struct request *r)
 
 void api_action(struct request *r)
 {
+	static const char *const known[] = {"args", "reason", NULL};
+	if (!has_only(r, known, "{\"args\": [\"...\"]}"))
+		return;
 	json_object *given = json_get(r->json, "args");
 	if (given && !json_object_is_type(given, json_type_array)) {
 		http_error(r, 400, "bad_arguments",
@@ -193,6 +220,9 @@ void api_action(struct request *r)
 
 void api_scene(struct request *r)
 {
+	static const char *const known[] = {"scene", "reason", NULL};
+	if (!has_only(r, known, "{\"scene\": \"...\"}"))
+		return;
 	const char *scene = json_get_str(r->json, "scene", NULL);
 	if (!scene) {
 		http_error(r, 400, "bad_arguments", "`scene` must be a string");
@@ -206,6 +236,9 @@ void api_scene(struct request *r)
 /* {} runs all, {"card"} a card, {"card", "test"} one test. */
 void api_checks_run(struct request *r)
 {
+	static const char *const known[] = {"card", "test", "reason", NULL};
+	if (!has_only(r, known, "{\"card\": \"...\", \"test\": \"...\"}"))
+		return;
 	const char *card = json_get_str(r->json, "card", NULL);
 	const char *test = json_get_str(r->json, "test", NULL);
 	json_object *args = json_object_new_array();

@@ -165,6 +165,10 @@ START_TEST(actions_are_commands)
 	a = operator_ask(s, "POST", "/api/v1/actions/pause", "{}");
 	ck_assert_msg(peer_status(a) == 409, "%s", a);
 	free(a);
+	a = operator_ask(s, "POST", "/api/v1/actions/go",
+			 "{\"stage\":\"two\"}");
+	ck_assert(strstr(a, " 400 ") && strstr(a, "nothing here is called"));
+	free(a);
 	a = operator_ask(s, "POST", "/api/v1/actions/gone", "{}");
 	ck_assert_msg(peer_status(a) == 404, "%s", a);
 	free(a);
