@@ -95,11 +95,23 @@ static void read_ledger(struct reading *r, json_object *o)
 	m->ledger.lease_free = m->ledger.lease_count;
 }
 
-static int lease_slot(const struct ledger *l, const char *id)
+/* Canonical JSON gives the leases in the order of their ids. */
+static int lease_slot(struct reading *r, const char *id)
 {
-	for (size_t i = 0; id && i < l->lease_count; i++)
-		if (strcmp(l->leases[i].id, id) == 0)
-			return (int)i;
+	const struct ledger *l = &r->m->ledger;
+	size_t low = 0, high = l->lease_count;
+	while (id && low < high) {
+		size_t mid = low + (high - low) / 2;
+		int order = strcmp(l->leases[mid].id, id);
+		if (order == 0)
+			return (int)mid;
+		if (order < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (id)
+		r->sound = false;
 	return -1;
 }
 
@@ -111,7 +123,7 @@ static void read_call(struct reading *r, int stage, size_t k, json_object *o)
 		.state = (enum call_state)number_of(r, o, "state", CALL_NONE,
 						    CALL_FAILED),
 		.lease_tokens = json_get_int(o, "lease_tokens", 0),
-		.lease = lease_slot(&m->ledger, json_get_str(o, "lease", NULL)),
+		.lease = lease_slot(r, json_get_str(o, "lease", NULL)),
 		.started_ms = json_get_int(o, "started", 0),
 		.ended_ms = json_get_int(o, "ended", 0),
 		.confidence = json_get_num(o, "confidence", -1),
