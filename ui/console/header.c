@@ -12,6 +12,7 @@
 #define SEGMENTS      12
 #define GAUGE_COLUMNS 8
 #define GAUGE_RANK    5
+#define NAME_RANK     8	 /* our own name goes before a title is cut */
 #define TITLE_COLUMNS 24 /* a title is cut rather than what follows dropped */
 
 /* One piece of the line. Where not all fit, the highest `rank` goes first;
@@ -216,7 +217,7 @@ static int columns(const struct line *l, int below, bool scarce)
 static void draw(const struct line *l, const struct area *a)
 {
 	int below = 10;
-	while (below > 1 && columns(l, below, true) > a->r.w)
+	while (below > 1 && columns(l, below, below <= NAME_RANK) > a->r.w)
 		below--;
 	int spare = a->r.w - columns(l, below, true);
 	struct pen p = pen_at(a, 0, 0);
@@ -245,7 +246,7 @@ void header_draw(const struct view *v, const struct area *a)
 {
 	bool ascii = a->canvas->ascii;
 	struct line l = {0};
-	add(&l, 8, STYLE_STRONG, " showcaller");
+	add(&l, NAME_RANK, STYLE_STRONG, " showcaller");
 	add(&l, 2, STYLE_STRONG, "%s%s", a->r.w < 60 ? "" : " ", v->show->title)
 		->least = TITLE_COLUMNS;
 	add_badge(v, &l, ascii, a->r.w < 24);
