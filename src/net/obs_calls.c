@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "net/obs_priv.h"
 
-enum { OP_REQUEST = 6, STATUS_OK = 100 };
+enum { OP_REQUEST = 6, STATUS_OK = 100, OBS_LAST_ASK_MS = 400 };
 
 static const struct obs_confirm confirms[] = {
 	{"SetCurrentProgramScene", "CurrentProgramSceneChanged", "sceneName",
@@ -231,16 +231,31 @@ void obs_calls_event(struct obs_session *s, const char *type, json_object *data)
 	}
 }
 
+/* The event that confirms has not come in time: OBS is asked once how it is,
+ * because a busy one may lose the end of a transition. */
+static bool asks_once_more(struct obs_session *s, struct obs_call *c,
+			   int64_t now_ms)
+{
+	json_object *none = NULL;
+	if (!c->answered || !c->confirm || !c->confirm->get || c->late_event)
+		return false;
+	c->late_event = true;
+	c->deadline_ms = now_ms + OBS_LAST_ASK_MS;
+	obs_call(s, NULL, c->confirm->get, &none, now_ms);
+	return true;
+}
+
 void obs_calls_expire(struct obs_session *s, int64_t now_ms)
 {
 	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++) {
 		struct obs_call *c = &s->calls[i];
-		if (!c->used || now_ms < c->deadline_ms)
+		if (!c->used || now_ms < c->deadline_ms ||
+		    asks_once_more(s, c, now_ms))
 			continue;
 		bool ours = !c->id;
 		finish(s, c, false,
 		       c->answered ? "sent, but OBS has not confirmed it in "
-				     "4.5 s"
+				     "5 s"
 				   : "OBS did not answer within 4.5 s");
 		/* A hung OBS keeps its link: it has to go, or the screen
 		 * would call old news true. */

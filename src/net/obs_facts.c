@@ -126,6 +126,11 @@ void obs_facts_answer(struct obs_session *s, const char *type,
 		s->list_asked = false;
 		if (s->list_stale)
 			ask_again(s, type);
+	} else if (!strcmp(type, "GetCurrentProgramScene")) {
+		obs_facts_set(
+			&f->program_scene,
+			json_get_str(data, "currentProgramSceneName",
+				     json_get_str(data, "sceneName", NULL)));
 	} else if (!strcmp(type, "GetStudioModeEnabled")) {
 		if (!json_get_bool(data, "studioModeEnabled", false))
 			obs_facts_set(&f->preview_scene, NULL);

@@ -429,12 +429,31 @@ START_TEST(obs_scene_is_confirmed_by_its_event)
 	event("CurrentProgramSceneChanged", "{\"sceneName\":\"Poll\"}");
 	ck_assert_int_eq(seen.dones, 1);
 	ck_assert(seen.done_ok);
-	/* Answered, and no event for 4.5 s. */
+	/* Answered, and no event for 4.5 s: OBS is asked, and it is so. */
 	obs_request(obs, "b", "SetCurrentScene", "{\"sceneName\":\"Live\"}",
 		    1000);
 	answer(7, "SetCurrentProgramScene", "{}");
 	obs_tick(obs, 1000 + OBS_REQUEST_MS);
+	ck_assert_int_eq(seen.dones, 1);
+	answer(8, "GetCurrentProgramScene",
+	       "{\"currentProgramSceneName\":\"Live\"}");
 	ck_assert_int_eq(seen.dones, 2);
+	ck_assert(seen.done_ok);
+}
+END_TEST
+
+START_TEST(obs_that_never_confirms_has_not_done_it)
+{
+	obs_ready();
+	obs_request(obs, "a", "SetCurrentScene", "{\"sceneName\":\"Poll\"}",
+		    1000);
+	answer(6, "SetCurrentProgramScene", "{}");
+	obs_tick(obs, 1000 + OBS_REQUEST_MS);
+	answer(7, "GetCurrentProgramScene",
+	       "{\"currentProgramSceneName\":\"Live\"}");
+	ck_assert_int_eq(seen.dones, 0);
+	obs_tick(obs, 1000 + OBS_REQUEST_MS + 400);
+	ck_assert_int_eq(seen.dones, 1);
 	ck_assert(!seen.done_ok && strstr(seen.done, "confirmed"));
 }
 END_TEST
@@ -520,6 +539,7 @@ int main(void)
 	ADD(obs_that_says_nothing_is_given_up);
 	ADD(obs_reconnecting_is_still_streaming);
 	ADD(obs_scene_is_confirmed_by_its_event);
+	ADD(obs_that_never_confirms_has_not_done_it);
 	ADD(obs_requests_wait_while_it_changes);
 	ADD(obs_that_is_none_is_given_up);
 	ADD(obs_figures_are_sane);
