@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "console/console.h"
 #include "console/frame.h"
+#include "console/keep.h"
 #include "console/keys.h"
 #include "console/operate.h"
 #include "console/pager.h"
@@ -509,6 +510,7 @@ static bool open_all(struct app *app, struct err *err)
 	show_unref(&show);
 	app->view->read_only = settings->read_only;
 	app->view->vote_base = read_vote_base(settings->state_dir);
+	keep_load(app->view, settings->state_dir);
 	app->box = mailbox_new(MAILBOX_ITEMS, feed_item_free);
 	name_operator(app);
 	block_signals(app);
@@ -525,6 +527,9 @@ static void close_all(struct app *app)
 {
 	/* The terminal first: whoever left wants it back at once. */
 	term_close(&app->term);
+	/* Where the operator never was is not kept either. */
+	if (app->drawn_once)
+		keep_save(app->view, app->settings->state_dir);
 	feed_stop(&app->feed);
 	pager_stop(&app->pager);
 	mailbox_free(&app->box);
