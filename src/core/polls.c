@@ -66,18 +66,25 @@ static void read_counts(struct model *m, const struct event *e, int stage)
 	poll_winner(def, p->counts, &p->total, &p->margin);
 }
 
+static void stand_still(struct model *m, const struct event *e, int stage)
+{
+	struct poll_run *p = m->stages[stage].poll;
+	p->frozen = true;
+	p->left_ms = p->deadline_ms - e->at_ms;
+	set_deadline(m, stage, 0);
+}
+
 static void freeze(struct model *m, const struct event *e, bool frozen)
 {
 	for (size_t i = 0; i < m->show->stage_count; i++) {
 		struct poll_run *p = m->stages[i].poll;
 		if (!p || !is_open(p) || p->frozen == frozen)
 			continue;
-		p->frozen = frozen;
 		if (frozen) {
-			p->left_ms = p->deadline_ms - e->at_ms;
-			set_deadline(m, (int)i, 0);
+			stand_still(m, e, (int)i);
 		} else {
 			int64_t left = p->left_ms > 0 ? p->left_ms : 1;
+			p->frozen = false;
 			set_deadline(m, (int)i, e->at_ms + left);
 		}
 	}
@@ -141,9 +148,13 @@ void polls_apply(struct model *m, const struct event *e, int stage, int agent)
 		p->state = POLL_EXTENDED;
 		p->extensions += json_get_bool(e->data, "counted", true);
 		set_deadline(m, stage, json_get_int(e->data, "deadline", 0));
+		/* What opens again under a panic stands still like the rest. */
+		if (m->run.panic)
+			stand_still(m, e, stage);
 		break;
 	case EVENT_POLL_CLOSE:
 		read_counts(m, e, stage);
+		p->frozen = false;
 		p->closes += !json_get_bool(e->data, "asks", false);
 		p->state = POLL_CLOSED;
 		set_deadline(m, stage, 0);
@@ -317,7 +328,7 @@ static void extend(struct deciding *d, int stage, int64_t ms, bool counted,
 	json_add_bool(data, "counted", counted);
 	json_add_int(data, "deadline", from + ms);
 	emit(d, EVENT_POLL_EXTEND, stage, -1, &data);
-	if (!was_open)
+	if (!was_open && !p->frozen)
 		poll_effect(d, EFFECT_POLL_OPEN, stage);
 }
 

@@ -330,6 +330,27 @@ START_TEST(undecided_extends_then_takes_the_default)
 }
 END_TEST
 
+START_TEST(a_poll_does_not_open_again_under_a_panic)
+{
+	struct world *w = polling("undecided: extend\n"
+				  "      extend_ms: 3000\n"
+				  "      default: y", true);
+	world_tick(w, 10000);
+	ck_assert_str_eq(poll_is(w), "closed");
+	ck_assert(world_do(w, "panic", NULL));
+	tally(w, 2, 2); /* the count was under way */
+	ck_assert_str_eq(poll_is(w), "extended");
+	ck_assert(w->m->stages[0].poll->frozen);
+	ck_assert_int_eq(vote(w, "v", "x"), EFFECT_REPLY);
+	world_tick(w, 60000);
+	ck_assert_str_eq(poll_is(w), "extended");
+	ck_assert(world_do(w, "resume", NULL));
+	ck_assert_int_eq(vote(w, "v", "x"), EFFECT_VOTE);
+	ck_assert_int_eq(core_next_deadline(w->m), w->now_ms + 3000);
+	world_free(w);
+}
+END_TEST
+
 START_TEST(undecided_asks_a_human)
 {
 	struct world *w = polling("undecided: ask", true);
@@ -427,6 +448,7 @@ int main(void)
 	tcase_add_test(t, a_poll_gates_and_its_winner_goes_on);
 	tcase_add_test(t, undecided_extends_then_takes_the_default);
 	tcase_add_test(t, an_old_count_is_not_that_of_a_poll_opened_again);
+	tcase_add_test(t, a_poll_does_not_open_again_under_a_panic);
 	tcase_add_test(t, undecided_asks_a_human);
 	tcase_add_test(t, polls_by_hand);
 	tcase_add_test(t, hash_by_members_equals_hash_of_all);
