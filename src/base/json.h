@@ -48,7 +48,8 @@ bool json_check(const char *text, size_t bytes,
 const char *json_text(json_object *o);
 
 /* Canonical text: keys sorted by bytes, no blanks, shortest escapes, doubles
- * with 17 digits. Equal trees give equal bytes. Caller frees. */
+ * with the fewest digits (15 to 17) that read back the same. Equal trees give
+ * equal bytes. Caller frees. */
 char *json_canonical(json_object *o);
 
 /* Typed reading of object members. A missing member, a null or another type

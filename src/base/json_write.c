@@ -28,8 +28,8 @@ static void print_int(struct buf *out, int64_t v)
 	buf_add(out, p, (size_t)(digits + sizeof digits - p));
 }
 
-/* 17 digits give back the same double; what looks like an integer gets ".0",
- * so that it is read as a double again. */
+/* The fewest digits, 15 to 17, that give back the same double; what looks like
+ * an integer gets ".0", so that it is read as a double again. */
 static void print_double(struct buf *out, double v)
 {
 	if (!isfinite(v)) {
@@ -37,7 +37,10 @@ static void print_double(struct buf *out, double v)
 		return;
 	}
 	char text[40];
-	int len = snprintf(text, sizeof text, "%.17g", v);
+	int len = 0, digits = 15;
+	do
+		len = snprintf(text, sizeof text, "%.*g", digits, v);
+	while (strtod(text, NULL) != v && digits++ < 17);
 	bool whole = true;
 	for (int i = 0; i < len; i++) {
 		char c = text[i];

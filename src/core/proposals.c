@@ -433,8 +433,9 @@ json_object *proposals_patch(const struct model *m, int stage,
 		if (object && json_object_object_get_ex(result, name, &value) &&
 		    value) {
 			json_object_object_add(patch, name, json_clone(value));
-		} else if (outputs->count == 1 && result) {
-			/* One output: the whole result is it. */
+		} else if (outputs->count == 1 && result && !object) {
+			/* One output, and no object that could name it: the
+			 * whole result is it. */
 			json_object_object_add(patch, name, json_clone(result));
 		} else if (m->show->agents[def->agents[0]].via != VIA_NOOP) {
 			snprintf(why, why_bytes,
