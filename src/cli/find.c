@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "cli/load.h"
+#include "core/snapshot.h"
 #include "engine/lock.h"
 #include "show/show_read.h"
 
@@ -192,6 +193,23 @@ int cli_open(const struct cli_place *place, struct client **client)
 	return cli_fail(&err);
 }
 
+/* With the newest snapshot, if there is one that holds. NULL with err. */
+static struct model *begin_model(struct client *client, const struct show *show,
+				 struct err *err)
+{
+	struct err why = {0};
+	uint64_t seq;
+	char *text = client_newest(client, show->hash, &seq, &why);
+	struct model *m =
+		text ? model_restore(show, text, strlen(text), NULL) : NULL;
+	free(text);
+	if (why.code) {
+		*err = why;
+		return NULL;
+	}
+	return m ? m : model_new(show);
+}
+
 struct model *cli_fold(struct client *client, const char *show_id,
 		       struct err *err)
 {
@@ -209,8 +227,10 @@ struct model *cli_fold(struct client *client, const char *show_id,
 		return NULL;
 	}
 	show_problems_release(&problems);
-	struct model *m = model_new(show);
+	struct model *m = begin_model(client, show, err);
 	show_unref(&show);
+	if (!m)
+		return NULL;
 	int count;
 	do {
 		struct event **events = NULL;

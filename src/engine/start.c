@@ -18,8 +18,8 @@
 #include "engine/lock.h"
 #include "store/client.h"
 
-#define TOKEN_BYTES  24
-#define REPLAY_CHUNK 1000
+#define TOKEN_BYTES   24
+#define REPLAY_EVENTS 2000
 
 void engine_say(struct engine *e, const char *line)
 {
@@ -187,30 +187,30 @@ static bool write_files(struct engine *e, struct err *err)
 
 /* --- the threads -------------------------------------------------------- */
 
-/* All events so far, for the web thread's own model. */
-static bool read_replay(struct engine *e, struct event ***events, size_t *count,
-			struct err *err)
+/* The newest events, for those that come back to the web thread with an id.
+ * None is no harm: they begin anew. */
+static void read_replay(struct engine *e, struct event ***events, size_t *count)
 {
-	*events = NULL;
-	*count = 0;
-	if (e->m->seq == 0)
-		return true;
-	struct client *client = client_open(e->address, e->show->id, err);
-	if (!client)
-		return false;
+	struct err err = {0};
+	uint64_t seq = e->m->seq;
+	uint64_t after = seq > REPLAY_EVENTS ? seq - REPLAY_EVENTS : 0;
+	struct client *client = client_open(e->address, e->show->id, &err);
 	size_t cap = 0;
-	int n = 1;
-	while (n > 0 && *count < e->m->seq) {
+	int n = client ? 1 : -1;
+	while (n > 0 && after < seq) {
 		struct event **chunk = NULL;
-		n = client_events(client, *count, REPLAY_CHUNK, 0, &chunk, err);
+		n = client_events(client, after, seq - after, 0, &chunk, &err);
 		for (int i = 0; i < n; i++) {
 			GROW(*events, *count, cap);
+			after = chunk[i]->seq;
 			(*events)[(*count)++] = chunk[i];
 		}
 		free(chunk);
 	}
 	client_close(&client);
-	return n >= 0;
+	if (n < 0)
+		log_warn("engine", "the newest events cannot be read: %s",
+			 err.text);
 }
 
 static bool start_net(struct engine *e, struct err *err)
@@ -220,8 +220,10 @@ static bool start_net(struct engine *e, struct err *err)
 	char *token = operator_token(e, err);
 	if (!token)
 		return false;
+	char *snapshot = model_snapshot(e->m);
 	struct net_settings settings = {
 		.show = e->show,
+		.snapshot = snapshot,
 		.operator_addr = e->settings->operator_addr,
 		.audience_addr = e->settings->audience_addr,
 		.token = token,
@@ -231,8 +233,9 @@ static bool start_net(struct engine *e, struct err *err)
 	};
 	struct event **replay = NULL;
 	size_t count = 0;
-	if (read_replay(e, &replay, &count, err))
-		e->net = net_start(&settings, replay, count, e->box, err);
+	read_replay(e, &replay, &count);
+	e->net = net_start(&settings, replay, count, e->box, err);
+	free(snapshot);
 	for (size_t i = 0; i < count; i++)
 		event_free(&replay[i]);
 	free(replay);

@@ -82,7 +82,8 @@ struct net *net_start(const struct net_settings *settings,
 	};
 	if (!voter_secret_open(net->state_dir, net->voter_secret, err))
 		goto failed;
-	net->web = web_new(net, want, replay, replay_count, err);
+	net->web = web_new(net, want, settings->snapshot, replay, replay_count,
+			   err);
 	if (!net->web)
 		goto failed;
 	if (!write_addr(net, SIDE_OPERATOR, err) ||

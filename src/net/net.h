@@ -30,13 +30,16 @@ struct net_settings {
 				   <dir>/audience.addr, "host:port\n" */
 	bool rehearsal;         /* no OBS is connected then */
 	const char *redis_url;  /* for status */
+	const char *snapshot;   /* of the engine's model; NULL: all events are
+				   given */
 };
 
 struct net;
 
 /* Binds both listeners, starts the threads. `m` is the engine's model: the web
- * thread makes its own by folding what net_event() brings, beginning with
- * `replay` (all events so far, lent). ERR_UNAVAILABLE when a port is in use,
+ * thread makes its own from the snapshot, by folding what net_event() brings,
+ * beginning with `replay` (lent: the newest events, up to the snapshot and
+ * behind it; without a snapshot all of them). ERR_UNAVAILABLE when a port is in use,
  * with the address and what to change. */
 struct net *net_start(const struct net_settings *settings,
 		      struct event *const *replay, size_t replay_count,

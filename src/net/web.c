@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/live.h"
+#include "core/snapshot.h"
 #include "core/status.h"
 #include "net/ws.h"
 
@@ -359,8 +360,8 @@ static bool open_side(struct web *web, enum side_id id, const char *addr,
 }
 
 struct web *web_new(struct net *net, const char *const want[SIDES],
-		    struct event *const *replay, size_t replay_count,
-		    struct err *err)
+		    const char *snapshot, struct event *const *replay,
+		    size_t replay_count, struct err *err)
 {
 	struct web *web = xcalloc(1, sizeof *web);
 	web->net = net;
@@ -372,11 +373,18 @@ struct web *web_new(struct net *net, const char *const want[SIDES],
 	pthread_mutex_init(&web->lock, NULL);
 	web->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	web->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	web->model = model_new(net->show);
+	web->model = snapshot ? model_restore(net->show, snapshot,
+					      strlen(snapshot), err)
+			      : model_new(net->show);
+	if (!web->model)
+		goto failed;
 	find_polls(web);
 	for (size_t i = 0; i < replay_count; i++) {
 		struct event *copy = event_clone(replay[i]);
-		fold(web, &copy);
+		if (copy->seq && copy->seq <= web->model->seq)
+			keep_event(web, &copy);
+		else
+			fold(web, &copy);
 	}
 	if (web->epoll_fd < 0 || web->wake_fd < 0) {
 		err_set(err, ERR_UNAVAILABLE, "epoll: %s", strerror(errno));

@@ -42,8 +42,8 @@ struct web_mail *web_mail_new(enum web_mail_kind kind);
 void web_post(struct web *web, struct web_mail **mail);
 
 struct web *web_new(struct net *net, const char *const want[SIDES],
-		    struct event *const *replay, size_t replay_count,
-		    struct err *err);
+		    const char *snapshot, struct event *const *replay,
+		    size_t replay_count, struct err *err);
 bool web_start(struct web *web, struct err *err);
 void web_stop(struct web **web); /* also one that never started */
 

@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "store/bus.h"
 #include "store/entry.h"
 #include "store/keys.h"
 #include "store/link.h"
 #include "store/refusal.h"
+#include "store/snapshot.h"
 
 #define SLACK_MS  3000
 #define CHUNK_MAX 1000
@@ -103,6 +105,36 @@ char *client_definition_of(struct client *c, const char *hash, struct err *err)
 char *client_snapshot(struct client *c, const char *run, struct err *err)
 {
 	return get(c, key_with(c->show, "snapshot:", run), err);
+}
+
+char *client_newest(struct client *c, const char *show_hash, uint64_t *seq,
+		    struct err *err)
+{
+	struct snapshot s = {0};
+	struct err why = {0};
+	char *text = NULL;
+	if (!reach(c, err))
+		return NULL;
+	switch (snapshot_read(c->link, c->show, &s, &why)) {
+	case SNAPSHOT_FOUND:
+		if (strcmp(s.show, show_hash) != 0)
+			break;
+		text = s.text;
+		s.text = NULL;
+		*seq = s.seq;
+		break;
+	case SNAPSHOT_NONE:
+		break;
+	case SNAPSHOT_BAD:
+		log_warn("store", "the snapshot is not used: %s", why.text);
+		break;
+	case SNAPSHOT_AWAY:
+		*err = why;
+		link_close(&c->link);
+		break;
+	}
+	snapshot_release(&s);
+	return text;
 }
 
 /* The first (or the last) entry of the log. */

@@ -46,6 +46,12 @@ bool client_tally(struct client *c, const char *poll,
 		  const char *const *options, size_t option_count,
 		  int64_t *counts, struct err *err);
 
+/* The newest snapshot if it is one of this definition: its text (caller frees),
+ * and the last event in it; NULL without err when there is none, or none that
+ * is good (that is logged). */
+char *client_newest(struct client *c, const char *show_hash, uint64_t *seq,
+		    struct err *err);
+
 /* "<epoch> <host> <pid>" of the core that leads, "" when none does. Caller
  * frees; NULL with err when Redis cannot be asked. */
 char *client_leader(struct client *c, struct err *err);

@@ -65,10 +65,12 @@ void feed_order_free(void *p)
 	free(order);
 }
 
-struct feed *feed_start(const struct address *address, const char *show,
-			uint64_t after, struct mailbox *box, struct err *err)
+static struct feed *start(const struct address *address, const char *show,
+			  uint64_t after, const char *show_hash,
+			  struct mailbox *box, struct err *err)
 {
 	struct feed *f = xcalloc(1, sizeof *f);
+	f->show_hash = xstrdup(show_hash);
 	f->address = address_clone(address);
 	f->show = xstrdup(show);
 	f->box = box;
@@ -89,6 +91,19 @@ struct feed *feed_start(const struct address *address, const char *show,
 	return f;
 }
 
+struct feed *feed_start(const struct address *address, const char *show,
+			uint64_t after, struct mailbox *box, struct err *err)
+{
+	return start(address, show, after, NULL, box, err);
+}
+
+struct feed *feed_start_late(const struct address *address, const char *show,
+			     const char *show_hash, struct mailbox *box,
+			     struct err *err)
+{
+	return start(address, show, 0, show_hash, box, err);
+}
+
 void feed_stop(struct feed **feed)
 {
 	struct feed *f = *feed;
@@ -105,6 +120,7 @@ void feed_stop(struct feed **feed)
 	mailbox_free(&f->commands);
 	address_free(&f->address);
 	free(f->show);
+	free(f->show_hash);
 	free(f);
 }
 

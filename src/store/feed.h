@@ -1,7 +1,7 @@
 /*
  * feed: how a console follows a show: a thread with its own connections that
- * reads the log from the start and then as it grows (XREAD BLOCK) and
- * subscribes to `live`, and posts what came into one mailbox. It reconnects by
+ * reads the log, from the newest snapshot or from the start, and then as it
+ * grows (XREAD BLOCK) and subscribes to `live`, and posts what came into one mailbox. It reconnects by
  * itself and says so. Events come in order without a gap, or FEED_BROKEN.
  */
 #ifndef STORE_FEED_H
@@ -18,6 +18,8 @@
 
 enum feed_kind {
 	FEED_EVENTS,    /* events[count], moved */
+	FEED_SNAPSHOT,  /* text: for model_restore(); the events that come are
+			   those behind it. At most one, the first of all */
 	FEED_CAUGHT_UP, /* all that the log held at the start was posted */
 	FEED_LIVE,      /* text: a JSON object, see core/live.h */
 	FEED_LOST,      /* text: why; data is now as old as at_ms */
@@ -43,6 +45,11 @@ struct feed;
 /* `after`: the last event the caller has (0: all). */
 struct feed *feed_start(const struct address *address, const char *show,
 			uint64_t after, struct mailbox *box, struct err *err);
+/* Begins with the newest snapshot, if it is one of this definition; else with
+ * the first event. */
+struct feed *feed_start_late(const struct address *address, const char *show,
+			     const char *show_hash, struct mailbox *box,
+			     struct err *err);
 void feed_stop(struct feed **feed);
 
 /* Sends a command on the bus from the feed's own sender thread and posts its

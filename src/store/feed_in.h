@@ -13,6 +13,7 @@ struct feed {
 	struct mailbox *commands; /* to the sender */
 	int stop_fd;
 	uint64_t after;
+	char *show_hash; /* NULL: no snapshot is wanted */
 	pthread_t reader, sender;
 	bool has_reader, has_sender;
 };

@@ -4,12 +4,14 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "store/entry.h"
 #include "store/feed_in.h"
 #include "store/keys.h"
 #include "store/link.h"
 #include "store/refusal.h"
+#include "store/snapshot.h"
 
 #define CHUNK	       "500"
 #define MANY	       32
@@ -257,6 +259,30 @@ static bool connect_both(struct reader *r, struct err *err)
 	return true;
 }
 
+/* Instead of all that is past, once. One that is not good costs only time:
+ * then all events come. False: the link is down. */
+static bool begin_late(struct reader *r, struct err *err)
+{
+	struct snapshot s;
+	struct err why = {0};
+	if (!r->f->show_hash || r->posted)
+		return true;
+	enum snapshot_got got = snapshot_read(r->log, r->f->show, &s, &why);
+	if (got == SNAPSHOT_AWAY) {
+		*err = why;
+		return false;
+	}
+	if (got == SNAPSHOT_BAD)
+		log_warn("store", "the snapshot is not used: %s", why.text);
+	if (got == SNAPSHOT_FOUND && s.seq <= r->target &&
+	    strcmp(s.show, r->f->show_hash) == 0) {
+		r->asked = r->posted = s.seq;
+		post(r, FEED_SNAPSHOT, s.text);
+	}
+	snapshot_release(&s);
+	return true;
+}
+
 static bool serve(struct reader *r, struct err *err)
 {
 	struct pollfd p[3] = {{r->f->stop_fd, POLLIN, 0},
@@ -283,7 +309,7 @@ static void follow(struct reader *r, struct err *err)
 {
 	r->want_count = 0;
 	r->asked = r->posted;
-	if (!connect_both(r, err))
+	if (!connect_both(r, err) || !begin_late(r, err))
 		return;
 	if (r->lost)
 		post(r, FEED_BACK, NULL);

@@ -6,6 +6,8 @@
 #include "core/snapshot.h"
 #include "redis_here.h"
 #include "show/show_read.h"
+#include "store/client.h"
+#include "store/feed.h"
 
 static struct writer *w;
 static int64_t epoch;
@@ -268,6 +270,70 @@ START_TEST(each_run_has_its_definition)
 }
 END_TEST
 
+/* What a console has when it has caught up. */
+static char *follow(const char *show_hash, bool *late)
+{
+	struct err err = {0};
+	struct mailbox *box = mailbox_new(256, feed_item_free);
+	struct feed *feed = feed_start_late(redis_server_address(here),
+					    "adventure", show_hash, box, &err);
+	struct model *seen = model_new(show);
+	bool done = false;
+	*late = false;
+	while (!done) {
+		struct feed_item *item = mailbox_wait(box, 8000);
+		ck_assert_ptr_nonnull(item);
+		if (item->kind == FEED_SNAPSHOT) {
+			ck_assert_uint_eq(seen->seq, 0);
+			model_free(&seen);
+			seen = model_restore(show, item->text,
+					     strlen(item->text), &err);
+			ck_assert_msg(seen != NULL, "%s", err.text);
+			*late = true;
+		}
+		for (size_t i = 0; i < item->count; i++)
+			model_apply(seen, item->events[i]);
+		ck_assert_msg(item->kind != FEED_BROKEN, "%s", item->text);
+		done = item->kind == FEED_CAUGHT_UP;
+		feed_item_free(item);
+	}
+	feed_stop(&feed);
+	mailbox_free(&box);
+	char *text = model_snapshot(seen);
+	model_free(&seen);
+	return text;
+}
+
+START_TEST(readers_begin_with_it)
+{
+	begin();
+	bool at[64] = {[20] = true}, late;
+	play("r1", show->hash, at);
+	char *want = model_snapshot(m), *got = follow("another", &late);
+	ck_assert_str_eq(got, want);
+	ck_assert(!late);
+	free(got);
+	here_do("XTRIM " KEY("events") " MINID 21-0");
+	got = follow(show->hash, &late);
+	ck_assert_str_eq(got, want);
+	ck_assert(late);
+	free(got);
+	free(want);
+	struct err err = {0};
+	struct client *c =
+		client_open(redis_server_address(here), show->id, &err);
+	uint64_t seq = 0;
+	got = client_newest(c, show->hash, &seq, &err);
+	ck_assert_ptr_nonnull(got);
+	ck_assert_uint_eq(seq, 20);
+	free(got);
+	ck_assert_ptr_null(client_newest(c, "another", &seq, &err));
+	ck_assert_int_eq(err.code, ERR_NONE);
+	client_close(&c);
+	end();
+}
+END_TEST
+
 START_TEST(a_stale_core_keeps_nothing)
 {
 	begin();
@@ -290,5 +356,6 @@ int main(void)
 	here_case(s, "beyond", a_snapshot_beyond_the_log_is_not_used, 0);
 	here_case(s, "definitions", each_run_has_its_definition, 0);
 	here_case(s, "stale", a_stale_core_keeps_nothing, 0);
+	here_case(s, "readers", readers_begin_with_it, 0);
 	return tap_run(s);
 }

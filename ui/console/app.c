@@ -384,6 +384,14 @@ static struct show *load_show(const struct console_settings *settings,
 	return show;
 }
 
+static struct feed *start_feed(struct app *app, struct err *err)
+{
+	const struct view *v = app->view;
+	return feed_start_late(app->settings->address, app->settings->show,
+			       v->link.no_snapshot ? NULL : v->show->hash,
+			       app->box, err);
+}
+
 /* A log that broke off, or is another one, is read again from its start. */
 static bool reopen_feed(struct app *app, const struct show *show)
 {
@@ -394,8 +402,7 @@ static bool reopen_feed(struct app *app, const struct show *show)
 	while ((item = mailbox_take(app->box)) != NULL)
 		feed_item_free(item);
 	view_restart(app->view, show);
-	app->feed = feed_start(app->settings->address, app->settings->show, 0,
-			       app->box, app->err);
+	app->feed = start_feed(app, app->err);
 	return app->feed != NULL;
 }
 
@@ -519,7 +526,7 @@ static bool open_all(struct app *app, struct err *err)
 		return false;
 	app->canvas.ascii = term_is_ascii(app->term);
 	app->feed =
-		feed_start(settings->address, settings->show, 0, app->box, err);
+		start_feed(app, err);
 	return app->feed != NULL;
 }
 

@@ -10,6 +10,7 @@
 #include "console/past.h"
 #include "console/rewind.h"
 #include "core/live.h"
+#include "core/snapshot.h"
 
 #define FLASH_MS       3000
 #define FLASH_BAD_MS   6000
@@ -182,6 +183,22 @@ static void set_why(struct view *v, const char *why)
 	v->link.why = text_clean_str(why, 200);
 }
 
+/* What went before is in it; only the tokens' pace begins anew. */
+static void take_snapshot(struct view *v, const char *text)
+{
+	struct err err = {0};
+	struct model *m = model_restore(v->show, text, strlen(text), &err);
+	if (!m) {
+		v->link.broken = v->link.no_snapshot = true;
+		set_why(v, err.text);
+		return;
+	}
+	model_free(&v->model);
+	v->model = m;
+	v->burn = (struct view_burn){0};
+	snprintf(v->run_hash, sizeof v->run_hash, "%s", v->show->hash);
+}
+
 static void take_live_text(struct view *v, const char *text)
 {
 	json_object *o = json_read_str(text, &json_limits_answer, NULL);
@@ -196,6 +213,9 @@ void view_take(struct view *v, const struct feed_item *item)
 	case FEED_EVENTS:
 		for (size_t i = 0; i < item->count; i++)
 			fold(v, item->events[i]);
+		break;
+	case FEED_SNAPSHOT:
+		take_snapshot(v, item->text);
 		break;
 	case FEED_CAUGHT_UP:
 		v->link.caught_up = true;

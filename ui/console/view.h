@@ -36,6 +36,7 @@ struct view_pace {
 
 struct view_link {
 	bool caught_up, lost, broken;
+	bool no_snapshot; /* one did not fit: read all events */
 	int64_t lost_mono_ms;
 	char *why;          /* lost or broken: for people */
 	bool leader_known;
