@@ -107,6 +107,34 @@ SCRIPT
 ok $? "a file that is nonsense is nothing"
 shows kept '▸Inbox'
 
-end_core
-ok $? "the core ends"
+# More events than a console keeps, of a core that died: those of the start are
+# read again when they are asked for.
+kill_core
+socket=$SHOWCALLER_STATE/back/redis.sock
+last=$(redis-cli -s "$socket" XREVRANGE 'showcaller:{back}:events' + - COUNT 1 |
+	sed -n '1s/-0$//p')
+awk -v from="$last" 'BEGIN {
+	for (i = 1; i <= 201000; i++)
+		printf "XADD showcaller:{back}:events %d-0 type note run r " \
+			"stage \"\" agent \"\" at %d data {}\r\n",
+			from + i, 9000000000000 + i
+}' | redis-cli -s "$socket" --pipe >pipe.log 2>&1
+ok $? "a long log"
+sed "s|^|# |" pipe.log
+play 120x40 back <<SCRIPT
+wait text no core runs
+wait quiet
+keys [
+wait text REWIND
+wait text 201,0
+keys { {
+wait gone loading
+dump early
+keys L
+wait gone REWIND
+quit
+SCRIPT
+ok $? "what is no longer in memory comes again"
+shows early 'REWIND  event'
+shows early '✓ one'
 plan
