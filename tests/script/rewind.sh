@@ -28,6 +28,7 @@ wait quiet
 dump live
 keys [
 wait text REWIND  event
+wait gone loading
 dump back
 keys [ [ { {
 wait quiet
