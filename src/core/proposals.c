@@ -263,6 +263,21 @@ static const char *misfit(const struct model *m, const struct input *in,
 	return c->state == CALL_FAILED ? "deadline" : "finished";
 }
 
+/* An agent that was asked twice under one key answers twice, and a core that
+ * died may have left an answer unacknowledged: the very answer that stands in
+ * the log is nothing new. */
+static bool is_repeat(const struct model *m, const struct input *in, int stage,
+		      int agent)
+{
+	const struct call *c =
+		&m->stages[stage]
+			 .calls[stage_agent_place(m->show, stage, agent)];
+	int64_t tokens =
+		in->tokens_used >= 0 ? in->tokens_used : c->lease_tokens;
+	return in->ok && (in->key || in->lease) && tokens == c->tokens &&
+	       json_equal(in->result, c->result);
+}
+
 static void call_failed(struct deciding *d, int stage, int agent,
 			const char *code, const char *text)
 {
@@ -320,7 +335,9 @@ void proposals_answer(struct deciding *d)
 	int agent = in->agent ? show_find_agent(m->show, in->agent) : -1;
 	const char *verdict = misfit(m, in, stage, agent);
 	if (verdict) {
-		too_late(d, stage, agent, verdict);
+		if (strcmp(verdict, "duplicate") != 0 ||
+		    !is_repeat(m, in, stage, agent))
+			too_late(d, stage, agent, verdict);
 		return;
 	}
 	budget_settle(d, stage, agent, in);

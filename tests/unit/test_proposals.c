@@ -110,9 +110,9 @@ END_TEST
 
 START_TEST(all_fail_and_all_are_asked_again)
 {
-	struct world *w = world_new(AGENTS
-		"  - { id: s, agents: [a, b], \n"
-		"      retry: { max_attempts: 2, backoff_ms: 50 } }\n");
+	struct world *w = world_new(
+		AGENTS "  - { id: s, agents: [a, b], \n"
+		       "      retry: { max_attempts: 2, backoff_ms: 50 } }\n");
 	world_begin(w, true);
 	world_fail(w, "s", "a", "broken");
 	ck_state(w, "s", "running");
@@ -142,9 +142,9 @@ static void late(struct world *w, const char *stage, const char *agent,
 
 START_TEST(each_misfit_has_its_verdict)
 {
-	struct world *w = world_new(AGENTS
-		"  - { id: s, agents: [a, b] }\n"
-		"  - { id: go, agents: [c], go: manual }\n");
+	struct world *w =
+		world_new(AGENTS "  - { id: s, agents: [a, b] }\n"
+				 "  - { id: go, agents: [c], go: manual }\n");
 	world_begin(w, true);
 	late(w, "nowhere", "a", 1, "unknown_stage");
 	late(w, "s", "c", 1, "wrong_agent");
@@ -158,6 +158,37 @@ START_TEST(each_misfit_has_its_verdict)
 	for (int i = 0; i < LATE_MAX + 5; i++)
 		late(w, "nowhere", "a", 1, "unknown_stage");
 	ck_assert_uint_eq(w->m->late_count, LATE_MAX);
+	world_free(w);
+}
+END_TEST
+
+static void answer_again(struct world *w, const char *result)
+{
+	struct input *in = input_new(INPUT_ANSWER);
+	in->stage = xstrdup("s");
+	in->agent = xstrdup("a");
+	in->key = xstrdup("r1/s/1");
+	in->attempt = 1;
+	in->ok = true;
+	in->tokens_used = 7;
+	in->result = json_read_str(result, &json_limits_answer, NULL);
+	world_step(w, in);
+}
+
+START_TEST(the_same_answer_again_is_nothing_new)
+{
+	struct world *w = world_new(AGENTS "  - { id: s, agents: [a] }\n"
+					   "  - { id: go, agents: [c], go: "
+					   "manual }\n");
+	world_begin(w, true);
+	answer_again(w, "{\"x\": 1}");
+	ck_state(w, "s", "done");
+	uint64_t seq = w->m->seq;
+	answer_again(w, "{\"x\": 1}");
+	ck_assert_uint_eq(w->m->seq, seq);
+	answer_again(w, "{\"x\": 2}");
+	ck_assert_uint_eq(w->m->late_count, 1);
+	ck_assert_str_eq(w->m->late[0].verdict, "duplicate");
 	world_free(w);
 }
 END_TEST
@@ -185,16 +216,19 @@ END_TEST
 START_TEST(the_rule_of_the_winner)
 {
 	struct show *show = world_show(
-		AGENTS "  - id: v\n"
-		       "    poll: { question: Q, min_votes: 20, min_delta: 0.05,\n"
-		       "      options: [ { id: x }, { id: y }, { id: z } ],\n"
-		       "      undecided: ask }\n");
-	static const struct { int64_t votes[3]; int winner; } cases[] = {
-		{ { 0, 0, 0 }, -1 },   { { 19, 0, 0 }, -1 },
-		{ { 20, 0, 0 }, 0 },   { { 10, 10, 0 }, -1 },
-		{ { 10, 11, 0 }, -1 }, /* a lead of 4.8 % */
-		{ { 19, 21, 0 }, 1 },  /* exactly 5 % */
-		{ { 5, 5, 30 }, 2 },   { { 400, 419, 0 }, -1 },
+		AGENTS
+		"  - id: v\n"
+		"    poll: { question: Q, min_votes: 20, min_delta: 0.05,\n"
+		"      options: [ { id: x }, { id: y }, { id: z } ],\n"
+		"      undecided: ask }\n");
+	static const struct {
+		int64_t votes[3];
+		int winner;
+	} cases[] = {
+		{{0, 0, 0}, -1},   {{19, 0, 0}, -1},	{{20, 0, 0}, 0},
+		{{10, 10, 0}, -1}, {{10, 11, 0}, -1}, /* a lead of 4.8 % */
+		{{19, 21, 0}, 1},		      /* exactly 5 % */
+		{{5, 5, 30}, 2},   {{400, 419, 0}, -1},
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		int64_t total;
@@ -314,7 +348,8 @@ START_TEST(undecided_extends_then_takes_the_default)
 	struct world *w = polling("undecided: extend\n"
 				  "      extend_ms: 3000\n"
 				  "      max_extensions: 2\n"
-				  "      default: y", true);
+				  "      default: y",
+				  true);
 	for (int i = 0; i < 2; i++) {
 		world_tick(w, i ? 3000 : 10000);
 		tally(w, 2, 2);
@@ -365,9 +400,9 @@ START_TEST(undecided_asks_a_human)
 	world_tick(w, 10000);
 	tally(w, 2, 2);
 	ck_assert(world_do(w, "answer", w->m->inbox.items[0].id, "x", NULL));
-	ck_assert_str_eq(json_get_str(json_get(w->m->story.doc, "v"), "why",
-				      ""),
-			 "operator");
+	ck_assert_str_eq(
+		json_get_str(json_get(w->m->story.doc, "v"), "why", ""),
+		"operator");
 	ck_state(w, "after", "skipped");
 	world_free(w);
 	w = polling("undecided: ask", false); /* nobody there: who leads */
@@ -407,15 +442,18 @@ START_TEST(hash_by_members_equals_hash_of_all)
 	struct story s;
 	char before[HASH_HEX_BYTES], foretold[HASH_HEX_BYTES];
 	static const char *const patches[] = {
-		"{\"a\": 1, \"b\": {\"c\": [1, 2]}}", "{\"a\": null}",
-		"{\"b\": {\"d\": true}}", "{\"b\": {\"d\": null}}", "{}",
+		"{\"a\": 1, \"b\": {\"c\": [1, 2]}}",
+		"{\"a\": null}",
+		"{\"b\": {\"d\": true}}",
+		"{\"b\": {\"d\": null}}",
+		"{}",
 		"{\"zz\": \"\", \"Z\": 0.5}",
 	};
 	story_init(&s);
 	memcpy(before, s.hash, sizeof before);
 	for (size_t i = 0; i < COUNT_OF(patches); i++) {
-		json_object *p = json_read_str(patches[i], &json_limits_own,
-					       NULL);
+		json_object *p =
+			json_read_str(patches[i], &json_limits_own, NULL);
 		story_hash_after(&s, p, foretold);
 		story_patch(&s, p);
 		ck_assert_str_eq(foretold, s.hash);
@@ -443,6 +481,7 @@ int main(void)
 	tcase_add_test(t, adjudicate_cheapest);
 	tcase_add_test(t, all_fail_and_all_are_asked_again);
 	tcase_add_test(t, each_misfit_has_its_verdict);
+	tcase_add_test(t, the_same_answer_again_is_nothing_new);
 	tcase_add_test(t, a_result_larger_than_an_event_is_refused);
 	tcase_add_test(t, the_rule_of_the_winner);
 	tcase_add_test(t, a_poll_gates_and_its_winner_goes_on);
