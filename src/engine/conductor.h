@@ -126,6 +126,7 @@ struct engine {
 	uint64_t last_seq, report_seq; /* what last.json and the report saw */
 	bool away, away_told;
 	struct keep keep;
+	uint64_t mended; /* what was told of writer_mended() */
 	uint64_t brake_tag;  /* a panic's commit in flight; 0: none */
 	int64_t brake_at_ms; /* mono: when it acts all the same */
 	bool opened;	     /* all of engine_open() was done */

@@ -136,8 +136,25 @@ static void came_back(struct engine *e)
 	post_alarm(e, true, "Redis is back");
 }
 
+/* A fact of the show: for whoever wonders about its log later. */
+static void tell_mended(struct engine *e)
+{
+	uint64_t now = writer_mended(e->writer);
+	if (now == e->mended)
+		return;
+	char text[96];
+	snprintf(text, sizeof text,
+		 "Redis had lost %llu events; they were written again",
+		 (unsigned long long)(now - e->mended));
+	log_warn("engine", "%s", text);
+	e->mended = now;
+	post_alarm(e, false, text);
+	post_alarm(e, true, text);
+}
+
 void report_link(struct engine *e)
 {
+	tell_mended(e);
 	bool away = writer_away_ms(e->writer) > 0;
 	if (away && e->server) {
 		struct err err = {0};

@@ -82,9 +82,16 @@ static const char lead[] =
 	"redis.call('DEL', KEYS[5])\n"
 	"return e\n";
 
-static const char renew[] =
-	FENCE "redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])\n"
-	      "return redis.status_reply('OK')\n";
+/* A show at rest finds out here that Redis came back with less than it had. */
+static const char renew[] = FENCE
+	"redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])\n"
+	"local tip = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)\n"
+	"local last = tip[1] and tonumber(string.match(tip[1][1], "
+	"'^(%d+)%-0$')) or 0\n"
+	"if last < tonumber(ARGV[4]) then\n"
+	"  return {'GAP', string.format('%.0f-0', last)}\n"
+	"end\n"
+	"return redis.status_reply('OK')\n";
 
 static const char resign[] =
 	FENCE "redis.call('DEL', KEYS[2])\n"

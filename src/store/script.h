@@ -24,7 +24,8 @@ enum script {
 	 * the new epoch; {"HELD", leader, ms left}; {"FREE"}; {"ENDED", why};
 	 * {"LOST"}; {"SCHEMA", theirs} */
 	SCRIPT_LEAD,
-	/* KEYS epoch leader, ARGV epoch leader ttl-ms: "OK" */
+	/* KEYS epoch leader events, ARGV epoch leader ttl-ms acknowledged: "OK";
+	 * {"GAP", last}: the log ends before the event that was acknowledged */
 	SCRIPT_RENEW,
 	/* KEYS epoch leader ended, ARGV epoch why: "OK"; why "": another core
 	 * may go on */

@@ -185,6 +185,8 @@ void writer_commit(struct writer *w, struct event *const *events, size_t count,
 		      EVENT_FIELDS * count;
 	begin_script(w, SCRIPT_COMMIT, COMMIT_FIXED_KEYS + 2 * plan.polls, args,
 		     OP_COMMIT, tag);
+	w->ops[w->op_count - 1].first = events[0]->seq;
+	w->ops[w->op_count - 1].count = count;
 	add_commit_keys(w, events, count, plan.polls);
 	add_epoch(w);
 	resp_int(&w->out, (int64_t)events[0]->seq);
@@ -299,11 +301,13 @@ void writer_renew(struct writer *w)
 	if (w->renewing)
 		return;
 	w->renewing = true;
-	begin_script(w, SCRIPT_RENEW, 2, 3, OP_RENEW, 0);
+	begin_script(w, SCRIPT_RENEW, 3, 4, OP_RENEW, 0);
 	resp_str(&w->out, w->key_leader);
+	resp_str(&w->out, w->key_events);
 	add_epoch(w);
 	resp_str(&w->out, w->leader);
 	resp_int(&w->out, SCRIPT_LEASE_MS);
+	resp_int(&w->out, (int64_t)w->acked_seq);
 }
 
 void writer_snapshot(struct writer *w, const char *run, uint64_t seq,
@@ -328,6 +332,7 @@ static struct writer_done *add_done(struct writer *w, const struct op *op,
 				    enum writer_how how)
 {
 	static const enum writer_what what[] = {[OP_COMMIT] = WRITER_COMMIT,
+						[OP_AGAIN] = WRITER_COMMIT,
 						[OP_VOTE] = WRITER_VOTE,
 						[OP_COUNT] = WRITER_COUNT,
 						[OP_RENEW] = WRITER_RENEW,
@@ -369,7 +374,12 @@ static bool answered_no(struct writer *w, const struct op *op,
 	const char *word = reply_str(r, 0);
 	if (r->type != REDIS_REPLY_ARRAY || r->elements > 2)
 		return false;
-	if (strcmp(word, "FENCED") == 0)
+	if (strcmp(word, "FENCED") == 0 &&
+	    strtoll(reply_str(r, 1), NULL, 10) < w->epoch)
+		tell(w, op, WRITER_BROKEN,
+		     "Redis lost data: its epoch is %s, and ours %s",
+		     reply_str(r, 1), w->epoch_text);
+	else if (strcmp(word, "FENCED") == 0)
 		tell(w, op, WRITER_FENCED,
 		     "another core leads since (epoch %s, ours is %s)",
 		     reply_str(r, 1), w->epoch_text);
@@ -378,7 +388,9 @@ static bool answered_no(struct writer *w, const struct op *op,
 		     "Redis lost the show's data (its epoch is gone)");
 	else if (strcmp(word, "GAP") == 0)
 		tell(w, op, WRITER_BROKEN,
-		     "Redis lost events: its log ends at %s", reply_str(r, 1));
+		     "Redis lost events: its log ends at %s, and %llu was "
+		     "acknowledged",
+		     reply_str(r, 1), (unsigned long long)w->acked_seq);
 	else if (strcmp(word, "OTHER") == 0)
 		tell(w, op, WRITER_BROKEN, "the log holds something else at %s",
 		     reply_str(r, 1));
@@ -443,6 +455,7 @@ static void answered_yes(struct writer *w, const struct op *op,
 	case OP_SNAPSHOT:
 		add_done(w, op, WRITER_OK);
 		break;
+	case OP_AGAIN:
 	case OP_QUIET:
 	case OP_PUBLISH:
 		break;
@@ -472,7 +485,9 @@ static bool answered_error(struct writer *w, const struct op *op,
 		break;
 	case REFUSAL_FINAL:
 		tell(w, op,
-		     op->kind == OP_COMMIT ? WRITER_BROKEN : WRITER_REFUSED,
+		     op->kind == OP_COMMIT || op->kind == OP_AGAIN
+			     ? WRITER_BROKEN
+			     : WRITER_REFUSED,
 		     "%s", err.text);
 		return true;
 	}
@@ -502,6 +517,18 @@ static void forget_answered(struct writer *w)
 	}
 }
 
+/* The log is shorter than what it acknowledged, and we can write the rest
+ * again: the link is dropped for that. */
+static bool lost_some(struct writer *w, const struct op *op,
+		      const redisReply *r)
+{
+	if ((op->kind != OP_COMMIT && op->kind != OP_RENEW) ||
+	    r->type != REDIS_REPLY_ARRAY || r->elements != 2 ||
+	    strcmp(reply_str(r, 0), "GAP") != 0)
+		return false;
+	return writer_again(w, strtoull(reply_str(r, 1), NULL, 10));
+}
+
 bool writer_answer(struct writer *w, const redisReply *reply)
 {
 	if (w->op_first == w->op_sent) {
@@ -512,7 +539,14 @@ bool writer_answer(struct writer *w, const redisReply *reply)
 	if (reply->type == REDIS_REPLY_ERROR) {
 		if (!answered_error(w, &op, reply->str))
 			return false;
+	} else if (lost_some(w, &op, reply)) {
+		return false;
 	} else if (!answered_no(w, &op, reply)) {
+		uint64_t end = w->op_first + 1 < w->op_count
+				       ? w->ops[w->op_first + 1].begin
+				       : w->base + w->out.len;
+		if (op.kind != OP_AGAIN)
+			writer_remember(w, &op, end);
 		answered_yes(w, &op, reply);
 	}
 	w->failures = 0;

@@ -181,6 +181,11 @@ short writer_poll_events(const struct writer *w);
 int writer_timeout_ms(const struct writer *w);
 void writer_pump(struct writer *w, short revents);
 
+/* Events that Redis had acknowledged and lost, and that were written again from
+ * the memory of this writer (the newest 4,096, 8 MiB). What is older makes
+ * WRITER_BROKEN. */
+uint64_t writer_mended(const struct writer *w);
+
 size_t writer_waiting(const struct writer *w);   /* not answered yet */
 int64_t writer_away_ms(const struct writer *w);  /* 0: connected */
 const char *writer_why_away(const struct writer *w); /* for people */

@@ -253,6 +253,7 @@ void writer_close(struct writer **writer)
 	buf_release(&w->warnings);
 	buf_release(&w->hello);
 	buf_release(&w->out);
+	writer_forget(w);
 	free(w->ops);
 	free(w->done);
 	free(w);

@@ -237,6 +237,7 @@ bool writer_fold(struct writer *w, struct model **model, struct err *err)
 		  fold_log(w, model, err) && mend_story(w, *model, err);
 	if (ok) {
 		const struct story *story = &(*model)->story;
+		w->acked_seq = (*model)->seq;
 		json_object_put(w->story);
 		w->story = json_clone(story->doc);
 		snprintf(w->story_hash, sizeof w->story_hash, "%s",

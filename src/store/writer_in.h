@@ -5,6 +5,7 @@
  *   writer_link.c  the connection: connect, greet, send, read, reconnect
  *   writer_ask.c   what is asked while the engine waits: inspect, lead
  *   writer_fold.c  the same: fold the log, keep the show's definition
+ *   writer_again.c what Redis lost, and is sent again
  *
  * The bytes of an operation stay in `out` until it is answered, so that after
  * a lost link all that is unanswered is sent again by setting `sent` back.
@@ -26,6 +27,7 @@ enum op_kind {
 	OP_COUNT,
 	OP_RENEW,
 	OP_SNAPSHOT,
+	OP_AGAIN,   /* a commit that Redis had and lost */
 	OP_QUIET,   /* its outcome interests nobody */
 	OP_PUBLISH, /* may be lost */
 };
@@ -35,7 +37,22 @@ struct op {
 	bool again; /* it may have been done before: sent, not answered */
 	uint64_t tag;
 	uint64_t begin; /* offset of its first byte */
+	uint64_t first; /* OP_COMMIT: its first event */
+	size_t count;	/* and how many */
 	int64_t sent_us;
+};
+
+/* The newest operations that were answered, oldest first: [head, count). */
+struct past_op {
+	uint64_t first;
+	size_t count; /* of events; 0: no commit */
+	size_t bytes;
+	char *text;
+};
+struct writer_past {
+	struct past_op *ops;
+	size_t head, count, cap;
+	size_t events, bytes;
 };
 
 #define WRITER_ANSWER_MS 5000
@@ -84,6 +101,10 @@ struct writer {
 	int64_t renew_sent_ms, lease_until_ms; /* by clock_show_ms() */
 	int64_t rtt_us;
 
+	struct writer_past past;
+	uint64_t acked_seq; /* the last event that Redis acknowledged */
+	uint64_t mended;
+
 	struct writer_done *done;
 	size_t done_first, done_count, done_cap;
 };
@@ -97,6 +118,14 @@ void writer_drop(struct writer *w, int delay_ms, const char *why);
  * that is asked so may be asked twice: a lost link is opened again, once. */
 void writer_put(struct buf *cmd, ...) __attribute__((sentinel));
 redisReply *writer_ask(struct writer *w, struct buf *cmd, struct err *err);
+
+/* writer_again.c */
+/* `op` was answered; its bytes end at `end`. */
+void writer_remember(struct writer *w, const struct op *op, uint64_t end);
+void writer_forget(struct writer *w);
+/* The log ends at `last`: drops the link, and all behind that is sent again on
+ * the next one. False: it is not kept any more, nothing was done. */
+bool writer_again(struct writer *w, uint64_t last);
 
 /* writer.c: one answer. False: the link was dropped. */
 bool writer_answer(struct writer *w, const redisReply *reply);

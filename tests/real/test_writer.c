@@ -155,17 +155,63 @@ START_TEST(other_data_is_broken)
 }
 END_TEST
 
+/* What Redis acknowledged and then had no more: by the next commit, and by the
+ * renewal of a show at rest. */
+START_TEST(what_was_lost_is_written_again)
+{
+	here_do("FLUSHALL");
+	lead("again");
+	for (uint64_t seq = 1; seq <= 20; seq++)
+		commit_note(seq);
+	for (int i = 0; i < 20; i++)
+		ck_assert_int_eq(outcome(), WRITER_OK);
+	here_do("COPY showcaller:{again}:events showcaller:{again}:old");
+	writer_poll_open(w, "p");
+	writer_vote(w, "p", "ann", "yes", false, 5);
+	ck_assert_int_eq(outcome(), WRITER_OK);
+	for (uint64_t seq = 21; seq <= 40; seq++)
+		commit_note(seq);
+	writer_vote(w, "p", "ben", "yes", false, 6);
+	for (int i = 0; i < 21; i++)
+		ck_assert_int_eq(outcome(), WRITER_OK);
+	here_do("RENAME showcaller:{again}:old showcaller:{again}:events");
+	here_do("HDEL showcaller:{again}:votes:p ben");
+	here_do("HSET showcaller:{again}:tally:p yes 1");
+	if (_i == 0)
+		commit_note(41);
+	else
+		writer_renew(w);
+	ck_assert_int_eq(outcome(), WRITER_OK);
+	ck_assert_int_eq(here_int("XLEN showcaller:{again}:events"),
+			 _i == 0 ? 41 : 40);
+	ck_assert_int_eq(here_int("HGET showcaller:{again}:tally:p yes"), 2);
+	ck_assert_uint_eq(writer_mended(w), 20);
+	/* And all of it, when all is gone. */
+	here_do("DEL showcaller:{again}:events");
+	writer_renew(w);
+	ck_assert_int_eq(outcome(), WRITER_OK);
+	ck_assert_int_eq(here_int("XLEN showcaller:{again}:events"),
+			 _i == 0 ? 41 : 40);
+	writer_close(&w);
+}
+END_TEST
+
 START_TEST(a_gap_is_broken)
 {
+	struct err err = {0};
 	lead("gap");
 	commit_note(1);
 	ck_assert_int_eq(outcome(), WRITER_OK);
+	writer_close(&w);
+	/* The next core remembers nothing of what was before it. */
+	w = open_show("gap");
+	ck_assert(writer_lead(w, "host", getpid(), &epoch, true, &err));
 	here_do("DEL showcaller:{gap}:events");
 	commit_note(2);
 	ck_assert_int_eq(outcome(), WRITER_BROKEN);
 	ck_assert_int_eq(here_int("EXISTS showcaller:{gap}:events"), 0);
 	here_do("DEL showcaller:{gap}:epoch");
-	writer_renew(w);
+	commit_note(2);
 	ck_assert_int_eq(outcome(), WRITER_BROKEN);
 	writer_close(&w);
 }
@@ -624,6 +670,8 @@ int main(void)
 	here_case(s, "the story follows its patches", story_follows_patches, 0);
 	here_case(s, "a repeat is stored once", a_repeat_is_stored_once, 0);
 	here_case(s, "other data is BROKEN", other_data_is_broken, 0);
+	here_case(s, "lost and written again", what_was_lost_is_written_again,
+		  2);
 	here_case(s, "a gap is BROKEN", a_gap_is_broken, 0);
 	here_case(s, "lost scripts", lost_scripts_are_loaded_again, 0);
 	here_case(s, "one leader", two_cores_one_leader, 0);
