@@ -243,6 +243,38 @@ START_TEST(what_is_not_here_is_fetched)
 }
 END_TEST
 
+START_TEST(a_console_that_began_with_a_snapshot_goes_back_before_it)
+{
+	struct show *show = world_show(show_text);
+	struct event **log = long_log();
+	struct view *v = view_new(show, 0);
+	struct model *m = model_new(show);
+	int fetched = 0;
+	for (uint64_t i = 0; i < 2000; i++)
+		model_apply(m, log[i]);
+	char *text = model_snapshot(m);
+	struct feed_item item = {.kind = FEED_SNAPSHOT, .text = text};
+	view_take(v, &item);
+	caught_up(v);
+	rewind_do(v, ACTION_REWIND_BACK_STAGE); /* 100 events, not known yet */
+	ck_assert_uint_eq(v->rewind.target, 1900);
+	arrive(v, log, 2000, &fetched);
+	must_equal_fresh_fold(v, log);
+	ck_assert_int_eq(fetched, 4);
+	rewind_do(v, ACTION_REWIND_BACK_STAGE); /* now they are known */
+	ck_assert_uint_eq(v->rewind.target, 1405);
+	rewind_do(v, ACTION_REWIND_FORWARD);
+	v->rewind.target = 2000; /* the snapshot itself */
+	arrive(v, log, 2000, &fetched);
+	must_equal_fresh_fold(v, log);
+	free(text);
+	model_free(&m);
+	view_free(&v);
+	free_log(log);
+	show_unref(&show);
+}
+END_TEST
+
 START_TEST(a_page_that_cannot_be_had_is_said)
 {
 	struct show *show = world_show(show_text);
@@ -390,6 +422,8 @@ int main(void)
 	tcase_add_test(t, a_rewound_model_is_a_fresh_fold);
 	tcase_add_test(t, every_place_of_a_long_log_is_reached);
 	tcase_add_test(t, what_is_not_here_is_fetched);
+	tcase_add_test(
+		t, a_console_that_began_with_a_snapshot_goes_back_before_it);
 	tcase_add_test(t, a_page_that_cannot_be_had_is_said);
 	tcase_add_test(t, memory_is_bounded_and_marks_are_thinned_out);
 	tcase_add_test(t, only_the_brake_works_in_the_past);

@@ -46,7 +46,8 @@ struct past {
 
 	uint64_t *done; /* a bit an event */
 	size_t done_words;
-	uint64_t known_from, known_to; /* where the bits say something */
+	/* Where the bits say something: here, and from 1 to `whole_to`. */
+	uint64_t known_from, known_to, whole_to;
 };
 
 /* --- life ---------------------------------------------------------------- */
@@ -223,15 +224,15 @@ static bool is_done(const struct past *p, uint64_t seq)
 uint64_t past_stage_before(const struct past *p, uint64_t seq)
 {
 	uint64_t end = (uint64_t)p->done_words * 64;
-	if (p->known_from)
-		for (uint64_t at = seq < end ? seq : end;
-		     at-- > p->known_from;) {
+	uint64_t low = seq <= p->whole_to + 1 ? 1 : p->known_from;
+	if (low)
+		for (uint64_t at = seq < end ? seq : end; at-- > low;) {
 			if (!p->done[at / 64])
 				at -= at % 64; /* none in this word */
-			else if (at <= p->known_to && is_done(p, at))
+			else if (is_done(p, at))
 				return at;
 		}
-	if (!p->known_from || p->known_from == 1)
+	if (low <= 1)
 		return 0;
 	uint64_t from = seq < p->known_from ? seq : p->known_from;
 	return from > UNKNOWN_STEP ? from - UNKNOWN_STEP : 0;
@@ -393,6 +394,14 @@ void past_add(struct past *p, const struct model *before,
 	keep_event(p, &numbered);
 }
 
+void past_begin(struct past *p, const struct model *m)
+{
+	struct view_burn burn = {0};
+	past_mark(p, m, &burn, false);
+	p->known_from = m->seq + 1;
+	p->known_to = m->seq;
+}
+
 void past_put(struct past *p, struct event *const *events, size_t count)
 {
 	if (!count)
@@ -404,6 +413,8 @@ void past_put(struct past *p, struct event *const *events, size_t count)
 		page_free(p, n);
 	for (size_t i = 0; i < count; i++)
 		keep_event(p, events[i]);
-	if (p->known_from && first < p->known_from && last + 1 >= p->known_from)
-		p->known_from = first;
+	if (first <= p->whole_to + 1 && last > p->whole_to)
+		p->whole_to = last;
+	if (p->known_from && p->whole_to + 1 >= p->known_from)
+		p->known_from = 1;
 }

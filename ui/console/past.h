@@ -30,6 +30,8 @@ void past_free(struct past **past);
  * were before it. */
 void past_add(struct past *p, const struct model *before,
 	      const struct view_burn *burn, const struct event *event);
+/* The log is read on from `m`, a snapshot; what went before is not here. */
+void past_begin(struct past *p, const struct model *m);
 /* Events that were fetched, in order, the first one that of a page. They stay
  * with the caller. */
 void past_put(struct past *p, struct event *const *events, size_t count);

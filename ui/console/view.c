@@ -196,6 +196,7 @@ static void take_snapshot(struct view *v, const char *text)
 	model_free(&v->model);
 	v->model = m;
 	v->burn = (struct view_burn){0};
+	past_begin(v->past, m);
 	snprintf(v->run_hash, sizeof v->run_hash, "%s", v->show->hash);
 }
 
