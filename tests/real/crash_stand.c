@@ -313,6 +313,21 @@ void stand_kill_console(struct stand *s)
 	sums->console_kills++;
 }
 
+static void show_logs(const struct stand *s)
+{
+	static const char *const names[] = {"core.log", "people.log"};
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		char path[256];
+		snprintf(path, sizeof path, "%s/%s", s->dir, names[i]);
+		char *text = file_read(path, 1 << 24, NULL, NULL);
+		size_t len = text ? strlen(text) : 0;
+		if (text)
+			fprintf(stderr, "--- the end of %s:\n%s\n", names[i],
+				text + (len > 3000 ? len - 3000 : 0));
+		free(text);
+	}
+}
+
 /* --- opening and closing ------------------------------------------------ */
 
 void stand_open(struct stand *s, enum stand_redis kind)
@@ -350,6 +365,8 @@ void stand_close(struct stand *s)
 		kill(s->core, SIGTERM);
 		ck_assert_int_eq(waitpid(s->core, &status, 0), s->core);
 		close(s->core_fd);
+		if (status)
+			show_logs(s);
 		ck_assert_msg(status == 0, "the core ended with %x", status);
 	}
 	kill_child(&s->people);
@@ -361,21 +378,6 @@ void stand_close(struct stand *s)
 }
 
 /* --- following ---------------------------------------------------------- */
-
-static void show_logs(const struct stand *s)
-{
-	static const char *const names[] = {"core.log", "people.log"};
-	for (size_t i = 0; i < COUNT_OF(names); i++) {
-		char path[256];
-		snprintf(path, sizeof path, "%s/%s", s->dir, names[i]);
-		char *text = file_read(path, 1 << 24, NULL, NULL);
-		size_t len = text ? strlen(text) : 0;
-		if (text)
-			fprintf(stderr, "--- the end of %s:\n%s\n", names[i],
-				text + (len > 3000 ? len - 3000 : 0));
-		free(text);
-	}
-}
 
 static bool is_own(const char *type)
 {
