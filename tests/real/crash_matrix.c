@@ -189,7 +189,7 @@ static void around(enum proxy_place place, bool kills)
 	stand_open(&s, STAND_PROXY);
 	struct proxy *p = proxy_start(s.port, s.via_port, s.guard_fd);
 	/* Each time would let nothing pass, ever. */
-	proxy_set(p, place, kills, EACH > 1 ? 4 : 2);
+	proxy_set(p, place, kills, 2);
 	stand_start_core(&s);
 	proxy_set_core(p, s.core);
 	char type[32];
