@@ -9,8 +9,7 @@
 
 #define LAST_MAX_BYTES (16u << 20)
 
-/* What the core wrote last, marked as what it is. NULL: no such file. */
-static json_object *from_file(const struct cli_place *place)
+static json_object *read_last(const struct cli_place *place)
 {
 	char *path = xasprintf("%s/last.json", place->state_dir);
 	char *text = file_read(path, LAST_MAX_BYTES, NULL, NULL);
@@ -19,6 +18,25 @@ static json_object *from_file(const struct cli_place *place)
 		return NULL;
 	json_object *o = json_read_str(text, &json_limits_own, NULL);
 	free(text);
+	return o;
+}
+
+/* We can read, and the core may not be able to write: it says why. */
+static void add_why(json_object *o, const struct cli_place *place)
+{
+	json_object *last = place->here ? read_last(place) : NULL;
+	json_object *redis = last ? json_get_object(last, "redis") : NULL;
+	if (redis && !json_get_bool(redis, "connected", true)) {
+		json_object *its = json_clone(redis);
+		json_add(o, "redis", &its);
+	}
+	json_object_put(last);
+}
+
+/* What the core wrote last, marked as what it is. NULL: no such file. */
+static json_object *from_file(const struct cli_place *place)
+{
+	json_object *o = read_last(place);
 	if (!o)
 		return NULL;
 	json_add_str(o, "mode", "stopped");
@@ -108,6 +126,8 @@ json_object *cli_look(const struct cli_place *place, int *status)
 		return NULL;
 	struct err err = {0};
 	json_object *o = from_redis(place, client, &err);
+	if (o)
+		add_why(o, place);
 	client_close(&client);
 	if (!o)
 		*status = cli_fail(&err);

@@ -100,6 +100,15 @@ static void print_obs(json_object *obs)
 	printf("\n");
 }
 
+static void print_redis(json_object *redis)
+{
+	const char *why = json_get_str(redis, "why", "");
+	printf("redis    %s", json_get_str(redis, "url", ""));
+	if (!json_get_bool(redis, "connected", false))
+		printf(" (not connected%s%s)", *why ? ": " : "", why);
+	printf("\n");
+}
+
 static void print_lines(const char *head, json_object *list)
 {
 	size_t n = list ? json_object_array_length(list) : 0;
@@ -126,10 +135,7 @@ void cli_print_status(json_object *o)
 	if (json_get_object(o, "obs"))
 		print_obs(json_get_object(o, "obs"));
 	if (redis)
-		printf("redis    %s%s\n", json_get_str(redis, "url", ""),
-		       json_get_bool(redis, "connected", false)
-			       ? ""
-			       : " (not connected)");
+		print_redis(redis);
 	print_lines("inbox", json_get_array(o, "inbox"));
 	print_lines("alarm", json_get_array(o, "alarms"));
 }

@@ -206,6 +206,8 @@ static json_object *redis_status(const struct status_extra *extra)
 	else
 		add_null(o, "rtt_ms");
 	json_add_bool(o, "connected", extra->redis_connected);
+	if (!extra->redis_connected && extra->redis_why)
+		add_text(o, "why", extra->redis_why);
 	return o;
 }
 

@@ -10,6 +10,7 @@ struct status_extra {
 	const char *redis_url; /* without a password; NULL: none */
 	int64_t redis_rtt_us;  /* -1: unknown */
 	bool redis_connected;
+	const char *redis_why; /* not connected: why, for people; or NULL */
 	int64_t now_ms; /* show time, for elapsed_ms */
 };
 

@@ -225,6 +225,8 @@ void engine_take_outcomes(struct engine *e)
 		case WRITER_RENEW:
 			if (done.how == WRITER_FENCED)
 				engine_end(e, END_FENCED, done.text);
+			else if (done.how == WRITER_BROKEN)
+				engine_end(e, END_BROKEN, done.text);
 			engine_finish_stored(e);
 			break;
 		case WRITER_SNAPSHOT:

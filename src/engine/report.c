@@ -65,6 +65,7 @@ void report_write_last(struct engine *e, const char *mode)
 		.redis_url = e->address->url,
 		.redis_rtt_us = writer_rtt_us(e->writer),
 		.redis_connected = writer_away_ms(e->writer) == 0,
+		.redis_why = writer_why_away(e->writer),
 		.now_ms = engine_now_ms(e),
 	};
 	json_object *o = status_json(e->m, &extra);
@@ -97,7 +98,8 @@ void report_tick(struct engine *e, int64_t mono_ms)
 		return;
 	e->report_at_ms = mono_ms + REPORT_MS;
 	if (e->net)
-		net_redis(e->net, !e->away, writer_rtt_us(e->writer));
+		net_redis(e->net, !e->away, writer_rtt_us(e->writer),
+			  writer_why_away(e->writer));
 	if (e->m->seq != e->report_seq)
 		watch_ledger(e);
 	send_figures(e);
@@ -122,7 +124,8 @@ static void went_away(struct engine *e)
 	log_warn("engine", "Redis is away: %s; new work is held",
 		 writer_why_away(e->writer));
 	if (e->net)
-		net_redis(e->net, false, -1);
+		net_redis(e->net, false, -1, writer_why_away(e->writer));
+	report_write_last(e, e->rehearse ? "rehearsal" : "live");
 }
 
 static void came_back(struct engine *e)
@@ -130,7 +133,8 @@ static void came_back(struct engine *e)
 	log_info("engine", "Redis is back; %zu operations are sent again",
 		 writer_waiting(e->writer));
 	if (e->net)
-		net_redis(e->net, true, writer_rtt_us(e->writer));
+		net_redis(e->net, true, writer_rtt_us(e->writer), NULL);
+	report_write_last(e, e->rehearse ? "rehearsal" : "live");
 	/* Told late, and told: both are facts of the show. */
 	post_alarm(e, false, "Redis was away; new work was held");
 	post_alarm(e, true, "Redis is back");

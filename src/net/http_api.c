@@ -18,6 +18,8 @@ void api_health(struct request *r)
 	json_add_str(o, "show", web->net->show->id);
 	json_add_str(o, "run", run_state_name(web->model->run.state));
 	json_add_bool(o, "redis", web->redis_ok);
+	if (web->redis_why)
+		json_add_str(o, "redis_why", web->redis_why);
 	json_add_bool(o, "obs", web->model->obs.facts.connected);
 	http_respond_json(r, web->redis_ok ? 200 : 503, &o);
 }
@@ -29,6 +31,7 @@ static struct status_extra extra_of(const struct web *web)
 		.redis_url = web->net->redis_url,
 		.redis_rtt_us = web->redis_rtt_us,
 		.redis_connected = web->redis_ok,
+		.redis_why = web->redis_why,
 		.now_ms = clock_show_ms(),
 	};
 }

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "net/net_priv.h"
 #include "net/web.h"
 #include "net/ws.h"
@@ -157,11 +158,13 @@ void net_reply(struct net *net, const struct origin *origin, bool ok,
 	web_post(net->web, &mail);
 }
 
-void net_redis(struct net *net, bool connected, int64_t rtt_us)
+void net_redis(struct net *net, bool connected, int64_t rtt_us,
+	       const char *why)
 {
 	struct web_mail *mail = web_mail_new(WEB_REDIS);
 	mail->ok = connected;
 	mail->rtt_us = rtt_us;
+	mail->text = why && *why ? text_clean_str(why, 250) : NULL;
 	web_post(net->web, &mail);
 }
 

@@ -60,8 +60,10 @@ void net_live(struct net *net, const char *json);
  * "not_found". */
 void net_reply(struct net *net, const struct origin *origin, bool ok,
 	       const char *code, const char *text);
-/* How far Redis is: for /health, /metrics and status. */
-void net_redis(struct net *net, bool connected, int64_t rtt_us);
+/* How far Redis is: for /health, /metrics and status. `why` says for people why
+ * it is not connected (else NULL). */
+void net_redis(struct net *net, bool connected, int64_t rtt_us,
+	       const char *why);
 
 /* An OBS request: `type` as in obs-websocket v5 (the old name SetCurrentScene
  * is mapped), `data` JSON text or NULL. Its outcome comes as INPUT_OBS_DONE

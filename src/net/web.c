@@ -263,6 +263,9 @@ static void take_mail(struct web *web)
 		case WEB_REDIS:
 			web->redis_ok = mail->ok;
 			web->redis_rtt_us = mail->rtt_us;
+			free(web->redis_why);
+			web->redis_why = mail->text;
+			mail->text = NULL;
 			break;
 		}
 		mail_free(mail);
@@ -431,6 +434,7 @@ void web_stop(struct web **webp)
 	free(web->tallies);
 	free(web->places);
 	free(web->place_uses);
+	free(web->redis_why);
 	model_free(&web->model);
 	if (web->epoll_fd >= 0)
 		close(web->epoll_fd);

@@ -112,6 +112,7 @@ struct web {
 	size_t poll_count;
 	bool polls_changed;
 	bool redis_ok;
+	char *redis_why; /* NULL: connected */
 	int64_t redis_rtt_us;
 
 	/* Requests that wait for the engine, oldest first; found by place. */

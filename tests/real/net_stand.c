@@ -196,7 +196,7 @@ struct stand *stand_new(const char *yaml)
 		fprintf(stderr, "%s\n", err.text);
 		abort();
 	}
-	net_redis(s->net, true, 123);
+	net_redis(s->net, true, 123, NULL);
 	REQUIRE(!pthread_create(&s->thread, NULL, drive, s));
 	return s;
 }
