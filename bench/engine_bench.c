@@ -17,6 +17,8 @@
 #include "show/show_read.h"
 #include "store/server.h"
 
+#include "shapes.h"
+
 #define ROUNDS 5
 
 static void add_stage(json_object *stages, const char *id, int first_dep,
@@ -40,12 +42,6 @@ static void add_stage(json_object *stages, const char *id, int first_dep,
 	json_object_array_add(stages, stage);
 }
 
-struct shape {
-	const char *name;
-	int layers;
-	int widths[200];
-};
-
 /* Every stage of a layer needs every stage of the layer before. */
 static struct show *make_show(const struct shape *shape, int round,
 			      int *stage_count)
@@ -63,12 +59,12 @@ static struct show *make_show(const struct shape *shape, int round,
 	int n = 0, before = 0;
 	for (int l = 0; l < shape->layers; l++) {
 		int first = n;
-		for (int i = 0; i < shape->widths[l]; i++) {
+		for (int i = 0; i < shape_width(shape, l); i++) {
 			char id[32];
 			snprintf(id, sizeof id, "s%d", n++);
 			add_stage(stages, id, first - before, before);
 		}
-		before = shape->widths[l];
+		before = shape_width(shape, l);
 	}
 	json_add(o, "stages", &stages);
 	*stage_count = n;
@@ -159,16 +155,9 @@ static void run_shape(const struct shape *shape, const char *redis_url)
 int main(void)
 {
 	char dir[] = "/tmp/showcaller-bench-XXXXXX";
-	static struct shape chain = {"chain", 200, {0}};
-	static struct shape fan = {"fan", 3, {1, 200, 1}};
-	static struct shape layers = {"layers", 10, {0}};
 	if (!mkdtemp(dir) || setenv("SHOWCALLER_STATE", dir, 1) != 0)
 		return 1;
 	log_open("/dev/null", LOG_ERROR, NULL);
-	for (int i = 0; i < 200; i++)
-		chain.widths[i] = 1;
-	for (int i = 0; i < 10; i++)
-		layers.widths[i] = 20;
 	struct err err = {0};
 	char *redis_dir = xasprintf("%s/redis", dir);
 	struct redis_server *redis = NULL;
@@ -178,9 +167,8 @@ int main(void)
 		return 1;
 	}
 	const char *redis_url = redis_server_address(redis)->url;
-	run_shape(&chain, redis_url);
-	run_shape(&fan, redis_url);
-	run_shape(&layers, redis_url);
+	for (size_t i = 0; i < COUNT_OF(shapes); i++)
+		run_shape(&shapes[i], redis_url);
 	redis_server_stop(&redis);
 	free(redis_dir);
 	char *clean = xasprintf("rm -rf -- '%s'", dir);
