@@ -191,7 +191,7 @@ ok $? "the ledger adds up"
 "$program" stop night --redis "$url" >/dev/null
 wait "$a"
 ok $? "the leader ends when the show is stopped"
-wait "$b"
+timeout 20 tail --pid="$b" -f /dev/null && wait "$b"
 ok $? "and whoever stood by leaves too"
 grep -q 'it was stopped (stop)' core.log
 ok $? "and says why"
