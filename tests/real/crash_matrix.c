@@ -202,6 +202,10 @@ static void around(enum proxy_place place, bool kills)
 		stand_start_core(&s);
 		proxy_set_core(p, s.core);
 	}
+	/* The end of the run may stand in Redis while its answer, and with it
+	 * the core's death, is still on its way. */
+	if (kills && s.core > 0 && !proxy_spare_core(p))
+		stand_reap_core(&s);
 	proxy_set(p, PROXY_PASSES, false, 1);
 	int struck = proxy_struck(p);
 	(*stand_sums)->cuts += struck;

@@ -234,6 +234,11 @@ void proxy_set_core(struct proxy *p, pid_t core)
 	atomic_store(&p->core, core);
 }
 
+bool proxy_spare_core(struct proxy *p)
+{
+	return atomic_exchange(&p->core, 0) > 0;
+}
+
 int proxy_struck(const struct proxy *p)
 {
 	return atomic_load(&p->struck);

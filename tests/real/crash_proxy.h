@@ -28,6 +28,8 @@ void proxy_stop(struct proxy **p);
 void proxy_set(struct proxy *p, enum proxy_place place, bool kills, int each);
 /* Whom to kill next. A core is killed once. */
 void proxy_set_core(struct proxy *p, pid_t core);
+/* Spares the core from now on; false when its kill is done or on its way. */
+bool proxy_spare_core(struct proxy *p);
 int proxy_struck(const struct proxy *p);
 
 #endif
