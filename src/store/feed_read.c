@@ -199,6 +199,10 @@ static bool take_answer(struct reader *r, const redisReply *reply,
 		return true;
 	case WANT_TIP:
 		take_tip(r, reply);
+		/* Here, for the read may wait a second for the next event, and
+		 * behind a snapshot of all there is that is the first one. */
+		if (!r->broken)
+			look_caught_up(r);
 		return true;
 	case WANT_EVENTS:
 		return take_events(r, reply, err);

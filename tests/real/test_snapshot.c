@@ -304,6 +304,57 @@ static char *follow(const char *show_hash, bool *late)
 	return text;
 }
 
+static bool is_blocked(const char *name)
+{
+	redisContext *c = here_connect();
+	redisReply *r = redisCommand(c, "CLIENT LIST");
+	const char *at = strstr(r->str, name);
+	bool blocked = false;
+	for (; at && !blocked; at = strstr(at + 1, name))
+		blocked = strstr(at, "flags=b") &&
+			  strstr(at, "flags=b") < strchr(at, '\n');
+	freeReplyObject(r);
+	redisFree(c);
+	return blocked;
+}
+
+/* A snapshot of all there is: no event comes behind it that could say so, and
+ * the console waits with its first picture. */
+START_TEST(the_newest_snapshot_is_all)
+{
+	struct err err = {0};
+	begin();
+	play("r1", show->hash, NULL);
+	keep();
+	drain(WRITER_OK);
+	struct mailbox *box = mailbox_new(256, feed_item_free);
+	struct feed *feed = feed_start_late(redis_server_address(here),
+					    show->id, show->hash, box, &err);
+	int64_t limit = clock_mono_ms() + 10000;
+	while (!is_blocked(":feed"))
+		ck_assert(clock_mono_ms() < limit);
+	/* Before anything else happens in the show. */
+	json_object *data = json_object_new_object();
+	struct event *e = event_new(EVENT_NOTE, "r1", NULL, NULL, 1, &data);
+	commit(&e);
+	drain(WRITER_OK);
+	bool caught_up = false, news = false, late = false;
+	while (!news) {
+		struct feed_item *item = mailbox_wait(box, 8000);
+		ck_assert_ptr_nonnull(item);
+		late = late || item->kind == FEED_SNAPSHOT;
+		caught_up = caught_up || item->kind == FEED_CAUGHT_UP;
+		news = item->kind == FEED_EVENTS;
+		feed_item_free(item);
+	}
+	ck_assert(late);
+	ck_assert(caught_up);
+	feed_stop(&feed);
+	mailbox_free(&box);
+	end();
+}
+END_TEST
+
 START_TEST(readers_begin_with_it)
 {
 	begin();
@@ -357,5 +408,6 @@ int main(void)
 	here_case(s, "definitions", each_run_has_its_definition, 0);
 	here_case(s, "stale", a_stale_core_keeps_nothing, 0);
 	here_case(s, "readers", readers_begin_with_it, 0);
+	here_case(s, "all there is", the_newest_snapshot_is_all, 0);
 	return tap_run(s);
 }
