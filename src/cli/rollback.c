@@ -123,10 +123,10 @@ static void print_preview(const struct model *m, const struct story *then,
 	       m->story.version, version, m->run.id);
 	print_members(patch);
 	printf("again    %s\n", text);
-	if (m->ledger.episode.limited)
+	if (m->ledger.episode.tokens.limited)
 		printf("budget   %s tokens are left of the episode\n",
 		       text_thousands(left, sizeof left,
-				      scope_remaining(&m->ledger.episode)));
+				      scope_remaining(&m->ledger.episode.tokens)));
 	json_object_put(patch);
 	free(text);
 	reset_plan_release(&plan);

@@ -45,7 +45,7 @@ json_object *decide_data(const struct deciding *d);
 #define APPLY_DOOR(concern)                                                    \
 	void concern##_apply(struct model *m, const struct event *e,           \
 			     int stage, int agent)
-APPLY_DOOR(budget);
+APPLY_DOOR(ledger);
 APPLY_DOOR(stages);
 APPLY_DOOR(proposals);
 APPLY_DOOR(polls);
@@ -82,9 +82,11 @@ bool run_pause(struct deciding *d);
 bool run_resume(struct deciding *d);
 bool run_panic(struct deciding *d, bool all);
 
+/* ledger */
+void ledger_reset(struct model *m);
+void ledger_renew(struct model *m, int stage);
+
 /* budget */
-void budget_reset(struct model *m);
-void budget_renew(struct model *m, int stage);
 /* Leases for all agents of `stage`, or holds it. True when leased. */
 bool budget_cover(struct deciding *d, int stage);
 void budget_lease(struct deciding *d, int stage);
@@ -103,6 +105,17 @@ bool budget_approve(struct deciding *d, const struct inbox_item *item,
 void budget_deny(struct deciding *d, const struct inbox_item *item,
 		 const char *by);
 int64_t budget_share(const struct model *m, int stage, size_t k);
+
+/* What an approval has to add to each scope for `total` tokens of a start;
+ * `fence` tokens of the episode may not be used. */
+struct lack {
+	int64_t episode, stage, agents, most;
+};
+struct lack budget_lack(const struct model *m, int stage, int64_t total,
+			int64_t fence);
+int64_t budget_fence(const struct model *m, int stage);
+/* How much `scope` lacks for `tokens` when `fence` of it may not be used. */
+int64_t scope_lacks(const struct scope *scope, int64_t tokens, int64_t fence);
 
 /* proposals */
 void proposals_call(struct deciding *d, int stage);  /* the calls of a start */

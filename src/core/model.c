@@ -46,14 +46,14 @@ struct model *model_new(const struct show *show)
 	m->agent_calls = xcalloc(show->agent_count + 1, sizeof(int));
 	m->checks = xcalloc(show->check_count + 1, sizeof *m->checks);
 	m->ready = xcalloc(show->stage_count + 1, sizeof(int));
-	m->ledger.stages = xcalloc(show->stage_count + 1, sizeof(struct scope));
-	m->ledger.agents = xcalloc(show->agent_count + 1, sizeof(struct scope));
+	m->ledger.stages = xcalloc(show->stage_count + 1, sizeof(struct purse));
+	m->ledger.agents = xcalloc(show->agent_count + 1, sizeof(struct purse));
 	m->commands = xcalloc(COMMANDS_REMEMBERED, sizeof *m->commands);
 	m->late = xcalloc(LATE_MAX, sizeof *m->late);
 	timers_init(&m->timers, show->stage_count);
 	story_init(&m->story);
 	stages_reset(m);
-	budget_reset(m);
+	ledger_reset(m);
 	m->poll = -1;
 	return m;
 }
@@ -148,7 +148,7 @@ static void start_run(struct model *m, const struct event *e)
 	story_init(&m->story);
 	inbox_reset(m);
 	timers_clear(&m->timers);
-	budget_reset(m);
+	ledger_reset(m);
 	stages_reset(m);
 	m->poll = -1;
 }
@@ -229,7 +229,7 @@ void model_apply(struct model *m, const struct event *e)
 	int stage = *e->stage ? show_find_stage(m->show, e->stage) : -1;
 	int agent = *e->agent ? show_find_agent(m->show, e->agent) : -1;
 	run_apply(m, e);
-	budget_apply(m, e, stage, agent);
+	ledger_apply(m, e, stage, agent);
 	proposals_apply(m, e, stage, agent);
 	if (e->type == EVENT_STAGE_COMPLETE || e->type == EVENT_STAGE_RESET)
 		story_patch(&m->story, json_get_object(e->data, "patch"));

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "core/budget.h"
+#include "core/ledger.h"
 #include "core/event.h"
 #include "core/inbox.h"
 #include "core/input.h"

@@ -52,7 +52,7 @@ static void add_to_plan(const struct model *m, int stage,
 {
 	const struct show_stage *def = &m->show->stages[stage];
 	plan->stages[plan->count++] = stage;
-	plan->spent_tokens += m->ledger.stages[stage].spent;
+	plan->spent_tokens += m->ledger.stages[stage].tokens.spent;
 	if (!def->agent_count || def->poll)
 		return;
 	if (def->token_cap == SHOW_UNSET)
@@ -167,7 +167,7 @@ void reset_apply(struct model *m, const struct event *e)
 			continue;
 		inbox_close(m, stage);
 		stages_again(m, stage);
-		budget_renew(m, stage);
+		ledger_renew(m, stage);
 	}
 	/* Only now every outcome is what it will be. */
 	for (size_t i = 0; i < n; i++) {

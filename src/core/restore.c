@@ -54,7 +54,12 @@ static void read_scope(struct scope *s, json_object *o)
 	s->allocated = json_get_int(o, "allocated", 0);
 	s->leased = json_get_int(o, "leased", 0);
 	s->spent = json_get_int(o, "spent", 0);
-	s->cost_micros = json_get_int(o, "cost_micros", 0);
+}
+
+static void read_purse(struct purse *p, json_object *o)
+{
+	read_scope(&p->tokens, json_get(o, "tokens"));
+	read_scope(&p->cost, json_get(o, "cost"));
 }
 
 static void read_lease(struct reading *r, const char *id, json_object *o)
@@ -84,10 +89,10 @@ static void read_ledger(struct reading *r, json_object *o)
 	struct model *m = r->m;
 	json_object *agents = json_get_object(o, "agents");
 	json_object *leases = json_get_object(o, "leases");
-	read_scope(&m->ledger.episode, json_get(o, "episode"));
+	read_purse(&m->ledger.episode, json_get(o, "episode"));
 	m->ledger.reserve = json_get_int(o, "reserve", 0);
 	for (size_t i = 0; i < m->show->agent_count; i++)
-		read_scope(&m->ledger.agents[i],
+		read_purse(&m->ledger.agents[i],
 			   json_get(agents, m->show->agents[i].id));
 	if (!leases)
 		return;
@@ -197,7 +202,7 @@ static void read_stage(struct reading *r, int stage, json_object *o)
 	s->error = text_of(o, "error");
 	s->why = text_of(o, "why");
 	s->queued = false;
-	read_scope(&m->ledger.stages[stage], json_get(o, "scope"));
+	read_purse(&m->ledger.stages[stage], json_get(o, "scope"));
 	for (size_t k = 0; calls && k < def->agent_count; k++)
 		read_call(r, stage, k, json_object_array_get_idx(calls, k));
 	if (s->poll)

@@ -13,7 +13,16 @@ static json_object *scope_json(const struct scope *s)
 	json_add_int(o, "allocated", s->allocated);
 	json_add_int(o, "leased", s->leased);
 	json_add_int(o, "spent", s->spent);
-	json_add_int(o, "cost_micros", s->cost_micros);
+	return o;
+}
+
+static json_object *purse_json(const struct purse *p)
+{
+	json_object *o = json_object_new_object();
+	json_object *tokens = scope_json(&p->tokens);
+	json_object *cost = scope_json(&p->cost);
+	json_add(o, "tokens", &tokens);
+	json_add(o, "cost", &cost);
 	return o;
 }
 
@@ -35,12 +44,12 @@ static json_object *ledger_json(const struct model *m)
 {
 	const struct ledger *l = &m->ledger;
 	json_object *o = json_object_new_object();
-	json_object *episode = scope_json(&l->episode);
+	json_object *episode = purse_json(&l->episode);
 	json_object *agents = json_object_new_object();
 	json_object *leases = json_object_new_object();
 	for (size_t i = 0; i < m->show->agent_count; i++)
 		json_object_object_add(agents, m->show->agents[i].id,
-				       scope_json(&l->agents[i]));
+				       purse_json(&l->agents[i]));
 	for (size_t i = 0; i < l->lease_count; i++)
 		if (l->leases[i].id)
 			json_object_object_add(leases, l->leases[i].id,
@@ -97,7 +106,7 @@ static json_object *stage_json(const struct model *m, size_t i)
 	const struct show_stage *def = &m->show->stages[i];
 	json_object *o = json_object_new_object();
 	json_object *calls = json_object_new_array();
-	json_object *scope = scope_json(&m->ledger.stages[i]);
+	json_object *scope = purse_json(&m->ledger.stages[i]);
 	json_add_str(o, "state", stage_state_name(s->state));
 	json_add_int(o, "outcome", s->outcome);
 	json_add_int(o, "unmet", s->unmet);

@@ -35,7 +35,7 @@ static json_object *stage_status(const struct model *m, int i)
 	json_add_str(o, "state", stage_state_name(s->state));
 	json_add_int(o, "attempt", s->attempt);
 	add_text(o, "waits_for", stage_waits_for(m, i, waits, sizeof waits));
-	json_add_int(o, "spent", m->ledger.stages[i].spent);
+	json_add_int(o, "spent", m->ledger.stages[i].tokens.spent);
 	add_text(o, "error", s->error);
 	add_text(o, "why", s->why);
 	add_time(o, "started_at", s->first_ms);
@@ -213,14 +213,14 @@ static json_object *redis_status(const struct status_extra *extra)
 
 static json_object *budget_status(const struct model *m)
 {
-	const struct scope *s = &m->ledger.episode;
+	const struct scope *s = &m->ledger.episode.tokens;
 	json_object *o = json_object_new_object();
 	json_add_bool(o, "limited", s->limited);
 	json_add_int(o, "allocated", s->allocated);
 	json_add_int(o, "remaining", scope_remaining(s));
 	json_add_int(o, "leased", s->leased);
 	json_add_int(o, "spent", s->spent);
-	json_add_int(o, "cost_micros", s->cost_micros);
+	json_add_int(o, "cost_micros", m->ledger.episode.cost.spent);
 	return o;
 }
 

@@ -39,7 +39,7 @@ static void add_run(struct buf *b, const struct model *m)
 
 static void add_budget(struct buf *b, const struct model *m)
 {
-	const struct scope *e = &m->ledger.episode;
+	const struct scope *e = &m->ledger.episode.tokens;
 	const struct {
 		const char *kind;
 		long long v;
@@ -55,7 +55,7 @@ static void add_budget(struct buf *b, const struct model *m)
 			 rows[i].kind, rows[i].v);
 	one(b, "cost_micros", "gauge",
 	    "Money spent, in millionths of the show's currency.",
-	    e->cost_micros);
+	    m->ledger.episode.cost.spent);
 }
 
 static void add_polls(struct buf *b, struct web *web)

@@ -130,12 +130,12 @@ static void ledger(struct sim *s, const struct model *m)
 			  &where))
 		sim_fail(s, "ledger", "the identity does not hold for %s",
 			 where);
-	same_scope(s, "episode", &m->ledger.episode, &a->episode);
+	same_scope(s, "episode", &m->ledger.episode.tokens, &a->episode);
 	for (size_t i = 0; i < show->stage_count; i++)
-		same_scope(s, show->stages[i].id, &m->ledger.stages[i],
+		same_scope(s, show->stages[i].id, &m->ledger.stages[i].tokens,
 			   &a->stages_money[i]);
 	for (size_t i = 0; i < show->agent_count; i++)
-		same_scope(s, show->agents[i].id, &m->ledger.agents[i],
+		same_scope(s, show->agents[i].id, &m->ledger.agents[i].tokens,
 			   &a->agents_money[i]);
 }
 

@@ -12,7 +12,7 @@
 
 static int64_t left(struct world *w)
 {
-	return scope_remaining(&w->m->ledger.episode);
+	return scope_remaining(&w->m->ledger.episode.tokens);
 }
 
 static const char *item(struct world *w)
@@ -28,13 +28,13 @@ START_TEST(a_lease_is_taken_and_the_rest_comes_back)
 	world_begin(w, true);
 	ck_assert_int_eq(w->calls[0].tokens, 6000);
 	ck_assert_str_eq(w->calls[0].lease, "r1/s/1/a");
-	ck_assert_int_eq(w->m->ledger.episode.leased, 6000);
+	ck_assert_int_eq(w->m->ledger.episode.tokens.leased, 6000);
 	ck_assert_int_eq(left(w), 4000);
 	world_answer(w, "s", NULL, "{}", 1500);
-	ck_assert_int_eq(w->m->ledger.episode.spent, 1500);
-	ck_assert_int_eq(w->m->ledger.episode.leased, 0);
+	ck_assert_int_eq(w->m->ledger.episode.tokens.spent, 1500);
+	ck_assert_int_eq(w->m->ledger.episode.tokens.leased, 0);
 	ck_assert_int_eq(left(w), 8500);
-	ck_assert_int_eq(w->m->ledger.agents[0].spent, 1500);
+	ck_assert_int_eq(w->m->ledger.agents[0].tokens.spent, 1500);
 	world_free(w);
 }
 END_TEST
@@ -54,9 +54,9 @@ START_TEST(what_does_not_fit_is_held_and_approved)
 	ck_state(w, "t", "held");
 	ck_assert(world_do(w, "approve", item(w), NULL));
 	ck_state(w, "t", "running");
-	ck_assert_int_eq(w->m->ledger.episode.leased, 11000);
+	ck_assert_int_eq(w->m->ledger.episode.tokens.leased, 11000);
 	/* The reserve was used first, only the rest was added. */
-	ck_assert_int_eq(w->m->ledger.episode.allocated, 11000);
+	ck_assert_int_eq(w->m->ledger.episode.tokens.allocated, 11000);
 	world_answer(w, "t", NULL, "{}", 10);
 	world_answer(w, "s", NULL, "{}", 10);
 	ck_run(w, "done");
@@ -96,7 +96,7 @@ START_TEST(denied_by_hand_and_by_deadline)
 		}
 		ck_state(w, "s", "failed");
 		ck_assert_int_eq(world_count(w, EVENT_BUDGET_DENY, NULL), 1);
-		ck_assert_int_eq(w->m->ledger.episode.spent, 0);
+		ck_assert_int_eq(w->m->ledger.episode.tokens.spent, 0);
 		ck_run(w, "done");
 		world_free(w);
 	}
@@ -133,11 +133,11 @@ START_TEST(all_scopes_pass_at_once_or_none)
 	world_begin(w, true);
 	/* Half of 7,000 is more than b's quota: not even a's part is leased. */
 	ck_state(w, "s", "held");
-	ck_assert_int_eq(w->m->ledger.episode.leased, 0);
+	ck_assert_int_eq(w->m->ledger.episode.tokens.leased, 0);
 	ck_assert_int_eq(w->m->inbox.items[0].tokens, 500);
 	ck_assert(world_do(w, "approve", item(w), NULL));
-	ck_assert_int_eq(w->m->ledger.agents[1].allocated, 3500);
-	ck_assert_int_eq(w->m->ledger.episode.leased, 7000);
+	ck_assert_int_eq(w->m->ledger.agents[1].tokens.allocated, 3500);
+	ck_assert_int_eq(w->m->ledger.episode.tokens.leased, 7000);
 	world_free(w);
 }
 END_TEST
@@ -159,7 +159,7 @@ START_TEST(an_agent_may_ask_for_more)
 	ck_assert_int_eq(w->calls[0].tokens, 3200);
 	ck_assert_int_eq(w->calls[0].attempt, 2);
 	world_answer(w, "s", NULL, "{}", 3200);
-	ck_assert_int_eq(w->m->ledger.stages[0].spent, 3500);
+	ck_assert_int_eq(w->m->ledger.stages[0].tokens.spent, 3500);
 	ck_run(w, "done");
 	world_free(w);
 }
@@ -171,7 +171,7 @@ START_TEST(silence_after_an_answer_counts_the_whole_lease)
 		"  - { id: s, agents: [a], budget: { token_cap: 500 } }\n");
 	world_begin(w, true);
 	world_answer(w, "s", NULL, "{}", -1);
-	ck_assert_int_eq(w->m->ledger.episode.spent, 500);
+	ck_assert_int_eq(w->m->ledger.episode.tokens.spent, 500);
 	ck_assert(json_get_bool(world_last(w, EVENT_TOKEN_SPEND)->data,
 				"assumed", false));
 	world_free(w);
@@ -188,7 +188,7 @@ START_TEST(a_call_that_never_arrived_costs_nothing)
 	in->error_code = xstrdup("refused");
 	in->reached = false;
 	world_step(w, in);
-	ck_assert_int_eq(w->m->ledger.episode.spent, 0);
+	ck_assert_int_eq(w->m->ledger.episode.tokens.spent, 0);
 	world_tick(w, 10);
 	ck_state(w, "s", "running");
 	ck_assert_int_eq(w->calls[0].tokens, 500);
@@ -213,13 +213,13 @@ START_TEST(a_timeout_is_written_off_and_corrected_once)
 	late->tokens_used = again->tokens_used = 120;
 	world_tick(w, 1000);
 	ck_state(w, "s", "failed");
-	ck_assert_int_eq(w->m->ledger.episode.spent, 500);
+	ck_assert_int_eq(w->m->ledger.episode.tokens.spent, 500);
 	world_step(w, late);
-	ck_assert_int_eq(w->m->ledger.episode.spent, 120);
+	ck_assert_int_eq(w->m->ledger.episode.tokens.spent, 120);
 	ck_assert_uint_eq(w->m->late_count, 1);
 	ck_assert_str_eq(w->m->late[0].verdict, "deadline");
 	world_step(w, again);
-	ck_assert_int_eq(w->m->ledger.episode.spent, 120);
+	ck_assert_int_eq(w->m->ledger.episode.tokens.spent, 120);
 	ck_state(w, "s", "failed");
 	world_free(w);
 }
@@ -234,8 +234,8 @@ START_TEST(an_overrun_is_booked_and_told)
 	world_answer(w, "s", NULL, "{\"x\": 1}", 700);
 	ck_state(w, "s", "failed");
 	ck_assert_ptr_nonnull(strstr(w->m->stages[0].error, "overrun"));
-	ck_assert_int_eq(w->m->ledger.episode.spent, 700);
-	ck_assert_int_eq(w->m->ledger.stages[0].allocated, 700);
+	ck_assert_int_eq(w->m->ledger.episode.tokens.spent, 700);
+	ck_assert_int_eq(w->m->ledger.stages[0].tokens.allocated, 700);
 	ck_assert_uint_eq(w->m->alarm_count, 1);
 	ck_assert_uint_eq(w->m->story.version, 0);
 	ck_assert(world_do(w, "ack", "overrun/s", "seen", NULL));
@@ -251,7 +251,7 @@ START_TEST(without_caps_nothing_is_leased_but_all_is_counted)
 	world_begin(w, true);
 	ck_assert_ptr_null(w->calls[0].lease);
 	world_answer(w, "s", NULL, "{}", 900);
-	ck_assert_int_eq(w->m->ledger.episode.spent, 900);
+	ck_assert_int_eq(w->m->ledger.episode.tokens.spent, 900);
 	ck_assert_uint_eq(w->m->alarm_count, 0);
 	ck_run(w, "done");
 	world_free(w);
@@ -273,7 +273,7 @@ START_TEST(what_nobody_leased_and_nobody_has_is_an_overrun)
 				      "overrun", 0),
 			 300);
 	ck_assert_uint_eq(w->m->alarm_count, 1);
-	ck_assert_int_eq(w->m->ledger.agents[1].spent, 3300);
+	ck_assert_int_eq(w->m->ledger.agents[1].tokens.spent, 3300);
 	world_free(w);
 }
 END_TEST

@@ -930,8 +930,8 @@ END_TEST
 START_TEST(no_figure_is_cut)
 {
 	struct view *v = running_view();
-	v->model->ledger.agents[0].spent = 199999998;
-	v->model->ledger.stages[0].spent = 199999998;
+	v->model->ledger.agents[0].tokens.spent = 199999998;
+	v->model->ledger.stages[0].tokens.spent = 199999998;
 	ck_assert(drawn(v, 120, 40, "200.0M"));
 	ck_assert(!drawn(v, 120, 40, "199,99"));
 	view_free(&v);

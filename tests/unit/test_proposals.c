@@ -45,7 +45,7 @@ START_TEST(adjudicate_first)
 	ck_assert_str_eq(winner(w), "b");
 	ck_assert_uint_eq(w->call_count, 0);
 	/* What the others spent is not known: their leases are gone. */
-	ck_assert_int_eq(w->m->ledger.episode.spent, 610);
+	ck_assert_int_eq(w->m->ledger.episode.tokens.spent, 610);
 	world_free(w);
 }
 END_TEST

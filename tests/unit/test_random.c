@@ -219,7 +219,7 @@ static void one_seed(uint64_t seed)
 			storm(w);
 		finish(w);
 	}
-	ck_assert_int_eq(w->m->ledger.episode.leased, 0);
+	ck_assert_int_eq(w->m->ledger.episode.tokens.leased, 0);
 	world_free(w);
 	free(yaml);
 }

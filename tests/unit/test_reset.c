@@ -82,7 +82,7 @@ START_TEST(rerun_takes_all_downstream)
 	ck_run(w, "done");
 	ck_story(w, "{\"oa\":1,\"ob\":5,\"oc\":6,\"os\":3}");
 	ck_assert_int_eq((int)w->m->story.version, 6);
-	ck_assert_int_eq(w->m->ledger.episode.spent, 60 + 150 + 7 + 9 + 20);
+	ck_assert_int_eq(w->m->ledger.episode.tokens.spent, 60 + 150 + 7 + 9 + 20);
 	world_free(w);
 }
 END_TEST
@@ -90,7 +90,7 @@ END_TEST
 START_TEST(a_cap_may_be_spent_again)
 {
 	struct world *w = played();
-	struct scope *b = &w->m->ledger.stages[world_stage(w, "b")];
+	struct scope *b = &w->m->ledger.stages[world_stage(w, "b")].tokens;
 	ck_assert_int_eq(scope_remaining(b), 50);
 	ck_assert(world_do(w, "rerun", "b", NULL));
 	ck_assert_int_eq(b->leased, 200);
@@ -109,7 +109,7 @@ START_TEST(what_is_under_way_is_dropped)
 	int before = world_count(w, EVENT_TOKEN_SPEND, "b");
 	ck_assert(world_do(w, "rerun", "a", NULL));
 	ck_assert_int_eq(world_count(w, EVENT_TOKEN_SPEND, "b"), before + 1);
-	ck_assert_int_eq(w->m->ledger.stages[world_stage(w, "b")].spent, 200);
+	ck_assert_int_eq(w->m->ledger.stages[world_stage(w, "b")].tokens.spent, 200);
 	ck_assert_int_eq(world_call(w, "b", NULL), -1);
 	ck_state(w, "b", "waiting");
 	ck_state(w, "a", "running");
@@ -125,7 +125,7 @@ START_TEST(what_is_under_way_is_dropped)
 	in->result = json_read_str("{\"ob\": 9}", &json_limits_answer, NULL);
 	world_step(w, in);
 	ck_assert_int_eq(world_count(w, EVENT_PROPOSAL_LATE, "b"), 1);
-	ck_assert_int_eq(w->m->ledger.stages[world_stage(w, "b")].spent, 30);
+	ck_assert_int_eq(w->m->ledger.stages[world_stage(w, "b")].tokens.spent, 30);
 	world_answer(w, "a", NULL, "{\"oa\": 2}", 1);
 	ck_state(w, "b", "running");
 	ck_assert_int_eq(run_of(w, "b")->attempt, 2);

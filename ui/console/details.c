@@ -95,7 +95,7 @@ static void stage_page(struct view *v, int stage)
 			       (long long)def->retry.max_attempts);
 	dialog_add_row(d, "%-12s %s", "if it fails",
 		       show_on_failure_name(def->on_failure));
-	add_scope(d, &v->model->ledger.stages[stage]);
+	add_scope(d, &v->model->ledger.stages[stage].tokens);
 	for (size_t i = 0; i < def->agent_count; i++)
 		add_call(d, v, def->agents[i], &run->calls[i]);
 }
@@ -136,7 +136,7 @@ static void agent_page(struct view *v, int agent)
 	add_text(d, "mcp", def->mcp);
 	add_text(d, "model", def->model);
 	add_names(d, "argv", &def->argv);
-	add_scope(d, &v->model->ledger.agents[agent]);
+	add_scope(d, &v->model->ledger.agents[agent].tokens);
 	dialog_add_row(d, "%-12s %d", "calls out",
 		       v->model->agent_calls[agent]);
 }

@@ -122,7 +122,7 @@ static void add_clock(const struct view *v, struct line *l)
 
 static void add_budget(const struct view *v, struct line *l)
 {
-	const struct scope *s = &v->model->ledger.episode;
+	const struct scope *s = &v->model->ledger.episode.tokens;
 	char count[FMT_BYTES];
 	if (!s->limited || s->allocated <= 0) {
 		add(l, 3, STYLE_TEXT, "spent %s", fmt_count(count, s->spent));

@@ -91,7 +91,7 @@ static void put_time(const struct view *v, const struct area *a,
 static void put_tokens(const struct view *v, const struct area *a,
 		       const struct columns *c, int y, int stage)
 {
-	const struct scope *scope = &v->model->ledger.stages[stage];
+	const struct scope *scope = &v->model->ledger.stages[stage].tokens;
 	char text[FMT_BYTES + 1] = "~";
 	if (!c->tokens)
 		return;

@@ -13,7 +13,7 @@
 static void put_episode(const struct view *v, struct pen *p)
 {
 	const struct ledger *ledger = &v->model->ledger;
-	const struct scope *s = &ledger->episode;
+	const struct scope *s = &ledger->episode.tokens;
 	char text[FMT_BYTES];
 	pen_text(p, STYLE_STRONG, fmt_count(text, s->spent));
 	if (s->limited)
@@ -55,7 +55,7 @@ static void put_spark(const struct view *v, struct pen *p, int columns)
 
 static void put_burn(const struct view *v, struct pen *p)
 {
-	const struct scope *s = &v->model->ledger.episode;
+	const struct scope *s = &v->model->ledger.episode.tokens;
 	double burn = view_burn_per_min(v);
 	char text[FMT_BYTES];
 	if (burn <= 0) {
@@ -84,7 +84,7 @@ static void put_cost(const struct view *v, struct pen *p)
 	const struct show_budget *budget = &v->show->budget;
 	char spent[FMT_BYTES], cap[FMT_BYTES];
 	const char *unit = budget->currency ? budget->currency : "";
-	fmt_money(spent, v->model->ledger.episode.cost_micros);
+	fmt_money(spent, v->model->ledger.episode.cost.spent);
 	if (budget->cost_micros == SHOW_UNSET)
 		pen_printf(p, STYLE_TEXT, "cost %s %s", spent, unit);
 	else
@@ -95,7 +95,7 @@ static void put_cost(const struct view *v, struct pen *p)
 static void put_agent(const struct view *v, const struct area *a, int y,
 		      int agent)
 {
-	const struct scope *s = &v->model->ledger.agents[agent];
+	const struct scope *s = &v->model->ledger.agents[agent].tokens;
 	int calls = v->model->agent_calls[agent];
 	char text[FMT_BYTES];
 	struct pen p = pen_within(a, 0, y, NAME_COLUMNS);
@@ -125,7 +125,7 @@ void tokens_draw(struct view *v, const struct area *a)
 	put_burn(v, &p);
 	int y = 2;
 	bool has_cost = v->show->budget.cost_micros != SHOW_UNSET ||
-			v->model->ledger.episode.cost_micros;
+			v->model->ledger.episode.cost.spent;
 	if (has_cost && a->r.h > 3) {
 		p = pen_at(a, 0, y++);
 		put_cost(v, &p);
@@ -147,7 +147,7 @@ void tokens_draw(struct view *v, const struct area *a)
 
 void tokens_brief(const struct view *v, struct pen *p)
 {
-	const struct scope *s = &v->model->ledger.episode;
+	const struct scope *s = &v->model->ledger.episode.tokens;
 	char text[FMT_BYTES];
 	if (s->limited && s->allocated > 0)
 		pen_printf(p, STYLE_TEXT, "Tokens %d%%",

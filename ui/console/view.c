@@ -137,12 +137,12 @@ static void burn_add(struct view_burn *b, int64_t at_ms, int64_t tokens)
 void view_fold(struct model *m, struct view_burn *burn,
 	       const struct event *event)
 {
-	int64_t spent = m->ledger.episode.spent;
+	int64_t spent = m->ledger.episode.tokens.spent;
 	model_apply(m, event);
 	if (event->type == EVENT_RUN_START)
 		*burn = (struct view_burn){0};
-	else if (m->ledger.episode.spent > spent)
-		burn_add(burn, event->at_ms, m->ledger.episode.spent - spent);
+	else if (m->ledger.episode.tokens.spent > spent)
+		burn_add(burn, event->at_ms, m->ledger.episode.tokens.spent - spent);
 }
 
 static void fold(struct view *v, const struct event *event)
