@@ -345,6 +345,21 @@ static const struct key polls_keys[] = {
 static const struct section polls = {
 	"polls", "polls", .keys = polls_keys};
 
+static const struct key retention_keys[] = {
+	INT("events", AT(show_retention, events), 0, 1e9, 20000, "events",
+	    "So many of the newest events stay in Redis; older ones go into "
+	    "archive files of the core's machine. 0: all stay in Redis."),
+	INT("runs_days", AT(show_retention, runs_days), 0, 36500, 30, "days",
+	    "Archive files are deleted so long after the runs in them ended. "
+	    "0: never."),
+	INT("messages_days", AT(show_retention, messages_days), 0, 36500, 7,
+	    "days",
+	    "Messages of the bus are deleted so long after they came, once "
+	    "they were acknowledged. 0: never."),
+	{0}};
+static const struct section retention = {
+	"retention", "retention", .keys = retention_keys};
+
 static const struct key obs_keys[] = {
 	ROW("url", KEY_URL, AT(show_obs, url), "Where obs-websocket listens.",
 	    .words = ws_schemes, .max = 4096, .required = true),
@@ -413,6 +428,9 @@ static const struct key show_keys[] = {
 	    .max = SHOW_MAX_STAGES, .required = true),
 	ROW("polls", KEY_SUB, AT(show, polls), "Limits of all polls.",
 	    .sub = &polls),
+	ROW("retention", KEY_SUB, AT(show, retention),
+	    "How long what has happened is kept. The show's definitions are "
+	    "kept for ever.", .sub = &retention),
 	ROW("obs", KEY_SUB, AT(show, obs), "OBS Studio.", .sub = &obs),
 	ROW("rules", KEY_LIST, AT(show, rules), "An event sets off an action.",
 	    .count_at = AT(show, rule_count), .sub = &rule, .max = 1000),
@@ -486,6 +504,7 @@ const struct section *const schema_sections[] = {&schema_show,
 						 &option,
 						 &rehearsal,
 						 &polls,
+						 &retention,
 						 &obs,
 						 &rule,
 						 &http,

@@ -178,6 +178,12 @@ struct show_polls {
 	bool change_vote;          /* default false */
 };
 
+struct show_retention {
+	int64_t events;            /* kept in Redis, default 20000; 0: all */
+	int64_t runs_days;         /* default 30; 0: for ever */
+	int64_t messages_days;     /* default 7; 0: for ever */
+};
+
 struct show_macro {
 	char *name;
 	char *batch;               /* canonical JSON: [{request: data}, ...] */
@@ -234,6 +240,7 @@ struct show {
 	int *order;                /* stage indices, dependencies first, else in
 				      the order of the file */
 	struct show_polls polls;
+	struct show_retention retention;
 	struct show_obs obs;
 	struct show_rule *rules;
 	size_t rule_count;

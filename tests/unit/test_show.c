@@ -132,6 +132,9 @@ START_TEST(test_contract_top)
 	ck_assert_int_eq(s->polls.min_interval_ms, 60000);
 	ck_assert_int_eq(s->polls.max_per_episode, 12);
 	ck_assert(!s->polls.change_vote);
+	ck_assert_int_eq(s->retention.events, 20000); /* not given */
+	ck_assert_int_eq(s->retention.runs_days, 30);
+	ck_assert_int_eq(s->retention.messages_days, 7);
 	ck_assert(s->obs.given);
 	ck_assert_str_eq(s->obs.url, "ws://127.0.0.1:4455");
 	ck_assert_str_eq(s->obs.password_env, "OBS_PASSWORD");
@@ -390,6 +393,20 @@ START_TEST(test_defaults)
 	ck_assert(!s->obs.given);
 	ck_assert_str_eq(s->http.operator_addr, "127.0.0.1:7420");
 	check_whole(s);
+	show_unref(&s);
+}
+END_TEST
+
+START_TEST(test_retention)
+{
+	struct show *s = good("show: s\n"
+			      "agents: { a: { via: noop } }\n"
+			      "stages: [ { id: x, agents: [a] } ]\n"
+			      "retention: { events: 500, runs_days: 0 }\n",
+			      false);
+	ck_assert_int_eq(s->retention.events, 500);
+	ck_assert_int_eq(s->retention.runs_days, 0);
+	ck_assert_int_eq(s->retention.messages_days, 7);
 	show_unref(&s);
 }
 END_TEST
@@ -822,6 +839,7 @@ int main(void)
 	tcase_add_test(tc, test_blueprint_block);
 	tcase_add_test(tc, test_names_of_mcp);
 	tcase_add_test(tc, test_defaults);
+	tcase_add_test(tc, test_retention);
 	tcase_add_test(tc, test_plain_words_stay_text);
 	tcase_add_test(tc, test_yaml_and_json_are_one);
 	tcase_add_test(tc, test_delays_and_limits);
