@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_scan.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 
@@ -26,12 +27,17 @@ const struct json_limits json_limits_answer = {1 << 20, 32, 100000};
 const struct json_limits json_limits_file = {4 << 20, 32, 1000000};
 const struct json_limits json_limits_own = {16 << 20, 64, 4000000};
 
-/* A key of an object that is still open: its decoded bytes are in
- * reader.key_bytes, followed by a NUL. */
+/* Keys of small objects cost no allocation. */
+#define KEYS_HERE 64
+
+/* A key of an object that is still open. With escapes, or when a tree is
+ * built, its decoded bytes are in reader.key_bytes, followed by a NUL. */
 struct key {
-	size_t at, len; /* in key_bytes */
+	size_t at, len; /* in key_bytes; COPIED_NOT: in the text, behind `from`
+			 */
 	const char *from;
 };
+#define COPIED_NOT SIZE_MAX
 
 struct reader {
 	const char *start, *p, *end;
@@ -42,10 +48,14 @@ struct reader {
 	size_t nodes;
 	struct buf text; /* a string with escapes, decoded */
 
+	struct json_scan *scan;	 /* NULL: nobody wants the members */
+	struct json_member last; /* the scalar read last */
+
 	/* A stack over all open objects. */
 	struct buf key_bytes;
 	struct key *keys;
 	size_t key_count, key_cap;
+	struct key keys_here[KEYS_HERE];
 };
 
 static bool read_value(struct reader *r, json_object **out);
@@ -192,7 +202,8 @@ static bool read_string(struct reader *r, json_object **out)
 	size_t len;
 	r->p++;
 	const char *stop = plain_end(r);
-	if (stop < r->end && *stop == '"') {
+	r->last.plain = stop < r->end && *stop == '"';
+	if (r->last.plain) {
 		len = (size_t)(stop - from);
 		r->p = stop + 1;
 	} else {
@@ -323,6 +334,8 @@ static bool read_number(struct reader *r, json_object **out)
 		if (!n.exact || n.digits > max)
 			return fail(r, from, "the integer is beyond 64 bits");
 		int64_t v = (int64_t)(n.negative ? 0 - n.digits : n.digits);
+		r->last.type = json_type_int;
+		r->last.is.i = v;
 		if (r->build)
 			*out = json_object_new_int64(v);
 		return true;
@@ -330,6 +343,8 @@ static bool read_number(struct reader *r, json_object **out)
 	double d = double_of(&n, from, r->p);
 	if (!isfinite(d))
 		return fail(r, from, "the number is too large");
+	r->last.type = json_type_double;
+	r->last.is.d = d;
 	if (r->build)
 		*out = json_object_new_double(d);
 	return true;
@@ -392,29 +407,31 @@ static bool read_array(struct reader *r, json_object **out)
 	return leave(r);
 }
 
+static const char *key_text(const struct reader *r, const struct key *key)
+{
+	return key->at == COPIED_NOT ? key->from + 1
+				     : r->key_bytes.data + key->at;
+}
+
 static bool same_key(const struct reader *r, const struct key *a,
 		     const struct key *b)
 {
 	return a->len == b->len &&
-	       memcmp(r->key_bytes.data + a->at, r->key_bytes.data + b->at,
-		      a->len) == 0;
+	       memcmp(key_text(r, a), key_text(r, b), a->len) == 0;
 }
 
-static int compare_keys(const void *a_ptr, const void *b_ptr, void *bytes)
+static int compare_keys(const void *a_ptr, const void *b_ptr, void *reader)
 {
 	const struct key *a = a_ptr, *b = b_ptr;
-	const char *data = bytes;
 	if (a->len != b->len)
 		return a->len < b->len ? -1 : 1;
-	int d = memcmp(data + a->at, data + b->at, a->len);
+	int d = memcmp(key_text(reader, a), key_text(reader, b), a->len);
 	return d ? d : a->from < b->from ? -1 : 1;
 }
 
 /* The keys from `first` on are those of one object. */
 static bool check_duplicates(struct reader *r, size_t first)
 {
-	if (r->key_count == first)
-		return true; /* there may be no array at all */
 	struct key *keys = r->keys + first;
 	size_t count = r->key_count - first;
 	if (count <= FEW_KEYS) {
@@ -426,10 +443,42 @@ static bool check_duplicates(struct reader *r, size_t first)
 		return true;
 	}
 	/* By comparison, not by hash: no choice of keys makes it slow. */
-	qsort_r(keys, count, sizeof *keys, compare_keys, r->key_bytes.data);
+	qsort_r(keys, count, sizeof *keys, compare_keys, r);
 	for (size_t i = 1; i < count; i++)
 		if (same_key(r, &keys[i - 1], &keys[i]))
 			return fail(r, keys[i].from, "the key is there twice");
+	return true;
+}
+
+static void push_key(struct reader *r, const struct key *key)
+{
+	if (r->key_count == r->key_cap && r->keys == r->keys_here) {
+		r->keys = xreallocarray(NULL, r->key_cap * 2, sizeof *key);
+		memcpy(r->keys, r->keys_here, sizeof r->keys_here);
+		r->key_cap *= 2;
+	}
+	GROW(r->keys, r->key_count, r->key_cap);
+	r->keys[r->key_count++] = *key;
+}
+
+/* At the opening quote. */
+static bool read_key_text(struct reader *r)
+{
+	struct key key = {.at = COPIED_NOT, .from = r->p++};
+	const char *stop = plain_end(r);
+	if (!r->build && stop < r->end && *stop == '"') {
+		key.len = (size_t)(stop - r->p);
+		r->p = stop + 1;
+		push_key(r, &key);
+		return true;
+	}
+	r->p--;
+	key.at = r->key_bytes.len;
+	if (!read_text(r, &r->key_bytes))
+		return false;
+	key.len = r->key_bytes.len - key.at;
+	buf_addc(&r->key_bytes, '\0');
+	push_key(r, &key);
 	return true;
 }
 
@@ -437,13 +486,8 @@ static bool read_key(struct reader *r)
 {
 	if (r->p == r->end || *r->p != '"')
 		return fail_here(r, "a key in double quotes is missing");
-	struct key key = {.at = r->key_bytes.len, .from = r->p};
-	if (!read_text(r, &r->key_bytes))
+	if (!read_key_text(r))
 		return false;
-	key.len = r->key_bytes.len - key.at;
-	buf_addc(&r->key_bytes, '\0');
-	GROW(r->keys, r->key_count, r->key_cap);
-	r->keys[r->key_count++] = key;
 	skip_blanks(r);
 	if (r->p == r->end || *r->p != ':')
 		return fail_here(r, "':' is missing");
@@ -452,13 +496,55 @@ static bool read_key(struct reader *r)
 	return true;
 }
 
+static json_type type_at(const struct reader *r, const char *value)
+{
+	switch (*value) {
+	case '{':
+		return json_type_object;
+	case '[':
+		return json_type_array;
+	case '"':
+		return json_type_string;
+	case 't':
+	case 'f':
+		return json_type_boolean;
+	case 'n':
+		return json_type_null;
+	default:
+		return r->last.type;
+	}
+}
+
+/* The value from `from` on was the last thing read. */
+static void tell_member(struct reader *r, const struct key *key,
+			const char *from)
+{
+	struct json_scan *scan = r->scan;
+	if (scan->count++ >= scan->max)
+		return;
+	struct json_member *m = &scan->items[scan->count - 1];
+	*m = r->last;
+	m->key = (uint32_t)(key->from + 1 - r->start);
+	m->key_bytes = (uint32_t)key->len;
+	m->key_plain = key->at == COPIED_NOT;
+	m->from = (uint32_t)(from - r->start);
+	m->end = (uint32_t)(r->p - r->start);
+	m->type = type_at(r, from);
+	if (m->type == json_type_boolean)
+		m->is.i = *from == 't';
+}
+
 static bool read_member(struct reader *r, json_object *object)
 {
 	if (!read_key(r))
 		return false;
-	size_t at = r->keys[r->key_count - 1].at;
+	struct key key = r->keys[r->key_count - 1];
+	size_t at = key.at;
+	const char *from = r->p;
 	json_object *value = NULL;
 	bool ok = read_value(r, &value);
+	if (ok && r->scan && r->depth == 1)
+		tell_member(r, &key, from);
 	if (r->build && (ok || value))
 		/* "New" also for a duplicate, which ends the whole tree. */
 		json_object_object_add_ex(object, r->key_bytes.data + at, value,
@@ -552,14 +638,18 @@ static bool read_document(struct reader *r, json_object **out)
 
 static json_object *read_all(const char *text, size_t bytes,
 			     const struct json_limits *limits, bool build,
-			     bool *ok, struct err *err)
+			     struct json_scan *scan, bool *ok, struct err *err)
 {
-	struct reader r = {.start = text,
-			   .p = text,
-			   .end = text + bytes,
-			   .limits = limits,
-			   .err = err,
-			   .build = build};
+	struct reader r; /* keys_here stays as it is: most of it is not used */
+	memset(&r, 0, offsetof(struct reader, keys_here));
+	r.start = r.p = text;
+	r.end = text + bytes;
+	r.limits = limits;
+	r.err = err;
+	r.build = build;
+	r.scan = scan;
+	r.keys = r.keys_here;
+	r.key_cap = KEYS_HERE;
 	json_object *tree = NULL;
 	*ok = read_document(&r, &tree);
 	if (!*ok) {
@@ -568,7 +658,8 @@ static json_object *read_all(const char *text, size_t bytes,
 	}
 	buf_release(&r.text);
 	buf_release(&r.key_bytes);
-	free(r.keys);
+	if (r.keys != r.keys_here)
+		free(r.keys);
 	return tree;
 }
 
@@ -576,7 +667,7 @@ json_object *json_read(const char *text, size_t bytes,
 		       const struct json_limits *limits, struct err *err)
 {
 	bool ok;
-	return read_all(text, bytes, limits, true, &ok, err);
+	return read_all(text, bytes, limits, true, NULL, &ok, err);
 }
 
 json_object *json_read_str(const char *text, const struct json_limits *limits,
@@ -589,6 +680,15 @@ bool json_check(const char *text, size_t bytes,
 		const struct json_limits *limits, struct err *err)
 {
 	bool ok;
-	read_all(text, bytes, limits, false, &ok, err);
+	read_all(text, bytes, limits, false, NULL, &ok, err);
+	return ok;
+}
+
+bool json_scan(const char *text, size_t bytes, const struct json_limits *limits,
+	       struct json_scan *scan, struct err *err)
+{
+	bool ok;
+	scan->count = 0;
+	read_all(text, bytes, limits, false, scan, &ok, err);
 	return ok;
 }

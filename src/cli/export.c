@@ -45,8 +45,7 @@ static void look_at(struct source *s, struct range *range,
 		if (*inside && !range->first)
 			range->first = e->seq;
 		if (*inside)
-			add_definition(s, range,
-				       json_get_str(e->data, "hash", ""));
+			add_definition(s, range, event_str(e, "hash", ""));
 	}
 	if (*inside)
 		range->last = e->seq;

@@ -37,7 +37,7 @@ struct past {
 
 static void past_event(struct past *p, const struct event *e)
 {
-	json_object *patch = json_get_object(e->data, "patch");
+	json_object *patch = event_object(e, "patch");
 	if (e->type == EVENT_RUN_START) {
 		story_release(&p->story);
 		story_init(&p->story);

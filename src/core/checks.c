@@ -26,18 +26,18 @@ void checks_apply(struct model *m, const struct event *e, int stage, int agent)
 	(void)agent;
 	if (e->type != EVENT_CHECK_RESULT)
 		return;
-	int i = show_find_check(m->show, json_get_str(e->data, "card", ""),
-				json_get_str(e->data, "test", ""));
+	int i = show_find_check(m->show, event_str(e, "card", ""),
+				event_str(e, "test", ""));
 	if (i < 0)
 		return;
 	struct check_run *c = &m->checks[i];
-	c->state = check_state_of(json_get_str(e->data, "state", ""));
+	c->state = check_state_of(event_str(e, "state", ""));
 	if (c->state == CHECK_RUNNING)
 		return;
 	c->at_ms = e->at_ms;
-	c->latency_ms = json_get_int(e->data, "latency_ms", 0);
+	c->latency_ms = event_int(e, "latency_ms", 0);
 	free(c->text);
-	c->text = xstrdup(json_get_str(e->data, "text", ""));
+	c->text = xstrdup(event_str(e, "text", ""));
 }
 
 void checks_result(struct deciding *d)
@@ -70,7 +70,7 @@ static struct alarm *find_alarm(const struct model *m, const char *id)
 
 static void raise_alarm(struct model *m, const struct event *e, const char *id)
 {
-	const char *text = json_get_str(e->data, "text", "");
+	const char *text = event_str(e, "text", "");
 	struct alarm *a = find_alarm(m, id);
 	if (a) {
 		free(a->text);
@@ -99,7 +99,7 @@ void alarms_apply(struct model *m, const struct event *e, int stage, int agent)
 {
 	(void)stage;
 	(void)agent;
-	const char *id = json_get_str(e->data, "id", "");
+	const char *id = event_str(e, "id", "");
 	struct alarm *a;
 	if (e->type == EVENT_ALARM_RAISE) {
 		raise_alarm(m, e, id);
@@ -108,7 +108,7 @@ void alarms_apply(struct model *m, const struct event *e, int stage, int agent)
 	} else if (e->type == EVENT_ALARM_ACK && (a = find_alarm(m, id))) {
 		a->acked = true;
 		free(a->ack_reason);
-		a->ack_reason = xstrdup(json_get_str(e->data, "reason", ""));
+		a->ack_reason = xstrdup(event_str(e, "reason", ""));
 	} else if (e->type == EVENT_RUN_START) {
 		while (m->alarm_count)
 			clear_alarm(m, m->alarms[0].id);

@@ -29,7 +29,7 @@ void emit(struct deciding *d, enum event_type type, int stage, int agent,
 			  d->in->now_ms, data);
 	const char *cmd = command_id(d);
 	if (cmd) {
-		json_add_str(e->data, "cmd", cmd);
+		json_add_str(event_data(e), "cmd", cmd);
 		d->noted = true;
 	}
 	e->seq = m->seq + 1;
@@ -197,9 +197,9 @@ static void bells(struct deciding *d, size_t first)
 		    e->type != EVENT_BUDGET_REQUEST &&
 		    e->type != EVENT_POLL_CLOSE)
 			continue;
-		bool standby = e->type == EVENT_STAGE_PROGRESS &&
-			       strcmp(json_get_str(e->data, "state", ""),
-				      "standby") == 0;
+		bool standby =
+			e->type == EVENT_STAGE_PROGRESS &&
+			strcmp(event_str(e, "state", ""), "standby") == 0;
 		char id[24];
 		snprintf(id, sizeof id, "i%llu", (unsigned long long)e->seq);
 		const struct inbox_item *item = inbox_find(d->m, id);

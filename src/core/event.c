@@ -86,22 +86,29 @@ enum event_type event_type_of(const char *name)
 	return EVENT_UNKNOWN;
 }
 
-static char *or_empty(const char *s)
+/* With room for its strings behind it. */
+static struct event *make(enum event_type type, const char *run,
+			  const char *stage, const char *agent, int64_t at_ms)
 {
-	return xstrdup(s ? s : "");
+	const char *from[] = {run, stage, agent};
+	size_t bytes[3], all = 0;
+	for (int i = 0; i < 3; i++)
+		all += bytes[i] = from[i] ? strlen(from[i]) + 1 : 1;
+	struct event *e = xmalloc(sizeof *e + all);
+	*e = (struct event){.type = type, .at_ms = at_ms};
+	char **const to[] = {&e->run, &e->stage, &e->agent};
+	char *p = (char *)(e + 1);
+	for (int i = 0; i < 3; p += bytes[i++])
+		*to[i] = memcpy(p, from[i] ? from[i] : "", bytes[i]);
+	return e;
 }
 
 struct event *event_new(enum event_type type, const char *run,
 			const char *stage, const char *agent, int64_t at_ms,
 			json_object **data)
 {
-	struct event *e = xcalloc(1, sizeof *e);
-	e->type = type;
-	e->at_ms = at_ms;
-	e->run = or_empty(run);
-	e->stage = or_empty(stage);
-	e->agent = or_empty(agent);
-	e->data = data && *data ? *data : json_object_new_object();
+	struct event *e = make(type, run, stage, agent, at_ms);
+	e->tree = data && *data ? *data : json_object_new_object();
 	if (data)
 		*data = NULL;
 	return e;
@@ -113,37 +120,46 @@ void event_free(struct event **event)
 	*event = NULL;
 	if (!e)
 		return;
-	free(e->run);
-	free(e->stage);
-	free(e->agent);
-	json_object_put(e->data);
+	json_flat_free(&e->flat);
+	json_object_put(e->tree);
 	free(e);
 }
 
 struct event *event_clone(const struct event *e)
 {
-	json_object *data = json_clone(e->data);
 	struct event *copy =
-		event_new(e->type, e->run, e->stage, e->agent, e->at_ms, &data);
+		make(e->type, e->run, e->stage, e->agent, e->at_ms);
 	copy->seq = e->seq;
+	if (e->tree)
+		copy->tree = json_clone(e->tree);
+	else
+		copy->flat = json_flat_copy(e->flat);
 	return copy;
+}
+
+static bool read_time(uint64_t seq, const char *at, int64_t *at_ms,
+		      struct err *err)
+{
+	char *end;
+	errno = 0;
+	*at_ms = strtoll(at && *at ? at : "x", &end, 10);
+	return (!errno && !*end) ||
+	       err_set(err, ERR_DATA, "event %llu: `at` is no number",
+		       (unsigned long long)seq);
 }
 
 struct event *event_read(uint64_t seq, const char *type, const char *run,
 			 const char *stage, const char *agent, const char *at,
 			 const char *data, struct err *err)
 {
-	char *end;
-	errno = 0;
-	long long at_ms = strtoll(at && *at ? at : "x", &end, 10);
-	if (errno || *end) {
-		err_set(err, ERR_DATA, "event %llu: `at` is no number",
-			(unsigned long long)seq);
+	int64_t at_ms;
+	if (!read_time(seq, at, &at_ms, err))
 		return NULL;
-	}
-	json_object *tree = json_read_str(data && *data ? data : "{}",
-					  &json_limits_own, err);
-	if (!tree || !json_object_is_type(tree, json_type_object)) {
+	json_object *tree;
+	const char *text = data && *data ? data : "{}";
+	struct json_flat *flat = json_flat_read(text, strlen(text),
+						&json_limits_own, &tree, err);
+	if (!flat && !json_object_is_type(tree, json_type_object)) {
 		if (tree)
 			err_set(err, ERR_DATA, "data is not an object");
 		json_object_put(tree);
@@ -151,24 +167,85 @@ struct event *event_read(uint64_t seq, const char *type, const char *run,
 		return NULL;
 	}
 	enum event_type t = event_type_of(type ? type : "");
-	if (t == EVENT_UNKNOWN)
-		json_add_str(tree, "_type", type ? type : "");
-	struct event *e = event_new(t, run, stage, agent, at_ms, &tree);
+	struct event *e = make(t, run, stage, agent, at_ms);
 	e->seq = seq;
+	e->flat = flat;
+	e->tree = tree;
+	if (t == EVENT_UNKNOWN)
+		json_add_str(event_data(e), "_type", type ? type : "");
 	return e;
+}
+
+/* --- what it carries ----------------------------------------------------- */
+
+const char *event_str(const struct event *e, const char *key,
+		      const char *fallback)
+{
+	return e->tree ? json_get_str(e->tree, key, fallback)
+		       : json_flat_str(e->flat, key, fallback);
+}
+
+int64_t event_int(const struct event *e, const char *key, int64_t fallback)
+{
+	return e->tree ? json_get_int(e->tree, key, fallback)
+		       : json_flat_int(e->flat, key, fallback);
+}
+
+double event_num(const struct event *e, const char *key, double fallback)
+{
+	return e->tree ? json_get_num(e->tree, key, fallback)
+		       : json_flat_num(e->flat, key, fallback);
+}
+
+bool event_bool(const struct event *e, const char *key, bool fallback)
+{
+	return e->tree ? json_get_bool(e->tree, key, fallback)
+		       : json_flat_bool(e->flat, key, fallback);
+}
+
+json_object *event_get(const struct event *e, const char *key)
+{
+	return json_get(event_data(e), key);
+}
+
+json_object *event_object(const struct event *e, const char *key)
+{
+	return json_get_object(event_data(e), key);
+}
+
+json_object *event_array(const struct event *e, const char *key)
+{
+	return json_get_array(event_data(e), key);
+}
+
+json_object *event_copy(const struct event *e, const char *key)
+{
+	return e->tree ? json_clone(json_get(e->tree, key))
+		       : json_flat_get(e->flat, key);
+}
+
+json_object *event_data(const struct event *event)
+{
+	/* A place to keep what was read anyway; nothing of the event changes.
+	 * The flat form stays, for strings that were lent. */
+	struct event *e = (struct event *)(uintptr_t)event;
+	if (!e->tree)
+		e->tree = json_flat_tree(e->flat);
+	return e->tree;
 }
 
 static const char *shown_type(const struct event *e)
 {
 	if (e->type == EVENT_UNKNOWN)
-		return json_get_str(e->data, "_type", "unknown");
+		return event_str(e, "_type", "unknown");
 	return event_type_name(e->type);
 }
 
 json_object *event_json(const struct event *e)
 {
 	json_object *o = json_object_new_object();
-	json_object *data = json_clone(e->data);
+	json_object *data =
+		e->tree ? json_clone(e->tree) : json_flat_tree(e->flat);
 	json_add_int(o, "id", (int64_t)e->seq);
 	json_add_str(o, "type", shown_type(e));
 	json_add_str(o, "run", e->run);
@@ -181,10 +258,10 @@ json_object *event_json(const struct event *e)
 
 /* Members worth a word in a one-line view, in this order. */
 static const char *const told[] = {
-	"state", "attempt", "code",   "message", "reason",   "winner",
-	"why",	 "verdict", "tokens", "what",	 "card",     "test",
-	"text",	 "error",   "item",   "version", "question", "to",
-	"by",
+	"state",   "attempt",  "code",	  "message", "reason",
+	"winner",  "why",      "verdict", "tokens",  "what",
+	"card",	   "test",     "text",	  "error",   "item",
+	"version", "question", "to",	  "by",
 };
 
 char *event_line(const struct event *e)
@@ -196,7 +273,7 @@ char *event_line(const struct event *e)
 	if (*e->agent)
 		buf_addf(&b, " %s", e->agent);
 	for (size_t i = 0; i < COUNT_OF(told); i++) {
-		json_object *v = json_get(e->data, told[i]);
+		json_object *v = event_copy(e, told[i]);
 		if (!v)
 			continue;
 		if (json_object_is_type(v, json_type_string))
@@ -204,6 +281,7 @@ char *event_line(const struct event *e)
 				 json_object_get_string(v));
 		else
 			buf_addf(&b, " %s=%s", told[i], json_text(v));
+		json_object_put(v);
 	}
 	char *line = text_clean(buf_str(&b), b.len, 400);
 	buf_release(&b);

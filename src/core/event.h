@@ -4,14 +4,14 @@
  * In Redis an event is an entry of the stream `events` with the id `<seq>-0`
  * and the fields: type run stage agent at data (absent ones are empty; `at` is
  * show time in ms; `data` is a JSON object). Owned by whoever holds it; its
- * `data` tree belongs to the same thread.
+ * data belongs to the same thread.
  */
 #ifndef CORE_EVENT_H
 #define CORE_EVENT_H
 
 #include <stdint.h>
 
-#include "base/json.h"
+#include "base/json_flat.h"
 
 enum event_type {
 	EVENT_RUN_START,
@@ -55,15 +55,19 @@ enum event_type {
 };
 
 #define EVENT_MAX_BYTES (256 * 1024) /* of `data` as text */
-/* What of that an agent's result may take; the rest is for what goes with it. */
+/* What of that an agent's result may take; the rest is for what goes with it.
+ */
 #define EVENT_RESULT_BYTES (120 * 1024)
 
 struct event {
-	uint64_t seq;   /* 1, 2, 3, ... without a gap; 0: not numbered yet */
-	int64_t at_ms;  /* show time */
+	uint64_t seq;  /* 1, 2, 3, ... without a gap; 0: not numbered yet */
+	int64_t at_ms; /* show time */
 	enum event_type type;
 	char *run, *stage, *agent; /* "" when it has none */
-	json_object *data;         /* an object, never NULL */
+	/* Private: what it carries, as a tree, or flat until somebody asks for
+	 * the tree. Read it with the functions below. */
+	struct json_flat *flat;
+	json_object *tree;
 };
 
 /* "stage:start"; the table in event.c also says what each carries. */
@@ -85,6 +89,24 @@ struct event *event_clone(const struct event *event);
 struct event *event_read(uint64_t seq, const char *type, const char *run,
 			 const char *stage, const char *agent, const char *at,
 			 const char *data, struct err *err);
+
+/* The members of its data, as json_get_str() and the like read a tree. An event
+ * that came as text has no tree until one of these needs it; so they are not
+ * for two threads at a time, not even reading. All is lent by the event; a
+ * string as long as nobody changes the data. */
+const char *event_str(const struct event *event, const char *key,
+		      const char *fallback);
+int64_t event_int(const struct event *event, const char *key, int64_t fallback);
+double event_num(const struct event *event, const char *key, double fallback);
+bool event_bool(const struct event *event, const char *key, bool fallback);
+json_object *event_get(const struct event *event, const char *key);
+json_object *event_object(const struct event *event, const char *key);
+json_object *event_array(const struct event *event, const char *key);
+/* A copy of that member for the caller, who puts. NULL: it is not there. */
+json_object *event_copy(const struct event *event, const char *key);
+/* The whole: an object, never NULL, lent. It may be changed by whoever made the
+ * event. */
+json_object *event_data(const struct event *event);
 
 /* {id, type, run, stage, agent, at, data}, as `events --json`, SSE and the
  * WebSocket show it. Caller puts. */

@@ -124,8 +124,8 @@ static void open_item(struct model *m, const struct event *e, int stage,
 		.text = text,
 	};
 	if (kind == INBOX_OVERAGE) {
-		item.tokens = json_get_int(e->data, "tokens", 0);
-		item.deadline_ms = json_get_int(e->data, "deadline", 0);
+		item.tokens = event_int(e, "tokens", 0);
+		item.deadline_ms = event_int(e, "deadline", 0);
 	}
 	snprintf(item.id, sizeof item.id, "i%" PRIu64, m->seq);
 	inbox_close(m, stage);
@@ -134,11 +134,11 @@ static void open_item(struct model *m, const struct event *e, int stage,
 
 static void open_overage(struct model *m, const struct event *e, int stage)
 {
-	const char *why = json_get_str(e->data, "reason", "");
+	const char *why = event_str(e, "reason", "");
 	char more[32], left[32], rest[32];
-	text_thousands(more, sizeof more, json_get_int(e->data, "tokens", 0));
-	text_thousands(left, sizeof left, json_get_int(e->data, "left", 0));
-	text_thousands(rest, sizeof rest, json_get_int(e->data, "rest", 0));
+	text_thousands(more, sizeof more, event_int(e, "tokens", 0));
+	text_thousands(left, sizeof left, event_int(e, "left", 0));
+	text_thousands(rest, sizeof rest, event_int(e, "rest", 0));
 	char *text = xasprintf(
 		"%s %s %s more%s  left %s  rest of show needs ~%s",
 		m->show->stages[stage].id,
@@ -152,9 +152,9 @@ static void open_overage(struct model *m, const struct event *e, int stage)
 
 static void open_failed(struct model *m, const struct event *e, int stage)
 {
-	char *error = text_clean_str(json_get_str(e->data, "message", ""), 200);
+	char *error = text_clean_str(event_str(e, "message", ""), 200);
 	char *text = xasprintf("%s failed: %s%s%s", m->show->stages[stage].id,
-			       json_get_str(e->data, "code", "error"),
+			       event_str(e, "code", "error"),
 			       *error ? ": " : "", error);
 	open_item(m, e, stage, INBOX_FAILED, text);
 	free(error);
@@ -186,7 +186,7 @@ void inbox_apply(struct model *m, const struct event *e, int stage, int agent)
 		 s->outcome == OUTCOME_OPEN)
 		open_failed(m, e, stage);
 	else if (e->type == EVENT_POLL_CLOSE && s->poll &&
-		 json_get_bool(e->data, "asks", false))
+		 event_bool(e, "asks", false))
 		open_poll(m, e, stage);
 	else if (s->state != STAGE_HELD && s->state != STAGE_FAILED &&
 		 !(s->poll && s->poll->state == POLL_CLOSED))

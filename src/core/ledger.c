@@ -158,18 +158,18 @@ static void apply_lease(struct model *m, const struct event *e, int stage,
 			int agent)
 {
 	int k = stage_agent_place(m->show, stage, agent);
-	int64_t tokens = json_get_int(e->data, "tokens", 0);
+	int64_t tokens = event_int(e, "tokens", 0);
 	if (k < 0 || tokens <= 0)
 		return;
 	int slot = new_lease(&m->ledger);
 	struct call *c = &m->stages[stage].calls[k];
 	m->ledger.leases[slot] = (struct lease){
-		.id = xstrdup(json_get_str(e->data, "lease", "")),
+		.id = xstrdup(event_str(e, "lease", "")),
 		.stage = stage,
 		.agent = agent,
 		.tokens = tokens,
-		.attempt = (int)json_get_int(e->data, "attempt", 0),
-		.deadline_ms = json_get_int(e->data, "deadline", 0),
+		.attempt = (int)event_int(e, "attempt", 0),
+		.deadline_ms = event_int(e, "deadline", 0),
 		.state = LEASE_HELD,
 	};
 	c->lease = slot;
@@ -182,7 +182,7 @@ static void apply_lease(struct model *m, const struct event *e, int stage,
 static int lease_of(const struct model *m, const struct event *e, int stage,
 		    int agent)
 {
-	const char *id = json_get_str(e->data, "lease", NULL);
+	const char *id = event_str(e, "lease", NULL);
 	int k = stage_agent_place(m->show, stage, agent);
 	int slot = k < 0 ? -1 : m->stages[stage].calls[k].lease;
 	if (id && slot >= 0 && m->ledger.leases[slot].id &&
@@ -202,15 +202,15 @@ static void detach(struct model *m, int slot)
 static void apply_spend(struct model *m, const struct event *e, int stage,
 			int agent)
 {
-	int64_t tokens = json_get_int(e->data, "tokens", 0);
-	int64_t cost = json_get_int(e->data, "cost_micros", 0);
+	int64_t tokens = event_int(e, "tokens", 0);
+	int64_t cost = event_int(e, "cost_micros", 0);
 	int slot = lease_of(m, e, stage, agent);
 	if (slot < 0) { /* unmetered: no lease was asked for */
 		path_book(m, stage, agent, 0, tokens, cost);
 		return;
 	}
 	struct lease *l = &m->ledger.leases[slot];
-	const char *state = json_get_str(e->data, "state", "settled");
+	const char *state = event_str(e, "state", "settled");
 	/* Of a held lease the rest stays leased until its token:return, which
 	 * stands in the same commit; a late report finds nothing leased. */
 	bool held = l->state == LEASE_HELD;
@@ -228,11 +228,11 @@ static void apply_spend(struct model *m, const struct event *e, int stage,
 static void apply_return(struct model *m, const struct event *e, int stage,
 			 int agent)
 {
-	int64_t tokens = json_get_int(e->data, "tokens", 0);
+	int64_t tokens = event_int(e, "tokens", 0);
 	int slot = lease_of(m, e, stage, agent);
 	if (slot < 0)
 		return;
-	if (json_get_bool(e->data, "corrects", false))
+	if (event_bool(e, "corrects", false))
 		path_book(m, stage, agent, 0, -tokens, 0);
 	else
 		path_book(m, stage, agent, -tokens, 0, 0);
@@ -242,7 +242,7 @@ static void apply_return(struct model *m, const struct event *e, int stage,
 
 static void apply_raises(struct model *m, const struct event *e, int stage)
 {
-	json_object *raises = json_get_object(e->data, "raises");
+	json_object *raises = event_object(e, "raises");
 	json_object *agents = json_get_object(raises, "agents");
 	m->ledger.episode.tokens.allocated +=
 		json_get_int(raises, "episode", 0);

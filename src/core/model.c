@@ -138,8 +138,8 @@ static void start_run(struct model *m, const struct event *e)
 	free(m->run.why);
 	m->run = (struct run){
 		.state = RUN_RUNNING,
-		.rehearsal = json_get_bool(e->data, "rehearsal", false),
-		.attended = json_get_bool(e->data, "attended", true),
+		.rehearsal = event_bool(e, "rehearsal", false),
+		.attended = event_bool(e, "attended", true),
 		.first_seq = m->seq,
 		.started_ms = e->at_ms,
 	};
@@ -160,8 +160,8 @@ static void end_run(struct model *m, const struct event *e,
 	m->run.panic = false;
 	m->run.ended_ms = e->at_ms;
 	free(m->run.why);
-	const char *why = json_get_str(e->data, "why", NULL);
-	m->run.why = xstrdup(why ? why : json_get_str(e->data, "reason", NULL));
+	const char *why = event_str(e, "why", NULL);
+	m->run.why = xstrdup(why ? why : event_str(e, "reason", NULL));
 }
 
 static void run_apply(struct model *m, const struct event *e)
@@ -172,7 +172,7 @@ static void run_apply(struct model *m, const struct event *e)
 		break;
 	case EVENT_RUN_PAUSE:
 		m->run.state = RUN_PAUSED;
-		if (json_get_bool(e->data, "panic", false))
+		if (event_bool(e, "panic", false))
 			m->run.panic = true;
 		break;
 	case EVENT_RUN_RESUME:
@@ -181,7 +181,7 @@ static void run_apply(struct model *m, const struct event *e)
 		break;
 	case EVENT_RUN_COMPLETE:
 		end_run(m, e,
-			strcmp(json_get_str(e->data, "state", ""), "done") == 0
+			strcmp(event_str(e, "state", ""), "done") == 0
 				? RUN_DONE
 				: RUN_FAILED);
 		break;
@@ -197,10 +197,10 @@ static void run_apply(struct model *m, const struct event *e)
 		}
 		break;
 	case EVENT_LEADER_TAKE:
-		m->leader.epoch = json_get_int(e->data, "epoch", 0);
-		m->leader.pid = (int)json_get_int(e->data, "pid", 0);
+		m->leader.epoch = event_int(e, "epoch", 0);
+		m->leader.pid = (int)event_int(e, "pid", 0);
 		m->leader.at_ms = e->at_ms;
-		strncpy(m->leader.host, json_get_str(e->data, "host", ""),
+		strncpy(m->leader.host, event_str(e, "host", ""),
 			sizeof m->leader.host - 1);
 		break;
 	default:
@@ -212,7 +212,7 @@ static void run_apply(struct model *m, const struct event *e)
  * bus, delivered again after a crash, is not done twice. */
 static void remember_command(struct model *m, const struct event *e)
 {
-	const char *id = json_get_str(e->data, "cmd", NULL);
+	const char *id = event_str(e, "cmd", NULL);
 	if (!id)
 		return;
 	char *slot = m->commands[m->command_next % COMMANDS_REMEMBERED];
@@ -232,7 +232,7 @@ void model_apply(struct model *m, const struct event *e)
 	ledger_apply(m, e, stage, agent);
 	proposals_apply(m, e, stage, agent);
 	if (e->type == EVENT_STAGE_COMPLETE || e->type == EVENT_STAGE_RESET)
-		story_patch(&m->story, json_get_object(e->data, "patch"));
+		story_patch(&m->story, event_object(e, "patch"));
 	/* Before stages: the inbox looks at the state that asks. After budget:
 	 * its text tells what is left. */
 	polls_apply(m, e, stage, agent);

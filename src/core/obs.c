@@ -18,17 +18,15 @@ static void set_text(char **where, const char *text)
 static void apply_status(struct model *m, const struct event *e)
 {
 	struct obs_facts *f = &m->obs.facts;
-	json_object *scenes = json_get_array(e->data, "scenes");
+	json_object *scenes = event_array(e, "scenes");
 	m->obs.at_ms = e->at_ms;
-	f->connected = json_get_bool(e->data, "connected", false);
-	f->streaming = json_get_bool(e->data, "streaming", false);
-	f->reconnecting = json_get_bool(e->data, "reconnecting", false);
-	f->recording = json_get_bool(e->data, "recording", false);
-	set_text(&f->error, json_get_str(e->data, "error", NULL));
-	set_text(&f->program_scene,
-		 json_get_str(e->data, "program_scene", NULL));
-	set_text(&f->preview_scene,
-		 json_get_str(e->data, "preview_scene", NULL));
+	f->connected = event_bool(e, "connected", false);
+	f->streaming = event_bool(e, "streaming", false);
+	f->reconnecting = event_bool(e, "reconnecting", false);
+	f->recording = event_bool(e, "recording", false);
+	set_text(&f->error, event_str(e, "error", NULL));
+	set_text(&f->program_scene, event_str(e, "program_scene", NULL));
+	set_text(&f->preview_scene, event_str(e, "preview_scene", NULL));
 	for (int i = 0; i < f->scene_count; i++)
 		free(f->scenes[i]);
 	f->scene_count = 0;
@@ -51,20 +49,19 @@ static struct obs_pending *find_pending(struct model *m, const char *id)
 
 static void apply_command(struct model *m, const struct event *e)
 {
-	const char *id = json_get_str(e->data, "id", "");
-	const char *state = json_get_str(e->data, "state", "");
+	const char *id = event_str(e, "id", "");
+	const char *state = event_str(e, "state", "");
 	bool sent = strcmp(state, "sent") == 0;
 	struct obs_pending *p = find_pending(m, sent ? "" : id);
 	if (sent && p) {
 		snprintf(p->id, sizeof p->id, "%s", id);
 		p->sent_ms = e->at_ms;
-		set_text(&p->text, json_get_str(e->data, "what", ""));
+		set_text(&p->text, event_str(e, "what", ""));
 	} else if (!sent && p && *id) {
 		p->id[0] = '\0';
 	}
 	if (strcmp(state, "failed") == 0)
-		set_text(&m->obs.last_error,
-			 json_get_str(e->data, "error", "failed"));
+		set_text(&m->obs.last_error, event_str(e, "error", "failed"));
 	else if (strcmp(state, "confirmed") == 0)
 		set_text(&m->obs.last_error, NULL);
 }

@@ -60,7 +60,7 @@ static void read_counts(struct model *m, const struct event *e, int stage)
 {
 	const struct show_poll *def = poll_of(m, stage);
 	struct poll_run *p = m->stages[stage].poll;
-	json_object *counts = json_get_object(e->data, "counts");
+	json_object *counts = event_object(e, "counts");
 	for (size_t i = 0; counts && i < def->option_count; i++)
 		p->counts[i] = json_get_int(counts, def->options[i].id, 0);
 	poll_winner(def, p->counts, &p->total, &p->margin);
@@ -96,7 +96,7 @@ static void apply_create(struct model *m, const struct event *e, int stage)
 	polls_blank(m, stage);
 	p->state = POLL_OPEN;
 	p->opened_ms = e->at_ms;
-	set_deadline(m, stage, json_get_int(e->data, "deadline", 0));
+	set_deadline(m, stage, event_int(e, "deadline", 0));
 	m->poll = stage;
 }
 
@@ -121,18 +121,17 @@ static void apply_resolve(struct model *m, const struct event *e, int stage)
 	struct poll_run *p = m->stages[stage].poll;
 	read_counts(m, e, stage);
 	p->state = POLL_RESOLVED;
-	p->winner = show_find_option(poll_of(m, stage),
-				     json_get_str(e->data, "winner", ""));
+	p->winner =
+		show_find_option(poll_of(m, stage), event_str(e, "winner", ""));
 	free(p->why);
-	p->why = xstrdup(json_get_str(e->data, "why", "majority"));
+	p->why = xstrdup(event_str(e, "why", "majority"));
 	set_deadline(m, stage, 0);
 }
 
 void polls_apply(struct model *m, const struct event *e, int stage, int agent)
 {
 	(void)agent;
-	if (e->type == EVENT_RUN_PAUSE &&
-	    json_get_bool(e->data, "panic", false))
+	if (e->type == EVENT_RUN_PAUSE && event_bool(e, "panic", false))
 		freeze(m, e, true);
 	else if (e->type == EVENT_RUN_RESUME)
 		freeze(m, e, false);
@@ -146,8 +145,8 @@ void polls_apply(struct model *m, const struct event *e, int stage, int agent)
 	case EVENT_POLL_EXTEND:
 		read_counts(m, e, stage);
 		p->state = POLL_EXTENDED;
-		p->extensions += json_get_bool(e->data, "counted", true);
-		set_deadline(m, stage, json_get_int(e->data, "deadline", 0));
+		p->extensions += event_bool(e, "counted", true);
+		set_deadline(m, stage, event_int(e, "deadline", 0));
 		/* What opens again under a panic stands still like the rest. */
 		if (m->run.panic)
 			stand_still(m, e, stage);
@@ -155,7 +154,7 @@ void polls_apply(struct model *m, const struct event *e, int stage, int agent)
 	case EVENT_POLL_CLOSE:
 		read_counts(m, e, stage);
 		p->frozen = false;
-		p->closes += !json_get_bool(e->data, "asks", false);
+		p->closes += !event_bool(e, "asks", false);
 		p->state = POLL_CLOSED;
 		set_deadline(m, stage, 0);
 		break;

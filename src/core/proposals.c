@@ -32,15 +32,15 @@ static void end_call(struct model *m, const struct event *e, int stage,
 	c->ended_ms = e->at_ms;
 	if (state == CALL_ANSWERED) {
 		json_object_put(c->result);
-		c->result = json_clone(json_get(e->data, "result"));
-		c->confidence = json_get_num(e->data, "confidence", -1);
-		c->cost_micros = json_get_int(e->data, "cost_micros", 0);
-		c->tokens = json_get_int(e->data, "tokens", 0);
+		c->result = event_copy(e, "result");
+		c->confidence = event_num(e, "confidence", -1);
+		c->cost_micros = event_int(e, "cost_micros", 0);
+		c->tokens = event_int(e, "tokens", 0);
 		return;
 	}
-	const char *text = json_get_str(e->data, "message", "");
+	const char *text = event_str(e, "message", "");
 	free(c->error);
-	c->error = xasprintf("%s%s%s", json_get_str(e->data, "code", "failed"),
+	c->error = xasprintf("%s%s%s", event_str(e, "code", "failed"),
 			     *text ? ": " : "", text);
 }
 
@@ -55,10 +55,10 @@ static void keep_late(struct model *m, const struct event *e)
 	}
 	m->late[m->late_count++] = (struct late_proposal){
 		.seq = m->seq,
-		.stage = xstrdup(json_get_str(e->data, "stage", e->stage)),
-		.agent = xstrdup(json_get_str(e->data, "agent", e->agent)),
-		.attempt = (int)json_get_int(e->data, "attempt", 0),
-		.verdict = xstrdup(json_get_str(e->data, "verdict", "")),
+		.stage = xstrdup(event_str(e, "stage", e->stage)),
+		.agent = xstrdup(event_str(e, "agent", e->agent)),
+		.attempt = (int)event_int(e, "attempt", 0),
+		.verdict = xstrdup(event_str(e, "verdict", "")),
 		.at_ms = e->at_ms,
 	};
 }

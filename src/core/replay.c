@@ -41,7 +41,7 @@ void replay_end(struct replay *r)
 /* A run that began with another definition goes on with that. */
 static void change_show(struct replay *r, const struct event *e)
 {
-	const char *hash = json_get_str(e->data, "hash", "");
+	const char *hash = event_str(e, "hash", "");
 	if (!*hash || strcmp(hash, r->m->show->hash) == 0)
 		return;
 	struct show *show = r->show_of(r->whose, hash);
@@ -70,7 +70,7 @@ static bool differs(const struct event *e, const char *what, const char *is,
 static bool same_hash(struct replay *r, const struct event *e, const char *name,
 		      const char *what, struct err *err)
 {
-	const char *says = json_get_str(e->data, name, "");
+	const char *says = event_str(e, name, "");
 	r->checked++;
 	return strcmp(says, r->m->story.hash) == 0 ||
 	       differs(e, what, r->m->story.hash, says, err);
@@ -80,7 +80,7 @@ static bool same_version(const struct replay *r, const struct event *e,
 			 struct err *err)
 {
 	char is[24], says[24];
-	int64_t version = json_get_int(e->data, "version", -1);
+	int64_t version = event_int(e, "version", -1);
 	if (version == (int64_t)r->m->story.version)
 		return true;
 	snprintf(is, sizeof is, "%" PRIu64, r->m->story.version);
@@ -93,7 +93,7 @@ static bool grope(struct replay *r, const struct event *e, struct err *err)
 {
 	bool hashed =
 		e->type == EVENT_STAGE_COMPLETE || e->type == EVENT_STAGE_RESET;
-	const char *before = json_get_str(e->data, "pre_state_hash", "");
+	const char *before = event_str(e, "pre_state_hash", "");
 	r->m->seq = e->seq;
 	r->m->at_ms = e->at_ms;
 	if (hashed && r->verify && r->link[0]) {
@@ -104,7 +104,7 @@ static bool grope(struct replay *r, const struct event *e, struct err *err)
 	}
 	if (hashed)
 		snprintf(r->link, sizeof r->link, "%s",
-			 json_get_str(e->data, "post_state_hash", ""));
+			 event_str(e, "post_state_hash", ""));
 	if (!r->from || r->from->seq != e->seq)
 		return true;
 	const char *has = r->from->story.hash;

@@ -159,7 +159,7 @@ static int listed(const struct model *m, json_object *list, size_t i)
 
 void reset_apply(struct model *m, const struct event *e)
 {
-	json_object *list = json_get_array(e->data, "stages");
+	json_object *list = event_array(e, "stages");
 	size_t n = list ? json_object_array_length(list) : 0;
 	for (size_t i = 0; i < n; i++) {
 		int stage = listed(m, list, i);

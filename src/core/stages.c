@@ -184,7 +184,7 @@ static void apply_start(struct model *m, const struct event *e, int stage)
 	const struct show_stage *def = &m->show->stages[stage];
 	if (!move_to(m, e, stage, MOVE_START))
 		return;
-	s->attempt = (int)json_get_int(e->data, "attempt", s->attempt + 1);
+	s->attempt = (int)event_int(e, "attempt", s->attempt + 1);
 	s->started_ms = e->at_ms;
 	if (!s->first_ms)
 		s->first_ms = e->at_ms;
@@ -196,7 +196,7 @@ static void apply_start(struct model *m, const struct event *e, int stage)
 		s->calls[k].started_ms = e->at_ms;
 		m->agent_calls[def->agents[k]]++;
 	}
-	set_deadline(m, stage, json_get_int(e->data, "deadline", 0));
+	set_deadline(m, stage, event_int(e, "deadline", 0));
 }
 
 static enum stage_outcome outcome_of_failure(const char *on_failure)
@@ -211,32 +211,32 @@ static enum stage_outcome outcome_of_failure(const char *on_failure)
 static void apply_error(struct model *m, const struct event *e, int stage)
 {
 	struct stage_run *s = &m->stages[stage];
-	int64_t retry_at = json_get_int(e->data, "retry_at", 0);
-	bool cancelled = json_get_bool(e->data, "cancelled", false);
+	int64_t retry_at = event_int(e, "retry_at", 0);
+	bool cancelled = event_bool(e, "cancelled", false);
 	enum stage_move move = retry_at	   ? MOVE_BACKOFF
 			       : cancelled ? MOVE_CANCEL
 					   : MOVE_FAIL;
 	if (!move_to(m, e, stage, move))
 		return;
-	const char *code = json_get_str(e->data, "code", "failed");
-	const char *text = json_get_str(e->data, "message", "");
+	const char *code = event_str(e, "code", "failed");
+	const char *text = event_str(e, "message", "");
 	free(s->error);
 	s->error = *text ? xasprintf("%s: %s", code, text) : xstrdup(code);
 	set_deadline(m, stage, retry_at);
 	if (retry_at) {
-		if (!json_get_bool(e->data, "halted", false))
+		if (!event_bool(e, "halted", false))
 			s->failures++;
 		return;
 	}
 	settle(m, stage,
 	       cancelled ? OUTCOME_BROKEN
-			 : outcome_of_failure(json_get_str(
-				   e->data, "on_failure", "skip_dependents")));
+			 : outcome_of_failure(event_str(e, "on_failure",
+							"skip_dependents")));
 }
 
 static void apply_skip(struct model *m, const struct event *e, int stage)
 {
-	const char *reason = json_get_str(e->data, "reason", "operator");
+	const char *reason = event_str(e, "reason", "operator");
 	if (!move_to(m, e, stage, MOVE_SKIP))
 		return;
 	set_deadline(m, stage, 0);
@@ -252,7 +252,7 @@ static void apply_skip(struct model *m, const struct event *e, int stage)
 static void apply_progress(struct model *m, const struct event *e, int stage)
 {
 	struct stage_run *s = &m->stages[stage];
-	const char *state = json_get_str(e->data, "state", "");
+	const char *state = event_str(e, "state", "");
 	if (strcmp(state, "standby") == 0) {
 		move_to(m, e, stage, MOVE_STANDBY);
 	} else if (strcmp(state, "waiting") == 0) {
@@ -260,7 +260,7 @@ static void apply_progress(struct model *m, const struct event *e, int stage)
 			return;
 		set_deadline(m, stage, 0);
 		s->ended_ms = 0;
-		if (json_get_bool(e->data, "fresh", false))
+		if (event_bool(e, "fresh", false))
 			s->failures = 0;
 	}
 }
@@ -272,7 +272,7 @@ static void apply_complete(struct model *m, const struct event *e, int stage)
 		return;
 	set_text(&s->error, NULL); /* also of one that was done by hand */
 	set_deadline(m, stage, 0);
-	const char *winner = json_get_str(e->data, "winner", NULL);
+	const char *winner = event_str(e, "winner", NULL);
 	s->winner = winner ? show_find_agent(m->show, winner) : -1;
 	settle(m, stage, OUTCOME_OK);
 }
@@ -319,12 +319,12 @@ static void apply_to_stage(struct model *m, const struct event *e, int stage)
 	case EVENT_BUDGET_REQUEST:
 		if (move_to(m, e, stage, MOVE_HOLD)) {
 			set_deadline(m, stage, 0);
-			s->asked_tokens = json_get_int(e->data, "asked", 0);
+			s->asked_tokens = event_int(e, "asked", 0);
 		}
 		break;
 	case EVENT_BUDGET_APPROVE:
 		if (move_to(m, e, stage, MOVE_APPROVE))
-			s->approved_tokens = json_get_int(e->data, "lease", 0);
+			s->approved_tokens = event_int(e, "lease", 0);
 		break;
 	default:
 		break;

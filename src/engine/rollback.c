@@ -42,10 +42,10 @@ static bool fold_one(struct rollback *r, struct story *story,
 	if (!patches || strcmp(e->run, r->run) != 0)
 		return false;
 	uint64_t before = story->version;
-	story_patch(story, json_get_object(e->data, "patch"));
+	story_patch(story, event_object(e, "patch"));
 	if (story->version == before || story->version < r->version)
 		return false;
-	const char *hash = json_get_str(e->data, "post_state_hash", "");
+	const char *hash = event_str(e, "post_state_hash", "");
 	if (strcmp(hash, story->hash) != 0)
 		return err_set(err, ERR_DATA,
 			       "event %llu: version %llu has the hash %.12s, "

@@ -145,10 +145,9 @@ static void start(struct sim *s, const struct event *e, int stage)
 		sim_fail(s, "pause", "%s starts in a pause", def->id);
 	if (b->state != SB_WAITING)
 		sim_fail(s, "twice", "%s starts, and was not waiting", def->id);
-	if (json_get_int(e->data, "attempt", 0) != b->attempt + 1)
+	if (event_int(e, "attempt", 0) != b->attempt + 1)
 		sim_fail(s, "attempt", "%s: attempt %" PRId64 " after %d",
-			 def->id, json_get_int(e->data, "attempt", 0),
-			 b->attempt);
+			 def->id, event_int(e, "attempt", 0), b->attempt);
 	if (b->failures >= def->retry.max_attempts)
 		sim_fail(s, "retry", "%s starts after %d failures of %" PRId64,
 			 def->id, b->failures, def->retry.max_attempts);
@@ -160,14 +159,14 @@ static void start(struct sim *s, const struct event *e, int stage)
 static void progress(struct sim *s, const struct event *e, int stage)
 {
 	struct stage_book *b = &s->audit->stages[stage];
-	const char *state = json_get_str(e->data, "state", "");
+	const char *state = event_str(e, "state", "");
 	if (!is_open(s, e, stage))
 		return;
 	if (strcmp(state, "standby") == 0)
 		leave(s->audit, stage, SB_STANDBY);
 	else if (strcmp(state, "waiting") == 0)
 		leave(s->audit, stage, SB_WAITING);
-	if (json_get_bool(e->data, "fresh", false))
+	if (event_bool(e, "fresh", false))
 		b->failures = 0;
 }
 
@@ -188,7 +187,7 @@ static void call_ended(struct sim *s, const struct event *e, int stage,
 	if (e->type != EVENT_STAGE_PROPOSAL)
 		return;
 	b->answered |= 1u << k;
-	json_object *result = json_get_object(e->data, "result");
+	json_object *result = event_object(e, "result");
 	int64_t mark = json_get_int(result, "mark", 0);
 	const struct deed *d =
 		mark ? agent_deed(s, (uint64_t)mark, stage, agent) : NULL;
@@ -205,11 +204,11 @@ static void call_ended(struct sim *s, const struct event *e, int stage,
 static void error(struct sim *s, const struct event *e, int stage)
 {
 	struct stage_book *b = &s->audit->stages[stage];
-	const char *policy = json_get_str(e->data, "on_failure", "");
+	const char *policy = event_str(e, "on_failure", "");
 	if (!is_open(s, e, stage))
 		return;
-	if (json_get_int(e->data, "retry_at", 0)) {
-		b->failures += !json_get_bool(e->data, "halted", false);
+	if (event_int(e, "retry_at", 0)) {
+		b->failures += !event_bool(e, "halted", false);
 		leave(s->audit, stage, SB_BACKOFF);
 	} else if (strcmp(policy, "ask") == 0) {
 		leave(s->audit, stage, SB_FAILED);
@@ -222,9 +221,9 @@ static void chain(struct sim *s, const struct event *e)
 {
 	struct audit *a = s->audit;
 	const struct story *now = &s->follower->story; /* after this event */
-	const char *pre = json_get_str(e->data, "pre_state_hash", "");
-	const char *post = json_get_str(e->data, "post_state_hash", "");
-	json_object *patch = json_get_object(e->data, "patch");
+	const char *pre = event_str(e, "pre_state_hash", "");
+	const char *post = event_str(e, "post_state_hash", "");
+	json_object *patch = event_object(e, "patch");
 	bool changes = patch && json_object_object_length(patch) > 0;
 	uint64_t version = a->version + changes;
 	if (strcmp(pre, a->hash) != 0)
@@ -235,11 +234,10 @@ static void chain(struct sim *s, const struct event *e)
 	if (strcmp(post, now->hash) != 0)
 		sim_fail(s, "chain", "%s: its hash after is not the story's",
 			 e->stage);
-	if ((uint64_t)json_get_int(e->data, "version", -1) != version ||
+	if ((uint64_t)event_int(e, "version", -1) != version ||
 	    now->version != version)
 		sim_fail(s, "chain", "%s: version %" PRId64 " follows %" PRIu64,
-			 e->stage, json_get_int(e->data, "version", -1),
-			 a->version);
+			 e->stage, event_int(e, "version", -1), a->version);
 	if (!changes && strcmp(pre, post) != 0)
 		sim_fail(s, "chain", "%s changes nothing and has another hash",
 			 e->stage);
@@ -252,7 +250,7 @@ static void complete(struct sim *s, const struct event *e, int stage)
 	struct audit *a = s->audit;
 	struct stage_book *b = &a->stages[stage];
 	const struct show_stage *def = &a->show->stages[stage];
-	const char *winner = json_get_str(e->data, "winner", NULL);
+	const char *winner = event_str(e, "winner", NULL);
 	if (b->done)
 		sim_fail(s, "twice", "%s is done twice", e->stage);
 	if (!is_open(s, e, stage))
@@ -331,7 +329,7 @@ static void of_stage(struct sim *s, const struct event *e, int stage, int agent)
 static void reset(struct sim *s, const struct event *e)
 {
 	struct audit *a = s->audit;
-	json_object *list = json_get_array(e->data, "stages");
+	json_object *list = event_array(e, "stages");
 	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
 		int stage = show_find_stage(
 			a->show, json_object_get_string(
@@ -361,7 +359,7 @@ static void run_start(struct sim *s, const struct event *e)
 	strncpy(a->run_id, e->run, sizeof a->run_id - 1);
 	a->going = true;
 	a->paused = false;
-	a->attended = json_get_bool(e->data, "attended", true);
+	a->attended = event_bool(e, "attended", true);
 	memset(a->stages, 0, a->show->stage_count * sizeof *a->stages);
 	memset(a->calls, 0, a->show->agent_count * sizeof *a->calls);
 	a->open_stages = a->show->stage_count;
@@ -386,7 +384,7 @@ void audit_run_over(struct sim *s)
 static void run_end(struct sim *s, const struct event *e)
 {
 	struct audit *a = s->audit;
-	const char *state = json_get_str(e->data, "state", "");
+	const char *state = event_str(e, "state", "");
 	if (!a->going)
 		sim_fail(s, "run", "%s ends twice", e->run);
 	if (strcmp(state, "done") == 0 && a->open_stages)
@@ -401,7 +399,7 @@ static void run_end(struct sim *s, const struct event *e)
 static void lead(struct sim *s, const struct event *e)
 {
 	struct audit *a = s->audit;
-	int64_t epoch = json_get_int(e->data, "epoch", 0);
+	int64_t epoch = event_int(e, "epoch", 0);
 	if (epoch <= a->epoch)
 		sim_fail(s, "epoch", "epoch %" PRId64 " after %" PRId64, epoch,
 			 a->epoch);
@@ -410,8 +408,8 @@ static void lead(struct sim *s, const struct event *e)
 
 static void obs_command(struct audit *a, const struct event *e)
 {
-	const char *id = json_get_str(e->data, "id", "o0");
-	if (strcmp(json_get_str(e->data, "state", ""), "sent") == 0)
+	const char *id = event_str(e, "id", "o0");
+	if (strcmp(event_str(e, "state", ""), "sent") == 0)
 		a->obs_sent[a->obs_next++ % COUNT_OF(a->obs_sent)] =
 			strtoull(id + 1, NULL, 10);
 }
@@ -455,7 +453,7 @@ static void of_run(struct sim *s, const struct event *e)
 static void once(struct sim *s, const struct event *e, int decision)
 {
 	struct audit *a = s->audit;
-	const char *by = json_get_str(e->data, "by", "");
+	const char *by = event_str(e, "by", "");
 	if (strncmp(by, "op-", 3) != 0)
 		return;
 	size_t n = (size_t)atoi(by + 3);

@@ -14,7 +14,7 @@ static void recount(struct sim *s, const struct event *e, int stage)
 {
 	const struct show_poll *poll = s->show->stages[stage].poll;
 	const struct ballot_box *box = &s->store.boxes[stage];
-	json_object *counts = json_get_object(e->data, "counts");
+	json_object *counts = event_object(e, "counts");
 	int64_t votes[8] = {0};
 	for (int v = 0; v < SIM_VOTERS; v++)
 		if (box->votes[v] >= 0)
@@ -41,7 +41,7 @@ static void poll_close(struct sim *s, const struct event *e, int stage)
 {
 	struct audit *a = s->audit;
 	struct stage_book *b = &a->stages[stage];
-	bool asks = json_get_bool(e->data, "asks", false);
+	bool asks = event_bool(e, "asks", false);
 	if (asks ? !b->poll_closed : !b->poll_open)
 		sim_fail(s, "poll", "%s is closed, and was not open", e->stage);
 	b->poll_open = false;
@@ -70,7 +70,7 @@ static void poll_resolve(struct sim *s, const struct event *e, int stage)
 	if (!b->poll_closed || b->resolved)
 		sim_fail(s, "poll", "%s is resolved, and was not closed",
 			 e->stage);
-	if (strcmp(json_get_str(e->data, "why", ""), "operator") != 0)
+	if (strcmp(event_str(e, "why", ""), "operator") != 0)
 		recount(s, e, stage);
 	s->audit->asking -= b->asks;
 	b->resolved = true;

@@ -95,13 +95,13 @@ static void lease(struct sim *s, const struct event *e, int stage, int agent)
 {
 	struct audit *a = s->audit;
 	struct stage_book *b = &a->stages[stage];
-	const char *id = json_get_str(e->data, "lease", "");
-	int64_t tokens = json_get_int(e->data, "tokens", 0);
+	const char *id = event_str(e, "lease", "");
+	int64_t tokens = event_int(e, "tokens", 0);
 	int k = audit_place(a, stage, agent);
 	if (find(a, stage, agent, id))
 		sim_fail(s, "lease", "%s is leased twice", id);
 	if (tokens <= 0 || k < 0 || b->state != SB_RUNNING ||
-	    json_get_int(e->data, "attempt", 0) != b->attempt || a->paused)
+	    event_int(e, "attempt", 0) != b->attempt || a->paused)
 		sim_fail(s, "lease", "%s is leased for no attempt", id);
 	if (k < 0)
 		return;
@@ -129,14 +129,14 @@ static void spend_unleased(struct sim *s, const struct event *e, int stage,
 	if (newest >= 0 && a->leases[newest].state == LB_HELD)
 		sim_fail(s, "lease", "%s of %s spends beside its lease",
 			 e->agent, e->stage);
-	book(s, stage, agent, 0, json_get_int(e->data, "tokens", 0),
-	     json_get_int(e->data, "overrun", 0));
+	book(s, stage, agent, 0, event_int(e, "tokens", 0),
+	     event_int(e, "overrun", 0));
 }
 
 static void settle(struct sim *s, const struct event *e, struct lease_book *l,
 		   int64_t tokens, int64_t overrun)
 {
-	const char *state = json_get_str(e->data, "state", "settled");
+	const char *state = event_str(e, "state", "settled");
 	int64_t over = tokens > l->tokens ? tokens - l->tokens : 0;
 	if (overrun != over)
 		sim_fail(s, "overspend",
@@ -154,9 +154,9 @@ static void settle(struct sim *s, const struct event *e, struct lease_book *l,
 
 static void spend(struct sim *s, const struct event *e, int stage, int agent)
 {
-	const char *id = json_get_str(e->data, "lease", NULL);
-	int64_t tokens = json_get_int(e->data, "tokens", -1);
-	int64_t overrun = json_get_int(e->data, "overrun", 0);
+	const char *id = event_str(e, "lease", NULL);
+	int64_t tokens = event_int(e, "tokens", -1);
+	int64_t overrun = event_int(e, "overrun", 0);
 	if (!id) {
 		spend_unleased(s, e, stage, agent);
 		return;
@@ -178,10 +178,10 @@ static void spend(struct sim *s, const struct event *e, int stage, int agent)
 static void give_back(struct sim *s, const struct event *e, int stage,
 		      int agent)
 {
-	const char *id = json_get_str(e->data, "lease", "");
-	int64_t tokens = json_get_int(e->data, "tokens", -1);
+	const char *id = event_str(e, "lease", "");
+	int64_t tokens = event_int(e, "tokens", -1);
 	struct lease_book *l = find(s->audit, stage, agent, id);
-	bool corrects = json_get_bool(e->data, "corrects", false);
+	bool corrects = event_bool(e, "corrects", false);
 	if (!l || l->stage != stage || l->agent != agent) {
 		sim_fail(s, "lease", "%s was never leased, and comes back", id);
 	} else if (corrects) {
@@ -212,7 +212,7 @@ static void raise(struct scope_book *b, int64_t tokens)
 
 static void approve(struct audit *a, const struct event *e, int stage)
 {
-	json_object *raises = json_get_object(e->data, "raises");
+	json_object *raises = event_object(e, "raises");
 	json_object *agents = json_get_object(raises, "agents");
 	raise(&a->episode, json_get_int(raises, "episode", 0));
 	raise(&a->stages_money[stage], json_get_int(raises, "stage", 0));

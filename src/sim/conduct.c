@@ -38,7 +38,7 @@ static struct entry entry_of(struct sim *s, struct event **decided, bool read)
 	char at[24];
 	struct err err;
 	struct event *e = *decided;
-	struct entry entry = {.text = xstrdup(json_text(e->data)),
+	struct entry entry = {.text = xstrdup(json_text(event_data(e))),
 			      .event = e,
 			      .decision = s->decision};
 	*decided = NULL;
@@ -137,7 +137,7 @@ static void find_version(struct sim *s, const struct sim_core *c,
 		    (type != EVENT_STAGE_COMPLETE && type != EVENT_STAGE_RESET))
 			continue;
 		struct event *e = store_read(s, i);
-		story_patch(&story, json_get_object(e->data, "patch"));
+		story_patch(&story, event_object(e, "patch"));
 		event_free(&e);
 	}
 	if (story.version == to) {

@@ -131,9 +131,9 @@ static bool start_early(struct sim *s, struct sim_core *c, size_t at)
 static bool forget_calls(struct sim_core *c, struct event *e)
 {
 	struct decision *d = &c->made;
-	if (json_get_int(e->data, "deadline", 0) == 0)
+	if (event_int(e, "deadline", 0) == 0)
 		return false; /* a poll */
-	json_object_object_del(e->data, "deadline");
+	json_object_object_del(event_data(e), "deadline");
 	for (size_t i = 0; i < d->effect_count; i++) {
 		struct effect *x = &d->effects[i];
 		if (x->kind != EFFECT_CALL ||
@@ -148,9 +148,9 @@ static bool forget_calls(struct sim_core *c, struct event *e)
 
 static bool swap_number(struct event *e, const char *key, int64_t factor)
 {
-	int64_t n = json_get_int(e->data, key, 0);
-	json_object_object_del(e->data, key);
-	json_add_int(e->data, key, n * factor);
+	int64_t n = event_int(e, key, 0);
+	json_object_object_del(event_data(e), key);
+	json_add_int(event_data(e), key, n * factor);
 	return true;
 }
 
@@ -159,9 +159,9 @@ static bool tamper(struct sim *s, struct sim_core *c, size_t i)
 {
 	struct decision *d = &c->made;
 	struct event *e = d->events[i];
-	bool last = json_get_bool(e->data, "final", false) &&
-		    !json_get_bool(e->data, "cancelled", false) &&
-		    strcmp(json_get_str(e->data, "code", ""), "budget") != 0;
+	bool last = event_bool(e, "final", false) &&
+		    !event_bool(e, "cancelled", false) &&
+		    strcmp(event_str(e, "code", ""), "budget") != 0;
 	switch (s->plan->plant) {
 	case PLANT_DOUBLE_SPEND:
 		if (e->type != EVENT_TOKEN_SPEND ||
@@ -193,14 +193,14 @@ static bool tamper(struct sim *s, struct sim_core *c, size_t i)
 		if (e->type != EVENT_STAGE_ERROR || *e->agent || !last ||
 		    i + 1 != d->event_count || !plant_now(s, s->plan->plant))
 			return false;
-		json_add_int(e->data, "retry_at", e->at_ms + 1);
+		json_add_int(event_data(e), "retry_at", e->at_ms + 1);
 		return true;
 	case PLANT_HASH_CHAIN:
 		if (e->type != EVENT_STAGE_COMPLETE ||
 		    !plant_now(s, s->plan->plant))
 			return false;
-		json_object_object_del(e->data, "pre_state_hash");
-		json_add_str(e->data, "pre_state_hash", "0000");
+		json_object_object_del(event_data(e), "pre_state_hash");
+		json_add_str(event_data(e), "pre_state_hash", "0000");
 		return true;
 	case PLANT_DEADLOCK:
 		return e->type == EVENT_STAGE_START &&
@@ -208,14 +208,14 @@ static bool tamper(struct sim *s, struct sim_core *c, size_t i)
 	case PLANT_FOLD_DIFFERS:
 		if (e->type == EVENT_TOKEN_SPEND &&
 		    plant_now(s, s->plan->plant)) {
-			json_object_object_del(e->data, "cost_micros");
-			json_add_int(e->data, "cost_micros", 12345);
+			json_object_object_del(event_data(e), "cost_micros");
+			json_add_int(event_data(e), "cost_micros", 12345);
 		}
 		return false; /* the model goes on with what it decided */
 	case PLANT_DOUBLE_COMMAND:
-		if (!json_get(e->data, "cmd"))
+		if (!event_get(e, "cmd"))
 			return false;
-		json_object_object_del(e->data, "cmd");
+		json_object_object_del(event_data(e), "cmd");
 		return true;
 	default:
 		return false;

@@ -99,9 +99,8 @@ static void leader_event(struct reader *r, const struct event *e)
 {
 	char text[192];
 	snprintf(text, sizeof text, "%lld %s %lld",
-		 (long long)json_get_int(e->data, "epoch", 0),
-		 json_get_str(e->data, "host", ""),
-		 (long long)json_get_int(e->data, "pid", 0));
+		 (long long)event_int(e, "epoch", 0), event_str(e, "host", ""),
+		 (long long)event_int(e, "pid", 0));
 	take_leader(r, text);
 }
 

@@ -75,14 +75,14 @@ static void plan_event(struct writer *w, struct commit_plan *plan,
 		w->story = json_object_new_object();
 		json_object_put(plan->touched);
 		plan->touched = NULL;
-		plan->run_show = json_get_str(e->data, "hash", "");
+		plan->run_show = event_str(e, "hash", "");
 		break;
 	case EVENT_POLL_CREATE:
 		plan->polls++;
 		break;
 	case EVENT_STAGE_COMPLETE:
 	case EVENT_STAGE_RESET:
-		patch = json_get_object(e->data, "patch");
+		patch = event_object(e, "patch");
 		break;
 	default:
 		break;
@@ -152,7 +152,7 @@ static void add_event(struct buf *out, const struct event *e)
 	resp_str(out, e->stage);
 	resp_str(out, e->agent);
 	resp_int(out, e->at_ms);
-	resp_str(out, json_text(e->data));
+	resp_str(out, json_text(event_data(e)));
 }
 
 static void add_commit_keys(struct writer *w, struct event *const *events,
@@ -331,13 +331,10 @@ void writer_snapshot(struct writer *w, const char *run, uint64_t seq,
 static struct writer_done *add_done(struct writer *w, const struct op *op,
 				    enum writer_how how)
 {
-	static const enum writer_what what[] = {[OP_COMMIT] = WRITER_COMMIT,
-						[OP_AGAIN] = WRITER_COMMIT,
-						[OP_VOTE] = WRITER_VOTE,
-						[OP_COUNT] = WRITER_COUNT,
-						[OP_RENEW] = WRITER_RENEW,
-						[OP_SNAPSHOT] =
-							WRITER_SNAPSHOT};
+	static const enum writer_what what[] = {
+		[OP_COMMIT] = WRITER_COMMIT, [OP_AGAIN] = WRITER_COMMIT,
+		[OP_VOTE] = WRITER_VOTE,     [OP_COUNT] = WRITER_COUNT,
+		[OP_RENEW] = WRITER_RENEW,   [OP_SNAPSHOT] = WRITER_SNAPSHOT};
 	GROW(w->done, w->done_count, w->done_cap);
 	struct writer_done *d = &w->done[w->done_count++];
 	*d = (struct writer_done){

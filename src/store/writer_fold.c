@@ -41,7 +41,7 @@ static struct show *read_show(struct writer *w, const char *hash,
 static bool change_show(struct writer *w, struct model **m,
 			const struct event *e, struct err *err)
 {
-	const char *hash = json_get_str(e->data, "hash", "");
+	const char *hash = event_str(e, "hash", "");
 	if (e->type != EVENT_RUN_START || !*hash ||
 	    strcmp(hash, (*m)->show->hash) == 0)
 		return true;

@@ -172,7 +172,7 @@ START_TEST(silence_after_an_answer_counts_the_whole_lease)
 	world_begin(w, true);
 	world_answer(w, "s", NULL, "{}", -1);
 	ck_assert_int_eq(w->m->ledger.episode.tokens.spent, 500);
-	ck_assert(json_get_bool(world_last(w, EVENT_TOKEN_SPEND)->data,
+	ck_assert(event_bool(world_last(w, EVENT_TOKEN_SPEND),
 				"assumed", false));
 	world_free(w);
 }
@@ -269,7 +269,7 @@ START_TEST(what_nobody_leased_and_nobody_has_is_an_overrun)
 	ck_assert_uint_eq(w->m->alarm_count, 0);
 	/* Of the agent's 3,000 only 100 are left. */
 	world_answer(w, "t", NULL, "{}", 400);
-	ck_assert_int_eq(json_get_int(world_last(w, EVENT_TOKEN_SPEND)->data,
+	ck_assert_int_eq(event_int(world_last(w, EVENT_TOKEN_SPEND),
 				      "overrun", 0),
 			 300);
 	ck_assert_uint_eq(w->m->alarm_count, 1);

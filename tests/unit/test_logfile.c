@@ -178,8 +178,8 @@ static struct event *changed(const struct event *e, const char *member,
 	struct event *copy = event_clone(e);
 	json_object *v = json_read_str(value, &json_limits_own, NULL);
 	bool patch = strcmp(member, "patch") == 0;
-	json_object_object_add(patch ? json_get(copy->data, "patch") :
-				       copy->data,
+	json_object_object_add(patch ? event_get(copy, "patch") :
+				       event_data(copy),
 			       patch ? "oa" : member,
 			       json_clone(json_get(v, "v")));
 	json_object_put(v);

@@ -142,9 +142,9 @@ START_TEST(rollback_is_a_new_version)
 	ck_story(w, "{\"oa\":1}");
 	ck_assert_int_eq((int)w->m->story.version, 5);
 	const struct event *e = world_last(w, EVENT_STAGE_RESET);
-	ck_assert_int_eq(json_get_int(e->data, "to", -1), 1);
-	ck_assert_int_eq(json_get_int(e->data, "version", -1), 5);
-	ck_assert_str_eq(json_get_str(e->data, "post_state_hash", ""),
+	ck_assert_int_eq(event_int(e, "to", -1), 1);
+	ck_assert_int_eq(event_int(e, "version", -1), 5);
+	ck_assert_str_eq(event_str(e, "post_state_hash", ""),
 			 w->m->story.hash);
 	ck_state(w, "a", "done");
 	ck_state(w, "b", "running");
@@ -258,7 +258,7 @@ START_TEST(what_never_ran_waits_for_more)
 	ck_assert_int_eq(run_of(w, "both")->unmet, 1);
 	ck_assert(world_do(w, "rerun", "a", NULL));
 	const struct event *e = world_last(w, EVENT_STAGE_RESET);
-	ck_assert_str_eq(json_text(json_get(e->data, "stages")), "[\"a\"]");
+	ck_assert_str_eq(json_text(event_get(e, "stages")), "[\"a\"]");
 	ck_assert_int_eq(run_of(w, "both")->unmet, 2);
 	world_answer(w, "b", NULL, "{}", 0);
 	ck_state(w, "both", "waiting");
@@ -371,7 +371,7 @@ START_TEST(a_large_reset_is_many_events)
 	ck_assert(world_roll_back(w, "5", &old));
 	ck_assert_int_ge(world_count(w, EVENT_STAGE_RESET, NULL), before + 3);
 	for (size_t i = 0; i < w->log_count; i++)
-		ck_assert_int_le((int)strlen(json_text(w->log[i]->data)),
+		ck_assert_int_le((int)strlen(json_text(event_data(w->log[i]))),
 				 EVENT_MAX_BYTES);
 	ck_story(w, was);
 	ck_assert_int_eq(world_call(w, "s4", NULL) >= 0, 1);

@@ -60,7 +60,7 @@ START_TEST(runs_by_stage_and_by_output)
 	ck_run(w, "done");
 	ck_assert_uint_eq(w->m->story.version, 3);
 	const struct event *e = world_last(w, EVENT_STAGE_COMPLETE);
-	ck_assert_str_eq(json_get_str(e->data, "post_state_hash", ""),
+	ck_assert_str_eq(event_str(e, "post_state_hash", ""),
 			 w->m->story.hash);
 	world_free(w);
 }

@@ -144,7 +144,7 @@ static inline void world_step(struct world *w, struct input *in)
 		snprintf(at, sizeof at, "%lld", (long long)e->at_ms);
 		struct event *read =
 			event_read(e->seq, event_type_name(e->type), e->run,
-				   e->stage, e->agent, at, json_text(e->data),
+				   e->stage, e->agent, at, json_text(event_data(e)),
 				   &err);
 		ck_assert_msg(read != NULL, "%s", err.text);
 		model_apply(w->shadow, read);
@@ -268,7 +268,7 @@ static inline json_object *world_story(struct world *w, uint64_t version)
 			    (w->log[i]->type == EVENT_STAGE_COMPLETE ||
 			     w->log[i]->type == EVENT_STAGE_RESET))
 				story_patch(&story,
-					    json_get_object(w->log[i]->data,
+					    event_object(w->log[i],
 							    "patch"));
 	json_object *doc = story.version == version ? json_clone(story.doc) :
 						      NULL;

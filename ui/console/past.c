@@ -174,7 +174,8 @@ static void keep_event(struct past *p, const struct event *e)
 		return;
 	if (!page || e->seq != page->first + page->count)
 		page = page_begin(p, n, e->seq);
-	const char *texts[] = {e->run, e->stage, e->agent, json_text(e->data)};
+	const char *texts[] = {e->run, e->stage, e->agent,
+			       json_text(event_data(e))};
 	struct head head = {.at_ms = e->at_ms, .type = e->type};
 	size_t before = page->text.len;
 	for (size_t i = 0; i < COUNT_OF(texts); i++)

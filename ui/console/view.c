@@ -153,7 +153,7 @@ static void fold(struct view *v, const struct event *event)
 	view_fold(v->model, &v->burn, event);
 	if (event->type == EVENT_RUN_START)
 		snprintf(v->run_hash, sizeof v->run_hash, "%s",
-			 json_get_str(event->data, "hash", ""));
+			 event_str(event, "hash", ""));
 }
 
 static void take_reply(struct view *v, const struct feed_item *item)
