@@ -25,7 +25,7 @@ struct llm_peer {
 	struct MHD_Daemon *mhd;
 	atomic_bool stopping;
 	pthread_mutex_t lock;
-	pthread_cond_t changed;
+	pthread_cond_t changed, over; /* over: it is being stopped */
 	struct llm_stats stats;
 	int64_t last_max_tokens;
 	char *last, *last_key;
@@ -51,15 +51,21 @@ struct asked {
 
 /* --- time --------------------------------------------------------------- */
 
-/* In steps, so that the peer can be stopped meanwhile. */
+/* Or until the peer is stopped. */
 static void pause_ms(struct llm_peer *p, int64_t ms)
 {
-	while (ms > 0 && !atomic_load(&p->stopping)) {
-		int64_t step = ms < 50 ? ms : 50;
-		struct timespec t = {.tv_nsec = (long)(step * 1000000)};
-		nanosleep(&t, NULL);
-		ms -= step;
-	}
+	struct timespec until;
+	if (ms <= 0)
+		return;
+	clock_gettime(CLOCK_REALTIME, &until);
+	int64_t ns = until.tv_nsec + ms % 1000 * 1000000;
+	until.tv_sec += (time_t)(ms / 1000 + ns / 1000000000);
+	until.tv_nsec = (long)(ns % 1000000000);
+	pthread_mutex_lock(&p->lock);
+	while (!atomic_load(&p->stopping) &&
+	       pthread_cond_timedwait(&p->over, &p->lock, &until) == 0)
+		;
+	pthread_mutex_unlock(&p->lock);
 }
 
 static void add_http_date(struct buf *out, int64_t in_s)
@@ -564,6 +570,7 @@ struct llm_peer *llm_peer_start(int port)
 	};
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->changed, NULL);
+	pthread_cond_init(&p->over, NULL);
 	p->mhd = MHD_start_daemon(
 		MHD_USE_THREAD_PER_CONNECTION |
 			MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
@@ -586,13 +593,17 @@ void llm_peer_stop(struct llm_peer **peer)
 	*peer = NULL;
 	if (!p)
 		return;
+	pthread_mutex_lock(&p->lock);
 	atomic_store(&p->stopping, true);
+	pthread_cond_broadcast(&p->over);
+	pthread_mutex_unlock(&p->lock);
 	if (p->mhd)
 		MHD_stop_daemon(p->mhd);
 	for (size_t i = 0; i < p->name_count; i++)
 		free(p->names[i].words);
 	pthread_mutex_destroy(&p->lock);
 	pthread_cond_destroy(&p->changed);
+	pthread_cond_destroy(&p->over);
 	free(p->last);
 	free(p->last_key);
 	free(p);
