@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/source.h"
 #include "core/replay.h"
+#include "store/logread.h"
 
 #define EXPORT_MAX_BYTES (1u << 30)
 #define EXPORT_MODE	 0600
@@ -170,60 +171,32 @@ int cli_export(int argc, char **argv)
 	return status;
 }
 
-static bool verify(struct source *s, struct replay *r, struct err *err)
-{
-	struct event *e = NULL;
-	int got;
-	if (!replay_begin(r, source_first(s), err))
-		return false;
-	while ((got = source_next(s, &e, err)) > 0) {
-		bool ok = replay_event(r, e, err);
-		event_free(&e);
-		if (!ok)
-			return false;
-	}
-	if (got < 0)
-		return false;
-	const struct logfile_reader *file = source_file(s);
-	const char *hash = r->blind ? r->link : r->m->story.hash;
-	if ((r->blind || file->version == r->m->story.version) &&
-	    (!*hash || strcmp(file->story_hash, hash) == 0))
-		return true;
-	return err_set(err, ERR_NO,
-		       "line %" PRIu64 " (the end): the story's hash is %s, "
-		       "and it says %s",
-		       file->line - 1, hash, file->story_hash);
-}
-
 int cli_verify(int argc, char **argv)
 {
 	struct cli_args args;
 	struct err err = {0};
+	struct replay r = {0};
 	bool done;
 	int status = cli_parse("verify", argc, argv, &args, &done);
 	if (status != 0 || done)
 		return status;
 	if (args.operand_count != 1)
 		return cli_usage("verify", "it takes one file");
-	struct source *s = source_open_file(args.operands[0], &err);
-	if (!s)
-		return cli_fail(&err);
-	struct replay r = {.verify = true,
-			   .show_of = source_show,
-			   .whose = s,
-			   .to_version = -1};
-	if (verify(s, &r, &err)) {
+	char *name = text_clean_str(args.operands[0], 200);
+	struct logread *file = logread_open(args.operands[0], &err);
+	if (file && logread_verify(file, &r, &err)) {
+		const struct logfile_reader *end = logread_state(file);
 		printf("%s: ok: show %s, events %" PRIu64 " to %" PRIu64
 		       ", %" PRIu64 " hashes, story version %" PRIu64
 		       " %s, chain %s\n",
-		       source_name(s), source_show_id(s), source_first(s),
-		       source_last(s), r.checked, r.m->story.version,
-		       r.m->story.hash, source_file(s)->chain);
+		       name, end->show, end->first, end->last, r.checked,
+		       r.m->story.version, r.m->story.hash, end->chain);
 	} else {
-		err_wrap(&err, "%s", source_name(s));
+		err_wrap(&err, "%s", name);
 		status = cli_fail(&err);
 	}
 	replay_end(&r);
-	source_close(&s);
+	logread_close(&file);
+	free(name);
 	return status;
 }

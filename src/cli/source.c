@@ -1,7 +1,5 @@
 #include "cli/source.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,10 +11,10 @@
 #include "engine/lock.h"
 #include "core/snapshot.h"
 #include "show/show_read.h"
+#include "store/logread.h"
 #include "store/server.h"
 
-#define CHUNK	       1000
-#define LINE_MAX_BYTES (16u << 20)
+#define CHUNK 1000
 
 struct source {
 	char *name;
@@ -30,100 +28,27 @@ struct source {
 	struct event **events; /* read ahead */
 	int event_at, event_count;
 
-	/* a file */
-	FILE *file;
-	char *line;
-	size_t line_cap;
-	struct logfile_reader reader;
-	json_object *definitions; /* {hash: definition} */
+	struct logread *file; /* NULL: of Redis */
 };
 
 /* --- a file ------------------------------------------------------------- */
 
-/* Reads a line into s->line, newline included; 0 at the end, -1 with err. */
-static ssize_t read_line(struct source *s, struct err *err)
-{
-	errno = 0;
-	ssize_t n = getline(&s->line, &s->line_cap, s->file);
-	if (n >= 0 && n <= LINE_MAX_BYTES)
-		return n;
-	if (n < 0 && !ferror(s->file))
-		return 0;
-	err_set(err, ERR_DATA, "line %llu: %s",
-		(unsigned long long)s->reader.line + 1,
-		n > 0 ? "it is too long" : strerror(errno));
-	return -1;
-}
-
-static enum logfile_line next_line(struct source *s, bool *end, struct err *err)
-{
-	ssize_t n = read_line(s, err);
-	*end = n == 0;
-	if (n <= 0)
-		return LOGFILE_BAD;
-	return logfile_read(&s->reader, s->line, (size_t)n, err);
-}
-
-static bool read_head(struct source *s, struct err *err)
-{
-	bool end;
-	s->definitions = json_object_new_object();
-	enum logfile_line kind = next_line(s, &end, err);
-	while (kind != LOGFILE_BAD && s->reader.definitions > 0) {
-		kind = next_line(s, &end, err);
-		if (kind == LOGFILE_DEFINITION)
-			json_object_object_add(
-				s->definitions,
-				json_get_str(s->reader.tree, "hash", ""),
-				json_object_get(json_get(s->reader.tree,
-							 "definition")));
-	}
-	if (kind == LOGFILE_BAD)
-		return end ? logfile_complete(&s->reader, err) : false;
-	free(s->show);
-	s->show = xstrdup(s->reader.show);
-	s->first = s->reader.first;
-	s->last = s->reader.last;
-	return true;
-}
-
-struct source *source_open_file(const char *path, struct err *err)
+static struct source *open_file(const char *path, struct err *err)
 {
 	struct source *s = xcalloc(1, sizeof *s);
-	struct stat st;
 	s->lock_fd = -1;
 	s->name = text_clean_str(path, 200);
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
-		s->file = fdopen(fd, "r");
-		if (read_head(s, err))
-			return s;
-	} else {
-		err_set(err, ERR_DATA, "%s",
-			fd < 0 ? strerror(errno) : "it is no regular file");
-		if (fd >= 0)
-			close(fd);
+	s->file = logread_open(path, err);
+	if (!s->file) {
+		err_wrap(err, "%s", s->name);
+		source_close(&s);
+		return NULL;
 	}
-	err_wrap(err, "%s", s->name);
-	source_close(&s);
-	return NULL;
-}
-
-static int next_of_file(struct source *s, struct event **event, struct err *err)
-{
-	bool end;
-	enum logfile_line kind = next_line(s, &end, err);
-	if (kind == LOGFILE_EVENT) {
-		*event = s->reader.event;
-		s->reader.event = NULL;
-		return 1;
-	}
-	/* Behind its end nothing may stand. */
-	if (kind == LOGFILE_END)
-		kind = next_line(s, &end, err);
-	if (end)
-		return logfile_complete(&s->reader, err) ? 0 : -1;
-	return -1;
+	const struct logfile_reader *head = logread_state(s->file);
+	s->show = xstrdup(head->show);
+	s->first = head->first;
+	s->last = head->last;
+	return s;
 }
 
 /* --- Redis -------------------------------------------------------------- */
@@ -214,7 +139,7 @@ struct source *source_open(const struct cli_args *args, int *status)
 	struct err err = {0};
 	*status = 0;
 	if (args->operand_count > 0 && is_log_file(args->operands[0])) {
-		struct source *s = source_open_file(args->operands[0], &err);
+		struct source *s = open_file(args->operands[0], &err);
 		if (!s)
 			*status = cli_fail(&err);
 		return s;
@@ -245,11 +170,7 @@ void source_close(struct source **source)
 	redis_server_stop(&s->server);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
-	if (s->file)
-		fclose(s->file);
-	free(s->line);
-	logfile_reader_release(&s->reader);
-	json_object_put(s->definitions);
+	logread_close(&s->file);
 	free(s->name);
 	free(s->show);
 	free(s);
@@ -257,7 +178,7 @@ void source_close(struct source **source)
 
 int source_next(struct source *s, struct event **event, struct err *err)
 {
-	return s->file ? next_of_file(s, event, err)
+	return s->file ? logread_next(s->file, event, err)
 		       : next_of_redis(s, event, err);
 }
 
@@ -268,25 +189,15 @@ bool source_rewind(struct source *s, uint64_t from, struct err *err)
 		s->next = from;
 		return true;
 	}
-	rewind(s->file);
-	logfile_reader_release(&s->reader);
-	json_object_put(s->definitions);
-	s->definitions = NULL;
-	return read_head(s, err);
+	return logread_rewind(s->file, err);
 }
 
 char *source_definition(struct source *s, const char *hash)
 {
-	json_object *o = NULL;
-	if (!s->file)
-		return *hash ? client_definition_of(s->client, hash, NULL)
-			     : client_definition(s->client, NULL);
-	json_object_object_foreach(s->definitions, its_hash, definition)
-	{
-		if (!*hash || strcmp(its_hash, hash) == 0)
-			o = definition;
-	}
-	return o ? json_canonical(o) : NULL;
+	if (s->file)
+		return logread_definition(s->file, hash);
+	return *hash ? client_definition_of(s->client, hash, NULL)
+		     : client_definition(s->client, NULL);
 }
 
 struct show *source_show(void *whose, const char *hash)
@@ -354,7 +265,7 @@ struct client *source_client(struct source *s)
 
 const struct logfile_reader *source_file(const struct source *s)
 {
-	return s->file ? &s->reader : NULL;
+	return s->file ? logread_state(s->file) : NULL;
 }
 
 uint64_t source_first(const struct source *s)

@@ -20,8 +20,6 @@ struct source;
 /* What the command's first operand names. NULL after a message, and then
  * *status is the exit status. */
 struct source *source_open(const struct cli_args *args, int *status);
-/* An exported file. */
-struct source *source_open_file(const char *path, struct err *err);
 void source_close(struct source **s);
 
 const char *source_show_id(const struct source *s);
