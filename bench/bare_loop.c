@@ -19,6 +19,7 @@
 #include "shapes.h"
 #include "store/script.h"
 #include "store/server.h"
+#include "temp.h"
 
 #define MAX_ARGS (16 + 2 * SHAPE_MAX_WIDTH + 6 * SHAPE_MAX_RECORDS)
 #define ROUNDS	 5
@@ -139,11 +140,9 @@ static bool wanted(const char *name, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	char dir[] = "/tmp/showcaller-bare-XXXXXX";
 	struct err err = {0};
+	char *dir = temp_new();
 	log_open("/dev/null", LOG_ERROR, NULL);
-	if (!mkdtemp(dir))
-		die("no temporary folder");
 	struct redis_server *server = redis_server_start(dir, &err);
 	if (!server)
 		die(err.text);
@@ -156,8 +155,6 @@ int main(int argc, char **argv)
 	freeReplyObject(r);
 	redisFree(c);
 	redis_server_stop(&server);
-	char *clean = xasprintf("rm -rf -- '%s'", dir);
-	int status = system(clean);
-	free(clean);
-	return status != 0;
+	temp_remove(&dir);
+	return 0;
 }

@@ -1,7 +1,7 @@
 /*
  * bare_reader SOCKET STREAM: what a console costs at the very least: curses,
- * one XREAD BLOCK loop, one refresh for what came. It shows the program scene
- * of the newest obs:status event. bench/screen_bench measures it beside the
+ * one XREAD BLOCK loop, one refresh for what came. It shows whether the run
+ * goes, by its newest event. bench/screen_bench measures it beside the
  * console, in the same way and in the same run.
  */
 #include <curses.h>
@@ -10,19 +10,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The value of "program_scene" in the event's data, NULL if it has none. */
-static const char *scene_of(const redisReply *fields, size_t *length)
+/* The word for an event's type, NULL for those that it does not show. */
+static const char *word_for(const redisReply *fields)
 {
 	for (size_t i = 0; i + 1 < fields->elements; i += 2) {
-		if (strcmp(fields->element[i]->str, "data") != 0)
+		const char *type = fields->element[i + 1]->str;
+		if (strcmp(fields->element[i]->str, "type") != 0)
 			continue;
-		const char *at = strstr(fields->element[i + 1]->str,
-					"\"program_scene\":\"");
-		if (!at)
-			return NULL;
-		at += strlen("\"program_scene\":\"");
-		*length = strcspn(at, "\"");
-		return at;
+		if (strcmp(type, "run:pause") == 0)
+			return "PAUSED";
+		return strcmp(type, "run:resume") == 0 ? "LIVE  " : NULL;
 	}
 	return NULL;
 }
@@ -33,10 +30,9 @@ static void show_entries(const redisReply *stream, char *last,
 	const redisReply *entries = stream->element[1];
 	for (size_t i = 0; i < entries->elements; i++) {
 		const redisReply *entry = entries->element[i];
-		size_t length = 0;
-		const char *scene = scene_of(entry->element[1], &length);
-		if (scene)
-			mvaddnstr(0, 20, scene, (int)length);
+		const char *word = word_for(entry->element[1]);
+		if (word)
+			mvaddstr(0, 20, word);
 		snprintf(last, last_bytes, "%s", entry->element[0]->str);
 	}
 	refresh();

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -18,6 +19,7 @@
 #include "store/server.h"
 
 #include "shapes.h"
+#include "temp.h"
 
 #define ROUNDS 5
 
@@ -107,15 +109,25 @@ static double stages_per_s(const struct show *show, int stages,
 static double bare_per_s(const char *shape)
 {
 	const char *build = getenv("top_builddir");
-	char *command = xasprintf("%s/bench/bare_loop %s 2>/dev/null",
-				  build ? build : ".", shape);
+	char *program = xasprintf("%s/bench/bare_loop", build ? build : ".");
 	char line[1000] = "";
-	FILE *pipe = popen(command, "r");
-	if (pipe && !fgets(line, sizeof line, pipe))
+	int ends[2];
+	if (pipe(ends) != 0)
+		abort();
+	pid_t pid = fork();
+	if (pid == 0) {
+		dup2(ends[1], STDOUT_FILENO);
+		execl(program, program, shape, (char *)NULL);
+		_exit(127);
+	}
+	close(ends[1]);
+	FILE *said = fdopen(ends[0], "r");
+	if (said && !fgets(line, sizeof line, said))
 		line[0] = '\0';
-	if (pipe)
-		pclose(pipe);
-	free(command);
+	if (said)
+		fclose(said);
+	waitpid(pid, NULL, 0);
+	free(program);
 	json_object *o = json_read_str(line, &json_limits_answer, NULL);
 	double n = json_get_num(o, "stages_per_s", 0);
 	json_object_put(o);
@@ -154,9 +166,8 @@ static void run_shape(const struct shape *shape, const char *redis_url)
 
 int main(void)
 {
-	char dir[] = "/tmp/showcaller-bench-XXXXXX";
-	if (!mkdtemp(dir) || setenv("SHOWCALLER_STATE", dir, 1) != 0)
-		return 1;
+	char *dir = temp_new();
+	setenv("SHOWCALLER_STATE", dir, 1);
 	log_open("/dev/null", LOG_ERROR, NULL);
 	struct err err = {0};
 	char *redis_dir = xasprintf("%s/redis", dir);
@@ -171,8 +182,6 @@ int main(void)
 		run_shape(&shapes[i], redis_url);
 	redis_server_stop(&redis);
 	free(redis_dir);
-	char *clean = xasprintf("rm -rf -- '%s'", dir);
-	int status = system(clean);
-	free(clean);
-	return status != 0;
+	temp_remove(&dir);
+	return 0;
 }

@@ -6,157 +6,211 @@
  *   start     from exec to the first full frame; memory of console and core
  *   idle      bytes to the terminal and CPU of both while nothing happens
  *   glyph     from an event's commit to its glyph, console and bare reader, at
- *             rest and (console) in a flood
+ *             rest and in a flood; and from the command that asked for it
  *   key       from a key to its echo in a flood
  *
- * The bench writes the events itself, after it has ended the core: so the time
- * holds Redis and the console, and nothing else.
+ * All events are the core's: commands ask for them, `pause` and `resume` for
+ * what is looked at, `note` for the flood. An event counts as committed when a
+ * reader of the bench's own (XREAD BLOCK) has it from the stream: from there on
+ * the console and the bare reader have the same way to go.
  *
  * usage: screen_bench SHOWCALLER BARE_READER
  */
-#include <dirent.h>
-#include <fcntl.h>
+#include <errno.h>
 #include <hiredis/hiredis.h>
-#include <math.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
 #include "pty.h"
+#include "stand.h"
 
 #define SHOW	     "screen-bench"
-#define STREAM	     "showcaller:{" SHOW "}:events"
+#define EVENTS	     "showcaller:{" SHOW "}:events"
+#define COMMANDS     "showcaller:{" SHOW "}:commands"
 #define SAMPLES	     300
 #define KEYS	     60
 #define FLOOD_PER_S  5000
 #define BATCH_US     10000
 #define IDLE_MS	     10000
 #define START_ROUNDS 9
+#define LIMIT_MS     2000 /* what comes later is lost */
 
-static char folder[64];
-static char socket_path[96];
-static pid_t redis_pid, core_pid;
+static const char show_text[] =
+	"show: " SHOW "\n"
+	"title: A stage and nothing else\n"
+	"agents:\n  nobody: { via: noop }\n"
+	"stages:\n"
+	"  - { id: opening, agents: [nobody] }\n"
+	"  - { id: wait, inputs: [opening], agents: [nobody], go: manual }\n";
+
 static redisContext *redis;
-static unsigned long long next_id;
-static pthread_t flooder;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static bool flooding;
-static unsigned long long flooded;
 
-static void clean_up(void)
+/* --- the log, as a reader of our own sees it ------------------------------ */
+
+static struct {
+	redisContext *redis;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t came;
+	const char *wanted; /* type of an event; NULL: it came */
+	int64_t at_us;
+	unsigned long long seq;
+} reader = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void take_entries(const redisReply *entries, int64_t now)
 {
-	if (core_pid > 0)
-		kill(core_pid, SIGKILL);
-	if (redis_pid > 0) {
-		kill(redis_pid, SIGTERM);
-		waitpid(redis_pid, NULL, 0);
+	pthread_mutex_lock(&reader.lock);
+	for (size_t i = 0; i < entries->elements; i++) {
+		const redisReply *entry = entries->element[i];
+		reader.seq = strtoull(entry->element[0]->str, NULL, 10);
+		if (!reader.wanted || strcmp(entry->element[1]->element[1]->str,
+					     reader.wanted) != 0)
+			continue;
+		reader.wanted = NULL;
+		reader.at_us = now;
+		pthread_cond_signal(&reader.came);
 	}
-	char command[128];
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	if (folder[0] && system(command) != 0)
-		fprintf(stderr, "screen_bench: %s stays behind\n", folder);
+	pthread_mutex_unlock(&reader.lock);
 }
 
-static void give_up(const char *why, ...)
+static void *read_log(void *unused)
 {
-	va_list ap;
-	va_start(ap, why);
-	fputs("screen_bench: ", stderr);
-	vfprintf(stderr, why, ap);
-	fputc('\n', stderr);
-	va_end(ap);
-	exit(1);
-}
-
-static pid_t start(const char *const argv[], const char *log)
-{
-	pid_t pid = fork();
-	if (pid == 0) {
-		int fd = open(log, O_CREAT | O_WRONLY | O_TRUNC, 0600);
-		dup2(fd, 1);
-		dup2(fd, 2);
-		execvp(argv[0], (char *const *)(uintptr_t)argv);
-		_exit(127);
+	char last[32] = "$";
+	for (;;) {
+		redisReply *r = redisCommand(
+			reader.redis,
+			"XREAD COUNT 1000 BLOCK 0 STREAMS " EVENTS " %s", last);
+		int64_t now = now_us();
+		if (!r || r->type != REDIS_REPLY_ARRAY)
+			return unused; /* the bench has ended it */
+		const redisReply *entries = r->element[0]->element[1];
+		take_entries(entries, now);
+		snprintf(last, sizeof last, "%s",
+			 entries->element[entries->elements - 1]
+				 ->element[0]
+				 ->str);
+		freeReplyObject(r);
 	}
-	return pid;
 }
 
-static redisReply *ask(const char *format, ...)
+static void start_reader(void)
 {
-	va_list ap;
-	va_start(ap, format);
-	redisReply *reply = redisvCommand(redis, format, ap);
-	va_end(ap);
-	if (!reply || reply->type == REDIS_REPLY_ERROR)
-		give_up("redis: %s", reply ? reply->str : redis->errstr);
-	return reply;
+	pthread_condattr_t attr;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&reader.came, &attr);
+	reader.redis = stand_connect();
+	if (pthread_create(&reader.thread, NULL, read_log, NULL) != 0)
+		stand_give_up("no thread for the reader");
 }
 
-static void start_redis(void)
+static void stop_reader(void)
 {
-	snprintf(socket_path, sizeof socket_path, "%s/redis.sock", folder);
-	const char *argv[] = {"redis-server", "--port", "0", "--unixsocket",
-			socket_path, "--dir", folder, "--appendonly", "yes",
-			"--appendfsync", "always", "--save", "", NULL};
-	char log[96];
-	snprintf(log, sizeof log, "%s/redis.log", folder);
-	redis_pid = start(argv, log);
-	for (int i = 0; i < 500; i++) {
-		redis = redisConnectUnix(socket_path);
-		if (redis && !redis->err)
-			return;
-		if (redis)
-			redisFree(redis);
-		pause_us(10000);
+	shutdown(reader.redis->fd, SHUT_RDWR);
+	pthread_join(reader.thread, NULL);
+	redisFree(reader.redis);
+}
+
+static void want_event(const char *type)
+{
+	pthread_mutex_lock(&reader.lock);
+	reader.wanted = type;
+	pthread_mutex_unlock(&reader.lock);
+}
+
+/* When it was there; -1: it did not come. */
+static int64_t event_us(void)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += LIMIT_MS / 1000;
+	pthread_mutex_lock(&reader.lock);
+	while (reader.wanted)
+		if (pthread_cond_timedwait(&reader.came, &reader.lock,
+					   &until) == ETIMEDOUT)
+			break;
+	int64_t us = reader.wanted ? -1 : reader.at_us;
+	reader.wanted = NULL;
+	pthread_mutex_unlock(&reader.lock);
+	return us;
+}
+
+static unsigned long long newest_event(void)
+{
+	pthread_mutex_lock(&reader.lock);
+	unsigned long long seq = reader.seq;
+	pthread_mutex_unlock(&reader.lock);
+	return seq;
+}
+
+/* --- the flood ------------------------------------------------------------ */
+
+static struct {
+	redisContext *redis;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	bool on;
+} notes = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static bool flood_is_on(void)
+{
+	pthread_mutex_lock(&notes.lock);
+	bool on = notes.on;
+	pthread_mutex_unlock(&notes.lock);
+	return on;
+}
+
+static void *flood(void *unused)
+{
+	int64_t due = now_us();
+	while (flood_is_on()) {
+		int n = FLOOD_PER_S / (1000000 / BATCH_US);
+		for (int i = 0; i < n; i++)
+			redisAppendCommand(
+				notes.redis, "XADD " COMMANDS " * data %s",
+				"{\"action\":\"note\",\"args\":[\"one of "
+				"many\"],\"by\":\"bench\"}");
+		for (int i = 0; i < n; i++) {
+			redisReply *r = NULL;
+			if (redisGetReply(notes.redis, (void **)&r) != REDIS_OK)
+				stand_give_up("XADD: %s", notes.redis->errstr);
+			freeReplyObject(r);
+		}
+		due += BATCH_US;
+		pause_us(due - now_us());
 	}
-	give_up("redis-server does not answer, see %s", log);
+	return unused;
 }
 
-static void write_show(char *path, size_t bytes)
+static void set_flood(bool on)
 {
-	snprintf(path, bytes, "%s/" SHOW ".yaml", folder);
-	FILE *f = fopen(path, "w");
-	if (!f)
-		give_up("%s cannot be written", path);
-	fputs("show: " SHOW "\n"
-	      "title: A stage, a scene and nothing else\n"
-	      "agents:\n  nobody: { via: noop }\n"
-	      "stages:\n"
-	      "  - { id: opening, agents: [nobody] }\n"
-	      "  - { id: wait, inputs: [opening], agents: [nobody], go: manual "
-	      "}\n"
-	      "obs: { url: \"ws://127.0.0.1:9\", scenes: [abababab] }\n"
-	      "http: { operator: \"127.0.0.1:0\", audience: \"127.0.0.1:0\" }\n",
-	      f);
-	fclose(f);
+	pthread_mutex_lock(&notes.lock);
+	notes.on = on;
+	pthread_mutex_unlock(&notes.lock);
+	if (on) {
+		notes.redis = stand_connect();
+		if (pthread_create(&notes.thread, NULL, flood, NULL) != 0)
+			stand_give_up("no thread for the flood");
+	} else {
+		pthread_join(notes.thread, NULL);
+		redisFree(notes.redis);
+	}
 }
 
-static char *redis_url(void)
-{
-	static char url[128];
-	snprintf(url, sizeof url, "unix://%s", socket_path);
-	return url;
-}
+/* --- what is measured ----------------------------------------------------- */
 
 /* The core has begun its run and waits for GO: nothing more will happen. */
-static void start_core(const char *showcaller)
+static pid_t start_show(const char *showcaller)
 {
-	char path[96], log[96];
-	write_show(path, sizeof path);
-	snprintf(log, sizeof log, "%s/core.log", folder);
-	const char *argv[] = {showcaller, "run", "--headless", "--redis",
-			redis_url(), path, NULL};
-	core_pid = start(argv, log);
+	pid_t core = stand_start_core(showcaller, SHOW, show_text);
 	for (int i = 0; i < 1000; i++) {
-		redisReply *r = ask("XREVRANGE " STREAM " + - COUNT 20");
+		redisReply *r =
+			stand_ask(redis, "XREVRANGE " EVENTS " + - COUNT 20");
 		bool done = false;
 		for (size_t e = 0; e < r->elements; e++) {
 			redisReply *fields = r->element[e]->element[1];
@@ -165,178 +219,32 @@ static void start_core(const char *showcaller)
 		}
 		freeReplyObject(r);
 		if (done)
-			return;
-		if (waitpid(core_pid, NULL, WNOHANG) == core_pid)
-			break;
+			return core;
 		pause_us(10000);
 	}
-	core_pid = 0;
-	give_up("the core did not come up, see %s (kept: remove it by hand)",
-		log);
+	stand_give_up("the show does not begin");
 }
-
-/* --- figures -------------------------------------------------------------- */
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
-static double quantile(double *v, int n, double q)
-{
-	qsort(v, (size_t)n, sizeof *v, by_value);
-	int i = (int)ceil(q * n) - 1;
-	return n ? v[i < 0 ? 0 : i] : NAN;
-}
-
-static void print_times(const char *what, const char *who, double *ms, int n,
-			int lost)
-{
-	printf("{\"bench\":\"screen\",\"what\":\"%s\",\"who\":\"%s\","
-	       "\"p50_ms\":%.2f,\"p99_ms\":%.2f,\"max_ms\":%.2f,\"n\":%d,"
-	       "\"lost\":%d}\n",
-	       what, who, quantile(ms, n, 0.5), quantile(ms, n, 0.99),
-	       quantile(ms, n, 1), n, lost);
-	fflush(stdout);
-}
-
-/* Time on a processor in ms, all threads. */
-static double cpu_ms(pid_t pid)
-{
-	char path[64];
-	snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
-	DIR *dir = opendir(path);
-	double ns = 0;
-	for (struct dirent *e; dir && (e = readdir(dir));) {
-		char name[400];
-		snprintf(name, sizeof name, "%s/%s/schedstat", path, e->d_name);
-		FILE *f = fopen(name, "r");
-		unsigned long long ran = 0;
-		if (f && fscanf(f, "%llu", &ran) == 1)
-			ns += (double)ran;
-		if (f)
-			fclose(f);
-	}
-	if (dir)
-		closedir(dir);
-	return ns / 1e6;
-}
-
-static double rss_mb(pid_t pid)
-{
-	char path[64], line[256];
-	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-	FILE *f = fopen(path, "r");
-	double kb = 0;
-	while (f && fgets(line, sizeof line, f))
-		if (sscanf(line, "VmRSS: %lf", &kb) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return kb / 1024;
-}
-
-/* --- events --------------------------------------------------------------- */
-
-static void append_scene(const char *scene)
-{
-	redisAppendCommand(
-		redis,
-		"XADD " STREAM " %llu-0 type obs:status run %s stage %s agent "
-		"%s at %llu data %s",
-		next_id++, "", "", "", 0ULL, scene);
-}
-
-static void append_note(void)
-{
-	redisAppendCommand(redis,
-			   "XADD " STREAM " %llu-0 type note run %s stage %s "
-			   "agent %s at %llu data %s",
-			   next_id++, "", "", "", 0ULL,
-			   "{\"by\":\"bench\",\"text\":\"one of many\"}");
-}
-
-static void take_replies(int n)
-{
-	for (int i = 0; i < n; i++) {
-		redisReply *reply = NULL;
-		if (redisGetReply(redis, (void **)&reply) != REDIS_OK ||
-		    reply->type == REDIS_REPLY_ERROR)
-			give_up("XADD: %s", reply ? reply->str : redis->errstr);
-		freeReplyObject(reply);
-	}
-}
-
-/* Puts another scene on program; returns when that was committed. */
-static int64_t commit_scene(const char *name)
-{
-	char data[256];
-	snprintf(data, sizeof data,
-		 "{\"connected\":true,\"program_scene\":\"%s\",\"scenes\":["
-		 "\"abababab\",\"cdcdcdcd\"],\"streaming\":false,"
-		 "\"recording\":false}",
-		 name);
-	pthread_mutex_lock(&lock);
-	append_scene(data);
-	take_replies(1);
-	int64_t at = now_us();
-	pthread_mutex_unlock(&lock);
-	return at;
-}
-
-static void *flood(void *unused)
-{
-	(void)unused;
-	int64_t due = now_us();
-	for (bool on = true; on;) {
-		pthread_mutex_lock(&lock);
-		int n = FLOOD_PER_S / (1000000 / BATCH_US);
-		for (int i = 0; i < n; i++)
-			append_note();
-		take_replies(n);
-		flooded += (unsigned long long)n;
-		on = flooding;
-		pthread_mutex_unlock(&lock);
-		due += BATCH_US;
-		pause_us(due - now_us());
-	}
-	return NULL;
-}
-
-static void set_flood(bool on)
-{
-	pthread_mutex_lock(&lock);
-	flooding = on;
-	pthread_mutex_unlock(&lock);
-	if (on && pthread_create(&flooder, NULL, flood, NULL) != 0)
-		give_up("no thread for the flood");
-	if (!on)
-		pthread_join(flooder, NULL);
-}
-
-/* --- what is measured ----------------------------------------------------- */
 
 /* The frame is full when the key line, the last row, stands there. */
 #define FULL_FRAME "command"
 
 static struct pty *open_console(const char *showcaller, int64_t *took_us)
 {
-	const char *argv[] = {showcaller, "attach", "--redis", redis_url(), SHOW,
-			NULL};
+	const char *argv[] = {showcaller,  "attach", "--redis",
+			      stand_url(), SHOW,     NULL};
 	int64_t began = now_us();
 	struct pty *p = pty_start(argv, 120, 40);
 	if (!p)
-		give_up("no pseudo-terminal");
+		stand_give_up("no pseudo-terminal");
 	pty_watch(p, FULL_FRAME);
 	int64_t seen = pty_seen_us(p, 5000);
 	if (seen < 0)
-		give_up("the console painted no frame within 5 s");
+		stand_give_up("the console painted no frame within 5 s");
 	*took_us = seen - began;
 	return p;
 }
 
-static void bench_start(const char *showcaller)
+static void bench_start(const char *showcaller, pid_t core)
 {
 	double ms[START_ROUNDS];
 	double console_mb = 0;
@@ -345,55 +253,71 @@ static void bench_start(const char *showcaller)
 		struct pty *p = open_console(showcaller, &took);
 		ms[i] = (double)took / 1000;
 		pause_us(300000);
-		console_mb = rss_mb(pty_pid(p));
+		console_mb = stand_rss_mb(pty_pid(p));
 		pty_stop(&p);
 	}
-	print_times("start to first full frame", "console", ms, START_ROUNDS, 0);
+	stand_print_times("start to first full frame", "console", ms,
+			  START_ROUNDS, 0);
 	printf("{\"bench\":\"screen\",\"what\":\"memory\",\"console_rss_mb\":"
 	       "%.1f,\"core_rss_mb\":%.1f}\n",
-	       console_mb, rss_mb(core_pid));
+	       console_mb, stand_rss_mb(core));
 }
 
-static void bench_idle(struct pty *p)
+static void bench_idle(struct pty *p, pid_t core)
 {
 	pause_us(1500000);
 	uint64_t bytes = pty_bytes(p);
-	double console = cpu_ms(pty_pid(p)), core = cpu_ms(core_pid);
+	double console_ms = stand_cpu_ms(pty_pid(p));
+	double core_ms = stand_cpu_ms(core);
 	pause_us(IDLE_MS * 1000);
 	printf("{\"bench\":\"screen\",\"what\":\"idle\",\"bytes_per_s\":%.1f,"
 	       "\"console_cpu_percent\":%.3f,\"core_cpu_percent\":%.3f}\n",
 	       (double)(pty_bytes(p) - bytes) * 1000 / IDLE_MS,
-	       (cpu_ms(pty_pid(p)) - console) * 100 / IDLE_MS,
-	       (cpu_ms(core_pid) - core) * 100 / IDLE_MS);
+	       (stand_cpu_ms(pty_pid(p)) - console_ms) * 100 / IDLE_MS,
+	       (stand_cpu_ms(core) - core_ms) * 100 / IDLE_MS);
 	fflush(stdout);
 }
 
-/* Two names that have no cell in common, so the new one is sent whole. */
-static const char *other_scene(void)
-{
-	static bool second;
-	second = !second;
-	return second ? "cdcdcdcd" : "abababab";
-}
+/* What is asked for, what the core then writes, and the word for it on the
+ * screen. The two words have no cell in common, so each is sent whole. */
+static const struct turn {
+	const char *action, *event, *word;
+} turns[] = {
+	{"pause", "run:pause", "PAUSED"},
+	{"resume", "run:resume", "LIVE"},
+};
 
-static void bench_glyph(struct pty *p, const char *what, const char *who,
+static void bench_glyph(struct pty *p, const char *where, const char *who,
 			int rest_ms)
 {
-	double ms[SAMPLES];
+	double event_ms[SAMPLES], command_ms[SAMPLES];
+	char what[80];
 	int n = 0, lost = 0;
 	for (int i = 0; i < SAMPLES; i++) {
+		const struct turn *turn = &turns[i % 2];
 		/* Off the beat of any clock of theirs. */
 		pause_us(rest_ms * 1000 + (i * 7919) % 40000);
-		const char *scene = other_scene();
-		pty_watch(p, scene);
-		int64_t committed = commit_scene(scene);
-		int64_t seen = pty_seen_us(p, 1000);
-		if (seen < 0)
+		pty_watch(p, turn->word);
+		want_event(turn->event);
+		int64_t asked = now_us();
+		freeReplyObject(stand_ask(redis,
+					  "XADD " COMMANDS " * action %s by %s",
+					  turn->action, "bench"));
+		int64_t committed = event_us();
+		int64_t seen = pty_seen_us(p, LIMIT_MS);
+		if (committed < 0)
+			stand_give_up("the core does not %s", turn->action);
+		if (seen < 0) {
 			lost++;
-		else
-			ms[n++] = (double)(seen - committed) / 1000;
+			continue;
+		}
+		event_ms[n] = (double)(seen - committed) / 1000;
+		command_ms[n++] = (double)(seen - asked) / 1000;
 	}
-	print_times(what, who, ms, n, lost);
+	snprintf(what, sizeof what, "event to glyph %s", where);
+	stand_print_times(what, who, event_ms, n, lost);
+	snprintf(what, sizeof what, "command to glyph %s", where);
+	stand_print_times(what, who, command_ms, n, lost);
 }
 
 static void bench_keys(struct pty *p)
@@ -406,24 +330,47 @@ static void bench_keys(struct pty *p)
 		pty_watch(p, "Releases the stage in standby");
 		int64_t typed = now_us();
 		pty_type(p, "?");
-		int64_t seen = pty_seen_us(p, 2000);
+		int64_t seen = pty_seen_us(p, LIMIT_MS);
 		if (seen < 0)
 			lost++;
 		else
 			ms[n++] = (double)(seen - typed) / 1000;
 		pty_type(p, "?");
 	}
-	print_times("key to echo in a flood", "console", ms, n, lost);
+	stand_print_times("key to echo in a flood", "console", ms, n, lost);
 }
 
-static void take_over_log(void)
+static void bench_flood(struct pty *console, struct pty *bare, pid_t core)
 {
-	kill(core_pid, SIGKILL);
-	waitpid(core_pid, NULL, 0);
-	core_pid = 0;
-	redisReply *r = ask("XREVRANGE " STREAM " + - COUNT 1");
-	next_id = strtoull(r->element[0]->element[0]->str, NULL, 10) + 1;
-	freeReplyObject(r);
+	set_flood(true);
+	pause_us(500000);
+	unsigned long long seq = newest_event();
+	int64_t began = now_us();
+	double console_ms = stand_cpu_ms(pty_pid(console));
+	double core_ms = stand_cpu_ms(core);
+	bench_glyph(console, "in a flood", "console", 30);
+	bench_keys(console);
+	double took_ms = (double)(now_us() - began) / 1000;
+	printf("{\"bench\":\"screen\",\"what\":\"flood\",\"events_per_s\":"
+	       "%.0f,\"console_cpu_percent\":%.1f,\"core_cpu_percent\":%.1f}"
+	       "\n",
+	       (double)(newest_event() - seq) * 1000 / took_ms,
+	       (stand_cpu_ms(pty_pid(console)) - console_ms) * 100 / took_ms,
+	       (stand_cpu_ms(core) - core_ms) * 100 / took_ms);
+	bench_glyph(bare, "in a flood", "bare reader", 30);
+	set_flood(false);
+}
+
+static struct pty *open_bare(const char *program)
+{
+	const char *argv[] = {program, stand_socket(), EVENTS, NULL};
+	struct pty *bare = pty_start(argv, 120, 40);
+	if (!bare)
+		stand_give_up("no pseudo-terminal");
+	pty_watch(bare, "bare reader");
+	if (pty_seen_us(bare, 3000) < 0)
+		stand_give_up("%s does not start", program);
+	return bare;
 }
 
 int main(int argc, char **argv)
@@ -432,40 +379,21 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: screen_bench SHOWCALLER BARE_READER\n");
 		return 2;
 	}
-	strcpy(folder, "/tmp/screen-bench.XXXXXX");
-	if (!mkdtemp(folder))
-		return 1;
-	atexit(clean_up);
-	signal(SIGPIPE, SIG_IGN);
-	setenv("SHOWCALLER_STATE", folder, 1);
-	start_redis();
-	start_core(argv[1]);
-	bench_start(argv[1]);
-
+	stand_begin("screen");
+	redis = stand_connect();
+	pid_t core = start_show(argv[1]);
+	bench_start(argv[1], core);
 	int64_t took;
 	struct pty *console = open_console(argv[1], &took);
-	bench_idle(console);
-	take_over_log();
-	pause_us(3000000); /* the console has said by now that nobody leads */
-	bench_glyph(console, "event to glyph at rest", "console", 60);
-	set_flood(true);
-	pause_us(500000);
-	unsigned long long before = flooded;
-	int64_t began = now_us();
-	bench_glyph(console, "event to glyph in a flood", "console", 30);
-	bench_keys(console);
-	printf("{\"bench\":\"screen\",\"what\":\"flood\",\"events_per_s\":"
-	       "%.0f}\n",
-	       (double)(flooded - before) * 1e6 / (double)(now_us() - began));
-	set_flood(false);
-	pty_stop(&console);
-
-	const char *bare_argv[] = {argv[2], socket_path, STREAM, NULL};
-	struct pty *bare = pty_start(bare_argv, 120, 40);
-	pty_watch(bare, "bare reader");
-	if (!bare || pty_seen_us(bare, 3000) < 0)
-		give_up("%s does not start", argv[2]);
-	bench_glyph(bare, "event to glyph at rest", "bare reader", 60);
+	bench_idle(console, core);
+	start_reader();
+	bench_glyph(console, "at rest", "console", 60);
+	struct pty *bare = open_bare(argv[2]);
+	bench_glyph(bare, "at rest", "bare reader", 60);
+	bench_flood(console, bare, core);
 	pty_stop(&bare);
+	pty_stop(&console);
+	stop_reader();
+	redisFree(redis);
 	return 0;
 }
