@@ -46,6 +46,7 @@ json_object *decide_data(const struct deciding *d);
 	void concern##_apply(struct model *m, const struct event *e,           \
 			     int stage, int agent)
 APPLY_DOOR(ledger);
+APPLY_DOOR(usage);
 APPLY_DOOR(stages);
 APPLY_DOOR(proposals);
 APPLY_DOOR(polls);

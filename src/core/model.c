@@ -48,6 +48,8 @@ struct model *model_new(const struct show *show)
 	m->ready = xcalloc(show->stage_count + 1, sizeof(int));
 	m->ledger.stages = xcalloc(show->stage_count + 1, sizeof(struct purse));
 	m->ledger.agents = xcalloc(show->agent_count + 1, sizeof(struct purse));
+	m->usage.stages =
+		xcalloc(show->stage_count + 1, sizeof *m->usage.stages);
 	m->commands = xcalloc(COMMANDS_REMEMBERED, sizeof *m->commands);
 	m->late = xcalloc(LATE_MAX, sizeof *m->late);
 	timers_init(&m->timers, show->stage_count);
@@ -122,6 +124,7 @@ void model_free(struct model **model)
 	free(m->ledger.leases);
 	free(m->ledger.stages);
 	free(m->ledger.agents);
+	free(m->usage.stages);
 	free(m->agent_calls);
 	free(m->ready);
 	free(m->commands);
@@ -243,5 +246,6 @@ void model_apply(struct model *m, const struct event *e)
 	checks_apply(m, e, stage, agent);
 	alarms_apply(m, e, stage, agent);
 	obs_apply(m, e, stage, agent);
+	usage_apply(m, e, stage, agent);
 	remember_command(m, e);
 }

@@ -21,6 +21,7 @@
 #include "core/stages.h"
 #include "core/story.h"
 #include "core/timers.h"
+#include "core/usage.h"
 #include "show/show.h"
 
 enum run_state {
@@ -99,6 +100,7 @@ struct model {
 	size_t open_stages;       /* not settled yet */
 	int *agent_calls;         /* calls out, by agent index */
 	struct ledger ledger;
+	struct usage usage;
 	struct story story;
 	struct inbox inbox;
 	struct check_run *checks; /* by check index */

@@ -451,6 +451,7 @@ struct model *model_restore(const struct show *show, const char *text,
 	json_object *stages = json_get_object(o, "stages");
 	for (size_t i = 0; i < show->stage_count; i++)
 		read_stage(&r, (int)i, json_get(stages, show->stages[i].id));
+	usage_read(m, json_get(o, "usage"));
 	read_ready(&r, json_get_array(o, "ready"));
 	read_story(m, json_get(o, "story"));
 	read_inbox(&r, json_get_array(o, "inbox"));
@@ -481,6 +482,7 @@ struct model *model_inherit(const struct model *m, const struct show *next)
 		read_alarms(heir, json_get_array(o, "alarms"));
 		read_late(heir, json_get_array(o, "late"));
 		read_obs(heir, json_get(o, "obs"));
+		usage_read(heir, json_get(o, "usage"));
 		read_rest(heir, o);
 	}
 	heir->poll = -1;

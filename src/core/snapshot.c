@@ -311,13 +311,14 @@ static json_object *story_json(const struct model *m)
 char *model_snapshot(const struct model *m)
 {
 	json_object *(*const parts[])(const struct model *) = {
-		run_json,   stages_json, ledger_json, story_json,
-		inbox_json, checks_json, alarms_json, late_json,
-		obs_json,   ready_json,	 leader_json, commands_json,
+		run_json,   stages_json, ledger_json,	usage_json, story_json,
+		inbox_json, checks_json, alarms_json,	late_json,  obs_json,
+		ready_json, leader_json, commands_json,
 	};
 	static const char *const names[] = {
-		"run",	  "stages", "ledger", "story", "inbox",	 "checks",
-		"alarms", "late",   "obs",    "ready", "leader", "commands",
+		"run",	 "stages", "ledger",   "usage", "story",
+		"inbox", "checks", "alarms",   "late",	"obs",
+		"ready", "leader", "commands",
 	};
 	json_object *o = json_object_new_object();
 	json_add_int(o, "seq", (int64_t)m->seq);

@@ -1,0 +1,431 @@
+#include "core/usage.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/decide.h"
+
+#define MINUTE_MS 60000
+
+/* --- folding ------------------------------------------------------------ */
+
+/* Makes room for `minute`; the minutes that were passed over were quiet. */
+static void turn_to(struct usage *u, int64_t minute)
+{
+	if (minute <= u->minute)
+		return;
+	int64_t from = u->minute + 1;
+	if (u->minute == 0 || minute - u->minute >= USAGE_MINUTES)
+		from = minute - USAGE_MINUTES + 1;
+	for (int64_t i = from; i <= minute; i++)
+		if (i >= 0)
+			u->minutes[i % USAGE_MINUTES] = (struct spending){0};
+	u->minute = minute;
+}
+
+static struct usage_model *model_row(struct usage *u, const char *name)
+{
+	for (size_t i = 0; i < u->model_count; i++)
+		if (strcmp(u->models[i].name, name) == 0)
+			return &u->models[i];
+	if (u->model_count == USAGE_MODELS)
+		return &u->models[USAGE_MODELS - 1];
+	struct usage_model *row = &u->models[u->model_count++];
+	*row = (struct usage_model){0};
+	bool last = u->model_count == USAGE_MODELS;
+	strncpy(row->name, last ? "others" : name, sizeof row->name - 1);
+	return row;
+}
+
+static const char *model_name(const struct model *m, const struct event *e,
+			      int agent)
+{
+	const struct show_agent *a = &m->show->agents[agent];
+	const char *name = json_get_str(e->data, "model", a->model);
+	return name ? name : show_via_name(a->via);
+}
+
+/* A correction takes back what was assumed before; that may lie in a minute
+ * that is gone, and is then taken from the newest. */
+static void book(struct model *m, const struct event *e, int agent, int sign)
+{
+	struct usage *u = &m->usage;
+	int64_t tokens = sign * json_get_int(e->data, "tokens", 0);
+	int64_t cost = sign * json_get_int(e->data, "cost_micros", 0);
+	struct usage_model *row = model_row(u, model_name(m, e, agent));
+	turn_to(u, e->at_ms / MINUTE_MS);
+	struct spending *now = &u->minutes[u->minute % USAGE_MINUTES];
+	now->tokens += tokens;
+	now->cost_micros += cost;
+	row->spent.tokens += tokens;
+	row->spent.cost_micros += cost;
+	row->reports += sign > 0;
+	if (sign < 0 || json_get_bool(e->data, "assumed", false))
+		row->assumed_tokens += tokens;
+}
+
+static void begin(struct model *m)
+{
+	struct usage *u = &m->usage;
+	memset(u->minutes, 0, sizeof u->minutes);
+	u->minute = 0;
+	u->model_count = 0;
+}
+
+static void learn(struct usage_stage *s, int64_t tokens)
+{
+	s->low_tokens =
+		s->runs == 0 || tokens < s->low_tokens ? tokens : s->low_tokens;
+	s->high_tokens = tokens > s->high_tokens ? tokens : s->high_tokens;
+	s->sum_tokens += tokens;
+	s->runs++;
+}
+
+/* After the run's own fold, so its state and time are known. A run that goes on
+ * after its end and ends again is the same episode. */
+static void end(struct model *m)
+{
+	struct usage *u = &m->usage;
+	size_t n = u->episode_count;
+	bool again = n && strcmp(u->episodes[n - 1].run, m->run.id) == 0;
+	if (!again && n == USAGE_EPISODES) {
+		memmove(u->episodes, u->episodes + 1,
+			(USAGE_EPISODES - 1) * sizeof *u->episodes);
+		u->episode_count = --n;
+	}
+	struct usage_episode *e = &u->episodes[again ? n - 1 : n];
+	*e = (struct usage_episode){
+		.state = (int)m->run.state,
+		.started_ms = m->run.started_ms,
+		.ended_ms = m->run.ended_ms,
+		.spent = {m->ledger.episode.tokens.spent,
+			  m->ledger.episode.cost.spent},
+	};
+	memcpy(e->run, m->run.id, sizeof e->run);
+	u->episode_count += !again;
+	if (again)
+		return;
+	for (size_t i = 0; i < m->show->stage_count; i++)
+		if (m->stages[i].state == STAGE_DONE &&
+		    m->ledger.stages[i].tokens.spent)
+			learn(&u->stages[i], m->ledger.stages[i].tokens.spent);
+}
+
+void usage_apply(struct model *m, const struct event *e, int stage, int agent)
+{
+	if (e->type == EVENT_RUN_START)
+		begin(m);
+	else if (e->type == EVENT_RUN_COMPLETE || e->type == EVENT_RUN_CANCEL)
+		end(m);
+	if (stage < 0 || agent < 0)
+		return;
+	if (e->type == EVENT_TOKEN_SPEND)
+		book(m, e, agent, 1);
+	else if (e->type == EVENT_TOKEN_RETURN &&
+		 json_get_bool(e->data, "corrects", false))
+		book(m, e, agent, -1);
+}
+
+/* --- asking ------------------------------------------------------------- */
+
+struct spending usage_minute(const struct usage *u, int64_t minute)
+{
+	bool held = u->minute && minute >= 0 && minute <= u->minute &&
+		    minute > u->minute - USAGE_MINUTES;
+	return held ? u->minutes[minute % USAGE_MINUTES] : (struct spending){0};
+}
+
+double usage_rate(const struct model *m, int64_t now_ms, int minutes)
+{
+	int64_t newest = now_ms / MINUTE_MS;
+	int64_t since = (newest - minutes + 1) * MINUTE_MS;
+	int64_t tokens = 0;
+	if (since < m->run.started_ms)
+		since = m->run.started_ms;
+	for (int64_t i = newest - minutes + 1; i <= newest; i++)
+		tokens += usage_minute(&m->usage, i).tokens;
+	int64_t ms = now_ms - since;
+	return ms > 0 ? (double)tokens * MINUTE_MS / (double)ms : 0;
+}
+
+/* What an open stage will still spend: as in the episodes before, else up to
+ * its cap, and as much of it as the settled stages used of theirs. */
+static bool expect_stage(const struct model *m, size_t stage, double used_share,
+			 struct usage_outlook *sum)
+{
+	const struct usage_stage *before = &m->usage.stages[stage];
+	const struct scope *s = &m->ledger.stages[stage].tokens;
+	if (before->runs) {
+		int64_t mean = before->sum_tokens / before->runs;
+		sum->low += before->low_tokens > s->spent
+				    ? before->low_tokens - s->spent
+				    : 0;
+		sum->likely += mean > s->spent ? mean - s->spent : 0;
+		sum->high += before->high_tokens > s->spent
+				     ? before->high_tokens - s->spent
+				     : 0;
+		return true;
+	}
+	int64_t cap = m->show->stages[stage].token_cap;
+	if (!s->limited || cap <= s->spent)
+		return m->show->stages[stage].agent_count == 0 || s->limited;
+	sum->likely += (int64_t)((double)(cap - s->spent) * used_share);
+	sum->high += cap - s->spent;
+	return true;
+}
+
+/* How much of their caps the settled stages used; a half while none is. */
+static double share_used(const struct model *m)
+{
+	int64_t used = 0, caps = 0;
+	for (size_t i = 0; i < m->show->stage_count; i++) {
+		int64_t cap = m->show->stages[i].token_cap;
+		if (m->stages[i].state != STAGE_DONE || cap == SHOW_UNSET)
+			continue;
+		used += m->ledger.stages[i].tokens.spent;
+		caps += cap;
+	}
+	double share = caps ? (double)used / (double)caps : 0.5;
+	return share > 1 ? 1 : share;
+}
+
+struct usage_outlook usage_outlook(const struct model *m)
+{
+	int64_t spent = m->ledger.episode.tokens.spent;
+	struct usage_outlook sum = {0};
+	double share = share_used(m);
+	for (size_t i = 0; i < m->show->stage_count; i++)
+		if (m->stages[i].outcome == OUTCOME_OPEN &&
+		    !run_is_over(m->run.state) &&
+		    !expect_stage(m, i, share, &sum))
+			sum.guessed++;
+	sum.low += spent;
+	sum.likely += spent;
+	sum.high += spent;
+	return sum;
+}
+
+/* --- as JSON ------------------------------------------------------------ */
+
+static void add_spending(json_object *o, const struct spending *s)
+{
+	json_add_int(o, "tokens", s->tokens);
+	json_add_int(o, "cost_micros", s->cost_micros);
+}
+
+static json_object *minutes_json(const struct usage *u)
+{
+	json_object *a = json_object_new_array();
+	for (int64_t i = u->minute - USAGE_MINUTES + 1; i <= u->minute; i++) {
+		struct spending s = usage_minute(u, i);
+		if (!s.tokens && !s.cost_micros)
+			continue;
+		json_object *o = json_object_new_object();
+		json_add_int(o, "at", i * MINUTE_MS);
+		add_spending(o, &s);
+		json_object_array_add(a, o);
+	}
+	return a;
+}
+
+static json_object *models_json(const struct usage *u)
+{
+	json_object *a = json_object_new_array();
+	for (size_t i = 0; i < u->model_count; i++) {
+		json_object *o = json_object_new_object();
+		json_add_str(o, "model", u->models[i].name);
+		add_spending(o, &u->models[i].spent);
+		json_add_int(o, "reports", u->models[i].reports);
+		json_add_int(o, "assumed", u->models[i].assumed_tokens);
+		json_object_array_add(a, o);
+	}
+	return a;
+}
+
+static json_object *episodes_json(const struct usage *u)
+{
+	json_object *a = json_object_new_array();
+	for (size_t i = 0; i < u->episode_count; i++) {
+		const struct usage_episode *e = &u->episodes[i];
+		json_object *o = json_object_new_object();
+		json_add_str(o, "run", e->run);
+		json_add_str(o, "state",
+			     run_state_name((enum run_state)e->state));
+		json_add_int(o, "started", e->started_ms);
+		json_add_int(o, "ended", e->ended_ms);
+		add_spending(o, &e->spent);
+		json_object_array_add(a, o);
+	}
+	return a;
+}
+
+static json_object *purse_report(const char *key, const char *id,
+				 const struct purse *p)
+{
+	json_object *o = json_object_new_object();
+	json_add_str(o, key, id);
+	json_add_int(o, "tokens", p->tokens.spent);
+	json_add_int(o, "cost_micros", p->cost.spent);
+	json_add_int(o, "leased", p->tokens.leased);
+	if (p->tokens.limited)
+		json_add_int(o, "allocated", p->tokens.allocated);
+	return o;
+}
+
+static json_object *stages_report(const struct model *m)
+{
+	json_object *a = json_object_new_array();
+	for (size_t i = 0; i < m->show->stage_count; i++) {
+		const struct usage_stage *s = &m->usage.stages[i];
+		json_object *o = purse_report("stage", m->show->stages[i].id,
+					      &m->ledger.stages[i]);
+		if (s->runs) {
+			json_add_int(o, "before", s->sum_tokens / s->runs);
+			json_add_int(o, "before_low", s->low_tokens);
+			json_add_int(o, "before_high", s->high_tokens);
+		}
+		json_object_array_add(a, o);
+	}
+	return a;
+}
+
+json_object *usage_report(const struct model *m)
+{
+	const struct usage *u = &m->usage;
+	struct usage_outlook sum = usage_outlook(m);
+	json_object *o = json_object_new_object();
+	json_object *agents = json_object_new_array();
+	json_object *outlook = json_object_new_object();
+	json_object *stages = stages_report(m);
+	json_object *minutes = minutes_json(u), *models = models_json(u);
+	json_object *episodes = episodes_json(u);
+	for (size_t i = 0; i < m->show->agent_count; i++)
+		json_object_array_add(
+			agents, purse_report("agent", m->show->agents[i].id,
+					     &m->ledger.agents[i]));
+	json_add_int(outlook, "low", sum.low);
+	json_add_int(outlook, "likely", sum.likely);
+	json_add_int(outlook, "high", sum.high);
+	json_add_int(outlook, "unknown_stages", (int64_t)sum.guessed);
+	json_add_str(o, "show", m->show->id);
+	json_add_str(o, "run", m->run.id);
+	json_add_str(o, "currency", m->show->budget.currency);
+	json_add(o, "outlook", &outlook);
+	json_add(o, "stages", &stages);
+	json_add(o, "agents", &agents);
+	json_add(o, "models", &models);
+	json_add(o, "minutes", &minutes);
+	json_add(o, "episodes", &episodes);
+	return o;
+}
+
+json_object *usage_json(const struct model *m)
+{
+	const struct usage *u = &m->usage;
+	json_object *o = json_object_new_object();
+	json_object *stages = json_object_new_object();
+	json_object *minutes = minutes_json(u), *models = models_json(u);
+	json_object *episodes = episodes_json(u);
+	for (size_t i = 0; i < m->show->stage_count; i++) {
+		const struct usage_stage *s = &u->stages[i];
+		if (!s->runs)
+			continue;
+		json_object *row = json_object_new_object();
+		json_add_int(row, "runs", s->runs);
+		json_add_int(row, "sum", s->sum_tokens);
+		json_add_int(row, "low", s->low_tokens);
+		json_add_int(row, "high", s->high_tokens);
+		json_object_object_add(stages, m->show->stages[i].id, row);
+	}
+	json_add_int(o, "minute", u->minute);
+	json_add(o, "minutes", &minutes);
+	json_add(o, "models", &models);
+	json_add(o, "episodes", &episodes);
+	json_add(o, "stages", &stages);
+	return o;
+}
+
+/* --- and back ----------------------------------------------------------- */
+
+static struct spending read_spending(json_object *o)
+{
+	return (struct spending){json_get_int(o, "tokens", 0),
+				 json_get_int(o, "cost_micros", 0)};
+}
+
+static size_t rows_of(json_object *a, size_t most)
+{
+	size_t n = a ? json_object_array_length(a) : 0;
+	return n < most ? n : most;
+}
+
+static void read_minutes(struct usage *u, json_object *o)
+{
+	json_object *a = json_get_array(o, "minutes");
+	size_t n = rows_of(a, USAGE_MINUTES);
+	u->minute = json_get_int(o, "minute", 0);
+	for (size_t i = 0; i < n; i++) {
+		json_object *row = json_object_array_get_idx(a, i);
+		int64_t at = json_get_int(row, "at", -1);
+		if (at >= 0)
+			u->minutes[at / MINUTE_MS % USAGE_MINUTES] =
+				read_spending(row);
+	}
+}
+
+static void read_models(struct usage *u, json_object *a)
+{
+	u->model_count = rows_of(a, USAGE_MODELS);
+	for (size_t i = 0; i < u->model_count; i++) {
+		json_object *row = json_object_array_get_idx(a, i);
+		struct usage_model *to = &u->models[i];
+		*to = (struct usage_model){
+			.spent = read_spending(row),
+			.reports = json_get_int(row, "reports", 0),
+			.assumed_tokens = json_get_int(row, "assumed", 0),
+		};
+		strncpy(to->name, json_get_str(row, "model", ""),
+			sizeof to->name - 1);
+	}
+}
+
+static void read_episodes(struct usage *u, json_object *a)
+{
+	u->episode_count = rows_of(a, USAGE_EPISODES);
+	for (size_t i = 0; i < u->episode_count; i++) {
+		json_object *row = json_object_array_get_idx(a, i);
+		struct usage_episode *to = &u->episodes[i];
+		const char *state = json_get_str(row, "state", "");
+		*to = (struct usage_episode){
+			.started_ms = json_get_int(row, "started", 0),
+			.ended_ms = json_get_int(row, "ended", 0),
+			.spent = read_spending(row),
+		};
+		for (int s = RUN_NONE; s <= RUN_CANCELLED; s++)
+			if (strcmp(run_state_name((enum run_state)s), state) ==
+			    0)
+				to->state = s;
+		strncpy(to->run, json_get_str(row, "run", ""),
+			sizeof to->run - 1);
+	}
+}
+
+void usage_read(struct model *m, json_object *o)
+{
+	struct usage *u = &m->usage;
+	json_object *stages = json_get_object(o, "stages");
+	read_minutes(u, o);
+	read_models(u, json_get_array(o, "models"));
+	read_episodes(u, json_get_array(o, "episodes"));
+	for (size_t i = 0; stages && i < m->show->stage_count; i++) {
+		json_object *row =
+			json_get_object(stages, m->show->stages[i].id);
+		u->stages[i] = (struct usage_stage){
+			.runs = json_get_int(row, "runs", 0),
+			.sum_tokens = json_get_int(row, "sum", 0),
+			.low_tokens = json_get_int(row, "low", 0),
+			.high_tokens = json_get_int(row, "high", 0),
+		};
+	}
+}

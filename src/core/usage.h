@@ -1,0 +1,80 @@
+/*
+ * usage: what was spent, when, on which model, and in the episodes before.
+ * Pure, folded from the log like the rest of the model.
+ *
+ * What a stage or an agent spent stands in the ledger; here is what the ledger
+ * has no scope for. Times are show time.
+ */
+#ifndef CORE_USAGE_H
+#define CORE_USAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/json.h"
+
+#define USAGE_MINUTES  120
+#define USAGE_MODELS   32
+#define USAGE_EPISODES 32
+
+struct spending {
+	int64_t tokens, cost_micros;
+};
+
+/* One model's, or one transport's for agents that name no model. */
+struct usage_model {
+	char name[64];
+	struct spending spent;
+	int64_t reports;       /* how many */
+	int64_t assumed_tokens;/* of `spent`: nobody reported them */
+};
+
+struct usage_episode {
+	char run[40];
+	int state;             /* enum run_state */
+	int64_t started_ms, ended_ms;
+	struct spending spent;
+};
+
+/* What a stage spent when it succeeded in the episodes before. */
+struct usage_stage {
+	int64_t runs, sum_tokens, low_tokens, high_tokens;
+};
+
+struct usage {
+	/* A ring: minute n (show time / 60,000) stands at n % USAGE_MINUTES;
+	 * those older than `minute` - USAGE_MINUTES are gone. */
+	struct spending minutes[USAGE_MINUTES];
+	int64_t minute;        /* the newest that was spent in; 0: none yet */
+	struct usage_model models[USAGE_MODELS]; /* the last one takes all that
+						    find no place */
+	size_t model_count;
+	struct usage_episode episodes[USAGE_EPISODES]; /* oldest first */
+	size_t episode_count;
+	struct usage_stage *stages; /* by stage index */
+};
+
+/* What the episode will have spent at its end, as far as can be told. */
+struct usage_outlook {
+	int64_t low, likely, high; /* tokens */
+	size_t guessed;        /* open stages that nothing is known of */
+};
+
+struct model;
+
+struct spending usage_minute(const struct usage *usage, int64_t minute);
+struct usage_outlook usage_outlook(const struct model *m);
+/* Tokens a minute over the last `minutes` (1..USAGE_MINUTES) before `now_ms`,
+ * the running one included; of a run that is younger, over its own time. */
+double usage_rate(const struct model *m, int64_t now_ms, int minutes);
+
+/* All of it for programs: {minutes[], models[], stages[], agents[], episodes[],
+ * outlook{}}. Caller puts. */
+json_object *usage_report(const struct model *m);
+
+/* For snapshots. */
+json_object *usage_json(const struct model *m);
+void usage_read(struct model *m, json_object *o);
+
+#endif
