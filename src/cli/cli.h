@@ -41,6 +41,7 @@ int cli_replay(int argc, char **argv);
 int cli_rollback(int argc, char **argv);
 int cli_run(int argc, char **argv);
 int cli_simulate(int argc, char **argv);
+int cli_spent(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_stop(int argc, char **argv);
 int cli_verify(int argc, char **argv);

@@ -62,6 +62,12 @@ static const struct cli_option events_options[] = {
 	OPTION_REDIS,
 	END_OF_OPTIONS};
 
+static const struct cli_option usage_options[] = {
+	{"csv", NULL, "print a table for spreadsheets"},
+	OPTION_JSON,
+	OPTION_REDIS,
+	END_OF_OPTIONS};
+
 static const struct cli_option simulate_options[] = {
 	{"seeds", "N", "so many (default 1000, or 1 with --seed)"},
 	{"seed", "S", "the first one (default 1)"},
@@ -117,6 +123,8 @@ const struct cli_command cli_commands[] = {
 	 events_options},
 	{"inbox", cli_inbox, "SHOW", "Says what waits for a human.",
 	 json_redis_options},
+	{"usage", cli_spent, "[SHOW]",
+	 "Says what a show spent, on what and when.", usage_options},
 	{"do", cli_do, "SHOW ACTION [ARG]...",
 	 "Does what a key of the console does.", redis_options},
 	{"simulate", cli_simulate, "",

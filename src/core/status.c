@@ -259,6 +259,7 @@ json_object *status_json(const struct model *m,
 	json_object_object_add(o, "run", status_run(m, extra->now_ms));
 	json_object_object_add(o, "story", story_status(m));
 	json_object_object_add(o, "budget", budget_status(m));
+	json_object_object_add(o, "usage", usage_report(m));
 	json_object_object_add(o, "poll", status_poll(m, m->poll));
 	json_object_object_add(o, "checks", status_checks(m));
 	json_object_object_add(o, "obs", status_obs(m));

@@ -278,6 +278,10 @@ static json_object *stages_report(const struct model *m)
 	json_object *a = json_object_new_array();
 	for (size_t i = 0; i < m->show->stage_count; i++) {
 		const struct usage_stage *s = &m->usage.stages[i];
+		const struct purse *p = &m->ledger.stages[i];
+		if (!s->runs && !p->tokens.spent && !p->tokens.leased &&
+		    !p->cost.spent)
+			continue;
 		json_object *o = purse_report("stage", m->show->stages[i].id,
 					      &m->ledger.stages[i]);
 		if (s->runs) {

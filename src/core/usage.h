@@ -70,7 +70,7 @@ struct usage_outlook usage_outlook(const struct model *m);
 double usage_rate(const struct model *m, int64_t now_ms, int minutes);
 
 /* All of it for programs: {minutes[], models[], stages[], agents[], episodes[],
- * outlook{}}. Caller puts. */
+ * outlook{}}; of the stages those that spent, ever. Caller puts. */
 json_object *usage_report(const struct model *m);
 
 /* For snapshots. */

@@ -21,6 +21,16 @@ static void one(struct buf *b, const char *name, const char *type,
 	buf_addf(b, "showcaller_%s %lld\n", name, v);
 }
 
+/* A label's value, escaped as the format wants it. */
+static void label(struct buf *b, const char *value)
+{
+	for (; *value; value++) {
+		if (*value == '\\' || *value == '"')
+			buf_addc(b, '\\');
+		buf_addc(b, *value);
+	}
+}
+
 static void add_run(struct buf *b, const struct model *m)
 {
 	head(b, "run_state", "gauge", "1 for the state the run is in.");
@@ -56,6 +66,39 @@ static void add_budget(struct buf *b, const struct model *m)
 	one(b, "cost_micros", "gauge",
 	    "Money spent, in millionths of the show's currency.",
 	    m->ledger.episode.cost.spent);
+}
+
+static void add_spent(struct buf *b, const struct model *m)
+{
+	const struct show *show = m->show;
+	const struct usage *u = &m->usage;
+	head(b, "stage_tokens_spent", "gauge",
+	     "Tokens that the run's stages spent, those that spent any.");
+	for (size_t i = 0; i < show->stage_count; i++)
+		if (m->ledger.stages[i].tokens.spent)
+			buf_addf(b,
+				 "showcaller_stage_tokens_spent{stage=\"%s\"} "
+				 "%lld\n",
+				 show->stages[i].id,
+				 (long long)m->ledger.stages[i].tokens.spent);
+	head(b, "agent_tokens_spent", "gauge",
+	     "Tokens that the run's agents spent.");
+	for (size_t i = 0; i < show->agent_count; i++)
+		buf_addf(b,
+			 "showcaller_agent_tokens_spent{agent=\"%s\"} %lld\n",
+			 show->agents[i].id,
+			 (long long)m->ledger.agents[i].tokens.spent);
+	head(b, "model_tokens_spent", "gauge",
+	     "Tokens that the run spent, by model.");
+	for (size_t i = 0; i < u->model_count; i++) {
+		buf_adds(b, "showcaller_model_tokens_spent{model=\"");
+		label(b, u->models[i].name);
+		buf_addf(b, "\"} %lld\n", (long long)u->models[i].spent.tokens);
+	}
+	struct usage_outlook end = usage_outlook(m);
+	one(b, "tokens_outlook", "gauge",
+	    "Tokens that the run will likely have spent at its end.",
+	    end.likely);
 }
 
 static void add_polls(struct buf *b, struct web *web)
@@ -143,6 +186,7 @@ void api_metrics(struct request *r)
 	one(&b, "up", "gauge", "1: the core runs.", 1);
 	add_run(&b, r->web->model);
 	add_budget(&b, r->web->model);
+	add_spent(&b, r->web->model);
 	add_polls(&b, r->web);
 	add_checks(&b, r->web->model);
 	add_connections(&b, r->web);
