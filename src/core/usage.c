@@ -42,7 +42,7 @@ static const char *model_name(const struct model *m, const struct event *e,
 			      int agent)
 {
 	const struct show_agent *a = &m->show->agents[agent];
-	const char *name = json_get_str(e->data, "model", a->model);
+	const char *name = event_str(e, "model", a->model);
 	return name ? name : show_via_name(a->via);
 }
 
@@ -51,8 +51,8 @@ static const char *model_name(const struct model *m, const struct event *e,
 static void book(struct model *m, const struct event *e, int agent, int sign)
 {
 	struct usage *u = &m->usage;
-	int64_t tokens = sign * json_get_int(e->data, "tokens", 0);
-	int64_t cost = sign * json_get_int(e->data, "cost_micros", 0);
+	int64_t tokens = sign * event_int(e, "tokens", 0);
+	int64_t cost = sign * event_int(e, "cost_micros", 0);
 	struct usage_model *row = model_row(u, model_name(m, e, agent));
 	turn_to(u, e->at_ms / MINUTE_MS);
 	struct spending *now = &u->minutes[u->minute % USAGE_MINUTES];
@@ -61,7 +61,7 @@ static void book(struct model *m, const struct event *e, int agent, int sign)
 	row->spent.tokens += tokens;
 	row->spent.cost_micros += cost;
 	row->reports += sign > 0;
-	if (sign < 0 || json_get_bool(e->data, "assumed", false))
+	if (sign < 0 || event_bool(e, "assumed", false))
 		row->assumed_tokens += tokens;
 }
 
@@ -123,7 +123,7 @@ void usage_apply(struct model *m, const struct event *e, int stage, int agent)
 	if (e->type == EVENT_TOKEN_SPEND)
 		book(m, e, agent, 1);
 	else if (e->type == EVENT_TOKEN_RETURN &&
-		 json_get_bool(e->data, "corrects", false))
+		 event_bool(e, "corrects", false))
 		book(m, e, agent, -1);
 }
 
