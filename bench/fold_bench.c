@@ -6,7 +6,8 @@
  * the same entries. One JSON line: events per second, the memory of the model,
  * and the first against the last tenth of the log.
  *
- * fold_bench [EVENTS [STAGES]]
+ * fold_bench [EVENTS [STAGES [TIMES]]]: with TIMES, so often from memory and
+ * without Redis, for a profiler.
  */
 #include <hiredis/hiredis.h>
 #include <malloc.h>
@@ -399,8 +400,9 @@ int main(int argc, char **argv)
 	printf("{\"bench\":\"fold\",\"events\":%zu,\"stages\":%zu,\"runs\":%d,"
 	       "\"bytes_an_event\":%zu",
 	       events, b.show->stage_count, b.runs, b.log.len / events);
-	from_memory(&b);
-	if (argc <= 3) /* a third argument: memory alone, for a profiler */
+	for (int i = argc > 3 ? atoi(argv[3]) : 1; i > 0; i--)
+		from_memory(&b);
+	if (argc <= 3)
 		with_redis(&b);
 	printf("}\n");
 	model_free(&b.m);

@@ -123,7 +123,7 @@ static bool export(struct source *s, const struct range *range,
 	bool ok = write_events(s, range, &w, &out, &r, err);
 	if (ok)
 		logfile_end(&w, &out, r.blind ? 0 : r.m->story.version,
-			    r.blind ? r.link : r.m->story.hash);
+			    r.blind ? r.link : story_hash(&r.m->story));
 	else
 		hash_sum_end(&w.sum, sum);
 	ok = ok && file_write(path, out.data, out.len, EXPORT_MODE, err);
@@ -190,7 +190,7 @@ int cli_verify(int argc, char **argv)
 		       ", %" PRIu64 " hashes, story version %" PRIu64
 		       " %s, chain %s\n",
 		       name, end->show, end->first, end->last, r.checked,
-		       r.m->story.version, r.m->story.hash, end->chain);
+		       r.m->story.version, story_hash(&r.m->story), end->chain);
 	} else {
 		err_wrap(&err, "%s", name);
 		status = cli_fail(&err);

@@ -142,16 +142,16 @@ static bool compare_story(const struct model *m, json_object *doc,
 	story_init(&has);
 	story_patch(&has, doc);
 	bool fresh = version == 0 && !*hash;
-	bool ok = strcmp(has.hash, m->story.hash) == 0 &&
+	bool ok = strcmp(story_hash(&has), story_hash(&m->story)) == 0 &&
 		  (fresh || (version == m->story.version &&
-			     strcmp(hash, m->story.hash) == 0));
+			     strcmp(hash, story_hash(&m->story)) == 0));
 	if (!ok)
 		err_set(err, ERR_NO,
 			"the key story holds version %" PRIu64
 			" with the hash %s (it says %s), and the log folds to "
 			"version %" PRIu64 " with the hash %s",
-			version, has.hash, *hash ? hash : "none",
-			m->story.version, m->story.hash);
+			version, story_hash(&has), *hash ? hash : "none",
+			m->story.version, story_hash(&m->story));
 	story_release(&has);
 	return ok;
 }
@@ -190,13 +190,13 @@ static bool file_is_same(const struct logfile_reader *file,
 			 const struct model *m, struct err *err)
 {
 	return (file->version == m->story.version &&
-		strcmp(file->story_hash, m->story.hash) == 0) ||
+		strcmp(file->story_hash, story_hash(&m->story)) == 0) ||
 	       err_set(err, ERR_NO,
 		       "the last line says version %" PRIu64
 		       " with the hash %s, and the log folds to version "
 		       "%" PRIu64 " with the hash %s",
 		       file->version, file->story_hash, m->story.version,
-		       m->story.hash);
+		       story_hash(&m->story));
 }
 
 static bool compare_end(struct source *s, struct replay *r, struct found *found,
@@ -242,7 +242,7 @@ static void print_end(const struct source *s, const struct replay *r)
 		       source_first(s));
 	else
 		printf("story    version %" PRIu64 ", %s\n",
-		       r->m->story.version, r->m->story.hash);
+		       r->m->story.version, story_hash(&r->m->story));
 }
 
 static void print_verdict(const struct source *s, const struct replay *r,

@@ -72,7 +72,7 @@ void stages_complete(struct deciding *d, int stage, int winner,
 	if (winner >= 0)
 		json_add_str(data, "winner", m->show->agents[winner].id);
 	json_add(data, "patch", patch);
-	json_add_str(data, "pre_state_hash", m->story.hash);
+	json_add_str(data, "pre_state_hash", story_hash(&m->story));
 	json_add_str(data, "post_state_hash", after);
 	json_add_int(data, "version",
 		     (int64_t)m->story.version + (changes ? 1 : 0));

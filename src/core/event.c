@@ -80,8 +80,9 @@ const char *event_type_carries(enum event_type type)
 
 enum event_type event_type_of(const char *name)
 {
-	for (int i = 0; i < EVENT_UNKNOWN; i++)
-		if (strcmp(kinds[i].name, name) == 0)
+	for (int i = 0; i < EVENT_UNKNOWN; i++) /* mostly it is another one */
+		if (kinds[i].name[0] == name[0] &&
+		    strcmp(kinds[i].name, name) == 0)
 			return (enum event_type)i;
 	return EVENT_UNKNOWN;
 }

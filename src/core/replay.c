@@ -72,8 +72,8 @@ static bool same_hash(struct replay *r, const struct event *e, const char *name,
 {
 	const char *says = event_str(e, name, "");
 	r->checked++;
-	return strcmp(says, r->m->story.hash) == 0 ||
-	       differs(e, what, r->m->story.hash, says, err);
+	return strcmp(says, story_hash(&r->m->story)) == 0 ||
+	       differs(e, what, story_hash(&r->m->story), says, err);
 }
 
 static bool same_version(const struct replay *r, const struct event *e,
@@ -107,7 +107,7 @@ static bool grope(struct replay *r, const struct event *e, struct err *err)
 			 event_str(e, "post_state_hash", ""));
 	if (!r->from || r->from->seq != e->seq)
 		return true;
-	const char *has = r->from->story.hash;
+	const char *has = story_hash(&r->from->story);
 	if (r->verify && r->link[0] && strcmp(has, r->link) != 0)
 		return differs(e, "the story's hash in the snapshot", has,
 			       r->link, err);

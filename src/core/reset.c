@@ -245,7 +245,7 @@ static void emit_part(struct deciding *d, struct rest *r)
 		json_add_int(data, "to", (int64_t)r->to);
 	json_add(data, "stages", &stages);
 	json_add(data, "patch", &patch);
-	json_add_str(data, "pre_state_hash", story->hash);
+	json_add_str(data, "pre_state_hash", story_hash(story));
 	json_add_str(data, "post_state_hash", after);
 	json_add_int(data, "version",
 		     (int64_t)story->version + (changes ? 1 : 0));
@@ -351,7 +351,7 @@ static bool patch_leads_to(struct deciding *d, json_object *patch,
 	story_init(&was);
 	story_patch(&was, old);
 	story_hash_after(&d->m->story, patch, after);
-	bool same = strcmp(after, was.hash) == 0;
+	bool same = strcmp(after, story_hash(&was)) == 0;
 	story_release(&was);
 	return same || refuse(d, "refused",
 			      "that version holds what no patch can bring "

@@ -417,11 +417,11 @@ static bool is_whole(const struct reading *r, json_object *o, struct err *err)
 {
 	const struct model *m = r->m;
 	const char *hash = json_get_str(json_get(o, "story"), "hash", "");
-	if (strcmp(hash, m->story.hash) != 0)
+	if (strcmp(hash, story_hash(&m->story)) != 0)
 		return err_set(err, ERR_DATA,
 			       "the snapshot's story has the hash %.12s, "
 			       "not %.12s as it says",
-			       m->story.hash, hash);
+			       story_hash(&m->story), hash);
 	if ((int64_t)m->timers.count != json_get_int(o, "timers", -1))
 		return err_set(err, ERR_DATA,
 			       "the snapshot's deadlines do not add up");

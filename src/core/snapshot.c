@@ -304,7 +304,7 @@ static json_object *story_json(const struct model *m)
 	json_object *doc = json_clone(m->story.doc);
 	json_add(o, "doc", &doc);
 	json_add_int(o, "version", (int64_t)m->story.version);
-	json_add_str(o, "hash", m->story.hash);
+	json_add_str(o, "hash", story_hash(&m->story));
 	return o;
 }
 

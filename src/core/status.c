@@ -228,7 +228,7 @@ static json_object *story_status(const struct model *m)
 {
 	json_object *o = json_object_new_object();
 	json_add_int(o, "version", (int64_t)m->story.version);
-	json_add_str(o, "hash", m->story.hash);
+	json_add_str(o, "hash", story_hash(&m->story));
 	return o;
 }
 

@@ -5,6 +5,35 @@
 
 #include "base/mem.h"
 
+/* Members that wait for their hash before they are taken in one go, beside
+ * twice those that there are. */
+#define LATE_MEMBERS 1024
+
+struct story_member {
+	char *key;
+	char hash[HASH_HEX_BYTES];
+};
+
+struct story_shelf {
+	struct story_member *members; /* in byte order of their keys */
+	size_t count, cap;
+	char hash[HASH_HEX_BYTES]; /* "" when it is empty */
+};
+
+struct story_hashes {
+	char now[HASH_HEX_BYTES];
+	bool known; /* `now` is that of the story */
+	struct story_shelf shelves[STORY_SHELVES];
+	/* Keys whose members changed since they were put on their shelf. */
+	char **late;
+	size_t late_count, late_cap;
+	/* The shelves stand behind this patch (a reference) already, and then
+	 * the hash is `then`. NULL: they do not. */
+	json_object *foreseen;
+	char then[HASH_HEX_BYTES];
+	struct buf text; /* of the story's shelves, its memory is kept */
+};
+
 static const char hex[] = "0123456789abcdef";
 
 static size_t shelf_of(const char *key)
@@ -78,29 +107,85 @@ static void hash_shelf(struct story_shelf *shelf)
 	buf_release(&b);
 }
 
-static void hash_story(struct story *s)
+static void hash_story(struct story_hashes *h, char out[HASH_HEX_BYTES])
 {
-	struct buf b = {0};
+	struct buf *b = &h->text;
+	buf_clear(b);
 	for (size_t i = 0; i < STORY_SHELVES; i++) {
-		const struct story_shelf *shelf = &s->shelves[i];
+		const struct story_shelf *shelf = &h->shelves[i];
 		if (!shelf->count)
 			continue;
 		char head[] = {hex[i / 16], hex[i % 16], ':'};
-		buf_add(&b, head, sizeof head);
-		buf_add(&b, shelf->hash, HASH_HEX_BYTES - 1);
-		buf_addc(&b, '\n');
+		buf_add(b, head, sizeof head);
+		buf_add(b, shelf->hash, HASH_HEX_BYTES - 1);
+		buf_addc(b, '\n');
 	}
-	hash_sha256_hex(s->hash, buf_str(&b), b.len);
-	buf_release(&b);
+	hash_sha256_hex(out, buf_str(b), b->len);
 }
+
+/* --- members that are behind, and those that are ahead ------------------- */
+
+static void add_late(struct story_hashes *h, json_object *patch)
+{
+	struct lh_entry *e;
+	lh_foreach(json_object_get_object(patch), e)
+	{
+		GROW(h->late, h->late_count, h->late_cap);
+		h->late[h->late_count++] = xstrdup(lh_entry_k(e));
+	}
+}
+
+/* What was foreseen did not come, or came in another way. */
+static void forget_foreseen(struct story_hashes *h)
+{
+	if (!h->foreseen)
+		return;
+	add_late(h, h->foreseen);
+	json_object_put(h->foreseen);
+	h->foreseen = NULL;
+}
+
+/* Puts each shelf in order as the document has it. */
+static void catch_up(const struct story *s)
+{
+	struct story_hashes *h = s->hashes;
+	bool touched[STORY_SHELVES] = {false};
+	forget_foreseen(h);
+	for (size_t i = 0; i < h->late_count; i++) {
+		json_object *now = NULL;
+		size_t shelf = shelf_of(h->late[i]);
+		touched[shelf] = true;
+		if (json_object_object_get_ex(s->doc, h->late[i], &now))
+			member_set(&h->shelves[shelf], h->late[i], now);
+		else
+			member_remove(&h->shelves[shelf], h->late[i]);
+		free(h->late[i]);
+	}
+	h->late_count = 0;
+	for (size_t i = 0; i < STORY_SHELVES; i++)
+		if (touched[i])
+			hash_shelf(&h->shelves[i]);
+}
+
+const char *story_hash(const struct story *s)
+{
+	struct story_hashes *h = s->hashes;
+	if (!h->known) {
+		catch_up(s);
+		hash_story(h, h->now);
+		h->known = true;
+	}
+	return h->now;
+}
+
+/* --- the story ------------------------------------------------------------ */
 
 void story_init(struct story *s)
 {
 	*s = (struct story){
 		.doc = json_object_new_object(),
-		.shelves = xcalloc(STORY_SHELVES, sizeof *s->shelves),
+		.hashes = xcalloc(1, sizeof *s->hashes),
 	};
-	hash_story(s);
 }
 
 static void shelf_release(struct story_shelf *shelf)
@@ -108,14 +193,21 @@ static void shelf_release(struct story_shelf *shelf)
 	for (size_t i = 0; i < shelf->count; i++)
 		free(shelf->members[i].key);
 	free(shelf->members);
-	*shelf = (struct story_shelf){0};
 }
 
 void story_release(struct story *s)
 {
-	for (size_t i = 0; s->shelves && i < STORY_SHELVES; i++)
-		shelf_release(&s->shelves[i]);
-	free(s->shelves);
+	struct story_hashes *h = s->hashes;
+	if (h) {
+		for (size_t i = 0; i < STORY_SHELVES; i++)
+			shelf_release(&h->shelves[i]);
+		for (size_t i = 0; i < h->late_count; i++)
+			free(h->late[i]);
+		free(h->late);
+		json_object_put(h->foreseen);
+		buf_release(&h->text);
+	}
+	free(h);
 	json_object_put(s->doc);
 	*s = (struct story){0};
 }
@@ -128,69 +220,65 @@ static bool is_empty(json_object *patch)
 
 void story_patch(struct story *s, json_object *patch)
 {
-	bool touched[STORY_SHELVES] = {false};
+	struct story_hashes *h = s->hashes;
 	if (is_empty(patch))
 		return;
 	json_merge(s->doc, patch);
-	json_object_object_foreach(patch, key, value)
-	{
-		json_object *now = NULL;
-		size_t shelf = shelf_of(key);
-		(void)value;
-		touched[shelf] = true;
-		if (json_object_object_get_ex(s->doc, key, &now))
-			member_set(&s->shelves[shelf], key, now);
-		else
-			member_remove(&s->shelves[shelf], key);
-	}
-	for (size_t i = 0; i < STORY_SHELVES; i++)
-		if (touched[i])
-			hash_shelf(&s->shelves[i]);
 	s->version++;
-	hash_story(s);
-}
-
-static struct story_shelf shelf_copy(const struct story_shelf *shelf)
-{
-	struct story_shelf copy = *shelf;
-	copy.cap = shelf->count;
-	copy.members =
-		xreallocarray(NULL, copy.cap + 1, sizeof *copy.members);
-	for (size_t i = 0; i < shelf->count; i++) {
-		copy.members[i] = shelf->members[i];
-		copy.members[i].key = xstrdup(shelf->members[i].key);
+	h->known = h->foreseen == patch;
+	if (h->known) {
+		memcpy(h->now, h->then, sizeof h->now);
+		json_object_put(h->foreseen);
+		h->foreseen = NULL;
+		return;
 	}
-	return copy;
+	add_late(h, patch);
+	size_t members = (size_t)json_object_object_length(s->doc);
+	if (h->late_count > LATE_MEMBERS + 2 * members)
+		catch_up(s);
 }
 
-/* Works on the shelves and members that the patch touches: those are copied,
- * the other shelves are lent to the story of the future. */
+/* What becomes of that member; the caller puts. */
+static json_object *merged(const struct story *s, const char *key,
+			   json_object *change)
+{
+	json_object *around = json_object_new_object(), *old = NULL;
+	json_object *patch = json_object_new_object();
+	if (json_object_is_type(change, json_type_object) &&
+	    json_object_object_get_ex(s->doc, key, &old))
+		json_object_object_add(around, key, json_clone(old));
+	json_object_object_add(patch, key, json_object_get(change));
+	json_merge(around, patch);
+	json_object *value = json_object_get(json_get(around, key));
+	json_object_put(patch);
+	json_object_put(around);
+	return value;
+}
+
 void story_hash_after(const struct story *s, json_object *patch,
 		      char out[HASH_HEX_BYTES])
 {
-	bool copied[STORY_SHELVES] = {false};
-	memcpy(out, s->hash, HASH_HEX_BYTES);
+	struct story_hashes *h = s->hashes;
+	bool touched[STORY_SHELVES] = {false};
+	memcpy(out, story_hash(s), HASH_HEX_BYTES);
 	if (is_empty(patch))
 		return;
-	struct story after;
-	story_init(&after);
-	memcpy(after.shelves, s->shelves,
-	       STORY_SHELVES * sizeof *after.shelves);
-	json_object_object_foreach(patch, key, value)
+	catch_up(s);
+	json_object_object_foreach(patch, key, change)
 	{
-		json_object *old = NULL;
 		size_t shelf = shelf_of(key);
-		(void)value;
-		if (!copied[shelf])
-			after.shelves[shelf] = shelf_copy(&s->shelves[shelf]);
-		copied[shelf] = true;
-		if (json_object_object_get_ex(s->doc, key, &old))
-			json_object_object_add(after.doc, key, json_clone(old));
+		touched[shelf] = true;
+		json_object *value = change ? merged(s, key, change) : NULL;
+		if (change)
+			member_set(&h->shelves[shelf], key, value);
+		else
+			member_remove(&h->shelves[shelf], key);
+		json_object_put(value);
 	}
-	story_patch(&after, patch);
-	memcpy(out, after.hash, HASH_HEX_BYTES);
 	for (size_t i = 0; i < STORY_SHELVES; i++)
-		if (!copied[i])
-			after.shelves[i] = (struct story_shelf){0};
-	story_release(&after);
+		if (touched[i])
+			hash_shelf(&h->shelves[i]);
+	hash_story(h, h->then);
+	h->foreseen = json_object_get(patch);
+	memcpy(out, h->then, HASH_HEX_BYTES);
 }

@@ -23,29 +23,24 @@
 
 #define STORY_SHELVES 256
 
-struct story_member {
-	char *key;
-	char hash[HASH_HEX_BYTES];
-};
-
-struct story_shelf {
-	struct story_member *members; /* in byte order of their keys */
-	size_t count, cap;
-	char hash[HASH_HEX_BYTES];    /* "" when it is empty */
-};
+struct story_hashes;
 
 struct story {
-	json_object *doc;             /* an object, never NULL */
-	uint64_t version;             /* patches applied */
-	char hash[HASH_HEX_BYTES];
-	struct story_shelf *shelves;  /* STORY_SHELVES of them */
+	json_object *doc; /* an object, never NULL */
+	uint64_t version; /* patches applied */
+	/* Private: made when somebody asks for them, so that a fold does not
+	 * pay for what nobody looks at. Also a const story gets them. */
+	struct story_hashes *hashes;
 };
 
 void story_init(struct story *story);
 void story_release(struct story *story);
-/* Merges `patch` and keeps version and hash; an empty patch changes neither. */
+/* Merges `patch`; an empty patch changes nothing, not even the version. */
 void story_patch(struct story *story, json_object *patch);
-/* The hash that the story would have after `patch`; into `out`. */
+/* Its hash as it is; lent until it changes. */
+const char *story_hash(const struct story *story);
+/* The hash that the story would have after `patch`; into `out`. When that very
+ * patch comes next, its hash is known. */
 void story_hash_after(const struct story *story, json_object *patch,
 		      char out[HASH_HEX_BYTES]);
 

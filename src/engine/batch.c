@@ -145,7 +145,8 @@ void engine_commit(struct engine *e)
 	}
 	batch->tag = ++e->next_tag;
 	writer_commit(e->writer, batch->made.events, batch->made.event_count,
-		      e->m->story.version, e->m->story.hash, batch->tag);
+		      e->m->story.version, story_hash(&e->m->story),
+		      batch->tag);
 	writer_pump(e->writer, POLLOUT); /* without a round through poll(2) */
 }
 

@@ -46,14 +46,14 @@ static bool fold_one(struct rollback *r, struct story *story,
 	if (story->version == before || story->version < r->version)
 		return false;
 	const char *hash = event_str(e, "post_state_hash", "");
-	if (strcmp(hash, story->hash) != 0)
+	if (strcmp(hash, story_hash(story)) != 0)
 		return err_set(err, ERR_DATA,
 			       "event %llu: version %llu has the hash %.12s, "
 			       "and should have %.12s; see showcaller replay "
 			       "--verify",
 			       (unsigned long long)e->seq,
-			       (unsigned long long)story->version, story->hash,
-			       hash);
+			       (unsigned long long)story->version,
+			       story_hash(story), hash);
 	return true;
 }
 

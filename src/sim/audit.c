@@ -16,7 +16,7 @@ struct audit *audit_new(const struct show *show)
 	a->stages = xcalloc(show->stage_count, sizeof *a->stages);
 	a->calls = xcalloc(show->agent_count, sizeof *a->calls);
 	story_init(&empty);
-	memcpy(a->hash, empty.hash, sizeof a->hash);
+	memcpy(a->hash, story_hash(&empty), sizeof a->hash);
 	story_release(&empty);
 	audit_money_reset(a);
 	return a;
@@ -231,7 +231,7 @@ static void chain(struct sim *s, const struct event *e)
 			 "%s: its hash before is not the one after "
 			 "the last",
 			 e->stage);
-	if (strcmp(post, now->hash) != 0)
+	if (strcmp(post, story_hash(now)) != 0)
 		sim_fail(s, "chain", "%s: its hash after is not the story's",
 			 e->stage);
 	if ((uint64_t)event_int(e, "version", -1) != version ||
@@ -241,7 +241,7 @@ static void chain(struct sim *s, const struct event *e)
 	if (!changes && strcmp(pre, post) != 0)
 		sim_fail(s, "chain", "%s changes nothing and has another hash",
 			 e->stage);
-	memcpy(a->hash, now->hash, sizeof a->hash);
+	memcpy(a->hash, story_hash(now), sizeof a->hash);
 	a->version = version;
 }
 
@@ -366,7 +366,7 @@ static void run_start(struct sim *s, const struct event *e)
 	a->held = a->failed = a->asking = 0;
 	audit_money_reset(a);
 	story_init(&empty);
-	memcpy(a->hash, empty.hash, sizeof a->hash);
+	memcpy(a->hash, story_hash(&empty), sizeof a->hash);
 	a->version = 0;
 	story_release(&empty);
 	s->result->runs++;

@@ -244,7 +244,8 @@ static void story_whole(struct sim *s, const struct story *story)
 	}
 	hash_sha256_hex(hex, buf_str(&b), b.len);
 	buf_release(&b);
-	if (strcmp(hex, story->hash) != 0 || strcmp(hex, s->audit->hash) != 0)
+	if (strcmp(hex, story_hash(story)) != 0 ||
+	    strcmp(hex, s->audit->hash) != 0)
 		sim_fail(s, "chain",
 			 "the story's hash is not that of the "
 			 "story");

@@ -158,7 +158,8 @@ struct show *logread_show(void *whose, const char *hash)
 static bool same_end(const struct logfile_reader *file,
 		     const struct replay *replay, struct err *err)
 {
-	const char *hash = replay->blind ? replay->link : replay->m->story.hash;
+	const char *hash =
+		replay->blind ? replay->link : story_hash(&replay->m->story);
 	if ((replay->blind || file->version == replay->m->story.version) &&
 	    (!*hash || strcmp(file->story_hash, hash) == 0))
 		return true;

@@ -183,7 +183,7 @@ static bool mend_story(struct writer *w, const struct model *m, struct err *err)
 	if (!r)
 		return false;
 	bool same = strcmp(reply_str(r, 0), version) == 0 &&
-		    strcmp(reply_str(r, 1), m->story.hash) == 0;
+		    strcmp(reply_str(r, 1), story_hash(&m->story)) == 0;
 	bool fresh = !*reply_str(r, 0) && m->story.version == 0;
 	freeReplyObject(r);
 	if (same || fresh || !w->epoch)
@@ -196,7 +196,7 @@ static bool mend_story(struct writer *w, const struct model *m, struct err *err)
 	resp_begin(&cmd, 3 + 2 + 3 + 2 * members);
 	const char *head[] = {"EVALSHA",    w->sha[SCRIPT_STORY], "2",
 			      w->key_epoch, w->key_story,	  w->epoch_text,
-			      version,	    m->story.hash};
+			      version,	    story_hash(&m->story)};
 	for (size_t i = 0; i < COUNT_OF(head); i++)
 		resp_str(&cmd, head[i]);
 	json_object_object_foreach(m->story.doc, key, value)
@@ -241,7 +241,7 @@ bool writer_fold(struct writer *w, struct model **model, struct err *err)
 		json_object_put(w->story);
 		w->story = json_clone(story->doc);
 		snprintf(w->story_hash, sizeof w->story_hash, "%s",
-			 story->version ? story->hash : "");
+			 story->version ? story_hash(story) : "");
 		/* Who only looks writes nothing. */
 		ok = !w->epoch || keep_definition(w, file->hash,
 						  file->definition, false, err);

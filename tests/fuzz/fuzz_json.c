@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "flat_same.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
@@ -60,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	bool good = json_check(text, bytes, &limits, &err);
 	json_object *o = json_read(text, bytes, &limits, &err);
 	REQUIRE(good == (o != NULL));
+	REQUIRE(flat_same(text, bytes, &limits) == NULL);
 	REQUIRE(good || err.code == ERR_DATA);
 	if (!o)
 		return 0;

@@ -489,7 +489,7 @@ START_TEST(the_log_folds)
 	json_add_str(data, "hash", show->hash);
 	struct event *e = event_new(EVENT_RUN_START, "r1", "", "", 1, &data);
 	e->seq = 1001;
-	writer_commit(w, &e, 1, 0, m->story.hash, 0);
+	writer_commit(w, &e, 1, 0, story_hash(&m->story), 0);
 	event_free(&e);
 	drain();
 	ck_assert(writer_define(w, "other", "{\"other\":1}", &err));

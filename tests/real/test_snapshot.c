@@ -79,7 +79,7 @@ static void commit(struct event **e)
 {
 	(*e)->seq = m->seq + 1;
 	model_apply(m, *e);
-	writer_commit(w, e, 1, m->story.version, m->story.hash, m->seq);
+	writer_commit(w, e, 1, m->story.version, story_hash(&m->story), m->seq);
 	event_free(e);
 }
 

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "base/mem.h"
+#include "flat_same.h"
 #include "tap.h"
 #include "temp.h"
 
@@ -536,6 +537,41 @@ START_TEST(random_trees_come_back)
 }
 END_TEST
 
+/* A text that is nearly right: one byte is another one. */
+static char *spoiled(struct chance *c, const char *text)
+{
+	static const char bytes[] = "{}[]\",:\\u0e-.\x01\xc3 tn1";
+	char *copy = xstrdup(text);
+	copy[draw(c) % strlen(copy)] = bytes[draw(c) % (sizeof bytes - 1)];
+	return copy;
+}
+
+START_TEST(flat_is_what_the_tree_is)
+{
+	struct chance c = {seed()};
+	for (int i = 0; i < 4000; i++) {
+		json_object *o = random_tree(&c, 3);
+		char *text = xstrdup(json_text(o));
+		for (int k = 0; k < 4; k++) {
+			const char *wrong =
+				flat_same(text, strlen(text), answer);
+			ck_assert_msg(!wrong, "%s: %s", wrong, text);
+			char *next = spoiled(&c, text);
+			free(text);
+			text = next;
+		}
+		free(text);
+		json_object_put(o);
+	}
+	for (size_t i = 0; i < COUNT_OF(good); i++)
+		ck_assert(!flat_same(good[i].text, strlen(good[i].text),
+				     answer));
+	for (size_t i = 0; i < COUNT_OF(bad); i++)
+		ck_assert(
+			!flat_same(bad[i].text, strlen(bad[i].text), answer));
+}
+END_TEST
+
 static void check_number(const char *text)
 {
 	json_object *o = json_read_str(text, answer, NULL);
@@ -630,6 +666,8 @@ int main(void)
 		prints_only_what_the_door_takes);
 	tap_add(s, "prints again what changed", prints_again_what_changed);
 	tap_add(s, "random trees come back", random_trees_come_back);
+	tap_add(s, "flat reading is what the tree is",
+		flat_is_what_the_tree_is);
 	tap_add(s, "random numbers are right", random_numbers_are_right);
 	tap_add(s, "knows no locale", knows_no_locale);
 	return tap_run(s);

@@ -128,7 +128,7 @@ static void late(struct world *w, const char *stage, const char *agent,
 		 int attempt, const char *verdict)
 {
 	struct input *in = input_new(INPUT_ANSWER);
-	char *hash = xstrdup(w->m->story.hash);
+	char *hash = xstrdup(story_hash(&w->m->story));
 	in->stage = xstrdup(stage);
 	in->agent = xstrdup(agent);
 	in->attempt = attempt;
@@ -136,7 +136,7 @@ static void late(struct world *w, const char *stage, const char *agent,
 	in->result = json_read_str("{\"x\": 99}", &json_limits_answer, NULL);
 	world_step(w, in);
 	ck_assert_str_eq(w->m->late[w->m->late_count - 1].verdict, verdict);
-	ck_assert_str_eq(w->m->story.hash, hash);
+	ck_assert_str_eq(story_hash(&w->m->story), hash);
 	free(hash);
 }
 
@@ -450,23 +450,58 @@ START_TEST(hash_by_members_equals_hash_of_all)
 		"{\"zz\": \"\", \"Z\": 0.5}",
 	};
 	story_init(&s);
-	memcpy(before, s.hash, sizeof before);
+	memcpy(before, story_hash(&s), sizeof before);
 	for (size_t i = 0; i < COUNT_OF(patches); i++) {
 		json_object *p =
 			json_read_str(patches[i], &json_limits_own, NULL);
 		story_hash_after(&s, p, foretold);
 		story_patch(&s, p);
-		ck_assert_str_eq(foretold, s.hash);
+		ck_assert_str_eq(foretold, story_hash(&s));
 		json_object_put(p);
 		/* The same document made in one step has the same hash. */
 		struct story fresh;
 		story_init(&fresh);
 		story_patch(&fresh, s.doc);
-		ck_assert_str_eq(fresh.hash, s.hash);
+		ck_assert_str_eq(story_hash(&fresh), story_hash(&s));
 		story_release(&fresh);
 	}
 	ck_assert_uint_eq(s.version, 5);
-	ck_assert_str_ne(before, s.hash);
+	ck_assert_str_ne(before, story_hash(&s));
+	story_release(&s);
+}
+END_TEST
+
+/* Hashes are made when they are asked for: whatever was foreseen in between,
+ * and taken or not, they are those of the document. */
+START_TEST(hashes_are_made_late)
+{
+	struct story s;
+	unsigned chance = 7;
+	char foretold[HASH_HEX_BYTES];
+	story_init(&s);
+	for (int i = 0; i < 4000; i++) {
+		chance = chance * 1103515245 + 12345;
+		unsigned what = chance >> 16;
+		char *text = xasprintf(what % 5 ? "{\"k%u\":{\"v\":%d}}"
+						: "{\"k%u\":null}",
+				       what % 97, i);
+		json_object *p = json_read_str(text, &json_limits_own, NULL);
+		if (what % 3 == 0)
+			story_hash_after(&s, p, foretold);
+		if (what % 4)
+			story_patch(&s, p);
+		if (what % 4 && what % 3 == 0 && what % 7 == 0)
+			ck_assert_str_eq(foretold, story_hash(&s));
+		if (what % 11 == 0) {
+			struct story fresh;
+			story_init(&fresh);
+			story_patch(&fresh, s.doc);
+			ck_assert_str_eq(story_hash(&fresh), story_hash(&s));
+			story_release(&fresh);
+		}
+		json_object_put(p);
+		free(text);
+	}
 	story_release(&s);
 }
 END_TEST
@@ -491,6 +526,7 @@ int main(void)
 	tcase_add_test(t, undecided_asks_a_human);
 	tcase_add_test(t, polls_by_hand);
 	tcase_add_test(t, hash_by_members_equals_hash_of_all);
+	tcase_add_test(t, hashes_are_made_late);
 	suite_add_tcase(s, t);
 	return tap_run(s);
 }

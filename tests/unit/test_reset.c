@@ -145,7 +145,7 @@ START_TEST(rollback_is_a_new_version)
 	ck_assert_int_eq(event_int(e, "to", -1), 1);
 	ck_assert_int_eq(event_int(e, "version", -1), 5);
 	ck_assert_str_eq(event_str(e, "post_state_hash", ""),
-			 w->m->story.hash);
+			 story_hash(&w->m->story));
 	ck_state(w, "a", "done");
 	ck_state(w, "b", "running");
 	ck_state(w, "side", "running");
@@ -170,7 +170,7 @@ START_TEST(rollback_to_nothing)
 	ck_state(w, "a", "running");
 	ck_state(w, "side", "running");
 	char empty[HASH_HEX_BYTES];
-	ck_assert_str_eq(w->m->story.hash, hash_sha256_hex(empty, "", 0));
+	ck_assert_str_eq(story_hash(&w->m->story), hash_sha256_hex(empty, "", 0));
 	world_free(w);
 }
 END_TEST

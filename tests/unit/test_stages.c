@@ -61,7 +61,7 @@ START_TEST(runs_by_stage_and_by_output)
 	ck_assert_uint_eq(w->m->story.version, 3);
 	const struct event *e = world_last(w, EVENT_STAGE_COMPLETE);
 	ck_assert_str_eq(event_str(e, "post_state_hash", ""),
-			 w->m->story.hash);
+			 story_hash(&w->m->story));
 	world_free(w);
 }
 END_TEST
