@@ -15,7 +15,7 @@ struct input *input_new(enum input_kind kind)
 {
 	struct input *in = xcalloc(1, sizeof *in);
 	in->kind = kind;
-	in->tokens_used = -1;
+	in->tokens_used = in->input_tokens = in->output_tokens = -1;
 	in->confidence = -1;
 	return in;
 }
@@ -38,7 +38,7 @@ void input_free(struct input **input)
 	char *owned[] = {in->by,     in->id,	     in->reason,     in->text,
 			 in->entry,  in->stage,	     in->agent,	     in->lease,
 			 in->choice, in->error_code, in->check.text, in->run,
-			 in->key};
+			 in->key,    in->model};
 	for (size_t i = 0; i < COUNT_OF(owned); i++)
 		free(owned[i]);
 	for (int i = 0; i < ACTION_MAX_ARGS; i++)

@@ -97,8 +97,11 @@ struct input {
 	bool reached;            /* false: the agent never got the call, so
 				    nothing can have been spent */
 	int64_t needs_tokens;    /* error_code "budget": what it asks for */
-	int64_t tokens_used;     /* -1: not reported */
+	int64_t tokens_used;     /* in all; -1: not reported */
+	int64_t input_tokens, output_tokens; /* its parts; -1: not reported */
 	int64_t cost_micros;
+	char *model;             /* the model that answered, or NULL */
+	int64_t retry_after_ms;  /* when not ok: not before that; 0: no word */
 	double confidence;       /* 0..1; -1: not reported */
 
 	char *choice;

@@ -56,6 +56,10 @@ static struct input *read_status(const struct job_room *room,
 			input_free(&full);
 	}
 	json_object_put(o);
+	if (answer->status == 429 || answer->status >= 500)
+		in->retry_after_ms = answer->retry_after_ms > 0
+					     ? answer->retry_after_ms
+					     : 0;
 	return in;
 }
 

@@ -27,11 +27,13 @@ struct http_client {
 
 	/* Of the exchange in hand. */
 	struct http_answer *out;
-	size_t max_bytes, header_bytes;
+	const struct http_call *call; /* NULL: of http_connect() */
+	size_t max_bytes, body_bytes, header_bytes;
 	int64_t began_ms;
 	char length[24]; /* the Content-Length that was seen, "" none */
 	bool chunked;
-	bool too_large, contradiction, blocked;
+	bool too_large, contradiction, blocked, enough;
+	char retry[64], retry_ms[24], date[64]; /* headers, "" none */
 };
 
 static void init_curl(void)
@@ -79,6 +81,7 @@ const char *http_fault_code(enum http_fault fault)
 		[HTTP_TOO_LARGE] = "too_large",
 		[HTTP_CUT] = "cut",
 		[HTTP_GARBAGE] = "garbage",
+		[HTTP_ENOUGH] = "enough",
 	};
 	REQUIRE(fault >= 0 && fault < HTTP_FAULTS);
 	return codes[fault];
@@ -140,12 +143,18 @@ static size_t take_body(char *data, size_t size, size_t count, void *ctx)
 {
 	struct http_client *c = ctx;
 	size_t bytes = size * count;
-	if (bytes > c->max_bytes - c->out->body.len) {
+	if (bytes > c->max_bytes - c->body_bytes) {
 		c->too_large = true;
 		return 0;
 	}
-	buf_add(&c->out->body, data, bytes);
-	return bytes;
+	c->body_bytes += bytes;
+	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &c->out->status);
+	if (!c->call->take || c->out->status < 200 || c->out->status > 299) {
+		buf_add(&c->out->body, data, bytes);
+		return bytes;
+	}
+	c->enough = !c->call->take(c->call->ctx, c->out, data, bytes);
+	return c->enough ? 0 : bytes;
 }
 
 /* The value of a header line "Name: value" if the name is `name`. */
@@ -179,6 +188,58 @@ static void keep_length(struct http_client *c, const char *value, size_t bytes)
 	memcpy(c->length, text, sizeof text);
 }
 
+/* Headers that say when to come again; what is too long is left out. */
+static void keep_retry(struct http_client *c, const char *line, size_t bytes)
+{
+	const struct {
+		const char *name;
+		char *at;
+		size_t bytes;
+	} kept[] = {
+		{"Retry-After", c->retry, sizeof c->retry},
+		{"retry-after-ms", c->retry_ms, sizeof c->retry_ms},
+		{"Date", c->date, sizeof c->date},
+	};
+	const char *value;
+	size_t n;
+	for (size_t i = 0; i < COUNT_OF(kept); i++) {
+		if (!header_value(line, bytes, kept[i].name, &value, &n) ||
+		    n >= kept[i].bytes)
+			continue;
+		memcpy(kept[i].at, value, n);
+		kept[i].at[n] = '\0';
+	}
+}
+
+/* -1 when it is no number of only digits. */
+static int64_t whole_number(const char *text, int64_t most)
+{
+	int64_t n = 0;
+	if (!*text || text[strspn(text, "0123456789")])
+		return -1;
+	for (; *text && n < most; text++)
+		n = n * 10 + (*text - '0');
+	return n < most ? n : most;
+}
+
+static int64_t retry_after_ms(const struct http_client *c)
+{
+	int64_t ms = whole_number(c->retry_ms, HTTP_RETRY_MAX_MS);
+	int64_t s = whole_number(c->retry, HTTP_RETRY_MAX_MS / 1000);
+	if (ms >= 0)
+		return ms;
+	if (s >= 0)
+		return s * 1000;
+	time_t at = c->retry[0] ? curl_getdate(c->retry, NULL) : -1;
+	time_t from = c->date[0] ? curl_getdate(c->date, NULL) : -1;
+	if (at < 0)
+		return -1;
+	s = at - (from >= 0 ? from : clock_show_ms() / 1000);
+	if (s > HTTP_RETRY_MAX_MS / 1000)
+		return HTTP_RETRY_MAX_MS;
+	return s > 0 ? s * 1000 : 0;
+}
+
 static size_t take_header(char *line, size_t size, size_t count, void *ctx)
 {
 	struct http_client *c = ctx;
@@ -205,6 +266,7 @@ static size_t take_header(char *line, size_t size, size_t count, void *ctx)
 		c->out->location = http_url_for_people(raw);
 		free(raw);
 	}
+	keep_retry(c, line, bytes);
 	/* Both lengths at once is how answers are smuggled past a proxy; curl
 	 * would take its pick. */
 	if (c->chunked && c->length[0])
@@ -220,12 +282,16 @@ static void begin(struct http_client *c, const char *url, int64_t deadline_ms,
 	memset(out, 0, sizeof *out);
 	out->dns_ms = out->connect_ms = out->tls_ms = -1;
 	out->first_byte_ms = out->total_ms = -1;
+	out->retry_after_ms = -1;
 	http_disconnect(c);
 	curl_easy_reset(c->easy);
 	c->out = out;
-	c->max_bytes = c->header_bytes = 0;
+	c->call = NULL;
+	c->max_bytes = c->body_bytes = c->header_bytes = 0;
 	c->length[0] = c->errors[0] = '\0';
+	c->retry[0] = c->retry_ms[0] = c->date[0] = '\0';
 	c->chunked = c->too_large = c->contradiction = c->blocked = false;
+	c->enough = false;
 	c->began_ms = clock_mono_ms();
 
 	int64_t left = deadline_ms - c->began_ms;
@@ -312,6 +378,8 @@ static enum http_fault fault_of(const struct http_client *c, CURLcode rc)
 {
 	if (c->too_large)
 		return HTTP_TOO_LARGE;
+	if (c->enough)
+		return HTTP_ENOUGH;
 	if (c->contradiction)
 		return HTTP_GARBAGE;
 	if (c->blocked)
@@ -386,6 +454,8 @@ static const char *fault_says(const struct http_client *c,
 		return c->contradiction
 			       ? "the answer's headers give two lengths"
 			       : "what answered does not speak HTTP";
+	case HTTP_ENOUGH:
+		return "the rest of the answer was not wanted";
 	case HTTP_FINE:
 	case HTTP_CANCELLED:
 	case HTTP_FAULTS:
@@ -418,6 +488,7 @@ static bool finish(struct http_client *c, enum http_fault fault, CURLcode rc,
 	if (fault == HTTP_FINE)
 		fault = fault_of(c, rc);
 	c->out->fault = fault;
+	c->out->retry_after_ms = retry_after_ms(c);
 	c->out->text = fault_text(c, fault, url);
 	return fault == HTTP_FINE;
 }
@@ -446,6 +517,7 @@ bool http_exchange(struct http_client *c, const struct http_call *call,
 {
 	CURLcode rc = CURLE_OK;
 	begin(c, call->url, call->deadline_ms, out);
+	c->call = call;
 	c->max_bytes = call->max_bytes;
 	set_body(c, call);
 	curl_easy_setopt(c->easy, CURLOPT_WRITEFUNCTION, take_body);
@@ -482,6 +554,9 @@ void http_disconnect(struct http_client *c)
 	if (c->added)
 		curl_multi_remove_handle(c->multi, c->easy);
 	c->added = false;
+	/* They may hold a key, and freed memory is given out again as it is. */
+	for (struct curl_slist *h = c->headers; h; h = h->next)
+		explicit_bzero(h->data, strlen(h->data));
 	curl_slist_free_all(c->headers);
 	c->headers = NULL;
 }

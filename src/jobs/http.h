@@ -30,17 +30,30 @@ enum http_fault {
 	HTTP_TOO_LARGE,
 	HTTP_CUT,     /* the connection ended before the answer did */
 	HTTP_GARBAGE, /* not HTTP, or headers that contradict each other */
+	HTTP_ENOUGH,  /* `take` wanted no more: the connection was ended */
 	HTTP_FAULTS,
 };
+
+struct http_answer;
 
 struct http_call {
 	const char *url;
 	const char *body;	    /* NULL: GET; else POST as JSON */
-	const char *const *headers; /* "Name: value", NULL-ended; may be NULL */
+	const char *const *headers; /* "Name: value", NULL-ended; may be NULL;
+				       our copies are zeroed after the call */
 	size_t max_bytes;	    /* of the answer's body */
 	int64_t deadline_ms;	    /* clock_mono_ms() */
 	const struct stop *stop;
+	/* May be NULL. Gets the body of a 2xx answer piece by piece as it
+	 * comes, on the caller's thread, instead of `body`; `head` has the
+	 * status and the headers by then. False ends the exchange
+	 * (HTTP_ENOUGH). Bodies of other statuses go into `body`. */
+	bool (*take)(void *ctx, const struct http_answer *head,
+		     const char *bytes, size_t count);
+	void *ctx;
 };
+
+#define HTTP_RETRY_MAX_MS (10 * 60 * 1000)
 
 struct http_answer {
 	enum http_fault fault;
@@ -49,6 +62,10 @@ struct http_answer {
 	long status;
 	char *content_type; /* as sent, cleaned; NULL: none */
 	char *location;	    /* of a redirect that was not followed, or NULL */
+	/* What Retry-After (seconds or a date) or retry-after-ms says, capped
+	 * at HTTP_RETRY_MAX_MS; -1: nothing. A date counts from the answer's
+	 * own Date. Known when the exchange is over. */
+	int64_t retry_after_ms;
 	struct buf body;
 	int64_t dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms; /* -1 */
 };
