@@ -113,7 +113,7 @@ void stages_drop_work(struct deciding *d, int stage)
 		polls_void(d, stage);
 	for (size_t k = 0; k < def->agent_count; k++)
 		if (s->calls[k].state == CALL_OUT)
-			drop_call(d, stage, def->agents[k], "revoked");
+			drop_call(d, stage, s->calls[k].agent, "revoked");
 }
 
 static bool value_matches(json_object *have, const char *wanted)
@@ -170,9 +170,9 @@ static bool agents_are_free(const struct model *m, int stage)
 {
 	const struct show_stage *def = &m->show->stages[stage];
 	for (size_t k = 0; k < def->agent_count; k++) {
-		int64_t most = m->show->agents[def->agents[k]].max_concurrent;
-		if (most != SHOW_UNSET &&
-		    m->agent_calls[def->agents[k]] >= most)
+		int agent = stage_agent(m, stage, k);
+		int64_t most = m->show->agents[agent].max_concurrent;
+		if (most != SHOW_UNSET && m->agent_calls[agent] >= most)
 			return false;
 	}
 	return true;
@@ -188,7 +188,8 @@ static void start(struct deciding *d, int stage)
 		json_object *agents = json_object_new_array();
 		for (size_t k = 0; k < def->agent_count; k++) {
 			const struct show_agent *a =
-				&d->m->show->agents[def->agents[k]];
+				&d->m->show
+					 ->agents[stage_agent(d->m, stage, k)];
 			int64_t one = show_call_limit_ms(def, a);
 			limit = one > limit ? one : limit;
 			json_object_array_add(agents,
@@ -263,10 +264,10 @@ void stages_timer(struct deciding *d, int stage)
 	for (size_t k = 0; k < def->agent_count; k++) {
 		if (s->calls[k].state != CALL_OUT)
 			continue;
-		drop_call(d, stage, def->agents[k], "expired");
+		drop_call(d, stage, s->calls[k].agent, "expired");
 		json_object *data = error_data(d, stage, "timeout",
 					       "no answer before the deadline");
-		emit(d, EVENT_STAGE_ERROR, stage, def->agents[k], &data);
+		emit(d, EVENT_STAGE_ERROR, stage, s->calls[k].agent, &data);
 	}
 	proposals_settle(d, stage);
 }

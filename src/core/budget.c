@@ -57,7 +57,8 @@ struct lack budget_lack(const struct model *m, int stage, int64_t total,
 	for (size_t k = 0; k < def->agent_count; k++) {
 		int64_t share = total / n + (k == 0 ? total % n : 0);
 		l.agents += scope_lacks(
-			&m->ledger.agents[def->agents[k]].tokens, share, 0);
+			&m->ledger.agents[stage_agent(m, stage, k)].tokens,
+			share, 0);
 	}
 	l.most = l.episode > l.stage ? l.episode : l.stage;
 	if (l.agents > l.most)
@@ -91,15 +92,15 @@ void budget_lease(struct deciding *d, int stage)
 	for (size_t k = 0; k < def->agent_count; k++) {
 		if (shares[k] == 0)
 			continue;
-		const char *agent = d->m->show->agents[def->agents[k]].id;
+		int agent = stage_agent(d->m, stage, k);
 		char *id = xasprintf("%s/%s/%d/%s", d->m->run.id, def->id,
-				     attempt, agent);
+				     attempt, d->m->show->agents[agent].id);
 		json_object *data = json_object_new_object();
 		json_add_str(data, "lease", id);
 		json_add_int(data, "tokens", shares[k]);
 		json_add_int(data, "attempt", attempt);
 		json_add_int(data, "deadline", d->m->stages[stage].deadline_ms);
-		emit(d, EVENT_TOKEN_LEASE, stage, def->agents[k], &data);
+		emit(d, EVENT_TOKEN_LEASE, stage, agent, &data);
 		free(id);
 	}
 	free(shares);
@@ -141,7 +142,7 @@ void budget_settle(struct deciding *d, int stage, int agent,
 		   const struct input *in)
 {
 	struct model *m = d->m;
-	int k = stage_agent_place(m->show, stage, agent);
+	int k = stage_agent_place(m, stage, agent);
 	int slot = m->stages[stage].calls[k].lease;
 	int64_t granted = slot >= 0 ? m->ledger.leases[slot].tokens : 0;
 	int64_t used = in->tokens_used;
@@ -176,7 +177,7 @@ void budget_write_off(struct deciding *d, int stage, int agent,
 		      const char *state)
 {
 	struct model *m = d->m;
-	int k = stage_agent_place(m->show, stage, agent);
+	int k = stage_agent_place(m, stage, agent);
 	int slot = m->stages[stage].calls[k].lease;
 	if (slot < 0)
 		return;

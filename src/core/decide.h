@@ -123,7 +123,8 @@ void proposals_call(struct deciding *d, int stage);  /* the calls of a start */
 void proposals_again(struct deciding *d, int stage); /* after a restart */
 void proposals_answer(struct deciding *d);
 void proposals_settle(struct deciding *d, int stage);
-int stage_agent_place(const struct show *show, int stage, int agent);
+/* Which of the calls of `stage` is the agent's; -1: none. */
+int stage_agent_place(const struct model *m, int stage, int agent);
 /* The patch that `result` means for the story of this stage; NULL and a
  * sentence in `why` when it misses an output. */
 json_object *proposals_patch(const struct model *m, int stage,

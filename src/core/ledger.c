@@ -157,7 +157,7 @@ static void free_lease(struct ledger *l, int slot)
 static void apply_lease(struct model *m, const struct event *e, int stage,
 			int agent)
 {
-	int k = stage_agent_place(m->show, stage, agent);
+	int k = stage_agent_place(m, stage, agent);
 	int64_t tokens = event_int(e, "tokens", 0);
 	if (k < 0 || tokens <= 0)
 		return;
@@ -183,7 +183,7 @@ static int lease_of(const struct model *m, const struct event *e, int stage,
 		    int agent)
 {
 	const char *id = event_str(e, "lease", NULL);
-	int k = stage_agent_place(m->show, stage, agent);
+	int k = stage_agent_place(m, stage, agent);
 	int slot = k < 0 ? -1 : m->stages[stage].calls[k].lease;
 	if (id && slot >= 0 && m->ledger.leases[slot].id &&
 	    strcmp(m->ledger.leases[slot].id, id) == 0)
@@ -194,7 +194,7 @@ static int lease_of(const struct model *m, const struct event *e, int stage,
 static void detach(struct model *m, int slot)
 {
 	const struct lease *l = &m->ledger.leases[slot];
-	int k = stage_agent_place(m->show, l->stage, l->agent);
+	int k = stage_agent_place(m, l->stage, l->agent);
 	if (k >= 0 && m->stages[l->stage].calls[k].lease == slot)
 		m->stages[l->stage].calls[k].lease = -1;
 }

@@ -67,11 +67,11 @@ static json_object *raises_of(const struct model *m, int stage, int64_t total)
 	for (size_t k = 0; k < def->agent_count; k++) {
 		int64_t n = (int64_t)def->agent_count;
 		int64_t share = total / n + (k == 0 ? total % n : 0);
-		int64_t lack = scope_lacks(
-			&m->ledger.agents[def->agents[k]].tokens, share, 0);
+		int agent = stage_agent(m, stage, k);
+		int64_t lack =
+			scope_lacks(&m->ledger.agents[agent].tokens, share, 0);
 		if (lack)
-			json_add_int(agents, m->show->agents[def->agents[k]].id,
-				     lack);
+			json_add_int(agents, m->show->agents[agent].id, lack);
 	}
 	json_add(raises, "agents", &agents);
 	return raises;

@@ -6,11 +6,11 @@
 #include "base/mem.h"
 #include "core/decide.h"
 
-int stage_agent_place(const struct show *show, int stage, int agent)
+int stage_agent_place(const struct model *m, int stage, int agent)
 {
-	const struct show_stage *def = &show->stages[stage];
-	for (size_t k = 0; k < def->agent_count; k++)
-		if (def->agents[k] == agent)
+	const struct call *calls = m->stages[stage].calls;
+	for (size_t k = 0; k < m->show->stages[stage].agent_count; k++)
+		if (calls[k].agent == agent)
 			return (int)k;
 	return -1;
 }
@@ -20,7 +20,7 @@ int stage_agent_place(const struct show *show, int stage, int agent)
 static void end_call(struct model *m, const struct event *e, int stage,
 		     int agent, enum call_state state)
 {
-	int k = stage_agent_place(m->show, stage, agent);
+	int k = stage_agent_place(m, stage, agent);
 	if (k < 0)
 		return;
 	struct call *c = &m->stages[stage].calls[k];
@@ -172,7 +172,7 @@ static void call_one(struct deciding *d, int stage, size_t k, int64_t limit_ms)
 	const struct call *c = &m->stages[stage].calls[k];
 	struct effect *x = effect_add(d, EFFECT_CALL);
 	x->stage = stage;
-	x->agent = def->agents[k];
+	x->agent = c->agent;
 	x->attempt = m->stages[stage].attempt;
 	x->key = xasprintf("%s/%s/%d", m->run.id, def->id, x->attempt);
 	x->limit_ms = limit_ms;
@@ -187,9 +187,10 @@ void proposals_call(struct deciding *d, int stage)
 {
 	const struct show_stage *def = &d->m->show->stages[stage];
 	for (size_t k = 0; k < def->agent_count; k++)
-		call_one(d, stage, k,
-			 show_call_limit_ms(
-				 def, &d->m->show->agents[def->agents[k]]));
+		call_one(
+			d, stage, k,
+			show_call_limit_ms(def, &d->m->show->agents[stage_agent(
+							d->m, stage, k)]));
 }
 
 void proposals_again(struct deciding *d, int stage)
@@ -245,7 +246,7 @@ static const char *misfit(const struct model *m, const struct input *in,
 {
 	if (stage < 0)
 		return "unknown_stage";
-	int k = agent < 0 ? -1 : stage_agent_place(m->show, stage, agent);
+	int k = agent < 0 ? -1 : stage_agent_place(m, stage, agent);
 	if (k < 0)
 		return "wrong_agent";
 	const struct stage_run *s = &m->stages[stage];
@@ -270,8 +271,7 @@ static bool is_repeat(const struct model *m, const struct input *in, int stage,
 		      int agent)
 {
 	const struct call *c =
-		&m->stages[stage]
-			 .calls[stage_agent_place(m->show, stage, agent)];
+		&m->stages[stage].calls[stage_agent_place(m, stage, agent)];
 	int64_t tokens =
 		in->tokens_used >= 0 ? in->tokens_used : c->lease_tokens;
 	return in->ok && (in->key || in->lease) && tokens == c->tokens &&
@@ -292,7 +292,7 @@ static bool call_succeeded(struct deciding *d, int stage, int agent)
 {
 	const struct input *in = d->in;
 	char why[160];
-	int k = stage_agent_place(d->m->show, stage, agent);
+	int k = stage_agent_place(d->m, stage, agent);
 	int64_t granted = d->m->stages[stage].calls[k].lease_tokens;
 	if (in->result && strlen(json_text(in->result)) > EVENT_RESULT_BYTES) {
 		call_failed(d, stage, agent, "too_large",
@@ -426,7 +426,8 @@ void proposals_settle(struct deciding *d, int stage)
 	/* It was checked when it came; the log may still hold one that was not,
 	 * of another version. */
 	if (patch)
-		stages_complete(d, stage, def->agents[best], &patch);
+		stages_complete(d, stage,
+				stage_agent(d->m, stage, (size_t)best), &patch);
 	else
 		stages_fail(d, stage, "missing_output", why);
 }
@@ -454,7 +455,8 @@ json_object *proposals_patch(const struct model *m, int stage,
 			/* One output, and no object that could name it: the
 			 * whole result is it. */
 			json_object_object_add(patch, name, json_clone(result));
-		} else if (m->show->agents[def->agents[0]].via != VIA_NOOP) {
+		} else if (m->show->agents[stage_agent(m, stage, 0)].via !=
+			   VIA_NOOP) {
 			snprintf(why, why_bytes,
 				 "the result has no member `%s`", name);
 			json_object_put(patch);

@@ -124,7 +124,9 @@ static void read_call(struct reading *r, int stage, size_t k, json_object *o)
 {
 	struct model *m = r->m;
 	struct call *c = &m->stages[stage].calls[k];
+	const char *agent = json_get_str(o, "agent", NULL);
 	*c = (struct call){
+		.agent = agent ? show_find_agent(m->show, agent) : c->agent,
 		.state = (enum call_state)number_of(r, o, "state", CALL_NONE,
 						    CALL_FAILED),
 		.lease_tokens = json_get_int(o, "lease_tokens", 0),
@@ -137,8 +139,12 @@ static void read_call(struct reading *r, int stage, size_t k, json_object *o)
 		.error = text_of(o, "error"),
 		.result = json_clone(json_get(o, "result")),
 	};
+	if (c->agent < 0) {
+		c->agent = m->show->stages[stage].agents[k];
+		r->sound = false;
+	}
 	if (c->state == CALL_OUT)
-		m->agent_calls[m->show->stages[stage].agents[k]]++;
+		m->agent_calls[c->agent]++;
 }
 
 static void read_poll(struct reading *r, int stage, json_object *o)

@@ -61,11 +61,15 @@ static json_object *ledger_json(const struct model *m)
 	return o;
 }
 
-static json_object *call_json(const struct model *m, const struct call *c)
+/* `agent`: whom the show names. */
+static json_object *call_json(const struct model *m, const struct call *c,
+			      int agent)
 {
 	json_object *o = json_object_new_object();
 	json_object *result = json_clone(c->result);
 	json_add_int(o, "state", c->state);
+	if (c->agent != agent)
+		json_add_str(o, "agent", m->show->agents[c->agent].id);
 	json_add_int(o, "lease_tokens", c->lease_tokens);
 	if (c->lease >= 0)
 		json_add_str(o, "lease", m->ledger.leases[c->lease].id);
@@ -126,7 +130,8 @@ static json_object *stage_json(const struct model *m, size_t i)
 	json_add_str(o, "why", s->why);
 	json_add(o, "scope", &scope);
 	for (size_t k = 0; k < def->agent_count; k++)
-		json_object_array_add(calls, call_json(m, &s->calls[k]));
+		json_object_array_add(
+			calls, call_json(m, &s->calls[k], def->agents[k]));
 	json_add(o, "calls", &calls);
 	if (s->poll) {
 		json_object *poll = poll_json(s->poll, def->poll);

@@ -59,6 +59,11 @@ int stage_next(enum stage_state state, enum stage_move move)
 	return next_state[state][move];
 }
 
+int stage_agent(const struct model *m, int stage, size_t k)
+{
+	return m->stages[stage].calls[k].agent;
+}
+
 /* --- folding ------------------------------------------------------------ */
 
 static void push_ready(struct model *m, int stage)
@@ -126,7 +131,7 @@ static void end_calls(struct model *m, int stage)
 		if (c->state != CALL_OUT)
 			continue;
 		c->state = CALL_NONE;
-		m->agent_calls[def->agents[k]]--;
+		m->agent_calls[c->agent]--;
 		m->ready_tried = 0;
 	}
 }
@@ -174,7 +179,7 @@ void stages_forget_calls(struct model *m, int stage)
 		struct call *c = &m->stages[stage].calls[k];
 		json_object_put(c->result);
 		free(c->error);
-		*c = (struct call){.lease = -1};
+		*c = (struct call){.lease = -1, .agent = c->agent};
 	}
 }
 
@@ -194,7 +199,7 @@ static void apply_start(struct model *m, const struct event *e, int stage)
 	for (size_t k = 0; k < def->agent_count && !def->poll; k++) {
 		s->calls[k].state = CALL_OUT;
 		s->calls[k].started_ms = e->at_ms;
-		m->agent_calls[def->agents[k]]++;
+		m->agent_calls[s->calls[k].agent]++;
 	}
 	set_deadline(m, stage, event_int(e, "deadline", 0));
 }
@@ -351,7 +356,10 @@ void stages_apply(struct model *m, const struct event *e, int stage, int agent)
 static void blank(struct model *m, int stage)
 {
 	struct stage_run *s = &m->stages[stage];
+	const struct show_stage *def = &m->show->stages[stage];
 	stages_forget_calls(m, stage);
+	for (size_t k = 0; k < def->agent_count; k++)
+		s->calls[k].agent = def->agents[k];
 	free(s->error);
 	free(s->why);
 	*s = (struct stage_run){

@@ -66,6 +66,8 @@ enum call_state { CALL_NONE, CALL_OUT, CALL_ANSWERED, CALL_FAILED };
 /* One agent's part in the current attempt. */
 struct call {
 	enum call_state state;
+	int agent;             /* who is called: the show's, until a person sent
+				  the call to another one */
 	int64_t lease_tokens;
 	int lease;             /* slot in ledger.leases, -1: none */
 	int64_t started_ms, ended_ms;
@@ -101,10 +103,14 @@ struct stage_run {
 	uint64_t item_seq;     /* private: its item in the inbox, 0: none */
 };
 
+struct model;
+
+/* The k-th agent of the stage, as an index into show.agents. Whoever means the
+ * agents of a call asks here and not the definition. */
+int stage_agent(const struct model *m, int stage, size_t k);
+
 /* Why a stage that was open when its run ended did not go on. */
 #define STAGE_WHY_RUN_ENDED "the run ended"
-
-struct model;
 
 /* Why a stage that is not settled does not run, for people: "placement,
  * camera", "GO", "approval of 4,200 tokens", "2.1 s until the next try". Into
