@@ -6,22 +6,23 @@
 #include "base/mem.h"
 #include "core/decide.h"
 
-#define MINUTE_MS 60000
+#define MINUTE_MS     60000
+#define RATE_MS	      180000
+#define RATE_LEAST_MS 60000
 
 /* --- folding ------------------------------------------------------------ */
 
-/* Makes room for `minute`; the minutes that were passed over were quiet. */
-static void turn_to(struct usage *u, int64_t minute)
+/* Makes room for `bucket`; those that were passed over were quiet. */
+static void turn_to(struct usage *u, int64_t bucket)
 {
-	if (minute <= u->minute)
+	int64_t from = u->newest + 1;
+	if (bucket <= u->newest)
 		return;
-	int64_t from = u->minute + 1;
-	if (u->minute == 0 || minute - u->minute >= USAGE_MINUTES)
-		from = minute - USAGE_MINUTES + 1;
-	for (int64_t i = from; i <= minute; i++)
-		if (i >= 0)
-			u->minutes[i % USAGE_MINUTES] = (struct spending){0};
-	u->minute = minute;
+	if (bucket - u->newest >= USAGE_BUCKETS)
+		from = bucket - USAGE_BUCKETS + 1;
+	for (int64_t i = from > 0 ? from : 0; i <= bucket; i++)
+		u->buckets[i % USAGE_BUCKETS] = (struct spending){0};
+	u->newest = bucket;
 }
 
 static struct usage_model *model_row(struct usage *u, const char *name)
@@ -46,7 +47,7 @@ static const char *model_name(const struct model *m, const struct event *e,
 	return name ? name : show_via_name(a->via);
 }
 
-/* A correction takes back what was assumed before; that may lie in a minute
+/* A correction takes back what was assumed before; that may lie in a bucket
  * that is gone, and is then taken from the newest. */
 static void book(struct model *m, const struct event *e, int agent, int sign)
 {
@@ -54,8 +55,8 @@ static void book(struct model *m, const struct event *e, int agent, int sign)
 	int64_t tokens = sign * event_int(e, "tokens", 0);
 	int64_t cost = sign * event_int(e, "cost_micros", 0);
 	struct usage_model *row = model_row(u, model_name(m, e, agent));
-	turn_to(u, e->at_ms / MINUTE_MS);
-	struct spending *now = &u->minutes[u->minute % USAGE_MINUTES];
+	turn_to(u, e->at_ms / USAGE_BUCKET_MS);
+	struct spending *now = &u->buckets[u->newest % USAGE_BUCKETS];
 	now->tokens += tokens;
 	now->cost_micros += cost;
 	row->spent.tokens += tokens;
@@ -68,8 +69,8 @@ static void book(struct model *m, const struct event *e, int agent, int sign)
 static void begin(struct model *m)
 {
 	struct usage *u = &m->usage;
-	memset(u->minutes, 0, sizeof u->minutes);
-	u->minute = 0;
+	memset(u->buckets, 0, sizeof u->buckets);
+	u->newest = 0;
 	u->model_count = 0;
 }
 
@@ -129,24 +130,41 @@ void usage_apply(struct model *m, const struct event *e, int stage, int agent)
 
 /* --- asking ------------------------------------------------------------- */
 
-struct spending usage_minute(const struct usage *u, int64_t minute)
+struct spending usage_bucket(const struct usage *u, int64_t n)
 {
-	bool held = u->minute && minute >= 0 && minute <= u->minute &&
-		    minute > u->minute - USAGE_MINUTES;
-	return held ? u->minutes[minute % USAGE_MINUTES] : (struct spending){0};
+	bool held = u->newest && n >= 0 && n <= u->newest &&
+		    n > u->newest - USAGE_BUCKETS;
+	return held ? u->buckets[n % USAGE_BUCKETS] : (struct spending){0};
 }
 
-double usage_rate(const struct model *m, int64_t now_ms, int minutes)
+struct spending usage_minute(const struct usage *u, int64_t minute)
 {
-	int64_t newest = now_ms / MINUTE_MS;
-	int64_t since = (newest - minutes + 1) * MINUTE_MS;
-	int64_t tokens = 0;
-	if (since < m->run.started_ms)
-		since = m->run.started_ms;
-	for (int64_t i = newest - minutes + 1; i <= newest; i++)
-		tokens += usage_minute(&m->usage, i).tokens;
-	int64_t ms = now_ms - since;
-	return ms > 0 ? (double)tokens * MINUTE_MS / (double)ms : 0;
+	int64_t per = MINUTE_MS / USAGE_BUCKET_MS;
+	struct spending sum = {0};
+	for (int64_t i = minute * per; i < (minute + 1) * per; i++) {
+		struct spending s = usage_bucket(u, i);
+		sum.tokens += s.tokens;
+		sum.cost_micros += s.cost_micros;
+	}
+	return sum;
+}
+
+/* In whole buckets: it is a tendency and need not tremble. Seconds say nothing
+ * about a minute. */
+double usage_rate(const struct model *m, int64_t now_ms)
+{
+	int64_t until = m->run.ended_ms ? m->run.ended_ms : now_ms;
+	until += USAGE_BUCKET_MS - until % USAGE_BUCKET_MS;
+	int64_t from = until - RATE_MS, tokens = 0;
+	for (int64_t i = from / USAGE_BUCKET_MS; i < until / USAGE_BUCKET_MS;
+	     i++)
+		tokens += usage_bucket(&m->usage, i).tokens;
+	if (from < m->run.started_ms)
+		from = m->run.started_ms;
+	int64_t ms = until - from;
+	if (ms < RATE_LEAST_MS)
+		ms = RATE_LEAST_MS;
+	return (double)tokens * MINUTE_MS / (double)ms;
 }
 
 /* What an open stage will still spend: as in the episodes before, else up to
@@ -214,17 +232,34 @@ static void add_spending(json_object *o, const struct spending *s)
 	json_add_int(o, "cost_micros", s->cost_micros);
 }
 
-static json_object *minutes_json(const struct usage *u)
+static void add_row(json_object *a, int64_t at_ms, const struct spending *s)
+{
+	if (!s->tokens && !s->cost_micros)
+		return;
+	json_object *o = json_object_new_object();
+	json_add_int(o, "at", at_ms);
+	add_spending(o, s);
+	json_object_array_add(a, o);
+}
+
+static json_object *minutes_report(const struct usage *u)
 {
 	json_object *a = json_object_new_array();
-	for (int64_t i = u->minute - USAGE_MINUTES + 1; i <= u->minute; i++) {
+	int64_t newest = u->newest * USAGE_BUCKET_MS / MINUTE_MS;
+	int64_t count = (int64_t)USAGE_BUCKETS * USAGE_BUCKET_MS / MINUTE_MS;
+	for (int64_t i = newest - count; i <= newest; i++) {
 		struct spending s = usage_minute(u, i);
-		if (!s.tokens && !s.cost_micros)
-			continue;
-		json_object *o = json_object_new_object();
-		json_add_int(o, "at", i * MINUTE_MS);
-		add_spending(o, &s);
-		json_object_array_add(a, o);
+		add_row(a, i * MINUTE_MS, &s);
+	}
+	return a;
+}
+
+static json_object *buckets_json(const struct usage *u)
+{
+	json_object *a = json_object_new_array();
+	for (int64_t i = u->newest - USAGE_BUCKETS + 1; i <= u->newest; i++) {
+		struct spending s = usage_bucket(u, i);
+		add_row(a, i * USAGE_BUCKET_MS, &s);
 	}
 	return a;
 }
@@ -302,7 +337,7 @@ json_object *usage_report(const struct model *m)
 	json_object *agents = json_object_new_array();
 	json_object *outlook = json_object_new_object();
 	json_object *stages = stages_report(m);
-	json_object *minutes = minutes_json(u), *models = models_json(u);
+	json_object *minutes = minutes_report(u), *models = models_json(u);
 	json_object *episodes = episodes_json(u);
 	for (size_t i = 0; i < m->show->agent_count; i++)
 		json_object_array_add(
@@ -329,7 +364,7 @@ json_object *usage_json(const struct model *m)
 	const struct usage *u = &m->usage;
 	json_object *o = json_object_new_object();
 	json_object *stages = json_object_new_object();
-	json_object *minutes = minutes_json(u), *models = models_json(u);
+	json_object *buckets = buckets_json(u), *models = models_json(u);
 	json_object *episodes = episodes_json(u);
 	for (size_t i = 0; i < m->show->stage_count; i++) {
 		const struct usage_stage *s = &u->stages[i];
@@ -342,8 +377,8 @@ json_object *usage_json(const struct model *m)
 		json_add_int(row, "high", s->high_tokens);
 		json_object_object_add(stages, m->show->stages[i].id, row);
 	}
-	json_add_int(o, "minute", u->minute);
-	json_add(o, "minutes", &minutes);
+	json_add_int(o, "newest", u->newest);
+	json_add(o, "buckets", &buckets);
 	json_add(o, "models", &models);
 	json_add(o, "episodes", &episodes);
 	json_add(o, "stages", &stages);
@@ -364,16 +399,16 @@ static size_t rows_of(json_object *a, size_t most)
 	return n < most ? n : most;
 }
 
-static void read_minutes(struct usage *u, json_object *o)
+static void read_buckets(struct usage *u, json_object *o)
 {
-	json_object *a = json_get_array(o, "minutes");
-	size_t n = rows_of(a, USAGE_MINUTES);
-	u->minute = json_get_int(o, "minute", 0);
+	json_object *a = json_get_array(o, "buckets");
+	size_t n = rows_of(a, USAGE_BUCKETS);
+	u->newest = json_get_int(o, "newest", 0);
 	for (size_t i = 0; i < n; i++) {
 		json_object *row = json_object_array_get_idx(a, i);
 		int64_t at = json_get_int(row, "at", -1);
 		if (at >= 0)
-			u->minutes[at / MINUTE_MS % USAGE_MINUTES] =
+			u->buckets[at / USAGE_BUCKET_MS % USAGE_BUCKETS] =
 				read_spending(row);
 	}
 }
@@ -419,7 +454,7 @@ void usage_read(struct model *m, json_object *o)
 {
 	struct usage *u = &m->usage;
 	json_object *stages = json_get_object(o, "stages");
-	read_minutes(u, o);
+	read_buckets(u, o);
 	read_models(u, json_get_array(o, "models"));
 	read_episodes(u, json_get_array(o, "episodes"));
 	for (size_t i = 0; stages && i < m->show->stage_count; i++) {

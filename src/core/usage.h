@@ -14,9 +14,10 @@
 
 #include "base/json.h"
 
-#define USAGE_MINUTES  120
-#define USAGE_MODELS   32
-#define USAGE_EPISODES 32
+#define USAGE_BUCKET_MS 10000
+#define USAGE_BUCKETS   720 /* two hours */
+#define USAGE_MODELS    32
+#define USAGE_EPISODES  32
 
 struct spending {
 	int64_t tokens, cost_micros;
@@ -43,10 +44,10 @@ struct usage_stage {
 };
 
 struct usage {
-	/* A ring: minute n (show time / 60,000) stands at n % USAGE_MINUTES;
-	 * those older than `minute` - USAGE_MINUTES are gone. */
-	struct spending minutes[USAGE_MINUTES];
-	int64_t minute;        /* the newest that was spent in; 0: none yet */
+	/* A ring: bucket n (show time / USAGE_BUCKET_MS) stands at
+	 * n % USAGE_BUCKETS, the oldest ones are gone. */
+	struct spending buckets[USAGE_BUCKETS];
+	int64_t newest;        /* the last that was spent in; 0: none yet */
 	struct usage_model models[USAGE_MODELS]; /* the last one takes all that
 						    find no place */
 	size_t model_count;
@@ -63,11 +64,14 @@ struct usage_outlook {
 
 struct model;
 
+/* Of bucket n, and of minute n (show time / 60,000); nothing where that is
+ * gone or yet to come. */
+struct spending usage_bucket(const struct usage *usage, int64_t bucket);
 struct spending usage_minute(const struct usage *usage, int64_t minute);
 struct usage_outlook usage_outlook(const struct model *m);
-/* Tokens a minute over the last `minutes` (1..USAGE_MINUTES) before `now_ms`,
- * the running one included; of a run that is younger, over its own time. */
-double usage_rate(const struct model *m, int64_t now_ms, int minutes);
+/* Tokens a minute over the last three before `now_ms`, or before the end of the
+ * run; of a run that is younger, over its own time. */
+double usage_rate(const struct model *m, int64_t now_ms);
 
 /* All of it for programs: {minutes[], models[], stages[], agents[], episodes[],
  * outlook{}}; of the stages those that spent, ever. Caller puts. */

@@ -73,6 +73,7 @@ static const struct moment moments[] = {
 	{"run-zoom-120x40", 120, 40, 33400, "1 1"},
 	{"poll-80x24", 80, 24, 33400, "2"},
 	{"tokens-80x24", 80, 24, 33400, "3"},
+	{"tokens-zoom-120x40", 120, 40, 33400, "3 3"},
 	{"checks-80x24", 80, 24, 33400, "4 Down Down"},
 	{"obs-80x24", 80, 24, 33400, "5 Down Down"},
 	{"help-120x40", 120, 40, 33400, "?"},

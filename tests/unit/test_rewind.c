@@ -314,11 +314,10 @@ START_TEST(memory_is_bounded_and_marks_are_thinned_out)
 	struct show *show = world_show(show_text);
 	struct past *p = past_new();
 	struct model *m = model_new(show);
-	struct view_burn burn = {0};
 	uint64_t end = PAST_EVENTS + 200000;
 	for (uint64_t seq = 1; seq <= end; seq++) {
 		struct event *e = long_event(seq);
-		past_add(p, m, &burn, e);
+		past_add(p, m, e);
 		model_apply(m, e);
 		event_free(&e);
 	}

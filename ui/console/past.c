@@ -29,7 +29,6 @@ struct mark {
 	uint64_t seq;
 	size_t bytes;
 	char *text;
-	struct view_burn burn;
 };
 
 struct past {
@@ -260,14 +259,12 @@ uint64_t past_stage_after(const struct past *p, uint64_t seq, uint64_t newest)
 
 /* --- models -------------------------------------------------------------- */
 
-static struct mark *mark_new(const struct model *m,
-			     const struct view_burn *burn)
+static struct mark *mark_new(const struct model *m)
 {
 	struct mark *mark = xcalloc(1, sizeof *mark);
 	mark->seq = m->seq;
 	mark->text = model_snapshot(m);
 	mark->bytes = strlen(mark->text);
-	mark->burn = *burn;
 	return mark;
 }
 
@@ -318,12 +315,11 @@ static bool is_marked(const struct past *p, uint64_t seq)
 	return past_nearest(p, seq) == seq;
 }
 
-void past_mark(struct past *p, const struct model *m,
-	       const struct view_burn *burn, bool near)
+void past_mark(struct past *p, const struct model *m, bool near)
 {
 	if (!m->seq || is_marked(p, m->seq))
 		return;
-	struct mark *mark = mark_new(m, burn);
+	struct mark *mark = mark_new(m);
 	if (near) {
 		mark_free(&p->near[p->near_next % NEAR_MARKS]);
 		p->near[p->near_next++ % NEAR_MARKS] = mark;
@@ -360,33 +356,31 @@ uint64_t past_nearest(const struct past *p, uint64_t seq)
 }
 
 struct model *past_restore(struct past *p, const struct show *show,
-			   uint64_t seq, struct view_burn *burn)
+			   uint64_t seq)
 {
 	struct mark **mark = find_mark(p, seq);
 	if (!mark || (*mark)->seq != seq)
 		return NULL;
 	struct model *m =
 		model_restore(show, (*mark)->text, (*mark)->bytes, NULL);
-	if (m) {
-		*burn = (*mark)->burn;
-	} else if (mark >= p->marks && mark < p->marks + p->mark_count) {
+	if (m)
+		return m;
+	if (mark >= p->marks && mark < p->marks + p->mark_count)
 		drop_mark(p, (size_t)(mark - p->marks));
-	} else {
+	else
 		mark_free(mark);
-	}
-	return m;
+	return NULL;
 }
 
 /* --- what comes ---------------------------------------------------------- */
 
-void past_add(struct past *p, const struct model *before,
-	      const struct view_burn *burn, const struct event *e)
+void past_add(struct past *p, const struct model *before, const struct event *e)
 {
 	/* Whoever begins behind a snapshot keeps that first. */
 	bool gap = before->seq && before->seq != p->known_to;
 	uint64_t newest = p->mark_count ? p->marks[p->mark_count - 1]->seq : 0;
 	if (gap || before->seq >= newest + p->every)
-		past_mark(p, before, burn, false);
+		past_mark(p, before, false);
 	if (gap || !p->known_from)
 		p->known_from = before->seq + 1;
 	p->known_to = before->seq + 1;
@@ -397,8 +391,7 @@ void past_add(struct past *p, const struct model *before,
 
 void past_begin(struct past *p, const struct model *m)
 {
-	struct view_burn burn = {0};
-	past_mark(p, m, &burn, false);
+	past_mark(p, m, false);
 	p->known_from = m->seq + 1;
 	p->known_to = m->seq;
 }

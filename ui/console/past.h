@@ -26,10 +26,9 @@
 struct past *past_new(void);
 void past_free(struct past **past);
 
-/* Takes in the next event of the live show; `before` and `burn` are as they
- * were before it. */
+/* Takes in the next event of the live show; `before` is as it was before it. */
 void past_add(struct past *p, const struct model *before,
-	      const struct view_burn *burn, const struct event *event);
+	      const struct event *event);
 /* The log is read on from `m`, a snapshot; what went before is not here. */
 void past_begin(struct past *p, const struct model *m);
 /* Events that were fetched, in order, the first one that of a page. They stay
@@ -48,13 +47,12 @@ uint64_t past_stage_after(const struct past *p, uint64_t seq, uint64_t newest);
 
 /* Keeps the model as it is now: `near` for as long as the operator moves about
  * there, else for good (until thinned out). */
-void past_mark(struct past *p, const struct model *m,
-	       const struct view_burn *burn, bool near);
+void past_mark(struct past *p, const struct model *m, bool near);
 /* Number of the newest model that is kept at or before `seq`, 0: none. */
 uint64_t past_nearest(const struct past *p, uint64_t seq);
-/* That model, with its burn. NULL when it cannot be read; it is kept no
+/* That model. NULL when it cannot be read; it is kept no
  * longer then. */
 struct model *past_restore(struct past *p, const struct show *show,
-			   uint64_t seq, struct view_burn *burn);
+			   uint64_t seq);
 
 #endif

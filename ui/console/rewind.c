@@ -107,17 +107,14 @@ static void start_near(struct view *v)
 		if (then->model->seq <= target &&
 		    then->model->seq + FOLD_ON >= seq)
 			return;
-		struct model *m =
-			past_restore(v->past, v->show, seq, &then->burn);
+		struct model *m = past_restore(v->past, v->show, seq);
 		if (m) {
 			set_model(then, m);
 			return;
 		}
 	}
-	if (then->model->seq > target) {
+	if (then->model->seq > target)
 		set_model(then, model_new(v->show));
-		then->burn = (struct view_burn){0};
-	}
 }
 
 static void mark_way(struct view *v)
@@ -126,9 +123,9 @@ static void mark_way(struct view *v)
 	uint64_t seq = then->model->seq;
 	bool near = v->rewind.target - seq <= NEAR_SPAN;
 	if (near && seq % NEAR_EVERY == 0)
-		past_mark(v->past, then->model, &then->burn, true);
+		past_mark(v->past, then->model, true);
 	else if (seq % FAR_EVERY == 0)
-		past_mark(v->past, then->model, &then->burn, false);
+		past_mark(v->past, then->model, false);
 }
 
 static void arrive(struct view *v)
@@ -152,7 +149,7 @@ bool rewind_work(struct view *v)
 			r->missing = next;
 			return false;
 		}
-		view_fold(then->model, &then->burn, event);
+		model_apply(then->model, event);
 		event_free(&event);
 		mark_way(v);
 	}

@@ -4,6 +4,7 @@
 
 #include "console/fmt.h"
 #include "console/panes.h"
+#include "console/spending.h"
 
 #define SPARK_COLUMNS 40
 #define NAME_COLUMNS  20
@@ -34,20 +35,17 @@ static void put_episode(const struct view *v, struct pen *p)
 
 static void put_spark(const struct view *v, struct pen *p, int columns)
 {
-	const struct view_burn *b = &v->burn;
-	int64_t newest = v->now_ms / VIEW_BURN_BUCKET_MS;
-	if (v->model->run.ended_ms)
-		newest = b->newest;
+	const struct usage *u = &v->model->usage;
+	int64_t ended = v->model->run.ended_ms;
+	int64_t newest = (ended ? ended : v->now_ms) / USAGE_BUCKET_MS;
 	int64_t most = 1;
-	for (int i = 0; i < VIEW_BURN_BUCKETS; i++)
-		most = b->tokens[i] > most ? b->tokens[i] : most;
-	for (int i = columns - 1; i >= 0; i--) {
-		int64_t bucket = newest - i;
-		bool held = b->first_ms && bucket <= b->newest &&
-			    b->newest - bucket < VIEW_BURN_BUCKETS &&
-			    bucket >= b->first_ms / VIEW_BURN_BUCKET_MS;
-		int64_t n = held ? b->tokens[bucket % VIEW_BURN_BUCKETS] : 0;
-		int eighths = (int)((n * 8 + most - 1) / most);
+	for (int64_t i = newest - columns + 1; i <= newest; i++) {
+		int64_t n = usage_bucket(u, i).tokens;
+		most = n > most ? n : most;
+	}
+	for (int64_t i = newest - columns + 1; i <= newest; i++) {
+		int64_t n = usage_bucket(u, i).tokens;
+		int eighths = n > 0 ? (int)((n * 8 + most - 1) / most) : 0;
 		pen_repeat(p, STYLE_BAR,
 			   glyph_spark(eighths, p->area.canvas->ascii), 1);
 	}
@@ -56,7 +54,7 @@ static void put_spark(const struct view *v, struct pen *p, int columns)
 static void put_burn(const struct view *v, struct pen *p)
 {
 	const struct scope *s = &v->model->ledger.episode.tokens;
-	double burn = view_burn_per_min(v);
+	double burn = usage_rate(v->model, v->now_ms);
 	char text[FMT_BYTES];
 	if (burn <= 0) {
 		pen_text(p, STYLE_DIM, "burn 0/min");
@@ -77,6 +75,25 @@ static void put_burn(const struct view *v, struct pen *p)
 		pen_text(p, STYLE_WAIT, "  empty within 1 min");
 	else if (minutes < 600)
 		pen_printf(p, style, "  empty in %.0f min", minutes);
+}
+
+/* What the episode will have spent at its end, with its band. */
+static void put_outlook(const struct view *v, struct pen *p)
+{
+	const struct scope *s = &v->model->ledger.episode.tokens;
+	struct usage_outlook end = usage_outlook(v->model);
+	char likely[FMT_BYTES], low[FMT_BYTES], high[FMT_BYTES];
+	bool short_of = s->limited && end.likely > s->allocated;
+	pen_printf(p, short_of ? STYLE_WAIT : STYLE_TEXT, "at the end ~%s",
+		   fmt_short(likely, (double)end.likely));
+	pen_printf(p, STYLE_DIM, "  %s to %s", fmt_short(low, (double)end.low),
+		   fmt_short(high, (double)end.high));
+	if (end.guessed)
+		pen_printf(p, STYLE_DIM, "  + %zu without a cap", end.guessed);
+	if (short_of)
+		pen_printf(
+			p, STYLE_WAIT, "  %s too few",
+			fmt_short(likely, (double)(end.likely - s->allocated)));
 }
 
 static void put_cost(const struct view *v, struct pen *p)
@@ -130,8 +147,19 @@ void tokens_draw(struct view *v, const struct area *a)
 		p = pen_at(a, 0, y++);
 		put_cost(v, &p);
 	}
+	if (a->r.h > 4 && !run_is_over(v->model->run.state)) {
+		p = pen_at(a, 0, y++);
+		put_outlook(v, &p);
+	}
 	int count = (int)v->show->agent_count;
 	int room = a->r.h - y;
+	if (room >= SPENDING_LEAST_ROWS) {
+		int agents = count < room / 3 ? count : room / 3;
+		struct area below = area_part(a, 0, y + agents + 1, a->r.w,
+					      room - agents - 1);
+		spending_draw(v, &below);
+		room = agents;
+	}
 	bool focused = v->focus == PANE_TOKENS;
 	int *top = &v->top[PANE_TOKENS];
 	if (room < 1)

@@ -14,8 +14,6 @@
 
 #define FLASH_MS       3000
 #define FLASH_BAD_MS   6000
-#define BURN_WINDOW_MS 180000
-#define BURN_LEAST_MS  60000
 
 struct view *view_new(const struct show *show, int64_t mono_ms)
 {
@@ -72,7 +70,6 @@ void view_restart(struct view *v, const struct show *show)
 	model_free(&v->model);
 	v->model = fresh;
 	v->show = fresh->show;
-	v->burn = (struct view_burn){0};
 	v->link.caught_up = v->link.broken = false;
 	v->tally.stage = v->standby = -1;
 }
@@ -117,40 +114,12 @@ int64_t view_next_change(const struct view *v)
 
 /* --- what the feed brings ------------------------------------------------ */
 
-static void burn_add(struct view_burn *b, int64_t at_ms, int64_t tokens)
-{
-	int64_t bucket = at_ms / VIEW_BURN_BUCKET_MS;
-	if (!b->first_ms) {
-		b->first_ms = at_ms;
-		b->newest = bucket;
-	}
-	if (bucket - b->newest >= VIEW_BURN_BUCKETS) {
-		memset(b->tokens, 0, sizeof b->tokens);
-		b->newest = bucket;
-	}
-	while (b->newest < bucket)
-		b->tokens[++b->newest % VIEW_BURN_BUCKETS] = 0;
-	if (b->newest - bucket < VIEW_BURN_BUCKETS)
-		b->tokens[bucket % VIEW_BURN_BUCKETS] += tokens;
-}
-
-void view_fold(struct model *m, struct view_burn *burn,
-	       const struct event *event)
-{
-	int64_t spent = m->ledger.episode.tokens.spent;
-	model_apply(m, event);
-	if (event->type == EVENT_RUN_START)
-		*burn = (struct view_burn){0};
-	else if (m->ledger.episode.tokens.spent > spent)
-		burn_add(burn, event->at_ms, m->ledger.episode.tokens.spent - spent);
-}
-
 static void fold(struct view *v, const struct event *event)
 {
 	if (event->seq && event->seq <= v->model->seq)
 		return; /* read again after the link was lost */
-	past_add(v->past, v->model, &v->burn, event);
-	view_fold(v->model, &v->burn, event);
+	past_add(v->past, v->model, event);
+	model_apply(v->model, event);
 	if (event->type == EVENT_RUN_START)
 		snprintf(v->run_hash, sizeof v->run_hash, "%s",
 			 event_str(event, "hash", ""));
@@ -195,7 +164,6 @@ static void take_snapshot(struct view *v, const char *text)
 	}
 	model_free(&v->model);
 	v->model = m;
-	v->burn = (struct view_burn){0};
 	past_begin(v->past, m);
 	snprintf(v->run_hash, sizeof v->run_hash, "%s", v->show->hash);
 }
@@ -407,29 +375,6 @@ double view_votes_per_s(const struct view *v)
 	int64_t ms = v->mono_ms - t->samples[0].mono_ms;
 	int64_t votes = t->total - t->samples[0].total;
 	return ms > 0 && votes > 0 ? (double)votes * 1000 / (double)ms : 0;
-}
-
-double view_burn_per_min(const struct view *v)
-{
-	const struct view_burn *b = &v->burn;
-	if (!b->first_ms)
-		return 0;
-	int64_t until =
-		v->model->run.ended_ms ? v->model->run.ended_ms : v->now_ms;
-	/* In whole buckets: it is a tendency and need not tremble. */
-	until += VIEW_BURN_BUCKET_MS - until % VIEW_BURN_BUCKET_MS;
-	int64_t from = until - BURN_WINDOW_MS;
-	int64_t sum = 0;
-	for (int64_t n = 0; n < VIEW_BURN_BUCKETS && n <= b->newest; n++)
-		if ((b->newest - n + 1) * VIEW_BURN_BUCKET_MS > from)
-			sum += b->tokens[(b->newest - n) % VIEW_BURN_BUCKETS];
-	if (from < v->model->run.started_ms)
-		from = v->model->run.started_ms;
-	/* Seconds say nothing about a minute. */
-	int64_t ms = until - from;
-	if (ms < BURN_LEAST_MS)
-		ms = BURN_LEAST_MS;
-	return (double)sum * 60000 / (double)ms;
 }
 
 /* --- telling the operator, asking the core ------------------------------- */

@@ -67,14 +67,6 @@ struct view_tally { /* live `tally` of the poll that is shown */
 	int sample_count;
 };
 
-#define VIEW_BURN_BUCKETS   64
-#define VIEW_BURN_BUCKET_MS 10000
-struct view_burn { /* tokens spent, by show time */
-	int64_t first_ms;   /* of the first that was spent; 0: none */
-	int64_t newest;     /* bucket number */
-	int64_t tokens[VIEW_BURN_BUCKETS];
-};
-
 struct view_flash {
 	char text[256];
 	enum style style;
@@ -126,7 +118,6 @@ struct view {
 	struct view_core core;
 	struct view_obs obs;
 	struct view_tally tally;
-	struct view_burn burn;
 	char *progress;          /* newest word of an agent, NULL */
 	int progress_stage;
 
@@ -166,9 +157,6 @@ bool view_is_outdated(const struct view *v);
 void view_tick(struct view *v, int64_t mono_ms, int64_t wall_ms);
 /* Takes in one item of the feed (which stays with the caller). */
 void view_take(struct view *v, const struct feed_item *item);
-/* Folds one event, which must be the next; `burn` goes with the model. */
-void view_fold(struct model *m, struct view_burn *burn,
-	       const struct event *event);
 /* After a batch of items: selections, standby, bell. */
 void view_settle(struct view *v);
 /* Monotonic ms at which the view changes by itself; never 0. */
@@ -200,7 +188,6 @@ int view_keep_in_sight(int *top, int row, int rows, int room);
 const int64_t *view_counts(const struct view *v, int stage, int64_t *total);
 double view_votes_per_s(const struct view *v);
 /* Tokens a minute over the last minutes; 0: nothing was spent. */
-double view_burn_per_min(const struct view *v);
 
 void view_flash(struct view *v, enum style style, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
