@@ -225,8 +225,8 @@ static pid_t start_show(const char *showcaller)
 	stand_give_up("the show does not begin");
 }
 
-/* The frame is full when the key line, the last row, stands there. */
-#define FULL_FRAME "command"
+/* What waits for GO is said only when all of the log was read. */
+#define FULL_FRAME "GO: "
 
 static struct pty *open_console(const char *showcaller, int64_t *took_us)
 {

@@ -1,0 +1,321 @@
+/*
+ * long_bench: one long show: a real core with ten thousand noop stages, run
+ * again and again until its log holds a million events, and a console that
+ * comes late. A private Redis, appendfsync always. Prints JSON lines:
+ *
+ *   cost      what an event costs the core and Redis (time on a processor) and
+ *             how long it took, in the first run and the last, and the slope
+ *             over all of them: 0 is flat. The yardstick is the same work each
+ *             time: its slope is what else the machine was doing
+ *   memory    of the core and of Redis, with all those events past
+ *   attach    from a console's start to its first full frame
+ *   rewind    from the key to the picture of an event earlier, and back
+ *   restart   of a killed core, until it leads; and its memory then
+ *
+ * usage: long_bench SHOWCALLER [EVENTS [STAGES]]
+ */
+#include <hiredis/hiredis.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "pty.h"
+#include "stand.h"
+
+#define SHOW	      "long-bench"
+#define KEY(name)     "showcaller:{" SHOW "}:" name
+#define LAST	      "curtain"
+#define WHOLE	      "GO: " /* of the standby line: not before all is read */
+#define COLUMNS	      200    /* of stages that run beside each other */
+#define ROUNDS_MAX    4000
+#define ATTACH_ROUNDS 7
+#define REWINDS	      20
+#define LOOK_US	      5000
+#define RUN_MS	      120000
+#define REST_MS	      60000
+
+static redisContext *redis;
+static const char *program;
+static pid_t core;
+
+/* A row of stages depends on the row before, all of the first on the root. The
+ * last one waits for GO: only a console that has read all says so. */
+static char *make_show(long stages)
+{
+	struct buf b = {0};
+	buf_adds(&b, "show: " SHOW "\ntitle: A Long Night\n"
+		     "agents:\n  nobody: { via: noop }\nstages:\n"
+		     "  - { id: s0, agents: [nobody] }\n");
+	for (long i = 1; i < stages - 1; i++)
+		buf_addf(&b,
+			 "  - { id: s%ld, inputs: [s%ld], agents: [nobody] }\n",
+			 i, i <= COLUMNS ? 0 : i - COLUMNS);
+	buf_adds(&b, "  - id: " LAST "\n    agents: [nobody]\n    go: manual\n"
+		     "    inputs: [");
+	for (long i = stages - 1 - COLUMNS; i < stages - 1; i++)
+		buf_addf(&b, "%ss%ld", i == stages - 1 - COLUMNS ? "" : ", ",
+			 i);
+	buf_adds(&b, "]\n");
+	return buf_take(&b);
+}
+
+/* --- the log -------------------------------------------------------------- */
+
+/* The number of the newest event; `*last`: it is one of LAST. */
+static uint64_t newest(bool *last)
+{
+	redisReply *r =
+		stand_ask(redis, "XREVRANGE " KEY("events") " + - COUNT 1");
+	uint64_t seq = 0;
+	*last = false;
+	if (r->elements) {
+		const redisReply *entry = r->element[0];
+		const redisReply *fields = entry->element[1];
+		seq = strtoull(entry->element[0]->str, NULL, 10);
+		for (size_t i = 0; i + 1 < fields->elements; i += 2)
+			if (strcmp(fields->element[i]->str, "stage") == 0)
+				*last = strcmp(fields->element[i + 1]->str,
+					       LAST) == 0;
+	}
+	freeReplyObject(r);
+	return seq;
+}
+
+/* Until the last stage waits again; the number of that event. */
+static uint64_t run_over(uint64_t after)
+{
+	for (int64_t until = now_us() + RUN_MS * 1000; now_us() < until;) {
+		bool last;
+		uint64_t seq = newest(&last);
+		if (seq > after && last)
+			return seq;
+		pause_us(LOOK_US);
+	}
+	stand_give_up("a run did not end within %d s", RUN_MS / 1000);
+}
+
+/* The event that the newest snapshot stands for. */
+static uint64_t snapshot_seq(void)
+{
+	redisReply *r = stand_ask(redis, "GET " KEY("snapshot:last"));
+	const char *blank = r->str ? strchr(r->str, ' ') : NULL;
+	uint64_t seq = blank ? strtoull(blank, NULL, 10) : 0;
+	freeReplyObject(r);
+	return seq;
+}
+
+/* At rest the core makes one when the last is long enough ago. */
+static bool wait_for_snapshot(void)
+{
+	bool last;
+	int64_t until = now_us() + REST_MS * 1000;
+	while (newest(&last) != snapshot_seq()) {
+		if (now_us() > until)
+			return false;
+		pause_us(50000);
+	}
+	return true;
+}
+
+/* --- what an event costs -------------------------------------------------- */
+
+struct round {
+	double at; /* events before it */
+	double events;
+	double us[4]; /* an event: core, Redis, from command to end; yardstick
+		       */
+};
+
+static const char *const cost_names[] = {"core_cpu", "redis_cpu", "elapsed",
+					 "yardstick"};
+
+/* The same work each time: what it takes more is not the show's doing. Memory
+ * beyond the caches near a core is walked, as a model is. */
+static double yardstick_us(void)
+{
+	static uint32_t field[1 << 20];
+	struct timespec from, to;
+	uint32_t at = 1;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+	for (int i = 0; i < 500000; i++) {
+		at = at * 1664525 + 1013904223;
+		field[at >> 12] += at;
+	}
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+	return (double)(to.tv_sec - from.tv_sec) * 1e6 +
+	       (double)(to.tv_nsec - from.tv_nsec) / 1e3;
+}
+
+static struct round run_once(uint64_t before)
+{
+	double cpu[2] = {stand_cpu_ms(core), stand_cpu_ms(stand_redis_pid())};
+	int64_t began = now_us();
+	freeReplyObject(stand_ask(
+		redis, "XADD " KEY("commands") " * action rerun args s0"));
+	uint64_t seq = run_over(before);
+	double n = (double)(seq - before);
+	return (struct round){
+		.at = (double)before,
+		.events = n,
+		.us = {(stand_cpu_ms(core) - cpu[0]) * 1000 / n,
+		       (stand_cpu_ms(stand_redis_pid()) - cpu[1]) * 1000 / n,
+		       (double)(now_us() - began) / n, yardstick_us()},
+	};
+}
+
+/* What the line through all rounds gains from their first event to the last,
+ * as a share of its middle. */
+static double slope(const struct round *rounds, int count, int which)
+{
+	double x = 0, y = 0, xx = 0, xy = 0;
+	for (int i = 0; i < count; i++) {
+		x += rounds[i].at / count;
+		y += rounds[i].us[which] / count;
+	}
+	for (int i = 0; i < count; i++) {
+		double dx = rounds[i].at - x;
+		xx += dx * dx;
+		xy += dx * (rounds[i].us[which] - y);
+	}
+	double range = rounds[count - 1].at + rounds[count - 1].events;
+	return xx > 0 ? xy / xx * range / y : 0;
+}
+
+static uint64_t bench_cost(uint64_t events)
+{
+	static struct round rounds[ROUNDS_MAX];
+	uint64_t seq = run_over(0);
+	int count = 0;
+	yardstick_us(); /* its pages are there from now on */
+	while (seq < events && count < ROUNDS_MAX) {
+		rounds[count] = run_once(seq);
+		seq += (uint64_t)rounds[count++].events;
+	}
+	if (count < 2)
+		stand_give_up("fewer events than two runs have: ask for more");
+	printf("{\"bench\":\"long\",\"what\":\"cost per event\",\"runs\":%d",
+	       count);
+	for (int w = 0; w < 4; w++)
+		printf(",\"%s_us\":{\"first\":%.2f,\"last\":%.2f,"
+		       "\"slope_percent\":%.1f}",
+		       cost_names[w], rounds[0].us[w], rounds[count - 1].us[w],
+		       slope(rounds, count, w) * 100);
+	printf("}\n");
+	fflush(stdout);
+	return seq;
+}
+
+static void print_memory(const char *what, uint64_t seq)
+{
+	printf("{\"bench\":\"long\",\"what\":\"%s\",\"events\":%llu,"
+	       "\"core_rss_mb\":%.1f,\"core_peak_mb\":%.1f,"
+	       "\"redis_rss_mb\":%.1f",
+	       what, (unsigned long long)seq, stand_rss_mb(core),
+	       stand_peak_mb(core), stand_rss_mb(stand_redis_pid()));
+}
+
+/* --- a console that comes late -------------------------------------------- */
+
+static struct pty *attach(double *ms)
+{
+	const char *argv[] = {program,	   "attach", "--redis",
+			      stand_url(), SHOW,     NULL};
+	int64_t began = now_us();
+	struct pty *p = pty_start(argv, 120, 40);
+	if (!p)
+		stand_give_up("no pseudo-terminal");
+	pty_watch(p, WHOLE);
+	int64_t seen = pty_seen_us(p, 60000);
+	if (seen < 0)
+		stand_give_up(
+			"the console painted no whole picture within 60 s");
+	*ms = (double)(seen - began) / 1000;
+	return p;
+}
+
+static void bench_attach(const char *when)
+{
+	double ms[ATTACH_ROUNDS], mb = 0;
+	char what[80];
+	bool last;
+	uint64_t tail = newest(&last) - snapshot_seq();
+	for (int i = 0; i < ATTACH_ROUNDS; i++) {
+		struct pty *p = attach(&ms[i]);
+		mb = stand_rss_mb(pty_pid(p));
+		pty_stop(&p);
+	}
+	snprintf(what, sizeof what, "attach to first full frame, %s", when);
+	stand_print_times(what, "console", ms, ATTACH_ROUNDS, 0);
+	printf("{\"bench\":\"long\",\"what\":\"attach\",\"events_behind_the_"
+	       "snapshot\":%llu,\"console_rss_mb\":%.1f}\n",
+	       (unsigned long long)tail, mb);
+	fflush(stdout);
+}
+
+static double key_to(struct pty *p, const char *key, const char *text)
+{
+	pty_watch(p, text);
+	int64_t typed = now_us();
+	pty_type(p, key);
+	int64_t seen = pty_seen_us(p, 20000);
+	return seen < 0 ? -1 : (double)(seen - typed) / 1000;
+}
+
+static void bench_rewind(void)
+{
+	double back[REWINDS], live[REWINDS], first;
+	int backs = 0, lives = 0;
+	struct pty *p = attach(&first);
+	for (int i = 0; i < REWINDS; i++) {
+		pause_us(100000);
+		double ms = key_to(p, "[", "REWIND");
+		if (ms >= 0)
+			back[backs++] = ms;
+		pause_us(100000);
+		ms = key_to(p, "L", WHOLE);
+		if (ms >= 0)
+			live[lives++] = ms;
+	}
+	pty_stop(&p);
+	stand_print_times("key to the picture of an event earlier", "console",
+			  back, backs, REWINDS - backs);
+	stand_print_times("key to the live picture", "console", live, lives,
+			  REWINDS - lives);
+}
+
+int main(int argc, char **argv)
+{
+	long events = argc > 2 ? atol(argv[2]) : 1000000;
+	long stages = argc > 3 ? atol(argv[3]) : 10000;
+	if (argc < 2 || argc > 4 || events < 1 || stages < COLUMNS + 1) {
+		fprintf(stderr, "usage: long_bench SHOWCALLER [EVENTS "
+				"[STAGES]]\n");
+		return 2;
+	}
+	program = argv[1];
+	stand_begin("long");
+	redis = stand_connect();
+	char *yaml = make_show(stages);
+	core = stand_start_core(program, SHOW, yaml);
+	uint64_t seq = bench_cost((uint64_t)events);
+	bench_attach("at once");
+	if (wait_for_snapshot())
+		bench_attach("at rest");
+	print_memory("memory", seq);
+	printf(",\"stages\":%ld}\n", stages);
+	bench_rewind();
+	stand_kill_core();
+	int64_t began = now_us();
+	core = stand_start_core(program, SHOW, yaml);
+	double restart_ms = (double)(now_us() - began) / 1000;
+	print_memory("restart", seq);
+	printf(",\"until_it_leads_ms\":%.0f}\n", restart_ms);
+	free(yaml);
+	redisFree(redis);
+	return 0;
+}
