@@ -139,7 +139,7 @@ char *bus_send(struct link *link, const char *show, const char *command,
 	free(key);
 	redisReply *r = link_ask(link, "Redis takes no command", err);
 	char *entry = r && r->str ? xstrdup(r->str) : NULL;
-	freeReplyObject(r);
+	reply_free(r);
 	return entry;
 }
 
@@ -150,14 +150,14 @@ char *bus_withdraw(struct link *link, const char *show, const char *entry,
 	char *reply = key_with(show, "reply:", id);
 	link_add(link, "XDEL", commands, entry, (char *)NULL);
 	redisReply *r = link_ask(link, "Redis", NULL);
-	freeReplyObject(r);
+	reply_free(r);
 	char *answer = NULL;
 	if (r) {
 		link_add(link, "LPOP", reply, (char *)NULL);
 		r = link_ask(link, "Redis", NULL);
 		if (r && r->str)
 			answer = xstrdup(r->str);
-		freeReplyObject(r);
+		reply_free(r);
 	}
 	free(reply);
 	free(commands);

@@ -66,7 +66,7 @@ static char *get(struct client *c, char *key, struct err *err)
 			value = xstrdup(r->str ? r->str : "");
 		else
 			link_close(&c->link);
-		freeReplyObject(r);
+		reply_free(r);
 	}
 	free(key);
 	return value;
@@ -164,7 +164,7 @@ bool client_ends(struct client *c, uint64_t *first, uint64_t *last,
 		*ends[i] = r->type == REDIS_REPLY_ARRAY && r->elements
 				   ? entry_seq(r->element[0])
 				   : 0;
-		freeReplyObject(r);
+		reply_free(r);
 	}
 	return true;
 }
@@ -224,7 +224,7 @@ json_object *client_story(struct client *c, uint64_t *version,
 	for (size_t i = 0; ok && i + 1 < r->elements; i += 2)
 		ok = read_member(story, reply_str(r, i), reply_str(r, i + 1),
 				 version, hash, err);
-	freeReplyObject(r);
+	reply_free(r);
 	if (!ok) {
 		json_object_put(story);
 		story = NULL;
@@ -256,7 +256,7 @@ bool client_tally(struct client *c, const char *poll,
 				counts[k] =
 					strtoll(reply_str(r, i + 1), NULL, 10);
 	}
-	freeReplyObject(r);
+	reply_free(r);
 	return true;
 }
 
@@ -331,7 +331,7 @@ int client_events(struct client *c, uint64_t after, size_t max, int block_ms,
 	else if (r->element[0]->elements == 2)
 		count = read_entries(r->element[0]->element[1], after, events,
 				     err);
-	freeReplyObject(r);
+	reply_free(r);
 	return count;
 }
 
@@ -361,7 +361,7 @@ static char *wait_answer(struct client *c, const char *id, int timeout_ms,
 		else if (got == LINK_REPLY && r->elements == 2)
 			answer = xstrdup(reply_str(r, 1));
 	}
-	freeReplyObject(r);
+	reply_free(r);
 	free(key);
 	return answer;
 }
@@ -418,6 +418,6 @@ int64_t client_rtt_us(struct client *c)
 	redisReply *r = link_ask(c->link, "Redis", NULL);
 	if (!r)
 		link_close(&c->link);
-	freeReplyObject(r);
+	reply_free(r);
 	return r ? clock_mono_us() - begin : -1;
 }

@@ -233,7 +233,7 @@ static bool drain(struct reader *r, struct link *link, struct err *err)
 			ok = take_answer(r, reply, err);
 		else
 			take_live(r, reply);
-		freeReplyObject(reply);
+		reply_free(reply);
 	}
 	return ok;
 }
@@ -250,7 +250,7 @@ static bool connect_both(struct reader *r, struct err *err)
 	redisReply *reply = link_ask(r->live, "subscribing to `live`", err);
 	if (!reply)
 		return false;
-	freeReplyObject(reply);
+	reply_free(reply);
 	link_add(r->log, "XREVRANGE", r->key_events, "+", "-", "COUNT", "1",
 		 (char *)NULL);
 	reply = link_ask(r->log, r->key_events, err);
@@ -258,7 +258,7 @@ static bool connect_both(struct reader *r, struct err *err)
 		return false;
 	if (!r->caught_up)
 		r->target = reply->elements ? entry_seq(reply->element[0]) : 0;
-	freeReplyObject(reply);
+	reply_free(reply);
 	return true;
 }
 

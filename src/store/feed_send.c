@@ -164,7 +164,7 @@ static void take_answer(struct sender *s)
 		close_command(s, i);
 		break;
 	}
-	freeReplyObject(r);
+	reply_free(r);
 }
 
 static int next_ms(const struct sender *s)

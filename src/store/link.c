@@ -94,7 +94,7 @@ static bool greet(struct link *link, const struct address *a, const char *name,
 			err_set(err, ERR_UNAVAILABLE,
 				"it took the connection and says nothing");
 		ok = got == LINK_REPLY && link_greeting_ok(reply, err);
-		freeReplyObject(reply);
+		reply_free(reply);
 	}
 	return ok;
 }
@@ -121,6 +121,7 @@ struct link *link_open(const struct address *a, const char *name,
 		link_close(&link);
 		return NULL;
 	}
+	reply_prepare(c->reader);
 	if (!a->path)
 		redisEnableKeepAlive(c);
 	if (!greet(link, a, name, err)) {
@@ -181,7 +182,8 @@ bool link_read(struct link *link, struct err *err)
 	ssize_t n = recv(link->c->fd, bytes, sizeof bytes, MSG_DONTWAIT);
 	if (n > 0) {
 		redisReaderFeed(link->c->reader, bytes, (size_t)n);
-		return true;
+		return !reply_is_too_large(link->c->reader) ||
+		       lost(err, REPLY_TOO_LARGE);
 	}
 	if (n == 0)
 		return lost(err, "it closed the connection");
@@ -252,6 +254,6 @@ redisReply *link_ask(struct link *link, const char *what, struct err *err)
 	if (reply->type != REDIS_REPLY_ERROR)
 		return reply;
 	refusal_set(err, what, reply->str);
-	freeReplyObject(reply);
+	reply_free(reply);
 	return NULL;
 }

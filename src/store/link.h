@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "store/address.h"
+#include "store/reply.h"
 
 #define LINK_CONNECT_MS	    3000
 #define LINK_ASK_MS	    5000
@@ -38,7 +39,7 @@ void link_add(struct link *link, ...) __attribute__((sentinel));
 bool link_flush(struct link *link, struct err *err);
 
 enum link_got {
-	LINK_REPLY,   /* *reply is set; the caller frees it */
+	LINK_REPLY,   /* *reply is set; reply_free() */
 	LINK_NOTHING, /* the time is over */
 	LINK_STOP,    /* stop_fd is readable */
 	LINK_DOWN,    /* err says why; close it */

@@ -210,11 +210,11 @@ static bool ask_server(const struct redis_server *s, pid_t *pid,
 		reply && reply->str ? strstr(reply->str, "process_id:") : NULL;
 	if (at)
 		*pid = (pid_t)strtol(at + strlen("process_id:"), NULL, 10);
-	freeReplyObject(reply);
+	reply_free(reply);
 	link_add(link, "PING", (char *)NULL);
 	reply = link_ask(link, "Redis", err); /* LOADING is an error here */
 	bool ready = reply != NULL;
-	freeReplyObject(reply);
+	reply_free(reply);
 	link_close(&link);
 	return ready && *pid > 0;
 }
@@ -391,7 +391,7 @@ void redis_server_stop(struct redis_server **server)
 		if (link_take(link, -1, STOP_MS, &reply, NULL) == LINK_REPLY)
 			log_warn("store", "redis-server does not shut down: %s",
 				 reply->str ? reply->str : "");
-		freeReplyObject(reply);
+		reply_free(reply);
 		link_close(&link);
 		asked = true;
 	}

@@ -67,7 +67,7 @@ static enum snapshot_got read_text(struct link *link, const char *show,
 		s->text = xmalloc(r->len + 1);
 		memcpy(s->text, r->str, r->len + 1);
 	}
-	freeReplyObject(r);
+	reply_free(r);
 	return got;
 }
 
@@ -85,7 +85,7 @@ static enum snapshot_got read_once(struct link *link, const char *show,
 		free(clean);
 		got = SNAPSHOT_BAD;
 	}
-	freeReplyObject(r);
+	reply_free(r);
 	return got == SNAPSHOT_FOUND ? read_text(link, show, s, err) : got;
 }
 

@@ -91,7 +91,7 @@ static bool dismiss(struct tail *t, const struct source *s, const char *entry,
 		redisReply *r = NULL;
 		if (link_take(t->link, -1, LINK_ASK_MS, &r, err) != LINK_REPLY)
 			return false;
-		freeReplyObject(r);
+		reply_free(r);
 	}
 	return true;
 }
@@ -226,7 +226,7 @@ static bool read_pending(struct tail *t, struct source *s, struct err *err)
 					   0));
 			ok = take_streams(t, r, true, err);
 		}
-		freeReplyObject(r);
+		reply_free(r);
 	}
 	return ok;
 }
@@ -246,7 +246,7 @@ static bool make_groups(struct tail *t, struct err *err)
 		link_add(t->link, "XGROUP", "CREATE", t->sources[i].key, "core",
 			 "0", "MKSTREAM", (char *)NULL);
 		redisReply *r = link_ask(t->link, t->sources[i].key, &why);
-		freeReplyObject(r);
+		reply_free(r);
 		if (!r && !strstr(why.text, "BUSYGROUP")) {
 			*err = why;
 			return false;
@@ -285,7 +285,7 @@ static bool read_new(struct tail *t, struct err *err)
 		ok = read_all_pending(t, err);
 	else
 		ok = take_streams(t, r, false, err);
-	freeReplyObject(r);
+	reply_free(r);
 	return ok;
 }
 

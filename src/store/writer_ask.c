@@ -25,7 +25,7 @@ static bool load_scripts(struct writer *w, struct err *err)
 		bool ok = r && r->type == REDIS_REPLY_STRING && r->len == 40;
 		if (ok)
 			memcpy(w->sha[i], r->str, 41);
-		freeReplyObject(r);
+		reply_free(r);
 		if (!ok)
 			return false;
 	}
@@ -131,7 +131,7 @@ static void judge_fsync(struct writer *w)
 		 strcmp(r->element[1]->str, "always") != 0)
 		warn(w, "appendfsync is not always: a crash of Redis may lose "
 			"the last second");
-	freeReplyObject(r);
+	reply_free(r);
 }
 
 static bool judge_types(struct writer *w, struct err *err)
@@ -156,7 +156,7 @@ static bool judge_types(struct writer *w, struct err *err)
 				"a %s. Something else writes there; take "
 				"another database or remove it",
 				w->address->url, key, r->str, keys[i].type);
-		freeReplyObject(r);
+		reply_free(r);
 		free(key);
 		if (!ok)
 			return false;
@@ -170,7 +170,7 @@ static bool inspect(struct writer *w, struct err *err)
 	writer_put(&cmd, "INFO", (char *)NULL);
 	redisReply *r = writer_ask(w, &cmd, err);
 	bool ok = r && r->str && judge_info(w, r->str, err);
-	freeReplyObject(r);
+	reply_free(r);
 	if (ok)
 		judge_fsync(w);
 	return ok && judge_types(w, err);
@@ -322,7 +322,7 @@ static redisReply *lead(struct writer *w, const char *host, int pid,
 	snprintf(digits, sizeof digits, "%d", pid);
 	redisReply *r = ask_lead(w, host, digits, how, err);
 	if (r && strcmp(how, "look") != 0 && held_by_us(w, r, host, digits)) {
-		freeReplyObject(r);
+		reply_free(r);
 		r = ask_lead(w, host, digits, "force", err);
 	}
 	if (!r || r->type != REDIS_REPLY_INTEGER)
@@ -343,7 +343,7 @@ bool writer_lead(struct writer *w, const char *host, int pid, int64_t *epoch,
 		*epoch = w->epoch;
 	else if (r)
 		no_lead(w, r, err);
-	freeReplyObject(r);
+	reply_free(r);
 	return ok;
 }
 
@@ -385,7 +385,7 @@ enum writer_stand writer_stand_by(struct writer *w, const char *host, int pid,
 	} else if (err->code == ERR_CONFIG) {
 		stand = WRITER_CANNOT;
 	}
-	freeReplyObject(r);
+	reply_free(r);
 	return stand;
 }
 
@@ -400,6 +400,6 @@ void writer_resign(struct writer *w, const char *ended)
 	writer_put(&cmd, "EVALSHA", w->sha[SCRIPT_RESIGN], "3", w->key_epoch,
 		   w->key_leader, w->key_ended, w->epoch_text, ended,
 		   (char *)NULL);
-	freeReplyObject(writer_ask(w, &cmd, NULL));
+	reply_free(writer_ask(w, &cmd, NULL));
 	w->epoch = 0;
 }

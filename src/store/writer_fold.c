@@ -13,6 +13,55 @@
 
 #define FOLD_CHUNK "500"
 
+/* The chunk behind the one that is being folded: Redis works on it meanwhile.
+ */
+struct ahead {
+	bool asked;	   /* and not answered */
+	redisReply *reply; /* the answer that came already */
+};
+
+static void put_range(struct buf *cmd, const struct writer *w, uint64_t after)
+{
+	char from[32];
+	snprintf(from, sizeof from, "(%llu-0", (unsigned long long)after);
+	writer_put(cmd, "XRANGE", w->key_events, from, "+", "COUNT", FOLD_CHUNK,
+		   (char *)NULL);
+}
+
+/* Without success it is asked again when its turn comes. */
+static void ask_ahead(struct writer *w, struct ahead *a, uint64_t after)
+{
+	if (!w->ask)
+		return;
+	put_range(&w->ask->out, w, after);
+	a->asked = link_flush(w->ask, NULL);
+	if (!a->asked)
+		link_close(&w->ask);
+}
+
+/* Before anything else is asked on this link. */
+static void take_ahead(struct writer *w, struct ahead *a)
+{
+	if (a->asked &&
+	    link_take(w->ask, -1, LINK_ASK_MS, &a->reply, NULL) != LINK_REPLY)
+		link_close(&w->ask);
+	a->asked = false;
+}
+
+static redisReply *next_chunk(struct writer *w, struct ahead *a, uint64_t after,
+			      struct err *err)
+{
+	struct buf cmd = {0};
+	take_ahead(w, a);
+	redisReply *r = a->reply;
+	a->reply = NULL;
+	if (r && r->type == REDIS_REPLY_ARRAY)
+		return r;
+	reply_free(r);
+	put_range(&cmd, w, after);
+	return writer_ask(w, &cmd, err);
+}
+
 /* The definition with that hash; NULL (with err when Redis is away, or what it
  * keeps is none). */
 static struct show *read_show(struct writer *w, const char *hash,
@@ -32,13 +81,13 @@ static struct show *read_show(struct writer *w, const char *hash,
 		}
 		show_problems_release(&problems);
 	}
-	freeReplyObject(r);
+	reply_free(r);
 	free(key);
 	return show;
 }
 
 /* A run that began with another definition is folded with that. */
-static bool change_show(struct writer *w, struct model **m,
+static bool change_show(struct writer *w, struct model **m, struct ahead *ahead,
 			const struct event *e, struct err *err)
 {
 	const char *hash = event_str(e, "hash", "");
@@ -46,6 +95,7 @@ static bool change_show(struct writer *w, struct model **m,
 	    strcmp(hash, (*m)->show->hash) == 0)
 		return true;
 	struct err why = {0};
+	take_ahead(w, ahead);
 	struct show *show = read_show(w, hash, (*m)->show, &why);
 	if (show) {
 		struct model *next = model_inherit(*m, show);
@@ -64,12 +114,12 @@ static bool change_show(struct writer *w, struct model **m,
 }
 
 static bool fold_chunk(struct writer *w, const redisReply *r, struct model **m,
-		       struct err *err)
+		       struct ahead *ahead, struct err *err)
 {
 	for (size_t i = 0; i < r->elements; i++) {
 		struct event *e =
 			entry_event(r->element[i], (*m)->seq + 1, err);
-		bool ok = e && change_show(w, m, e, err);
+		bool ok = e && change_show(w, m, ahead, e, err);
 		if (ok)
 			model_apply(*m, e);
 		event_free(&e);
@@ -81,22 +131,20 @@ static bool fold_chunk(struct writer *w, const redisReply *r, struct model **m,
 
 static bool fold_log(struct writer *w, struct model **m, struct err *err)
 {
+	struct ahead ahead = {0};
 	size_t got = 1;
-	while (got > 0) {
-		struct buf cmd = {0};
-		char from[32];
-		snprintf(from, sizeof from, "(%llu-0",
-			 (unsigned long long)(*m)->seq);
-		writer_put(&cmd, "XRANGE", w->key_events, from, "+", "COUNT",
-			   FOLD_CHUNK, (char *)NULL);
-		redisReply *r = writer_ask(w, &cmd, err);
-		bool ok = r && fold_chunk(w, r, m, err);
-		got = ok ? r->elements : 0;
-		freeReplyObject(r);
-		if (!ok)
-			return err_wrap(err, "show %s", w->show);
+	bool ok = true;
+	while (ok && got > 0) {
+		redisReply *r = next_chunk(w, &ahead, (*m)->seq, err);
+		got = r ? r->elements : 0;
+		if (got)
+			ask_ahead(w, &ahead, entry_seq(r->element[got - 1]));
+		ok = r && fold_chunk(w, r, m, &ahead, err);
+		reply_free(r);
 	}
-	return true;
+	take_ahead(w, &ahead);
+	reply_free(ahead.reply);
+	return ok || err_wrap(err, "show %s", w->show);
 }
 
 /* The number of the last event in the log, 0: none; false: it is away. */
@@ -107,7 +155,7 @@ static bool ask_tip(struct writer *w, uint64_t *tip, struct err *err)
 		   (char *)NULL);
 	redisReply *r = writer_ask(w, &cmd, err);
 	*tip = r && r->elements ? entry_seq(r->element[0]) : 0;
-	freeReplyObject(r);
+	reply_free(r);
 	return r != NULL;
 }
 
@@ -185,7 +233,7 @@ static bool mend_story(struct writer *w, const struct model *m, struct err *err)
 	bool same = strcmp(reply_str(r, 0), version) == 0 &&
 		    strcmp(reply_str(r, 1), story_hash(&m->story)) == 0;
 	bool fresh = !*reply_str(r, 0) && m->story.version == 0;
-	freeReplyObject(r);
+	reply_free(r);
 	if (same || fresh || !w->epoch)
 		return true;
 	log_warn("store",
@@ -205,7 +253,7 @@ static bool mend_story(struct writer *w, const struct model *m, struct err *err)
 		resp_str(&cmd, json_text(value));
 	}
 	r = writer_ask(w, &cmd, err);
-	freeReplyObject(r);
+	reply_free(r);
 	return r != NULL;
 }
 
@@ -219,12 +267,12 @@ static bool keep_definition(struct writer *w, const char *hash,
 	writer_put(&cmd, "SETNX", key, definition, (char *)NULL);
 	redisReply *r = writer_ask(w, &cmd, err);
 	bool ok = r != NULL;
-	freeReplyObject(r);
+	reply_free(r);
 	if (ok && current) {
 		writer_put(&cmd, "SET", w->key_show, hash, (char *)NULL);
 		r = writer_ask(w, &cmd, err);
 		ok = r != NULL;
-		freeReplyObject(r);
+		reply_free(r);
 	}
 	free(key);
 	return ok;
@@ -264,7 +312,7 @@ char *writer_definition(struct writer *w, struct err *err)
 	redisReply *r = writer_ask(w, &cmd, err);
 	if (r && r->str) {
 		char *key = key_with(w->show, "show:", r->str);
-		freeReplyObject(r);
+		reply_free(r);
 		writer_put(&cmd, "GET", key, (char *)NULL);
 		r = writer_ask(w, &cmd, err);
 		if (r && r->str)
@@ -275,6 +323,6 @@ char *writer_definition(struct writer *w, struct err *err)
 				w->show, key);
 		free(key);
 	}
-	freeReplyObject(r);
+	reply_free(r);
 	return text;
 }

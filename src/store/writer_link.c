@@ -80,6 +80,7 @@ void writer_connect(struct writer *w)
 		writer_drop(w, -1, why);
 		return;
 	}
+	reply_prepare(w->c->reader);
 	w->state = WRITER_CONNECTING;
 	w->deadline_ms = clock_mono_ms() + LINK_CONNECT_MS;
 }
@@ -189,7 +190,7 @@ static void take_replies(struct writer *w)
 			return;
 		linked = w->state == WRITER_GREETING ? greeted(w, reply)
 						     : writer_answer(w, reply);
-		freeReplyObject(reply);
+		reply_free(reply);
 	}
 }
 
@@ -202,6 +203,8 @@ static void read_replies(struct writer *w)
 		if (n > 0) {
 			redisReaderFeed(w->c->reader, bytes, (size_t)n);
 			take_replies(w);
+			if (w->c && reply_is_too_large(w->c->reader))
+				writer_drop(w, -1, REPLY_TOO_LARGE);
 		} else if (n == 0) {
 			writer_drop(w, -1, "Redis closed the connection");
 		} else if (errno != EAGAIN && errno != EINTR) {

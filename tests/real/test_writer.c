@@ -1,4 +1,5 @@
 /* The writer and the private server against a real redis-server. */
+#define REPLY_BESIDE_HIREDIS
 #include "tap.h"
 
 #include <arpa/inet.h>

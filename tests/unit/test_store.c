@@ -167,6 +167,7 @@ static redisReply *parse(const char *id, int count, ...)
 		resp_str(&b, va_arg(ap, const char *));
 	va_end(ap);
 	redisReader *reader = redisReaderCreate();
+	reply_prepare(reader);
 	redisReaderFeed(reader, b.data, b.len);
 	ck_assert_int_eq(redisReaderGetReply(reader, &reply), REDIS_OK);
 	redisReaderFree(reader);
@@ -177,7 +178,7 @@ static redisReply *parse(const char *id, int count, ...)
 static json_object *command_of(redisReply *entry, struct err *err)
 {
 	json_object *o = bus_command(entry, err);
-	freeReplyObject(entry);
+	reply_free(entry);
 	return o;
 }
 
@@ -218,7 +219,7 @@ START_TEST(proposals_in_both_forms)
 			 "\"confidence\":0.5,\"tokens_used\":\"many\","
 			 "\"payload\":{\"x\":[1]}}");
 	json_object_put(o);
-	freeReplyObject(r);
+	reply_free(r);
 }
 END_TEST
 
@@ -243,7 +244,7 @@ static uint64_t seq_of(const char *id)
 {
 	redisReply *r = parse(id, 0);
 	uint64_t seq = entry_seq(r);
-	freeReplyObject(r);
+	reply_free(r);
 	return seq;
 }
 
@@ -263,10 +264,82 @@ START_TEST(entries_are_checked)
 	event_free(&e);
 	ck_assert_ptr_null(entry_event(r, 2, &err));
 	ck_assert_ptr_nonnull(strstr(err.text, "gap"));
-	freeReplyObject(r);
+	reply_free(r);
 	r = parse("3-0", 2, "type", "note");
 	ck_assert_ptr_null(entry_event(r, 3, &err));
-	freeReplyObject(r);
+	reply_free(r);
+}
+END_TEST
+
+/* Answers of any shape, three deep as those of Redis. */
+static void random_answer(struct buf *b, unsigned *chance, int depth)
+{
+	static const char *const plain[] = {"+OK", "-ERR no", ":-7", "$-1",
+					    "*-1", "*0"};
+	*chance = *chance * 1103515245 + 12345;
+	unsigned what = (*chance >> 16) % 16;
+	unsigned n = (*chance >> 20) % 40;
+	if (what < COUNT_OF(plain)) {
+		buf_addf(b, "%s\r\n", plain[what]);
+	} else if (what < 11 || depth == 0) {
+		if (what == 10)
+			n *= 700;
+		buf_addf(b, "$%u\r\n", n);
+		for (unsigned i = 0; i < n; i++)
+			buf_addc(b, (char)(i % 7 ? 'a' + (int)(i % 26) : 0));
+		buf_adds(b, "\r\n");
+	} else {
+		buf_addf(b, "*%u\r\n", n);
+		while (n-- > 0)
+			random_answer(b, chance, depth - 1);
+	}
+}
+
+static void same_answer(const redisReply *a, const redisReply *b)
+{
+	ck_assert_int_eq(a->type, b->type);
+	ck_assert_int_eq((int)a->integer, (int)b->integer);
+	ck_assert_uint_eq(a->len, b->len);
+	ck_assert(!a->str == !b->str);
+	ck_assert(!a->str || memcmp(a->str, b->str, a->len + 1) == 0);
+	ck_assert_uint_eq(a->elements, b->elements);
+	for (size_t i = 0; i < a->elements; i++)
+		same_answer(a->element[i], b->element[i]);
+}
+
+START_TEST(answers_are_what_hiredis_reads)
+{
+	unsigned chance = 1;
+	redisReader *ours = redisReaderCreate(), *plain = redisReaderCreate();
+	reply_prepare(ours);
+	for (int i = 0; i < 400; i++) {
+		struct buf b = {0};
+		void *a = NULL, *c = NULL;
+		random_answer(&b, &chance, 3);
+		size_t cut = chance % b.len;
+		redisReaderFeed(plain, b.data, b.len);
+		ck_assert_int_eq(redisReaderGetReply(plain, &c), REDIS_OK);
+		redisReaderFeed(ours, b.data, cut);
+		ck_assert_int_eq(redisReaderGetReply(ours, &a), REDIS_OK);
+		if (!a) {
+			redisReaderFeed(ours, b.data + cut, b.len - cut);
+			ck_assert_int_eq(redisReaderGetReply(ours, &a),
+					 REDIS_OK);
+		}
+		ck_assert(a && c);
+		ck_assert(!reply_is_too_large(ours));
+		same_answer(a, c);
+		reply_free(a);
+		plain->fn->freeObject(c);
+		buf_release(&b);
+	}
+	/* What is cut off goes with the reader. */
+	redisReaderFeed(ours, "*2\r\n$1\r\na\r\n", 11);
+	void *none = NULL;
+	redisReaderGetReply(ours, &none);
+	ck_assert_ptr_null(none);
+	redisReaderFree(ours);
+	redisReaderFree(plain);
 }
 END_TEST
 
@@ -291,5 +364,6 @@ int main(void)
 	tcase_add_test(add_case(s, "proposals"), proposals_in_both_forms);
 	tcase_add_test(add_case(s, "answers"), answers);
 	tcase_add_test(add_case(s, "entries"), entries_are_checked);
+	tcase_add_test(add_case(s, "replies"), answers_are_what_hiredis_reads);
 	return tap_run(s);
 }
