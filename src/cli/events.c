@@ -34,11 +34,31 @@ static bool print_event(const struct wish *wish, const struct event *event)
 	return !ferror(stdout);
 }
 
-static int print_log(struct client *client, const struct wish *wish)
+/* Without a wish it begins with the first one that can be read here. */
+static bool find_first(struct client *client, struct wish *wish,
+		       struct err *err)
+{
+	uint64_t first, last;
+	char why[320];
+	if (wish->from)
+		return true;
+	if (!client_readable(client, &first, &last, why, sizeof why, err))
+		return false;
+	wish->from = first;
+	if (why[0])
+		fprintf(stderr,
+			"showcaller: events: begins with event %llu: %s\n",
+			(unsigned long long)first, why);
+	return true;
+}
+
+static int print_log(struct client *client, struct wish *wish)
 {
 	struct err err = {0};
-	uint64_t after = wish->from ? wish->from - 1 : 0;
 	bool go_on = true;
+	if (!find_first(client, wish, &err))
+		return cli_fail(&err);
+	uint64_t after = wish->from ? wish->from - 1 : 0;
 	while (go_on) {
 		struct event **events = NULL;
 		int count = client_events(client, after, CHUNK,

@@ -240,6 +240,9 @@ static void print_end(const struct source *s, const struct replay *r)
 		printf("note     what was before event %" PRIu64
 		       " was trimmed: how the show stood cannot be told\n",
 		       source_first(s));
+	if (*source_missing(s))
+		printf("note     it begins with event %" PRIu64 ": %s\n",
+		       source_first(s), source_missing(s));
 	else
 		printf("story    version %" PRIu64 ", %s\n",
 		       r->m->story.version, story_hash(&r->m->story));

@@ -92,8 +92,10 @@ static bool fold(struct source *s, struct replay *now, struct past *then,
 	return (!now->blind && then->there) ||
 	       err_set(err, ERR_NO,
 		       "version %" PRIu64 " is older than what the log still "
-		       "holds: what was before event %" PRIu64 " was trimmed",
-		       then->wanted, source_first(s));
+		       "holds: what was before event %" PRIu64
+		       " was trimmed%s%s",
+		       then->wanted, source_first(s),
+		       *source_missing(s) ? "; " : "", source_missing(s));
 }
 
 static void print_members(json_object *patch)
@@ -125,8 +127,9 @@ static void print_preview(const struct model *m, const struct story *then,
 	printf("again    %s\n", text);
 	if (m->ledger.episode.tokens.limited)
 		printf("budget   %s tokens are left of the episode\n",
-		       text_thousands(left, sizeof left,
-				      scope_remaining(&m->ledger.episode.tokens)));
+		       text_thousands(
+			       left, sizeof left,
+			       scope_remaining(&m->ledger.episode.tokens)));
 	json_object_put(patch);
 	free(text);
 	reset_plan_release(&plan);

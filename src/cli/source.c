@@ -20,6 +20,7 @@ struct source {
 	char *name;
 	char *show;
 	uint64_t first, last, next;
+	char missing[320]; /* why what was before `first` is not here */
 
 	/* Redis */
 	struct client *client;
@@ -82,7 +83,8 @@ static int open_redis(struct source *s, const struct cli_place *place)
 	if (!s->client && start_server(s, place, &err))
 		s->client = client_open(place->address, place->show, &err);
 	if (s->client)
-		return client_ends(s->client, &s->first, &s->last, &err)
+		return client_readable(s->client, &s->first, &s->last,
+				       s->missing, sizeof s->missing, &err)
 			       ? 0
 			       : cli_fail(&err);
 	return err.code ? cli_fail(&err) : cli_open(place, &s->client);
@@ -232,20 +234,43 @@ char *source_snapshot(struct source *s)
 	return text;
 }
 
+static struct model *restore(struct source *s, const char *hash,
+			     const char *text)
+{
+	struct show *show = source_show(s, hash);
+	struct model *m =
+		show ? model_restore(show, text, strlen(text), NULL) : NULL;
+	show_unref(&show);
+	return m;
+}
+
+/* What we trimmed ourselves ends with a snapshot; where somebody else trimmed,
+ * the newest may still be of use. */
 struct model *source_restore(struct source *s)
 {
-	struct model *m = NULL;
-	char *text = s->first > 1 ? source_snapshot(s) : NULL;
-	if (!text)
+	char hash[HASH_HEX_BYTES];
+	uint64_t seq;
+	if (s->file || s->first <= 1)
 		return NULL;
-	json_object *o = json_read_str(text, &json_limits_own, NULL);
-	struct show *show = source_show(s, json_get_str(o, "show", "none"));
-	if (show)
-		m = model_restore(show, text, strlen(text), NULL);
-	show_unref(&show);
+	char *text = client_ground(s->client, &seq, hash, NULL);
+	struct model *m =
+		text && seq + 1 >= s->first ? restore(s, hash, text) : NULL;
+	free(text);
+	if (m)
+		return m;
+	text = source_snapshot(s);
+	json_object *o =
+		text ? json_read_str(text, &json_limits_own, NULL) : NULL;
+	if (o)
+		m = restore(s, json_get_str(o, "show", "none"), text);
 	json_object_put(o);
 	free(text);
 	return m;
+}
+
+const char *source_missing(const struct source *s)
+{
+	return s->missing;
 }
 
 const char *source_show_id(const struct source *s)

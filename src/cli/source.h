@@ -35,6 +35,10 @@ const struct logfile_reader *source_file(const struct source *s);
 uint64_t source_first(const struct source *s);
 uint64_t source_last(const struct source *s);
 
+/* Why what was trimmed before the first one cannot be read here, in a sentence;
+ * "" when nothing is missing, or somebody else trimmed it. */
+const char *source_missing(const struct source *s);
+
 /* The next event (the caller owns it): 1; 0 at the end; -1 with err. A file is
  * checked on the way: ERR_NO when a byte is not as it was written. */
 int source_next(struct source *s, struct event **event, struct err *err);

@@ -17,6 +17,7 @@
 #include "engine/engine.h"
 #include "engine/rehearse.h"
 #include "engine/rollback.h"
+#include "engine/trim.h"
 #include "jobs/pool.h"
 #include "net/net.h"
 #include "store/server.h"
@@ -107,6 +108,7 @@ struct engine {
 	struct tail *tail;
 	struct rehearse *rehearse; /* NULL: a live run */
 	struct rollback *rollback; /* NULL: none was asked for */
+	struct trim *trim;
 
 	struct batch batches[BATCHES];
 	size_t batch_first, batch_count; /* in flight */

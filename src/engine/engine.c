@@ -232,6 +232,8 @@ static int wait_ms_of(const struct engine *e)
 	sooner(&wait_ms, e->report_at_ms - mono_ms);
 	if (keep_due_ms(e) >= 0)
 		sooner(&wait_ms, keep_due_ms(e) - mono_ms);
+	if (trim_due_ms(e->trim) >= 0 && !e->away && !e->end)
+		sooner(&wait_ms, trim_due_ms(e->trim) - mono_ms);
 	if (e->brake_tag)
 		sooner(&wait_ms, e->brake_at_ms - mono_ms);
 	if (e->any_tally_stale && !e->away)
@@ -307,6 +309,8 @@ static void round_once(struct engine *e)
 	tally_tick(e, mono_ms);
 	keep_tick(e, mono_ms);
 	report_tick(e, mono_ms);
+	if (!e->away && e->end == END_NOT)
+		trim_tick(e->trim, e->m, mono_ms);
 }
 
 /* A run that was over and runs again is no reason to leave. */

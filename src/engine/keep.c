@@ -43,10 +43,13 @@ static void keep_now(struct engine *e, int64_t mono_ms)
 }
 
 /* Events after which the next one is due. */
-static uint64_t enough(const struct keep *k)
+static uint64_t enough(const struct engine *e)
 {
-	uint64_t worth = k->bytes / BYTES_AN_EVENT;
-	return worth > KEEP_EVENTS ? worth : KEEP_EVENTS;
+	uint64_t worth = e->keep.bytes / BYTES_AN_EVENT;
+	uint64_t least = (uint64_t)e->settings->show->retention.events / 2;
+	if (least == 0 || least > KEEP_EVENTS)
+		least = KEEP_EVENTS; /* less, where little stays in Redis */
+	return worth > least ? worth : least;
 }
 
 void keep_tick(struct engine *e, int64_t mono_ms)
@@ -58,8 +61,8 @@ void keep_tick(struct engine *e, int64_t mono_ms)
 	/* Whoever reads a run of another definition begins with that. */
 	bool new_run = strcmp(k->run, e->m->run.id) != 0;
 	bool due =
-		new_run || events >= enough(k) || mono_ms - k->at_ms >= KEEP_MS;
-	if (due && (engine_at_rest(e) || events >= OVERDUE * enough(k)))
+		new_run || events >= enough(e) || mono_ms - k->at_ms >= KEEP_MS;
+	if (due && (engine_at_rest(e) || events >= OVERDUE * enough(e)))
 		keep_now(e, mono_ms);
 }
 
@@ -69,7 +72,7 @@ int64_t keep_due_ms(const struct engine *e)
 	if (!can_keep(e))
 		return -1;
 	int64_t at_ms = k->at_ms + KEEP_MS;
-	if (e->m->seq - k->seq >= enough(k))
+	if (e->m->seq - k->seq >= enough(e))
 		at_ms = clock_mono_ms() + LOOK_MS;
 	return at_ms > k->not_before_ms ? at_ms : k->not_before_ms;
 }

@@ -57,20 +57,12 @@ static bool fold_one(struct rollback *r, struct story *story,
 	return true;
 }
 
-/* A log that was trimmed begins behind the run's beginning: then the snapshot
- * is where to begin, if it is old enough. */
-static bool begin_at_snapshot(struct rollback *r, struct client *client,
-			      struct story *story, struct err *err)
+/* Goes on with a snapshot, if it is old enough and what follows it is there. */
+static bool begin_with(struct rollback *r, struct story *story, char **text,
+		       uint64_t first)
 {
-	uint64_t first = 0, last = 0;
-	if (!client_ends(client, &first, &last, err))
-		return false;
-	if (first <= r->after + 1)
-		return true;
-	char *text = client_snapshot(client, r->run, err);
 	json_object *o =
-		text ? json_read_str(text, &json_limits_own, NULL) : NULL;
-	free(text);
+		*text ? json_read_str(*text, &json_limits_own, NULL) : NULL;
 	json_object *its = json_get_object(o, "story");
 	uint64_t version = (uint64_t)json_get_int(its, "version", 0);
 	uint64_t seq = (uint64_t)json_get_int(o, "seq", 0);
@@ -81,11 +73,33 @@ static bool begin_at_snapshot(struct rollback *r, struct client *client,
 		r->after = seq;
 	}
 	json_object_put(o);
-	return ok || err_set(err, ERR_NO,
-			     "version %llu is older than what the log still "
-			     "holds: what was before event %llu was trimmed",
-			     (unsigned long long)r->version,
-			     (unsigned long long)first);
+	free(*text);
+	*text = NULL;
+	return ok;
+}
+
+/* A log that was trimmed, and what was trimmed is not here, begins behind the
+ * run's beginning. */
+static bool begin_at_snapshot(struct rollback *r, struct client *client,
+			      struct story *story, struct err *err)
+{
+	uint64_t first = 0, last = 0, seq;
+	char why[320], hash[HASH_HEX_BYTES];
+	if (!client_readable(client, &first, &last, why, sizeof why, err))
+		return false;
+	if (first <= r->after + 1)
+		return true;
+	char *text = client_ground(client, &seq, hash, err);
+	if (begin_with(r, story, &text, first))
+		return true;
+	text = client_snapshot(client, r->run, err);
+	if (begin_with(r, story, &text, first))
+		return true;
+	return err_set(err, ERR_NO,
+		       "version %llu is older than what the log still holds: "
+		       "what was before event %llu was trimmed%s%s",
+		       (unsigned long long)r->version,
+		       (unsigned long long)first, *why ? "; " : "", why);
 }
 
 static bool read_story(struct rollback *r, struct client *client,

@@ -359,6 +359,7 @@ bool engine_open(struct engine *e, struct err *err)
 	e->tally_stale = xcalloc(e->show->stage_count + 1, sizeof(bool));
 	if (!start_threads(e, err))
 		return false;
+	e->trim = trim_new(e->address, file, epoch, e->box);
 	start_clock(e);
 	e->report_seq = e->m->seq;
 	queue_lead(e, epoch);
@@ -395,6 +396,7 @@ void engine_close(struct engine *e)
 	char *pid_path = xasprintf("%s/core.pid", e->state_dir);
 	tail_stop(&e->tail);
 	rollback_end(&e->rollback);
+	trim_free(&e->trim);
 	net_stop(&e->net);
 	pool_free(&e->pool);
 	if (e->opened && e->end < END_FENCED)

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "store/bus.h"
 #include "store/entry.h"
+#include "store/history.h"
 #include "store/keys.h"
 #include "store/link.h"
 #include "store/refusal.h"
@@ -20,6 +21,7 @@ struct client {
 	struct address *address;
 	char *show, *name;
 	struct link *link; /* NULL after it was lost; opened again at need */
+	struct history *history;
 };
 
 static bool reach(struct client *c, struct err *err)
@@ -36,6 +38,7 @@ struct client *client_open(const struct address *address, const char *show,
 	c->address = address_clone(address);
 	c->show = xstrdup(show);
 	c->name = link_name(show, "client");
+	c->history = history_new(show);
 	if (!reach(c, err))
 		client_close(&c);
 	return c;
@@ -48,6 +51,7 @@ void client_close(struct client **client)
 	if (!c)
 		return;
 	link_close(&c->link);
+	history_free(&c->history);
 	address_free(&c->address);
 	free(c->show);
 	free(c->name);
@@ -107,34 +111,53 @@ char *client_snapshot(struct client *c, const char *run, struct err *err)
 	return get(c, key_with(c->show, "snapshot:", run), err);
 }
 
+/* The text of a snapshot that was asked for, NULL with err when Redis is away.
+ * One that is not good is as none. */
+static char *take_snapshot(struct client *c, enum snapshot_got got,
+			   struct snapshot *s, const struct err *why,
+			   struct err *err)
+{
+	char *text = s->text;
+	s->text = NULL;
+	if (got == SNAPSHOT_BAD) {
+		log_warn("store", "the snapshot is not used: %s", why->text);
+	} else if (got == SNAPSHOT_AWAY) {
+		if (err)
+			*err = *why;
+		link_close(&c->link);
+	}
+	return text;
+}
+
 char *client_newest(struct client *c, const char *show_hash, uint64_t *seq,
 		    struct err *err)
 {
 	struct snapshot s = {0};
 	struct err why = {0};
-	char *text = NULL;
 	if (!reach(c, err))
 		return NULL;
-	switch (snapshot_read(c->link, c->show, &s, &why)) {
-	case SNAPSHOT_FOUND:
-		if (strcmp(s.show, show_hash) != 0)
-			break;
-		text = s.text;
-		s.text = NULL;
-		*seq = s.seq;
-		break;
-	case SNAPSHOT_NONE:
-		break;
-	case SNAPSHOT_BAD:
-		log_warn("store", "the snapshot is not used: %s", why.text);
-		break;
-	case SNAPSHOT_AWAY:
-		*err = why;
-		link_close(&c->link);
-		break;
+	enum snapshot_got got = snapshot_read(c->link, c->show, &s, &why);
+	char *text = take_snapshot(c, got, &s, &why, err);
+	*seq = s.seq;
+	if (text && strcmp(s.show, show_hash) != 0) {
+		free(text);
+		text = NULL;
 	}
-	snapshot_release(&s);
 	return text;
+}
+
+char *client_ground(struct client *c, uint64_t *seq,
+		    char show_hash[HASH_HEX_BYTES], struct err *err)
+{
+	struct snapshot s = {0};
+	struct err why = {0};
+	if (!reach(c, err))
+		return NULL;
+	enum snapshot_got got =
+		snapshot_read_ground(c->link, c->show, "trimmed", &s, &why);
+	*seq = s.seq;
+	memcpy(show_hash, s.show, HASH_HEX_BYTES);
+	return take_snapshot(c, got, &s, &why, err);
 }
 
 /* The first (or the last) entry of the log. */
@@ -289,7 +312,7 @@ static void add_xread(struct client *c, uint64_t after, size_t max,
 {
 	char count[24], from[32], block[16];
 	char *key = key_of(c->show, "events");
-	snprintf(count, sizeof count, "%zu", max > CHUNK_MAX ? CHUNK_MAX : max);
+	snprintf(count, sizeof count, "%zu", max);
 	snprintf(from, sizeof from, "%llu-0", (unsigned long long)after);
 	snprintf(block, sizeof block, "%d", block_ms);
 	if (block_ms > 0)
@@ -301,20 +324,17 @@ static void add_xread(struct client *c, uint64_t after, size_t max,
 	free(key);
 }
 
-int client_events(struct client *c, uint64_t after, size_t max, int block_ms,
-		  struct event ***events, struct err *err)
+/* The entries that XREAD gave, NULL: none came in time. */
+static bool read_log(struct client *c, uint64_t after, size_t max, int block_ms,
+		     redisReply **reply, struct err *err)
 {
-	redisReply *r = NULL;
-	int count = -1;
-	*events = NULL;
-	if (!reach(c, err))
-		return -1;
+	*reply = NULL;
 	add_xread(c, after, max, block_ms);
 	if (!link_flush(c->link, err)) {
 		link_close(&c->link);
-		return -1;
+		return false;
 	}
-	switch (link_take(c->link, -1, block_ms + SLACK_MS, &r, err)) {
+	switch (link_take(c->link, -1, block_ms + SLACK_MS, reply, err)) {
 	case LINK_REPLY:
 		break;
 	case LINK_NOTHING:
@@ -322,17 +342,57 @@ int client_events(struct client *c, uint64_t after, size_t max, int block_ms,
 		/* fall through */
 	default:
 		link_close(&c->link);
-		return -1;
+		return false;
 	}
-	if (r->type == REDIS_REPLY_ERROR)
-		refusal_set(err, "reading the log", r->str);
-	else if (r->type != REDIS_REPLY_ARRAY || r->elements == 0)
-		count = 0;
-	else if (r->element[0]->elements == 2)
-		count = read_entries(r->element[0]->element[1], after, events,
-				     err);
+	if ((*reply)->type != REDIS_REPLY_ERROR)
+		return true;
+	refusal_set(err, "reading the log", (*reply)->str);
+	reply_free(*reply);
+	*reply = NULL;
+	return false;
+}
+
+int client_events(struct client *c, uint64_t after, size_t max, int block_ms,
+		  struct event ***events, struct err *err)
+{
+	redisReply *r = NULL;
+	int count = 0;
+	*events = NULL;
+	if (max > CHUNK_MAX)
+		max = CHUNK_MAX;
+	if (!reach(c, err))
+		return -1;
+	if (history_has(c->history, after + 1))
+		return history_events(c->history, c->link, after, max, events,
+				      err);
+	if (!read_log(c, after, max, block_ms, &r, err))
+		return -1;
+	const redisReply *list = NULL;
+	if (r->type == REDIS_REPLY_ARRAY && r->elements &&
+	    r->element[0]->elements == 2)
+		list = r->element[0]->element[1];
+	/* What is missing in between may have been trimmed by us. */
+	if (list && list->elements && entry_seq(list->element[0]) > after + 1)
+		count = history_events(c->history, c->link, after, max, events,
+				       err);
+	if (list && count == 0)
+		count = read_entries(list, after, events, err);
 	reply_free(r);
 	return count;
+}
+
+bool client_readable(struct client *c, uint64_t *first, uint64_t *last,
+		     char *why, size_t why_bytes, struct err *err)
+{
+	if (!client_ends(c, first, last, err))
+		return false;
+	if (*first > 1)
+		*first = history_oldest(c->history, c->link, *first, err);
+	if (*last && !*first)
+		return false;
+	if (why)
+		history_missing(c->history, *first, why, why_bytes);
+	return true;
 }
 
 /* --- commands ----------------------------------------------------------- */

@@ -31,6 +31,12 @@ char *client_definition_of(struct client *c, const char *hash, struct err *err);
 bool client_ends(struct client *c, uint64_t *first, uint64_t *last,
 		 struct err *err);
 
+/* The same, with what was trimmed from Redis and stands in archive files of
+ * this machine. `why` (NULL: not wanted): why what we trimmed before `first`
+ * cannot be read here, for people, else "". */
+bool client_readable(struct client *c, uint64_t *first, uint64_t *last,
+		     char *why, size_t why_bytes, struct err *err);
+
 /* What the key `story` holds: the story as an object (caller puts), its
  * version and hash (0 and "" when there is none yet). NULL with err. */
 json_object *client_story(struct client *c, uint64_t *version,
@@ -39,6 +45,12 @@ json_object *client_story(struct client *c, uint64_t *version,
 /* The snapshot of that run, "" when there is none. Caller frees; NULL with err
  * when Redis cannot be asked. */
 char *client_snapshot(struct client *c, const char *run, struct err *err);
+
+/* The snapshot that stands for what was trimmed: its text (caller frees), the
+ * last event in it, and the hash of its definition. NULL without err when there
+ * is none, or it does not hold (that is logged). */
+char *client_ground(struct client *c, uint64_t *seq,
+		    char show_hash[HASH_HEX_BYTES], struct err *err);
 
 /* The votes of a poll as they stand, by option: `counts[i]` are those of
  * `options[i]`. */
@@ -57,8 +69,9 @@ char *client_newest(struct client *c, const char *show_hash, uint64_t *seq,
 char *client_leader(struct client *c, struct err *err);
 
 /* Up to `max` events after `after`, in order; waits up to `block_ms` for the
- * first (0: does not wait). Sets `*events` (caller frees each and the array)
- * and returns the count, -1 with err. */
+ * first (0: does not wait). Those that were trimmed come from the archive files
+ * of this machine. Sets `*events` (caller frees each and the array) and returns
+ * the count, -1 with err. */
 int client_events(struct client *c, uint64_t after, size_t max, int block_ms,
 		  struct event ***events, struct err *err);
 

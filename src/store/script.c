@@ -5,6 +5,15 @@
 	"if not e then return {'LOST'} end\n"                                  \
 	"if e ~= ARGV[1] then return {'FENCED', e} end\n"
 
+/* Ids of the bus are times. */
+#define OLDER                                                                  \
+	"local function older(x, y)\n"                                         \
+	"  local a, b = string.match(x, '^(%d+)%-(%d+)$')\n"                   \
+	"  local c, d = string.match(y, '^(%d+)%-(%d+)$')\n"                   \
+	"  a, b, c, d = tonumber(a), tonumber(b), tonumber(c), tonumber(d)\n"  \
+	"  return a < c or (a == c and b < d)\n"                               \
+	"end\n"
+
 /* The ids are ours, N-0 without a gap, so what stands there tells a repeat
  * from a gap. A script is atomic: of one commit all or nothing stands there. */
 static const char commit[] = FENCE
@@ -104,13 +113,17 @@ static const char reply[] = FENCE "redis.call('DEL', KEYS[2])\n"
 				  "return redis.status_reply('OK')\n";
 
 /* The streams keep some history for people, and do not grow for ever. What is
- * older than an acknowledged entry has been delivered. */
+ * older than an acknowledged entry has been delivered; what is pending stays.
+ */
 static const char ack[] =
-	FENCE "redis.call('XACK', KEYS[2], 'core', ARGV[2])\n"
-	      "if redis.call('XLEN', KEYS[2]) > 10000 then\n"
-	      "  redis.call('XTRIM', KEYS[2], 'MINID', '~', ARGV[2])\n"
-	      "end\n"
-	      "return redis.status_reply('OK')\n";
+	FENCE OLDER "redis.call('XACK', KEYS[2], 'core', ARGV[2])\n"
+		    "if redis.call('XLEN', KEYS[2]) > 10000 then\n"
+		    "  local cut = ARGV[2]\n"
+		    "  local p = redis.call('XPENDING', KEYS[2], 'core')\n"
+		    "  if p[1] > 0 and older(p[2], cut) then cut = p[2] end\n"
+		    "  redis.call('XTRIM', KEYS[2], 'MINID', '~', cut)\n"
+		    "end\n"
+		    "return redis.status_reply('OK')\n";
 
 /* Sent again by the same core after a lost link: once. Asked again by the next
  * core: again, under the same key, and the agent knows it by that. */
@@ -168,11 +181,68 @@ static const char snapshot[] = FENCE
 	"redis.call('SET', KEYS[4], ARGV[4])\n"
 	"return redis.status_reply('OK')\n";
 
+static const char ground[] = FENCE
+	"if redis.call('GET', KEYS[2]) ~= ARGV[2] then return {'MOVED'} end\n"
+	"local text = redis.call('GET', KEYS[3])\n"
+	"if not text then return {'MOVED'} end\n"
+	"redis.call('HSET', KEYS[4], 'last', ARGV[2], 'text', text)\n"
+	"return redis.status_reply('OK')\n";
+
+/* The ground becomes the one that readers go by no later than the first event
+ * is gone, and never does all of the log go. */
+static const char trim[] = FENCE
+	"local n = tonumber(ARGV[2])\n"
+	"local seq = tonumber(string.match(ARGV[3], '^%S+ (%d+) '))\n"
+	"if not seq or seq < n then return {'GROUND'} end\n"
+	"local tip = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)\n"
+	"local last = tip[1] and tonumber(string.match(tip[1][1], "
+	"'^(%d+)%-0$'))\n"
+	"if not last or last <= n then return {'SHORT'} end\n"
+	"if redis.call('HGET', KEYS[3], 'last') ~= ARGV[3] then\n"
+	"  if redis.call('HGET', KEYS[5], 'last') ~= ARGV[3] then\n"
+	"    return {'GROUND'}\n"
+	"  end\n"
+	"  redis.call('RENAME', KEYS[5], KEYS[3])\n"
+	"end\n"
+	"redis.call('HSET', KEYS[4], ARGV[4], ARGV[5])\n"
+	"redis.call('XTRIM', KEYS[2], 'MINID', string.format('%.0f-0', n + "
+	"1))\n"
+	"return redis.status_reply('OK')\n";
+
+/* In pieces; the last one to the entry. */
+static const char sweep[] = FENCE OLDER
+	"if redis.call('EXISTS', KEYS[2]) == 0 then return 0 end\n"
+	"local now = redis.call('TIME')\n"
+	"local cut = string.format('%.0f-0', math.max(0,\n"
+	"  tonumber(now[1]) * 1000 - tonumber(ARGV[2])))\n"
+	"local groups = redis.call('XINFO', 'GROUPS', KEYS[2])\n"
+	"if #groups == 0 then return 0 end\n"
+	"for _, flat in ipairs(groups) do\n"
+	"  local g = {}\n"
+	"  for i = 1, #flat, 2 do g[flat[i]] = flat[i + 1] end\n"
+	"  local ms, n = string.match(g['last-delivered-id'], "
+	"'^(%d+)%-(%d+)$')\n"
+	"  local unread = ms .. '-' .. string.format('%.0f', tonumber(n) + 1)\n"
+	"  if older(unread, cut) then cut = unread end\n"
+	"  local p = redis.call('XPENDING', KEYS[2], g['name'])\n"
+	"  if p[1] > 0 and older(p[2], cut) then cut = p[2] end\n"
+	"end\n"
+	"local gone = redis.call('XTRIM', KEYS[2], 'MINID', '~', cut, "
+	"'LIMIT', 1000)\n"
+	"if gone > 0 then return gone end\n"
+	"redis.call('XTRIM', KEYS[2], 'MINID', cut)\n"
+	"return 0\n";
+
+static const char retire[] = FENCE "redis.call('HDEL', KEYS[2], ARGV[2])\n"
+				   "return redis.status_reply('OK')\n";
+
 const char *const script_texts[SCRIPTS] = {
 	[SCRIPT_COMMIT] = commit,     [SCRIPT_LEAD] = lead,
 	[SCRIPT_RENEW] = renew,	      [SCRIPT_RESIGN] = resign,
 	[SCRIPT_REPLY] = reply,	      [SCRIPT_ACK] = ack,
 	[SCRIPT_BUS] = bus,	      [SCRIPT_POLL] = poll,
 	[SCRIPT_VOTE] = vote,	      [SCRIPT_STORY] = story,
-	[SCRIPT_SNAPSHOT] = snapshot,
+	[SCRIPT_SNAPSHOT] = snapshot, [SCRIPT_GROUND] = ground,
+	[SCRIPT_TRIM] = trim,	      [SCRIPT_SWEEP] = sweep,
+	[SCRIPT_RETIRE] = retire,
 };

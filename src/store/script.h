@@ -49,6 +49,19 @@ enum script {
 	 * ARGV epoch seq text last: "OK"; {"GAP", last}: the log is not that
 	 * long */
 	SCRIPT_SNAPSHOT,
+	/* KEYS epoch snapshot:last snapshot:<run> trim:next, ARGV epoch last:
+	 * "OK"; {"MOVED"}: that is no longer the newest snapshot */
+	SCRIPT_GROUND,
+	/* KEYS epoch events trimmed archives trim:next
+	 * ARGV epoch up-to ground archive-field archive-value: "OK";
+	 * {"GROUND"}: there is no such ground; {"SHORT"}: that is all */
+	SCRIPT_TRIM,
+	/* KEYS epoch stream, ARGV epoch age-ms: how many entries went that are
+	 * as old, acknowledged by every group; ask again until 0 */
+	SCRIPT_SWEEP,
+	/* KEYS epoch archives [key to remove]..., ARGV epoch archive-field:
+	 * "OK" */
+	SCRIPT_RETIRE,
 	SCRIPTS,
 };
 

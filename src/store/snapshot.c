@@ -46,27 +46,36 @@ static enum snapshot_got failed(const struct err *err)
 	return err->code == ERR_CONFIG ? SNAPSHOT_BAD : SNAPSHOT_AWAY;
 }
 
+/* Takes the text in `r` if it has the sum that `s` says. */
+static enum snapshot_got take_text(struct snapshot *s, const redisReply *r,
+				   const char *name, struct err *err)
+{
+	char sum[HASH_HEX_BYTES];
+	if (!r->str) {
+		err_set(err, ERR_DATA, "%s is gone", name);
+		return SNAPSHOT_BAD;
+	}
+	if (strcmp(hash_sha256_hex(sum, r->str, r->len), s->sum) != 0) {
+		err_set(err, ERR_DATA,
+			"%s has the hash %.12s, and should have %.12s", name,
+			sum, s->sum);
+		return SNAPSHOT_BAD;
+	}
+	s->bytes = r->len;
+	s->text = xmalloc(r->len + 1);
+	memcpy(s->text, r->str, r->len + 1);
+	return SNAPSHOT_FOUND;
+}
+
 static enum snapshot_got read_text(struct link *link, const char *show,
 				   struct snapshot *s, struct err *err)
 {
-	char sum[HASH_HEX_BYTES];
+	char name[16 + SNAPSHOT_RUN_BYTES];
 	redisReply *r = ask_for(link, key_with(show, "snapshot:", s->run), err);
 	if (!r)
 		return failed(err);
-	enum snapshot_got got = SNAPSHOT_BAD;
-	if (!r->str)
-		err_set(err, ERR_DATA, "snapshot:%s is gone", s->run);
-	else if (strcmp(hash_sha256_hex(sum, r->str, r->len), s->sum) != 0)
-		err_set(err, ERR_DATA,
-			"snapshot:%s has the hash %.12s, and should have %.12s",
-			s->run, sum, s->sum);
-	else
-		got = SNAPSHOT_FOUND;
-	if (got == SNAPSHOT_FOUND) {
-		s->bytes = r->len;
-		s->text = xmalloc(r->len + 1);
-		memcpy(s->text, r->str, r->len + 1);
-	}
+	snprintf(name, sizeof name, "snapshot:%s", s->run);
+	enum snapshot_got got = take_text(s, r, name, err);
 	reply_free(r);
 	return got;
 }
@@ -103,6 +112,31 @@ enum snapshot_got snapshot_read(struct link *link, const char *show,
 			break;
 		memcpy(before, out->sum, sizeof before);
 	}
+	if (got != SNAPSHOT_FOUND)
+		snapshot_release(out);
+	return got;
+}
+
+enum snapshot_got snapshot_read_ground(struct link *link, const char *show,
+				       const char *name, struct snapshot *out,
+				       struct err *err)
+{
+	char *key = key_of(show, name);
+	*out = (struct snapshot){0};
+	link_add(link, "HMGET", key, "last", "text", (char *)NULL);
+	redisReply *r = link_ask(link, key, err);
+	free(key);
+	if (!r)
+		return failed(err);
+	enum snapshot_got got = SNAPSHOT_NONE;
+	if (r->elements == 2 && r->element[0]->str) {
+		got = SNAPSHOT_BAD;
+		if (read_last(r->element[0]->str, out))
+			got = take_text(out, r->element[1], name, err);
+		else
+			err_set(err, ERR_DATA, "%s is none of ours", name);
+	}
+	reply_free(r);
 	if (got != SNAPSHOT_FOUND)
 		snapshot_release(out);
 	return got;

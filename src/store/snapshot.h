@@ -38,6 +38,11 @@ enum snapshot_got {
 enum snapshot_got snapshot_read(struct link *link, const char *show,
 				struct snapshot *out, struct err *err);
 
+/* The same of the hash `trimmed` or `trim:next` (archive.h). */
+enum snapshot_got snapshot_read_ground(struct link *link, const char *show,
+				       const char *name, struct snapshot *out,
+				       struct err *err);
+
 /* What `snapshot:last` is to hold. Caller frees. */
 char *snapshot_last_text(const char *run, uint64_t seq, const char *show_hash,
 			 const char *text, size_t bytes);

@@ -180,39 +180,56 @@ static struct model *restore(struct writer *w, const struct snapshot *s,
 	return m;
 }
 
-/* Replaces `*m` by the newest snapshot, if there is one that holds. False:
- * Redis is away. */
+/* Replaces `*m` by that snapshot, if it holds; false: it does not. */
+static bool begin_with(struct writer *w, struct model **m,
+		       const struct snapshot *s, enum snapshot_got got,
+		       uint64_t tip, struct err *why)
+{
+	if (got == SNAPSHOT_FOUND && s->seq > tip)
+		err_set(why, ERR_DATA,
+			"it knows event %llu, the log ends at "
+			"%llu",
+			(unsigned long long)s->seq, (unsigned long long)tip);
+	struct model *found = got == SNAPSHOT_FOUND && !why->code
+				      ? restore(w, s, (*m)->show, why)
+				      : NULL;
+	if (!found)
+		return false;
+	log_info("store",
+		 "begins with the snapshot at event %llu; %llu "
+		 "more follow",
+		 (unsigned long long)s->seq,
+		 (unsigned long long)(tip - s->seq));
+	model_free(m);
+	*m = found;
+	return true;
+}
+
+/* With the newest, else with the one that stands for what was trimmed, if there
+ * is one that holds. False: Redis is away. */
 static bool begin_with_snapshot(struct writer *w, struct model **m,
 				struct err *err)
 {
 	struct snapshot s = {0};
-	struct err why = {0};
+	struct err why = {0}, none = {0};
 	uint64_t tip;
 	if (!ask_tip(w, &tip, err))
 		return false;
 	enum snapshot_got got = snapshot_read(w->ask, w->show, &s, &why);
-	if (got == SNAPSHOT_FOUND && s.seq > tip)
-		err_set(&why, ERR_DATA,
-			"it knows event %llu, the log ends at "
-			"%llu",
-			(unsigned long long)s.seq, (unsigned long long)tip);
-	struct model *found = got == SNAPSHOT_FOUND && !why.code
-				      ? restore(w, &s, (*m)->show, &why)
-				      : NULL;
-	if (found) {
-		log_info("store",
-			 "begins with the snapshot at event %llu; %llu "
-			 "more follow",
-			 (unsigned long long)s.seq,
-			 (unsigned long long)(tip - s.seq));
-		model_free(m);
-		*m = found;
-	} else if (got != SNAPSHOT_NONE) {
+	bool found = begin_with(w, m, &s, got, tip, &why);
+	snapshot_release(&s);
+	if (found)
+		return true;
+	if (got != SNAPSHOT_NONE)
+		log_warn("store", "the snapshot is not used: %s", why.text);
+	why = none;
+	got = snapshot_read_ground(w->ask, w->show, "trimmed", &s, &why);
+	found = begin_with(w, m, &s, got, tip, &why);
+	if (!found && got != SNAPSHOT_NONE)
 		log_warn("store",
-			 "the snapshot is not used: %s; all %llu events "
-			 "are folded",
-			 why.text, (unsigned long long)tip);
-	}
+			 "the snapshot behind which the log was trimmed is not "
+			 "used: %s",
+			 why.text);
 	snapshot_release(&s);
 	return true;
 }
