@@ -7,8 +7,9 @@
  *   log       {level, room, text, at}
  *   obs       {stream_ms, record_ms, kbps, dropped, skipped, total, congestion,
  *              fps, free_mb, at}                          while OBS is connected
- *   core      {events_per_s, queue, redis_rtt_us, redis_away_ms, rss_kb, at}
- *                                                         once a second at most
+ *   core      {events_per_s, queue, redis_rtt_us, redis_away_ms, redis_why,
+ *              rss_kb, at}                                once a second at most;
+ *              redis_why only while Redis is away, in two or three words
  *   bell      {text, at}                                  a human is needed
  */
 #ifndef CORE_LIVE_H

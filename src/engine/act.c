@@ -42,6 +42,8 @@ void engine_live(struct engine *e, const char *topic, json_object **message)
 	*message = NULL;
 	json_add_str(o, "topic", topic);
 	json_add_int(o, "at", engine_now_ms(e));
+	if (strcmp(topic, LIVE_CORE) == 0 && writer_away_ms(e->writer))
+		writer_publish_away(e->writer, json_text(o));
 	send_live(e, json_text(o));
 	json_object_put(o);
 }

@@ -42,6 +42,8 @@ static void send_figures(struct engine *e)
 			     pool.queued);
 	json_add_int(o, "redis_rtt_us", writer_rtt_us(e->writer));
 	json_add_int(o, "redis_away_ms", writer_away_ms(e->writer));
+	if (writer_away_ms(e->writer))
+		json_add_str(o, "redis_why", writer_brief_away(e->writer));
 	json_add_int(o, "rss_kb", rss_kb());
 	e->report_seq = e->m->seq;
 	engine_live(e, LIVE_CORE, &o);
@@ -125,6 +127,7 @@ static void went_away(struct engine *e)
 		 writer_why_away(e->writer));
 	if (e->net)
 		net_redis(e->net, false, -1, writer_why_away(e->writer));
+	e->report_at_ms = 0; /* the next try to connect takes the word along */
 	report_write_last(e, e->rehearse ? "rehearsal" : "live");
 }
 

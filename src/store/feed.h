@@ -22,7 +22,8 @@ enum feed_kind {
 			   those behind it. At most one, the first of all */
 	FEED_CAUGHT_UP, /* all that the log held at the start was posted */
 	FEED_LIVE,      /* text: a JSON object, see core/live.h */
-	FEED_LOST,      /* text: why; data is now as old as at_ms */
+	FEED_LOST,      /* text: why, mostly in two or three words; data is now
+			   as old as at_ms. Again when the reason changes */
 	FEED_BACK,
 	FEED_REPLY,     /* id, ok, text: the answer to a feed_command() */
 	FEED_LEADER,    /* text: "<epoch> <host> <pid>"; "" when nobody leads.

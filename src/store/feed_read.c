@@ -32,7 +32,8 @@ struct reader {
 	uint64_t posted; /* the last event that was posted */
 	uint64_t target; /* what the log held at the start */
 	bool caught_up, lost, broken;
-	char *leader; /* NULL: not known yet */
+	char why[256]; /* while lost */
+	char *leader;  /* NULL: not known yet */
 	enum want wants[WANTS_MAX];
 	int want_count;
 	int64_t heard_ms, checked_ms;
@@ -344,8 +345,10 @@ void *feed_read(void *arg)
 		link_close(&r.live);
 		if (r.broken || feed_stopping(f))
 			break;
-		if (!r.lost)
-			post(&r, FEED_LOST, err.text);
+		const char *why = refusal_brief(err.text);
+		if (!r.lost || strcmp(r.why, why) != 0)
+			post(&r, FEED_LOST, why);
+		snprintf(r.why, sizeof r.why, "%s", why);
 		r.lost = true;
 		feed_pause(f, link_backoff(&delay_ms));
 	}

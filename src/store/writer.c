@@ -287,13 +287,19 @@ void writer_vote(struct writer *w, const char *poll, const char *voter,
 void writer_publish(struct writer *w, const char *live_json)
 {
 	/* What is only worth something while fresh does not queue. */
-	if (w->state != WRITER_READY || w->out.len > LIVE_BACKLOG)
+	if (w->state != WRITER_READY || w->refused || w->out.len > LIVE_BACKLOG)
 		return;
 	begin_op(w, OP_PUBLISH, 0);
 	resp_begin(&w->out, 3);
 	resp_bytes(&w->out, "PUBLISH", 7);
 	resp_str(&w->out, w->key_live);
 	resp_str(&w->out, live_json);
+}
+
+void writer_publish_away(struct writer *w, const char *live_json)
+{
+	free(w->away_word);
+	w->away_word = xstrdup(live_json);
 }
 
 void writer_renew(struct writer *w)
@@ -488,6 +494,7 @@ static bool answered_error(struct writer *w, const struct op *op,
 		     "%s", err.text);
 		return true;
 	}
+	w->refused = refusal->cure != REFUSAL_RELOAD;
 	writer_drop(w, delay, err.text);
 	return false;
 }
@@ -548,6 +555,9 @@ bool writer_answer(struct writer *w, const redisReply *reply)
 	}
 	w->failures = 0;
 	w->delay_ms = 0;
+	w->refused = false;
+	if (w->state == WRITER_READY)
+		writer_is_back(w);
 	if (op.kind == OP_RENEW)
 		w->renewing = false;
 	w->op_first++;

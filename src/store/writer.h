@@ -131,6 +131,9 @@ void writer_vote(struct writer *w, const char *poll, const char *voter,
 		 const char *option, bool may_change, uint64_t tag);
 /* Dropped while away. */
 void writer_publish(struct writer *w, const char *live_json);
+/* The same for what says that Redis is away: the newest one goes out first with
+ * every new link, since a Redis that refuses to write may still pass it on. */
+void writer_publish_away(struct writer *w, const char *live_json);
 /* Keeps a model's text (core/snapshot.h) as the place where a fold may begin:
  * `snapshot:<run>`, and `snapshot:last` that says where the newest one is. To
  * be called when all that it is the fold of was given to writer_commit().
@@ -187,8 +190,11 @@ void writer_pump(struct writer *w, short revents);
 uint64_t writer_mended(const struct writer *w);
 
 size_t writer_waiting(const struct writer *w);   /* not answered yet */
-int64_t writer_away_ms(const struct writer *w);  /* 0: connected */
+/* 0: connected. A link that was dropped for a refusal counts as away until the
+ * operation that was refused has gone through. */
+int64_t writer_away_ms(const struct writer *w);
 const char *writer_why_away(const struct writer *w); /* for people */
+const char *writer_brief_away(const struct writer *w); /* in a few words */
 int64_t writer_rtt_us(const struct writer *w);   /* of the last commit */
 
 #endif

@@ -246,7 +246,7 @@ void writer_close(struct writer **writer)
 			    &w->key_leader, &w->key_events, &w->key_story,
 			    &w->key_live,   &w->key_schema, &w->key_run_show,
 			    &w->key_show,   &w->key_last,   &w->numeric_host,
-			    &w->key_ended,  &w->leader};
+			    &w->key_ended,  &w->leader,	    &w->away_word};
 	for (size_t i = 0; i < COUNT_OF(strings); i++)
 		free(*strings[i]);
 	json_object_put(w->story);

@@ -88,6 +88,9 @@ struct writer {
 	struct buf hello;   /* greeting and scripts */
 	size_t hello_sent;
 	int hello_left, hello_count;
+	char *away_word; /* writer_publish_away(); NULL: none */
+	int away_words;	 /* in the greeting: 0 or 1; may be refused */
+	bool refused;	 /* by Redis, and nothing went through since */
 	int64_t deadline_ms, retry_ms, away_since_ms;
 	int delay_ms, failures;
 	int answer_ms; /* a link that answers nothing for so long is dead */
@@ -112,6 +115,7 @@ struct writer {
 /* writer_link.c */
 void writer_connect(struct writer *w);
 void writer_drop(struct writer *w, int delay_ms, const char *why);
+void writer_is_back(struct writer *w);
 
 /* writer_ask.c: puts a command of strings (the last one NULL) into `cmd`; then
  * the answer to what is in `cmd` (emptied), NULL with err for an error. All

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "store/refusal.h"
 #include "store/resp.h"
 #include "store/writer_in.h"
 
@@ -92,13 +93,20 @@ static void begin_greeting(struct writer *w)
 	buf_clear(&w->hello);
 	w->hello_sent = 0;
 	link_greet(&w->hello, w->address, w->name, &w->hello_count);
+	if (w->away_word) {
+		resp_begin(&w->hello, 3);
+		resp_str(&w->hello, "PUBLISH");
+		resp_str(&w->hello, w->key_live);
+		resp_str(&w->hello, w->away_word);
+	}
+	w->away_words = w->away_word != NULL;
 	for (int i = 0; i < SCRIPTS; i++) {
 		resp_begin(&w->hello, 3);
 		resp_str(&w->hello, "SCRIPT");
 		resp_str(&w->hello, "LOAD");
 		resp_str(&w->hello, script_texts[i]);
 	}
-	w->hello_left = w->hello_count + SCRIPTS;
+	w->hello_left = w->hello_count + w->away_words + SCRIPTS;
 	w->state = WRITER_GREETING;
 	w->deadline_ms = clock_mono_ms() + LINK_ASK_MS;
 }
@@ -151,11 +159,26 @@ static void flush_ops(struct writer *w)
 	}
 }
 
+void writer_is_back(struct writer *w)
+{
+	if (!w->away_since_ms)
+		return;
+	if (w->why[0])
+		log_info("store", "link is back");
+	w->why[0] = '\0';
+	w->away_since_ms = 0;
+	free(w->away_word);
+	w->away_word = NULL;
+}
+
 static bool greeted(struct writer *w, const redisReply *reply)
 {
 	struct err err = {0};
-	bool greeting = w->hello_left > SCRIPTS;
+	bool greeting = w->hello_left > SCRIPTS + w->away_words;
+	bool word = !greeting && w->hello_left > SCRIPTS;
 	w->hello_left--;
+	if (word)
+		return true;
 	if (!(greeting ? link_greeting_ok(reply, &err)
 		       : reply->type != REDIS_REPLY_ERROR)) {
 		if (!greeting)
@@ -169,10 +192,8 @@ static bool greeted(struct writer *w, const redisReply *reply)
 	if (w->hello_left > 0)
 		return true;
 	w->state = WRITER_READY;
-	if (w->why[0])
-		log_info("store", "link is back");
-	w->why[0] = '\0';
-	w->away_since_ms = 0;
+	if (!w->refused || w->op_first == w->op_count)
+		writer_is_back(w);
 	remember_host(w);
 	return true;
 }
@@ -290,7 +311,7 @@ int writer_timeout_ms(const struct writer *w)
 
 int64_t writer_away_ms(const struct writer *w)
 {
-	if (w->state == WRITER_READY)
+	if (w->state == WRITER_READY && !w->away_since_ms)
 		return 0;
 	int64_t ms = clock_mono_ms() - w->away_since_ms;
 	return ms > 0 ? ms : 1;
@@ -299,4 +320,9 @@ int64_t writer_away_ms(const struct writer *w)
 const char *writer_why_away(const struct writer *w)
 {
 	return w->why;
+}
+
+const char *writer_brief_away(const struct writer *w)
+{
+	return refusal_brief(w->why);
 }

@@ -1,32 +1,56 @@
 #!/bin/sh
-# Each trouble that a Redis can have, with a real core on it: what the core says,
-# and that the show goes on when it is over.
+# Each trouble that a Redis can have, with a real core on it and a console: what
+# the core and the screen say, and that the show goes on when it is over. The
+# table stands in showcaller(1), WHEN REDIS IS IN TROUBLE. Over TCP; with
+# $trouble_on=unix (redis_trouble_unix.sh) over a socket.
 . "$top_srcdir/tests/tap.sh"
 . "$top_srcdir/tests/script/core.sh"
+. "$top_srcdir/tests/script/console.sh"
 cd "$scratch" || exit 99
 
 redis=
+secret=
 clean_up_trouble() {
 	[ -z "$redis" ] || kill -KILL "$redis"
-	clean_up
+	clean_up_console
 }
 trap clean_up_trouble EXIT
+port=$((20000 + $$ % 20000))
 socket=$scratch/shared.sock
+rcli() {
+	if [ "$trouble_on" = unix ]; then
+		redis-cli -s "$socket" ${secret:+-a "$secret"} "$@" 2>&1
+	else
+		redis-cli -p "$port" ${secret:+-a "$secret"} "$@" 2>&1
+	fi
+}
+answers() { rcli ping | grep -qE "${1:-PONG}"; }
 start_redis() { # OPTION...
 	rm -f "$socket"
-	redis-server --port 0 --unixsocket "$socket" --appendonly yes \
-		--save '' --dir "$scratch" "$@" >>redis.log 2>&1 &
-	redis=$!
-	timeout 20 sh -c "until redis-cli -s '$socket' ping | grep -q PONG; do
-		:; done" 2>/dev/null
+	for try in 1 2 3 4 5 6 7 8; do
+		: >redis.log
+		if [ "$trouble_on" = unix ]; then
+			set -- --port 0 --unixsocket "$socket" "$@"
+		else
+			set -- --bind 127.0.0.1 --port "$port" "$@"
+		fi
+		redis-server --appendonly yes --save '' --dir "$scratch" \
+			--enable-debug-command local "$@" >>redis.log 2>&1 &
+		redis=$!
+		timeout 20 sh -c "until grep -qE 'Server initialized|bind:' \
+			redis.log; do :; done"
+		grep -q 'bind:' redis.log || break
+		wait "$redis"
+		[ -e found ] || port=$((port + try * 613))
+	done
+	: >found # from now on at the same place
+	until_true answers 'PONG|LOADING'
 }
 kill_redis() {
-	kill -KILL "$redis"
+	kill -"${1:-KILL}" "$redis"
 	wait "$redis" 2>/dev/null
 	redis=
 }
-rcli() { redis-cli -s "$socket" "$@"; }
-url=unix://$socket
 cat >calm.yaml <<'SHOW'
 show: calm
 agents:
@@ -41,49 +65,111 @@ noted() { # TEXT: it comes through, at the latest when all is well again
 }
 # What `status` says about Redis.
 says() {
-	timeout 20 sh -c "until '$program' status calm | grep -q 'not connected.*$1'
-		do :; done"
+	timeout 20 sh -c "until '$program' status calm 2>&1 |
+		grep -qE '(not connected|^showcaller: ).*($1)'; do :; done"
 }
 well() {
 	timeout 20 sh -c "until '$program' status calm --json |
 		jq -e .redis.connected >/dev/null; do :; done"
 }
 epoch() { rcli get 'showcaller:{calm}:epoch'; }
+first_line() { term_of capture-pane -p -J -t "$stays" | head -n 1; }
+line_has() { first_line | grep -qE -- "$1"; }
+line_lacks() { ! line_has "$1"; }
+away() { # BRIEF: a test point, the first line of the screen
+	until_true line_has "REDIS AWAY [0-9]+ s: $1"
+	seen=$?
+	ok $seen "the screen: REDIS AWAY, $1"
+	[ "$seen" -eq 0 ] || first_line | sed 's/^/# /'
+}
+over() { # WORD: what was told while it lasted, or is told now, comes through
+	well && noted "$1" && until_true line_lacks 'AWAY|silent|no core|unreadable'
+	ok $? "and it goes on"
+}
 
 start_redis --appendfsync everysec
+url=redis://127.0.0.1:$port
+[ "$trouble_on" = unix ] && url=unix://$socket
 start_core calm.yaml --redis "$url"
-ok $? "a core on a Redis that writes its file once a second"
+started=$?
+ok $started "a core on a Redis that writes its file once a second ($url)"
+[ "$started" -eq 0 ] || plan
 noted first
 ok $? "it takes notes"
+# Without a script: it stays as long as it takes.
+stays=screen
+term_of new-session -d -s "$stays" -x 120 -y 40 \
+	"LC_ALL=C.UTF-8 SHOWCALLER_STATE='$SHOWCALLER_STATE' '$program' attach calm; exec cat"
+until_true line_has LIVE
+ok $? "a console shows it"
+
+kill_redis
+away 'not there'
+ok $? "away: the screen says so"
+says 'Connection refused|No such file'
+ok $? "status says so"
+start_redis --appendfsync everysec
+over away
+
+kill_redis TERM
+start_redis --appendfsync everysec
+over restarted
 
 rcli config set maxmemory 1 >/dev/null
 note lost &
+noter=$!
+away 'out of memory'
 says 'out of memory'
 ok $? "out of memory: status says so"
 rcli config set maxmemory 0 >/dev/null
-well && noted memory
-ok $? "and it goes on"
-wait $!
+over memory
+wait "$noter"
 
 rcli replicaof 127.0.0.1 1 >/dev/null
+away 'read-only'
 says 'replica'
 ok $? "read-only: status says so"
 rcli replicaof no one >/dev/null
-well && noted replica
-ok $? "and it goes on"
+over replica
 
-# A script of someone else, for two seconds at most.
+# Where its dump should go stands a folder: as a full disk.
+mkdir dump.rdb
+rcli config set save '3600 100000' >/dev/null
+rcli bgsave >/dev/null
+away 'cannot write its disk'
+says 'disk'
+ok $? "its disk takes nothing: status says so"
+rmdir dump.rdb
+bgsaved() {
+	rcli bgsave >/dev/null
+	rcli info persistence | grep -q 'rdb_last_bgsave_status:ok'
+}
+until_true bgsaved
+rcli config set save '' >/dev/null
+over disk
+
+# A script of someone else, for three seconds at most.
 rcli config set busy-reply-threshold 50 >/dev/null
 rcli eval "local t = redis.call('time')
-	while redis.call('time')[1] - t[1] < 3 do end" 0 >/dev/null 2>&1 &
-noted busy
-ok $? "busy: it goes on when the script is over"
-wait $!
+	while redis.call('time')[1] - t[1] < 4 do end" 0 >/dev/null 2>&1 &
+script=$!
+away 'busy with a script'
+over busy
+wait "$script"
+
+rcli config set requirepass hunter22 >/dev/null
+secret=hunter22
+rcli client kill type normal >/dev/null
+rcli client kill type pubsub >/dev/null
+away 'wants a password'
+rcli config set requirepass '' >/dev/null
+secret=
+over password
 
 kill -STOP "$redis"
+away hangs
 kill -CONT "$redis"
-noted stalled
-ok $? "a Redis that stood still"
+over stalled
 
 rcli script flush >/dev/null
 noted scripts
@@ -93,13 +179,38 @@ rcli client kill type normal >/dev/null
 noted links
 ok $? "its links are cut: they are made again"
 
-before=$("$program" events calm --json | jq -s length)
+# A backlog of commands, all done once.
+kill -STOP "$core"
+awk 'BEGIN { for (i = 1; i <= 3000; i++)
+	printf "XADD showcaller:{calm}:commands * id backlog%d action note " \
+		"args backlog-%d by test\r\n", i, i }' |
+	rcli --pipe >pipe.log 2>&1
+kill -CONT "$core"
+noted backlog
+ok $? "a backlog of 3,000 commands"
+"$program" events calm --json >log
+[ "$(grep -o 'backlog-[0-9]*' log | sort -u | wc -l)" -eq 3000 ] &&
+	[ "$(grep -c 'backlog-[0-9]' log)" -eq 3000 ]
+ok $? "is done, each once"
+
+before=$(jq -s length log)
 rcli del 'showcaller:{calm}:events' >/dev/null
-timeout 20 sh -c "until [ \"\$(redis-cli -s '$socket' xlen \
-	'showcaller:{calm}:events')\" -ge $before ]; do :; done"
+timeout 20 sh -c "until [ \"\$($(
+	[ "$trouble_on" = unix ] && echo "redis-cli -s '$socket'" ||
+		echo "redis-cli -p $port"
+) xlen 'showcaller:{calm}:events')\" -ge $before ]; do :; done"
 ok $? "the log is deleted: it is written again"
 wait_event calm '"alarm:[a-z]*".*written again'
 ok $? "and the log says so"
+over deleted
+
+for key in commands proposals leader story snapshot:last snapshot:r1; do
+	rcli del "showcaller:{calm}:$key" >/dev/null
+done
+over keys
+leads() { rcli get 'showcaller:{calm}:leader' | grep -q '^1 '; }
+until_true leads
+ok $? "other keys are deleted: they are made again"
 
 # What the file had not yet: cut by some bytes, as a crash of the machine does.
 noted tail
@@ -108,17 +219,34 @@ aof=$(find "$scratch/appendonlydir" -name '*.incr.aof' | sort | tail -n 1)
 size=$(wc -c <"$aof")
 truncate -s $((size - 700)) "$aof"
 start_redis --appendfsync everysec --aof-load-truncated yes
-noted after
-ok $? "its file is cut off: it goes on"
+over after
+ok $? "its file was cut off: it goes on"
+
+# A Redis that takes its time to load.
+awk 'BEGIN { for (i = 1; i <= 5000; i++)
+	printf "SET filler%d x\r\n", i }' | rcli --pipe >pipe.log 2>&1
+kill_redis TERM
+start_redis --appendfsync everysec --key-load-delay 200
+away 'loading its data'
+says 'loading'
+ok $? "it loads its data: status says so"
+over loaded
+
 "$program" events calm --json >log
 [ "$(jq -s 'map(.id) == [range(1; length + 1)]' log)" = true ]
 ok $? "the log has no gap"
-for word in first memory replica busy stalled scripts links tail after; do
-	grep '"type":"note"' log | grep -q "$word" || echo "$word" >>missing
+for word in first away restarted memory replica disk busy password \
+	stalled scripts links backlog deleted keys tail after loaded; do
+	grep '"type":"note"' log | grep -q "\"$word\"" || echo "$word" >>missing
 done
 none missing "and no note that was acknowledged is missing"
 [ "$(epoch)" = 1 ]
 ok $? "under one leader all the time"
+
+# Somebody trims the log: what the core knows goes on; what begins anew needs a
+# snapshot of it.
+rcli xtrim 'showcaller:{calm}:events' maxlen 5 >/dev/null
+over trimmed
 
 rcli del 'showcaller:{calm}:epoch' >/dev/null
 timeout 20 tail --pid="$core" -f /dev/null
@@ -128,4 +256,6 @@ ok $? "its epoch is gone: it stops"
 core=
 grep -q 'Redis does not hold what this core wrote.*its epoch is gone' core.log
 ok $? "and says why"
+until_true line_has 'no core runs this show'
+ok $? "as does the screen"
 plan

@@ -609,8 +609,22 @@ START_TEST(a_lost_link_never_looks_healthy)
 	tell(v, FEED_LOST, "connection refused");
 	later(v, 2000);
 	ck_assert_ptr_nonnull(strstr(view_trouble(v, text, sizeof text),
-				     "lost 2 s ago: connection refused"));
+				     "REDIS AWAY 2 s: connection refused"));
 	tell(v, FEED_BACK, "");
+	ck_assert(!view_is_stale(v));
+	/* The core's lease ends while it is away; it is there all the same. */
+	tell(v, FEED_LIVE,
+	     "{\"topic\":\"core\",\"at\":1,\"redis_away_ms\":1500,"
+	     "\"redis_why\":\"out of memory\"}");
+	tell(v, FEED_LEADER, "");
+	later(v, 4000);
+	ck_assert_ptr_nonnull(strstr(view_trouble(v, text, sizeof text),
+				     "REDIS AWAY 5 s: out of memory"));
+	later(v, 7000);
+	ck_assert_ptr_nonnull(
+		strstr(view_trouble(v, text, sizeof text), "no core"));
+	tell(v, FEED_LEADER, "2 host 1");
+	tell(v, FEED_LIVE, "{\"topic\":\"core\",\"at\":1}");
 	ck_assert(!view_is_stale(v));
 	tell(v, FEED_LEADER, "");
 	ck_assert_ptr_nonnull(

@@ -137,6 +137,13 @@ START_TEST(refusals_by_name)
 	}
 	ck_assert(!refusal_set(&err, "x", "OOM \033[31mred"));
 	ck_assert_ptr_null(strchr(err.text, '\033'));
+	/* In few words, for the first line of a screen. */
+	ck_assert_str_eq(refusal_brief(err.text), "out of memory");
+	refusal_set(&err, "Redis", "LOADING Redis is loading");
+	ck_assert_str_eq(refusal_brief(err.text), "loading its data");
+	ck_assert_str_eq(refusal_brief("connect: Connection refused"),
+			 "not there");
+	ck_assert_str_eq(refusal_brief("what is this"), "what is this");
 }
 END_TEST
 

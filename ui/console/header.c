@@ -162,9 +162,6 @@ static void add_link(const struct view *v, struct line *l)
 	char trouble[256];
 	if (*view_trouble(v, trouble, sizeof trouble)) {
 		add(l, 0, STYLE_ALARM, " %.140s ", trouble);
-	} else if (v->core.redis_away_ms > 0) {
-		add(l, 0, STYLE_ALARM, " core lost Redis %lld s ago ",
-		    (long long)v->core.redis_away_ms / 1000);
 	} else if (v->core.shown_rtt_ms >= 1) {
 		add(l, 7, STYLE_DIM, "redis %.0f ms", v->core.shown_rtt_ms);
 	} else {

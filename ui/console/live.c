@@ -1,6 +1,7 @@
 /* The part of view.h that reads what travels on `live` (core/live.h). */
 #include "core/live.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +51,10 @@ static void take_core(struct view *v, json_object *o)
 	c->queue = json_get_int(o, "queue", 0);
 	c->redis_away_ms = json_get_int(o, "redis_away_ms", 0);
 	c->rss_kb = json_get_int(o, "rss_kb", 0);
+	char *why = text_clean_str(json_get_str(o, "redis_why", ""),
+				   sizeof c->redis_why - 1);
+	snprintf(c->redis_why, sizeof c->redis_why, "%s", why);
+	free(why);
 	if (c->at_ms)
 		take_pace(v, c->at_ms);
 }

@@ -265,9 +265,13 @@ const char *view_trouble(const struct view *v, char *out, size_t out_bytes)
 	if (v->link.broken)
 		snprintf(out, out_bytes, "log unreadable: %s", v->link.why);
 	else if (v->link.lost)
-		snprintf(out, out_bytes, "Redis lost %d s ago: %s",
+		snprintf(out, out_bytes, "REDIS AWAY %d s: %s",
 			 (int)((v->mono_ms - v->link.lost_mono_ms) / 1000),
 			 v->link.why);
+	else if (v->core.redis_away_ms > 0 && silent < VIEW_AWAY_MS)
+		snprintf(out, out_bytes, "REDIS AWAY %d s: %s",
+			 (int)((v->core.redis_away_ms + silent) / 1000),
+			 v->core.redis_why);
 	else if (v->link.leader_known && !*v->link.leader)
 		snprintf(out, out_bytes,
 			 "no core runs this show; q, then showcaller run");

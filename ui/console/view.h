@@ -20,6 +20,8 @@
 #include "store/feed.h"
 
 #define VIEW_SILENT_MS    3000 /* no word from the core: no longer trusted */
+#define VIEW_AWAY_MS      10000 /* the same when its last word was that it lost
+				   Redis: it speaks at each try to come back */
 #define VIEW_TOO_EARLY_MS 300  /* a key so soon after a change was meant for
 				  what stood there before */
 #define VIEW_TWICE_MS     3000 /* for keys that are pressed twice */
@@ -47,6 +49,7 @@ struct view_core { /* live `core` */
 	bool known;
 	int64_t mono_ms, at_ms;
 	int64_t events_per_s, queue, redis_away_ms, rss_kb;
+	char redis_why[64]; /* while it is away from Redis */
 	double redis_rtt_ms; /* smoothed */
 	double shown_rtt_ms; /* follows only what is worth a look */
 };
