@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -94,6 +95,18 @@ char *hash_sha256_base64(const char *a, const char *b)
 	unsigned char sum[SHA256_BYTES];
 	digest(sum, a, strlen(a), b, strlen(b));
 	return hash_base64(sum, sizeof sum);
+}
+
+char *hash_hmac_hex(char out[HASH_HEX_BYTES], const char *key, const char *text)
+{
+	unsigned char sum[SHA256_BYTES];
+	unsigned bytes = sizeof sum;
+	size_t key_bytes = strlen(key);
+	pthread_once(&sha256_once, fetch_sha256);
+	REQUIRE(key_bytes <= INT_MAX);
+	REQUIRE(HMAC(sha256, key, (int)key_bytes, (const unsigned char *)text,
+		     strlen(text), sum, &bytes) != NULL);
+	return to_hex(out, sum);
 }
 
 bool hash_equal_secret(const char *a, const char *b)

@@ -23,6 +23,11 @@ char *hash_base64(const void *data, size_t bytes);
  * Caller frees. */
 char *hash_sha256_base64(const char *a, const char *b);
 
+/* HMAC-SHA256 (RFC 2104) of `text` under `key`, as lower-case hex. Returns
+ * `out`. */
+char *hash_hmac_hex(char out[HASH_HEX_BYTES], const char *key,
+		    const char *text);
+
 /* `bytes` of chance as lower-case hex, 2*bytes+1 chars into `out`. Not pure. */
 void hash_random_hex(char *out, size_t bytes);
 

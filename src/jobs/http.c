@@ -1,19 +1,15 @@
 #include "jobs/http.h"
 
-#include <arpa/inet.h>
-#include <curl/curl.h>
-#include <netinet/in.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "jobs/curl_rules.h"
 
 #define HEADER_MAX_BYTES (64 * 1024)
 #define FIELD_MAX_BYTES	 512
@@ -36,15 +32,9 @@ struct http_client {
 	char retry[64], retry_ms[24], date[64]; /* headers, "" none */
 };
 
-static void init_curl(void)
-{
-	curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
 struct http_client *http_client_new(void)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	pthread_once(&once, init_curl);
+	curl_rules_init();
 	struct http_client *c = xcalloc(1, sizeof *c);
 	c->multi = curl_multi_init();
 	c->easy = curl_easy_init();
@@ -104,39 +94,6 @@ char *http_url_for_people(const char *url)
 }
 
 /* --- what curl calls ---------------------------------------------------- */
-
-/* Link-local addresses carry the credentials of cloud machines and are never a
- * place where an agent lives. Checked after the lookup, so a name cannot hide
- * them. */
-static bool address_blocked(const struct sockaddr *a)
-{
-	const unsigned char *v4 = NULL;
-	if (a->sa_family == AF_INET) {
-		const struct sockaddr_in *in = (const void *)a;
-		v4 = (const void *)&in->sin_addr;
-	} else if (a->sa_family == AF_INET6) {
-		const struct sockaddr_in6 *in6 = (const void *)a;
-		if (IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr) ||
-		    IN6_IS_ADDR_MULTICAST(&in6->sin6_addr))
-			return true;
-		if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
-			v4 = in6->sin6_addr.s6_addr + 12;
-	}
-	return v4 && ((v4[0] == 169 && v4[1] == 254) || v4[0] >= 224);
-}
-
-static curl_socket_t open_socket(void *ctx, curlsocktype purpose,
-				 struct curl_sockaddr *address)
-{
-	struct http_client *c = ctx;
-	(void)purpose;
-	if (address_blocked(&address->addr)) {
-		c->blocked = true;
-		return CURL_SOCKET_BAD;
-	}
-	return socket(address->family, address->socktype | SOCK_CLOEXEC,
-		      address->protocol);
-}
 
 /* MAXFILESIZE does not count chunked bodies in this curl, so we count. */
 static size_t take_body(char *data, size_t size, size_t count, void *ctx)
@@ -298,23 +255,9 @@ static void begin(struct http_client *c, const char *url, int64_t deadline_ms,
 	CURL *e = c->easy;
 	curl_easy_setopt(e, CURLOPT_URL, url);
 	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, c->errors);
-	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(e, CURLOPT_PROXY, "");
-	curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
-	curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
-	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_rules_apply(e, &c->blocked);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
 			 (long)(left > 0 ? left : 1));
-	/* Without it a cancelled name lookup is waited for. The lookup's thread
-	 * then ends alone and frees what it holds. */
-	curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
-	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, c);
 }
 
 /* Runs the transfer to its end, the deadline or the stop. */

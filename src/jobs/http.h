@@ -1,6 +1,6 @@
 /*
  * http: one HTTP/1.1 exchange, or one TCP connection, with its own deadline,
- * size cap and stop. The only place that knows libcurl.
+ * size cap and stop. Only this, curl_rules and relay know libcurl.
  *
  * A client belongs to one thread. It keeps no connection: curl silently sends a
  * POST a second time when a kept connection turns out to be dead, and a call of
