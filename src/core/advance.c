@@ -6,6 +6,9 @@
 #include "base/mem.h"
 #include "core/decide.h"
 
+/* A service that asks for more is not believed. */
+#define RETRY_AFTER_MAX_MS (10 * 60 * 1000)
+
 static const char *failure_policy(const struct deciding *d, int stage)
 {
 	enum show_on_failure what = d->m->show->stages[stage].on_failure;
@@ -42,6 +45,23 @@ void stages_fail_final(struct deciding *d, int stage, const char *code,
 	}
 }
 
+/* The stage's own delay, or what a service asked for (429 and the like) if that
+ * is longer. */
+static int64_t retry_delay_ms(const struct model *m, int stage)
+{
+	const struct show_stage *def = &m->show->stages[stage];
+	const struct stage_run *s = &m->stages[stage];
+	int64_t delay = show_retry_delay_ms(&def->retry, s->failures + 2);
+	for (size_t k = 0; k < def->agent_count; k++) {
+		int64_t asked = s->calls[k].retry_after_ms;
+		if (asked > RETRY_AFTER_MAX_MS)
+			asked = RETRY_AFTER_MAX_MS;
+		if (asked > delay)
+			delay = asked;
+	}
+	return delay;
+}
+
 void stages_fail(struct deciding *d, int stage, const char *code,
 		 const char *text)
 {
@@ -53,8 +73,7 @@ void stages_fail(struct deciding *d, int stage, const char *code,
 	}
 	json_object *data = error_data(d, stage, code, text);
 	json_add_int(data, "retry_at",
-		     d->in->now_ms +
-			     show_retry_delay_ms(retry, s->failures + 2));
+		     d->in->now_ms + retry_delay_ms(d->m, stage));
 	stages_drop_work(d, stage);
 	emit(d, EVENT_STAGE_ERROR, stage, -1, &data);
 }

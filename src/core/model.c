@@ -67,6 +67,7 @@ static void free_stages(struct model *m)
 		stages_forget_calls(m, (int)i);
 		free(s->calls);
 		free(s->error);
+		free(s->last_error);
 		free(s->why);
 		if (s->poll) {
 			free(s->poll->counts);

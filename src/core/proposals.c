@@ -42,6 +42,7 @@ static void end_call(struct model *m, const struct event *e, int stage,
 	free(c->error);
 	c->error = xasprintf("%s%s%s", event_str(e, "code", "failed"),
 			     *text ? ": " : "", text);
+	c->retry_after_ms = event_int(e, "retry_after_ms", 0);
 }
 
 static void keep_late(struct model *m, const struct event *e)
@@ -78,15 +79,17 @@ void proposals_apply(struct model *m, const struct event *e, int stage,
 
 /* --- calling ------------------------------------------------------------ */
 
-static json_object *inputs_of(const struct model *m, int stage)
+/* What the story has under the names of stages and outputs. */
+static json_object *members_of(const struct model *m,
+			       const struct show_names *names)
 {
-	const struct show_stage *def = &m->show->stages[stage];
-	json_object *inputs = json_object_new_object();
-	for (size_t i = 0; i < def->inputs.count; i++) {
-		const char *name = def->inputs.items[i];
+	json_object *members = json_object_new_object();
+	for (size_t i = 0; i < names->count; i++) {
+		const char *name = names->items[i];
 		json_object *value = NULL;
 		if (json_object_object_get_ex(m->story.doc, name, &value)) {
-			json_object_object_add(inputs, name, json_clone(value));
+			json_object_object_add(members, name,
+					       json_clone(value));
 			continue;
 		}
 		/* A stage by its id: all that it put into the story. */
@@ -99,9 +102,9 @@ static json_object *inputs_of(const struct model *m, int stage)
 						      out->items[k], &value))
 				json_object_object_add(all, out->items[k],
 						       json_clone(value));
-		json_object_object_add(inputs, name, all);
+		json_object_object_add(members, name, all);
 	}
-	return inputs;
+	return members;
 }
 
 static json_object *names_json(const struct show_names *names)
@@ -113,11 +116,12 @@ static json_object *names_json(const struct show_names *names)
 	return a;
 }
 
-static json_object *parameters_of(const struct model *m, int stage)
+static json_object *parameters_of(const struct model *m, int stage, int agent)
 {
 	const struct show_stage *def = &m->show->stages[stage];
+	const struct show_names *named = &m->show->agents[agent].prompt_story;
 	json_object *p = json_object_new_object();
-	json_object *inputs = inputs_of(m, stage);
+	json_object *inputs = members_of(m, &def->inputs);
 	json_object *outputs = names_json(&def->outputs);
 	json_add_str(p, "show", m->show->id);
 	json_add_str(p, "run", m->run.id);
@@ -127,6 +131,12 @@ static json_object *parameters_of(const struct model *m, int stage)
 	json_add_str(p, "description", def->description);
 	json_add(p, "inputs", &inputs);
 	json_add(p, "outputs", &outputs);
+	if (named->count) {
+		json_object *story = members_of(m, named);
+		json_add(p, "story", &story);
+	}
+	/* So that a model may do better than the last time. */
+	json_add_str(p, "last_error", m->stages[stage].last_error);
 	if (def->mcp_count) {
 		json_object *mcp = json_object_new_array();
 		for (size_t i = 0; i < def->mcp_count; i++)
@@ -145,7 +155,7 @@ static char *request_text(const struct model *m, int stage, int agent,
 {
 	char at[32];
 	json_object *o = json_object_new_object();
-	json_object *p = parameters_of(m, stage);
+	json_object *p = parameters_of(m, stage, agent);
 	json_add_str(o, "id", key);
 	json_add_str(o, "timestamp",
 		     clock_rfc3339(at, sizeof at, c->started_ms));
@@ -285,6 +295,8 @@ static void call_failed(struct deciding *d, int stage, int agent,
 	json_add_int(data, "attempt", d->m->stages[stage].attempt);
 	json_add_str(data, "code", code);
 	json_add_str(data, "message", text);
+	if (!d->in->ok && d->in->retry_after_ms > 0)
+		json_add_int(data, "retry_after_ms", d->in->retry_after_ms);
 	emit(d, EVENT_STAGE_ERROR, stage, agent, &data);
 }
 

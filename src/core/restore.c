@@ -137,6 +137,7 @@ static void read_call(struct reading *r, int stage, size_t k, json_object *o)
 		.cost_micros = json_get_int(o, "cost_micros", 0),
 		.tokens = json_get_int(o, "tokens", 0),
 		.error = text_of(o, "error"),
+		.retry_after_ms = json_get_int(o, "retry_after_ms", 0),
 		.result = json_clone(json_get(o, "result")),
 	};
 	if (c->agent < 0) {
@@ -206,6 +207,7 @@ static void read_stage(struct reading *r, int stage, json_object *o)
 	s->deadline_ms = json_get_int(o, "deadline", 0);
 	s->winner = winner ? show_find_agent(m->show, winner) : -1;
 	s->error = text_of(o, "error");
+	s->last_error = text_of(o, "last_error");
 	s->why = text_of(o, "why");
 	s->queued = false;
 	read_purse(&m->ledger.stages[stage], json_get(o, "scope"));

@@ -79,6 +79,8 @@ static json_object *call_json(const struct model *m, const struct call *c,
 	json_add_int(o, "cost_micros", c->cost_micros);
 	json_add_int(o, "tokens", c->tokens);
 	json_add_str(o, "error", c->error);
+	if (c->retry_after_ms)
+		json_add_int(o, "retry_after_ms", c->retry_after_ms);
 	if (result)
 		json_add(o, "result", &result);
 	return o;
@@ -127,6 +129,7 @@ static json_object *stage_json(const struct model *m, size_t i)
 	if (s->winner >= 0)
 		json_add_str(o, "winner", m->show->agents[s->winner].id);
 	json_add_str(o, "error", s->error);
+	json_add_str(o, "last_error", s->last_error);
 	json_add_str(o, "why", s->why);
 	json_add(o, "scope", &scope);
 	for (size_t k = 0; k < def->agent_count; k++)

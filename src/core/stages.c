@@ -194,7 +194,9 @@ static void apply_start(struct model *m, const struct event *e, int stage)
 	if (!s->first_ms)
 		s->first_ms = e->at_ms;
 	s->winner = -1;
-	set_text(&s->error, NULL);
+	free(s->last_error);
+	s->last_error = s->error;
+	s->error = NULL;
 	stages_forget_calls(m, stage);
 	for (size_t k = 0; k < def->agent_count && !def->poll; k++) {
 		s->calls[k].state = CALL_OUT;
@@ -361,6 +363,7 @@ static void blank(struct model *m, int stage)
 	for (size_t k = 0; k < def->agent_count; k++)
 		s->calls[k].agent = def->agents[k];
 	free(s->error);
+	free(s->last_error);
 	free(s->why);
 	*s = (struct stage_run){
 		.calls = s->calls,

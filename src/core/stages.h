@@ -75,6 +75,7 @@ struct call {
 	double confidence;     /* -1: not reported */
 	int64_t cost_micros, tokens;
 	char *error;           /* when failed: "code: text" */
+	int64_t retry_after_ms; /* when failed: not before that; 0: any time */
 };
 
 struct stage_run {
@@ -98,6 +99,7 @@ struct stage_run {
 	struct call *calls;    /* one for each agent of the stage */
 	int winner;            /* agent index whose proposal won, -1 */
 	char *error;           /* the last failure, for people; NULL */
+	char *last_error;      /* of the attempt before this one; NULL */
 	char *why;             /* why skipped, NULL */
 	struct poll_run *poll; /* NULL: the stage has no poll */
 	uint64_t item_seq;     /* private: its item in the inbox, 0: none */

@@ -51,6 +51,7 @@ static void read_tree(struct reader *r)
 	section_fill(r, &schema_show, root, r->show);
 	list_stage_nodes(r);
 	link_show(r);
+	check_prompts(r);
 }
 
 static void define(struct reader *r, struct node *root)

@@ -60,6 +60,8 @@ void read_when(struct reader *r, struct node *n, void *base);
 void read_macros(struct reader *r, struct node *n, void *base);
 void read_action(struct reader *r, struct node *n, void *base);
 void read_checks(struct reader *r, struct node *n, void *base);
+void read_prompt(struct reader *r, struct node *n, void *base);
+void read_prompt_text(struct reader *r, struct node *n, void *base);
 void agent_end(struct reader *r, struct node *n, void *item);
 void mcp_end(struct reader *r, struct node *n, void *item);
 void poll_end(struct reader *r, struct node *n, void *item);
@@ -78,6 +80,8 @@ void http_end(struct reader *r, struct node *n, void *item);
 void link_show(struct reader *r);
 /* link_order.c: order, layers, dependents; cycles are errors. */
 void link_order(struct reader *r);
+/* read_prompt.c: what prompts name, once stages and agents are linked. */
+void check_prompts(struct reader *r);
 /* advise.c: what is not strictly wrong. Only for a show without errors. */
 void advise_show(struct reader *r);
 

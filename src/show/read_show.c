@@ -44,6 +44,7 @@ static const struct {
 	{"tool", VIA(MCP), VIA(MCP)},
 	{"api", VIA(LLM), 0},
 	{"model", VIA(LLM), VIA(LLM)},
+	{"stream", VIA(LLM), 0},
 	{"key_env", VIA(LLM), 0},
 	{"key_file", VIA(LLM), 0},
 	{"prompt", VIA(LLM), 0},

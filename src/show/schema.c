@@ -117,13 +117,23 @@ static const struct key price_keys[] = {
 static const struct section price = {
 	"agents.*.price", "a price", .keys = price_keys};
 
+static const struct key prompt_keys[] = {
+	EXACT("file", AT(show_agent, prompt),
+	      "Where the text came from; only told."),
+	ROW("text", KEY_CALL, 0, "The prompt.", .call = read_prompt_text,
+	    .required = true),
+	{0}};
+const struct section schema_prompt = {
+	"agents.*.prompt", "a prompt", .keys = prompt_keys};
+
 static const struct key agent_keys[] = {
 	TEXT("role", AT(show_agent, role), 200,
 	     "What the agent is for, in words."),
 	WORD("via", AT(show_agent, via), schema_via_words, 0,
 	     "How the agent is called.", .required = true,
-	     .later_words = 1u << VIA_LLM | 1u << VIA_MCP),
-	ROW("url", KEY_URL, AT(show_agent, url), "Where to POST the work.",
+	     .later_words = 1u << VIA_MCP),
+	ROW("url", KEY_URL, AT(show_agent, url), "Where to POST the work; for llm the "
+	    "part of the address before /chat/completions or /messages.",
 	    .words = http_schemes, .max = 4096,
 	    .def_text = "needed by http and llm"),
 	ROW("argv", KEY_NAMES, AT(show_agent, argv),
@@ -141,15 +151,22 @@ static const struct key agent_keys[] = {
 	INT("max_concurrent", AT(show_agent, max_concurrent), 1, 10000, NONE,
 	    "calls", "Calls of the agent at one time."),
 	WORD("api", AT(show_agent, api), api_words, API_OPENAI,
-	     "What the LLM endpoint speaks.", LATER),
-	EXACT("model", AT(show_agent, model), "The model to ask for.", LATER),
+	     "What the LLM endpoint speaks."),
+	EXACT("model", AT(show_agent, model), "The model to ask for.",
+	      .def_text = "needed by llm"),
+	ROW("stream", KEY_BOOL, AT(show_agent, stream),
+	    "Whether the answer is asked for as a stream; false for endpoints "
+	    "that tell no usage in one.", .def = 1),
 	EXACT("key_env", AT(show_agent, key_env),
-	      "The environment variable that holds the API key.", LATER),
+	      "The environment variable that holds the API key."),
 	EXACT("key_file", AT(show_agent, key_file),
-	      "A file (mode 0600) that holds the API key.", LATER),
-	EXACT("prompt", AT(show_agent, prompt),
-	      "A file with the prompt; {{inputs.NAME}} is filled in.", LATER),
-	ROW("price", KEY_SUB, 0, "What tokens cost.", .sub = &price, LATER),
+	      "A file (mode 0600) that holds the API key; read at each call."),
+	ROW("prompt", KEY_CALL, 0,
+	    "A file with the prompt, or the prompt itself; {{inputs.NAME}} and "
+	    "the like are filled in.", .call = read_prompt,
+	    .sub = &schema_prompt,
+	    .def_text = "made of role, description, inputs and outputs"),
+	ROW("price", KEY_SUB, 0, "What tokens cost.", .sub = &price),
 	ROW("fallback_agent", KEY_ID, AT(show_agent, fallback_agent),
 	    "Who is asked when this agent fails.", LATER),
 	{0}};
@@ -493,6 +510,7 @@ const struct section *const schema_sections[] = {&schema_show,
 						 &agent,
 						 &quota,
 						 &price,
+						 &schema_prompt,
 						 &mcp,
 						 &schema_defaults,
 						 &defaults_budget,

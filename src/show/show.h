@@ -76,7 +76,14 @@ struct show_agent {
 	int64_t quota_daily;     /* tokens, SHOW_UNSET: none */
 	int64_t max_concurrent;  /* SHOW_UNSET: no limit */
 	enum show_api api;
-	char *model, *key_env, *key_file, *prompt;
+	bool stream;             /* llm: the answer comes piece by piece;
+				    default true */
+	char *model, *key_env, *key_file;
+	char *prompt;            /* llm: its file as written; NULL: none, or
+				    the text stands in the show file */
+	char *prompt_text;       /* see show/prompt.h; NULL: the default one */
+	struct show_names prompt_story; /* members of the story, and stages,
+					   that the prompt names */
 	int64_t price_input_micros;   /* per million tokens; SHOW_UNSET: none */
 	int64_t price_output_micros;
 	char *fallback_agent;

@@ -124,6 +124,91 @@ START_TEST(all_fail_and_all_are_asked_again)
 }
 END_TEST
 
+static void fail_until(struct world *w, const char *agent, int64_t ms)
+{
+	struct input *in = world_answer_input(w, "s", agent);
+	in->error_code = xstrdup("http_429");
+	in->text = xstrdup("slow down");
+	in->tokens_used = 0;
+	in->retry_after_ms = ms;
+	world_step(w, in);
+}
+
+START_TEST(a_service_says_when_to_come_again)
+{
+	struct world *w = world_new(
+		AGENTS "  - { id: s, agents: [a, b], \n"
+		       "      retry: { max_attempts: 4, backoff_ms: 500 } }\n");
+	world_begin(w, true);
+	fail_until(w, "a", 3000);
+	world_fail(w, "s", "b", "broken"); /* it does not undo what a said */
+	ck_state(w, "s", "backoff");
+	world_tick(w, 2999);
+	ck_state(w, "s", "backoff");
+	world_tick(w, 1);
+	ck_state(w, "s", "running");
+	fail_until(w, "a", 20); /* less than the stage waits anyway */
+	fail_until(w, "b", 0);
+	world_tick(w, 499);
+	ck_state(w, "s", "backoff");
+	world_tick(w, 1);
+	ck_state(w, "s", "running");
+	fail_until(w, "a", INT64_MAX / 2);
+	fail_until(w, "b", 0);
+	world_tick(w, 10 * 60 * 1000 - 1);
+	ck_state(w, "s", "backoff");
+	world_tick(w, 1);
+	ck_state(w, "s", "running");
+	world_free(w);
+}
+END_TEST
+
+/* What the call of the last decision carries as its parameters. Caller puts. */
+static json_object *parameters(struct world *w)
+{
+	for (size_t i = 0; i < w->d.effect_count; i++)
+		if (w->d.effects[i].kind == EFFECT_CALL) {
+			json_object *o = json_read_str(w->d.effects[i].text,
+						       &json_limits_own, NULL);
+			json_object *p = json_clone(json_get(o, "parameters"));
+			json_object_put(o);
+			return p;
+		}
+	ck_abort_msg("no call");
+	return NULL;
+}
+
+START_TEST(a_prompt_gets_what_it_names)
+{
+	struct world *w = world_new(
+		"show: t\n"
+		"agents:\n"
+		"  a: { via: bus }\n"
+		"  m: { via: llm, url: \"http://127.0.0.1/v1\", model: m,\n"
+		"       prompt: { text: \"{{story.x}} {{story.first.y}} "
+		"{{outputs.z}} {{inputs.y}}\" } }\n"
+		"stages:\n"
+		"  - { id: first, agents: [a], outputs: [x, y] }\n"
+		"  - { id: s, inputs: [first], agents: [m], outputs: [z],\n"
+		"      retry: { max_attempts: 2, backoff_ms: 1 } }\n");
+	world_begin(w, true);
+	world_answer(w, "first", "a", "{\"x\": [1], \"y\": \"two\"}", 1);
+	json_object *p = parameters(w);
+	ck_assert_str_eq(json_text(json_get(p, "story")),
+			 "{\"x\":[1],\"first\":{\"x\":[1],\"y\":\"two\"},"
+			 "\"z\":{}}");
+	ck_assert_ptr_null(json_get(p, "last_error"));
+	json_object_put(p);
+	world_fail(w, "s", "m", "no_json");
+	world_tick(w, 1);
+	p = parameters(w);
+	ck_assert_str_eq(json_get_str(p, "last_error", ""),
+			 "no_json: it broke");
+	json_object_put(p);
+	world_free(w);
+}
+END_TEST
+
 static void late(struct world *w, const char *stage, const char *agent,
 		 int attempt, const char *verdict)
 {
@@ -515,6 +600,8 @@ int main(void)
 	tcase_add_test(t, an_answer_to_another_run_is_not_ours);
 	tcase_add_test(t, adjudicate_cheapest);
 	tcase_add_test(t, all_fail_and_all_are_asked_again);
+	tcase_add_test(t, a_service_says_when_to_come_again);
+	tcase_add_test(t, a_prompt_gets_what_it_names);
 	tcase_add_test(t, each_misfit_has_its_verdict);
 	tcase_add_test(t, the_same_answer_again_is_nothing_new);
 	tcase_add_test(t, a_result_larger_than_an_event_is_refused);
