@@ -133,7 +133,7 @@ static void read_call(struct reading *r, int stage, size_t k, json_object *o)
 		.lease = lease_slot(r, json_get_str(o, "lease", NULL)),
 		.started_ms = json_get_int(o, "started", 0),
 		.ended_ms = json_get_int(o, "ended", 0),
-		.confidence = json_get_num(o, "confidence", -1),
+		.confidence = json_get_num(o, "confidence", 0),
 		.cost_micros = json_get_int(o, "cost_micros", 0),
 		.tokens = json_get_int(o, "tokens", 0),
 		.error = text_of(o, "error"),

@@ -1,10 +1,21 @@
 /* snapshot: the whole model as canonical JSON; restore.c reads it back. What is
- * written here and what is read there go together, member by member. */
+ * written here and what is read there go together, member by member.
+ *
+ * There may be ten thousands of stages, and a tree of all of them is twenty
+ * times as large as its text. So each is printed by itself, and what of it is
+ * nothing (0, false) is left out: it is nothing again when it is read. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "core/model.h"
 #include "core/snapshot.h"
+
+static void add_some(json_object *o, const char *key, int64_t v)
+{
+	if (v)
+		json_add_int(o, key, v);
+}
 
 static json_object *scope_json(const struct scope *s)
 {
@@ -67,17 +78,18 @@ static json_object *call_json(const struct model *m, const struct call *c,
 {
 	json_object *o = json_object_new_object();
 	json_object *result = json_clone(c->result);
-	json_add_int(o, "state", c->state);
+	add_some(o, "state", c->state);
 	if (c->agent != agent)
 		json_add_str(o, "agent", m->show->agents[c->agent].id);
-	json_add_int(o, "lease_tokens", c->lease_tokens);
+	add_some(o, "lease_tokens", c->lease_tokens);
 	if (c->lease >= 0)
 		json_add_str(o, "lease", m->ledger.leases[c->lease].id);
-	json_add_int(o, "started", c->started_ms);
-	json_add_int(o, "ended", c->ended_ms);
-	json_add_num(o, "confidence", c->confidence);
-	json_add_int(o, "cost_micros", c->cost_micros);
-	json_add_int(o, "tokens", c->tokens);
+	add_some(o, "started", c->started_ms);
+	add_some(o, "ended", c->ended_ms);
+	if (c->confidence < 0 || c->confidence > 0)
+		json_add_num(o, "confidence", c->confidence);
+	add_some(o, "cost_micros", c->cost_micros);
+	add_some(o, "tokens", c->tokens);
 	json_add_str(o, "error", c->error);
 	if (c->retry_after_ms)
 		json_add_int(o, "retry_after_ms", c->retry_after_ms);
@@ -106,32 +118,41 @@ static json_object *poll_json(const struct poll_run *p,
 	return o;
 }
 
+static bool is_empty(const struct scope *s)
+{
+	return !s->limited && !s->allocated && !s->leased && !s->spent;
+}
+
 static json_object *stage_json(const struct model *m, size_t i)
 {
 	const struct stage_run *s = &m->stages[i];
 	const struct show_stage *def = &m->show->stages[i];
+	const struct purse *purse = &m->ledger.stages[i];
 	json_object *o = json_object_new_object();
 	json_object *calls = json_object_new_array();
-	json_object *scope = purse_json(&m->ledger.stages[i]);
 	json_add_str(o, "state", stage_state_name(s->state));
 	json_add_int(o, "outcome", s->outcome);
-	json_add_int(o, "unmet", s->unmet);
-	json_add_bool(o, "released", s->released);
-	json_add_int(o, "approved", s->approved_tokens);
-	json_add_int(o, "asked", s->asked_tokens);
-	json_add_int(o, "attempt", s->attempt);
-	json_add_int(o, "failures", s->failures);
-	json_add_int(o, "first", s->first_ms);
-	json_add_int(o, "started", s->started_ms);
-	json_add_int(o, "ended", s->ended_ms);
-	json_add_int(o, "version", (int64_t)s->version);
-	json_add_int(o, "deadline", s->deadline_ms);
+	add_some(o, "unmet", s->unmet);
+	if (s->released)
+		json_add_bool(o, "released", true);
+	add_some(o, "approved", s->approved_tokens);
+	add_some(o, "asked", s->asked_tokens);
+	add_some(o, "attempt", s->attempt);
+	add_some(o, "failures", s->failures);
+	add_some(o, "first", s->first_ms);
+	add_some(o, "started", s->started_ms);
+	add_some(o, "ended", s->ended_ms);
+	add_some(o, "version", (int64_t)s->version);
+	add_some(o, "deadline", s->deadline_ms);
 	if (s->winner >= 0)
 		json_add_str(o, "winner", m->show->agents[s->winner].id);
 	json_add_str(o, "error", s->error);
 	json_add_str(o, "last_error", s->last_error);
 	json_add_str(o, "why", s->why);
-	json_add(o, "scope", &scope);
+	if (!is_empty(&purse->tokens) || !is_empty(&purse->cost)) {
+		json_object *scope = purse_json(purse);
+		json_add(o, "scope", &scope);
+	}
 	for (size_t k = 0; k < def->agent_count; k++)
 		json_object_array_add(
 			calls, call_json(m, &s->calls[k], def->agents[k]));
@@ -143,13 +164,36 @@ static json_object *stage_json(const struct model *m, size_t i)
 	return o;
 }
 
-static json_object *stages_json(const struct model *m)
+struct name {
+	const char *id;
+	size_t stage;
+};
+
+static int by_id(const void *a, const void *b)
 {
-	json_object *o = json_object_new_object();
-	for (size_t i = 0; i < m->show->stage_count; i++)
-		json_object_object_add(o, m->show->stages[i].id,
-				       stage_json(m, i));
-	return o;
+	return strcmp(((const struct name *)a)->id,
+		      ((const struct name *)b)->id);
+}
+
+/* The member `stages`, in the order of the ids: they need no escapes. */
+static void print_stages(struct buf *out, const struct model *m)
+{
+	size_t n = m->show->stage_count;
+	struct name *names = xcalloc(n + 1, sizeof *names);
+	for (size_t i = 0; i < n; i++)
+		names[i] = (struct name){m->show->stages[i].id, i};
+	qsort(names, n, sizeof *names, by_id);
+	buf_adds(out, "\"stages\":{");
+	for (size_t i = 0; i < n; i++) {
+		json_object *o = stage_json(m, names[i].stage);
+		char *text = json_canonical(o);
+		buf_addf(out, "%s\"%s\":", i ? "," : "", names[i].id);
+		buf_adds(out, text);
+		free(text);
+		json_object_put(o);
+	}
+	buf_addc(out, '}');
+	free(names);
 }
 
 static json_object *inbox_json(const struct model *m)
@@ -316,31 +360,50 @@ static json_object *story_json(const struct model *m)
 	return o;
 }
 
+/* The members of `o` without its braces. Puts `o`. */
+static void print_members(struct buf *out, json_object *o)
+{
+	char *text = json_canonical(o);
+	buf_add(out, text + 1, strlen(text) - 2);
+	free(text);
+	json_object_put(o);
+}
+
+/* Canonical: the members before `stages`, the stages, the members behind. */
 char *model_snapshot(const struct model *m)
 {
-	json_object *(*const parts[])(const struct model *) = {
-		run_json,   stages_json, ledger_json,	usage_json, story_json,
-		inbox_json, checks_json, alarms_json,	late_json,  obs_json,
-		ready_json, leader_json, commands_json,
+	static const struct {
+		const char *name;
+		json_object *(*make)(const struct model *m);
+	} before[] = {
+		{"alarms", alarms_json},     {"checks", checks_json},
+		{"commands", commands_json}, {"inbox", inbox_json},
+		{"late", late_json},	     {"leader", leader_json},
+		{"ledger", ledger_json},     {"obs", obs_json},
+		{"ready", ready_json},	     {"run", run_json},
 	};
-	static const char *const names[] = {
-		"run",	 "stages", "ledger",   "usage", "story",
-		"inbox", "checks", "alarms",   "late",	"obs",
-		"ready", "leader", "commands",
-	};
+	struct buf text = {0};
 	json_object *o = json_object_new_object();
-	json_add_int(o, "seq", (int64_t)m->seq);
+	for (size_t i = 0; i < COUNT_OF(before); i++) {
+		json_object *part = before[i].make(m);
+		json_add(o, before[i].name, &part);
+	}
 	json_add_int(o, "at", m->at_ms);
-	json_add_str(o, "show", m->show->hash);
-	json_add_int(o, "timers", (int64_t)m->timers.count);
 	json_add_int(o, "commands_seen", (int64_t)m->command_next);
 	if (m->poll >= 0)
 		json_add_str(o, "poll", m->show->stages[m->poll].id);
-	for (size_t i = 0; i < COUNT_OF(parts); i++) {
-		json_object *part = parts[i](m);
-		json_add(o, names[i], &part);
-	}
-	char *text = json_canonical(o);
-	json_object_put(o);
-	return text;
+	json_add_int(o, "seq", (int64_t)m->seq);
+	json_add_str(o, "show", m->show->hash);
+	buf_addc(&text, '{');
+	print_members(&text, o);
+	buf_addc(&text, ',');
+	print_stages(&text, m);
+	buf_addc(&text, ',');
+	json_object *story = story_json(m);
+	o = json_object_new_object();
+	json_add(o, "story", &story);
+	json_add_int(o, "timers", (int64_t)m->timers.count);
+	print_members(&text, o);
+	buf_addc(&text, '}');
+	return buf_take(&text);
 }

@@ -226,6 +226,21 @@ static struct world *busy_world(void)
 	return w;
 }
 
+/* It is put together from pieces, and equal models must give equal texts. */
+START_TEST(a_snapshot_is_canonical)
+{
+	struct world *w = busy_world();
+	char *text = model_snapshot(w->m);
+	json_object *o = json_read_str(text, &json_limits_own, NULL);
+	char *again = json_canonical(o);
+	ck_assert_str_eq(text, again);
+	free(again);
+	json_object_put(o);
+	free(text);
+	world_free(w);
+}
+END_TEST
+
 START_TEST(a_spoilt_snapshot_is_refused_or_harmless)
 {
 	struct world *w = busy_world();
@@ -298,6 +313,7 @@ int main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, any_log_is_taken);
 	tcase_add_test(t, a_stage_that_was_a_poll_asks_nobody);
+	tcase_add_test(t, a_snapshot_is_canonical);
 	tcase_add_test(t, a_spoilt_snapshot_is_refused_or_harmless);
 	tcase_add_test(t, a_state_beyond_the_table_is_refused);
 	suite_add_tcase(s, t);
