@@ -15,7 +15,8 @@
 	"end\n"
 
 /* The ids are ours, N-0 without a gap, so what stands there tells a repeat
- * from a gap. A script is atomic: of one commit all or nothing stands there. */
+ * from a gap. A script is atomic: of one commit all or nothing stands there,
+ * but for what was trimmed since, from the head of the log on. */
 static const char commit[] = FENCE
 	"local function id(n) return string.format('%.0f-0', n) end\n"
 	"local n, count = tonumber(ARGV[2]), tonumber(ARGV[3])\n"
@@ -32,9 +33,17 @@ static const char commit[] = FENCE
 	"if n <= last then\n"
 	"  local old = redis.call('XRANGE', KEYS[2], id(n), id(n + count - "
 	"1))\n"
-	"  if #old ~= count then return {'OTHER', id(last)} end\n"
+	"  local gone = count - #old\n"
+	"  if gone > 0 then\n"
+	"    local head = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', "
+	"1)[1][1]\n"
+	"    local n1 = tonumber(string.match(head, '^%d+'))\n"
+	"    if n1 ~= n + gone and (#old > 0 or n1 < n + count) then\n"
+	"      return {'OTHER', id(last)}\n"
+	"    end\n"
+	"  end\n"
 	"  for i, entry in ipairs(old) do\n"
-	"    local at = base + (i - 1) * 6\n"
+	"    local at = base + (gone + i - 1) * 6\n"
 	"    for f = 1, 6 do\n"
 	"      if entry[2][2 * f - 1] ~= names[f] or\n"
 	"         entry[2][2 * f] ~= ARGV[at + f] then\n"
@@ -198,13 +207,12 @@ static const char trim[] = FENCE
 	"local last = tip[1] and tonumber(string.match(tip[1][1], "
 	"'^(%d+)%-0$'))\n"
 	"if not last or last <= n then return {'SHORT'} end\n"
-	"if redis.call('HGET', KEYS[3], 'last') ~= ARGV[3] then\n"
-	"  if redis.call('HGET', KEYS[5], 'last') ~= ARGV[3] then\n"
-	"    return {'GROUND'}\n"
-	"  end\n"
-	"  redis.call('RENAME', KEYS[5], KEYS[3])\n"
+	"local new = redis.call('HGET', KEYS[3], 'last') ~= ARGV[3]\n"
+	"if new and redis.call('HGET', KEYS[5], 'last') ~= ARGV[3] then\n"
+	"  return {'GROUND'}\n"
 	"end\n"
 	"redis.call('HSET', KEYS[4], ARGV[4], ARGV[5])\n"
+	"if new then redis.call('RENAME', KEYS[5], KEYS[3]) end\n"
 	"redis.call('XTRIM', KEYS[2], 'MINID', string.format('%.0f-0', n + "
 	"1))\n"
 	"return redis.status_reply('OK')\n";

@@ -266,14 +266,16 @@ START_TEST(it_was_enough)
 	qsort(n->start_us, (size_t)n->starts, sizeof n->start_us[0], by_size);
 	fprintf(stderr,
 		"# %d kills: core %d, Redis %d, console %d; the line was "
-		"struck %d times\n"
+		"struck %d times; %d archive files\n"
 		"# %d starts until someone leads: median %.1f ms, p99 %.1f ms, "
 		"most %.1f ms\n",
 		kills, n->core_kills, n->redis_kills, n->console_kills, n->cuts,
-		n->starts, (double)n->start_us[n->starts / 2] / 1000,
+		n->archives, n->starts,
+		(double)n->start_us[n->starts / 2] / 1000,
 		(double)n->start_us[n->starts * 99 / 100] / 1000,
 		(double)n->start_us[n->starts - 1] / 1000);
 	ck_assert_int_ge(kills, ENOUGH);
+	ck_assert_int_ge(n->archives, 20);
 }
 END_TEST
 

@@ -86,38 +86,6 @@ static bool is_of_the_day(const char *type)
 	return false;
 }
 
-static void add_event(struct lines *l, const redisReply *f)
-{
-	const char *type = f->element[1]->str;
-	json_object *data =
-		json_read_str(f->element[11]->str, &json_limits_own, NULL);
-	struct buf b = {0};
-	buf_addf(&b, "%s %s/%s", type, f->element[5]->str, f->element[7]->str);
-	if (json_get(data, "lease"))
-		buf_addf(&b, " %s", json_get_str(data, "lease", ""));
-	if (json_get(data, "tokens"))
-		buf_addf(&b, " %" PRId64, json_get_int(data, "tokens", -1));
-	if (json_get(data, "counts"))
-		buf_addf(&b, " %s", json_text(json_get(data, "counts")));
-	json_object_put(data);
-	add_line(l, buf_take(&b));
-}
-
-static void tell_log(struct buf *out, redisContext *c, bool redis_died)
-{
-	struct lines l = {0};
-	redisReply *r = redisCommand(c, "XRANGE showcaller:{crash}:events - +");
-	for (size_t i = 0; r && i < r->elements; i++) {
-		const redisReply *fields = r->element[i]->element[1];
-		const char *type = fields->element[1]->str;
-		if (!is_of_the_day(type) &&
-		    !(redis_died && strcmp(type, "proposal:late") == 0))
-			add_event(&l, fields);
-	}
-	freeReplyObject(r);
-	tell(out, &l, true);
-}
-
 /* --- what the program says ---------------------------------------------- */
 
 /* Caller frees. NULL when it does not exit with 0. */
@@ -137,6 +105,43 @@ static char *ask_program(const char *dir, const char *words)
 	free(command);
 	free(out);
 	return text;
+}
+
+static void add_event(struct lines *l, json_object *e)
+{
+	json_object *data = json_get_object(e, "data");
+	struct buf b = {0};
+	buf_addf(&b, "%s %s/%s", json_get_str(e, "type", ""),
+		 json_get_str(e, "stage", ""), json_get_str(e, "agent", ""));
+	if (json_get(data, "lease"))
+		buf_addf(&b, " %s", json_get_str(data, "lease", ""));
+	if (json_get(data, "tokens"))
+		buf_addf(&b, " %" PRId64, json_get_int(data, "tokens", -1));
+	if (json_get(data, "counts"))
+		buf_addf(&b, " %s", json_text(json_get(data, "counts")));
+	add_line(l, buf_take(&b));
+}
+
+/* From its first event on, though most of it is no longer in Redis. */
+static bool tell_log(struct buf *out, const char *dir, bool redis_died)
+{
+	struct lines l = {0};
+	char *text = ask_program(dir, "events crash --json"), *rest = NULL;
+	int64_t seq = 0;
+	for (char *at = text ? strtok_r(text, "\n", &rest) : NULL; at;
+	     at = strtok_r(NULL, "\n", &rest)) {
+		json_object *e = json_read_str(at, &json_limits_own, NULL);
+		const char *type = json_get_str(e, "type", "");
+		if (json_get_int(e, "id", 0) != ++seq)
+			fprintf(stderr, "--- events: %s\n", at);
+		if (!is_of_the_day(type) &&
+		    !(redis_died && strcmp(type, "proposal:late") == 0))
+			add_event(&l, e);
+		json_object_put(e);
+	}
+	tell(out, &l, true);
+	free(text);
+	return text != NULL;
 }
 
 static void tell_stages(struct buf *out, json_object *run)
@@ -195,7 +200,7 @@ char *crash_outcome(redisContext *c, const char *dir, bool redis_died)
 	free(verified);
 	tell_story(&out, c);
 	tell_calls(&out, dir);
-	tell_log(&out, c, redis_died);
+	whole = tell_log(&out, dir, redis_died) && whole;
 	if (whole)
 		return buf_take(&out);
 	fprintf(stderr, "%s", buf_str(&out));

@@ -34,6 +34,7 @@ struct stand_sums *const *stand_sums = &sums;
 static const char show_text[] =
 	"show: crash\n"
 	"title: A show under fire\n"
+	"retention: { events: 20 }\n"
 	"budget: { tokens: 20000, approval_deadline_ms: 600000 }\n"
 	"agents:\n"
 	"  hand: { via: exec, argv: [./hand] }\n"
@@ -472,6 +473,10 @@ char *stand_outcome(struct stand *s)
 	s->c = people_connect(s);
 	s->asked = false;
 	char *text = crash_outcome(s->c, s->dir, s->redis_died);
+	redisReply *r = redisCommand(s->c, "HLEN showcaller:{crash}:archives");
+	if (r && r->type == REDIS_REPLY_INTEGER)
+		sums->archives += (int)r->integer;
+	freeReplyObject(r);
 	if (!text)
 		show_logs(s);
 	ck_assert_msg(text != NULL, "the run is not whole");

@@ -35,6 +35,7 @@ struct stand {
 /* Kept over the tests, each of which is a process. */
 struct stand_sums {
 	int core_kills, redis_kills, console_kills, cuts;
+	int archives; /* files into which the log was trimmed meanwhile */
 	int starts;
 	int64_t start_us[2000];	     /* until the log says who leads */
 	char undisturbed[64 * 1024]; /* an outcome */
