@@ -91,6 +91,7 @@ static json_object *from_redis(const struct cli_place *place,
 		.redis_url = place->address->url,
 		.redis_rtt_us = client_rtt_us(client),
 		.redis_connected = true,
+		.redis_fsync = client_fsync(client),
 		.now_ms = led && now_ms > m->at_ms ? now_ms : m->at_ms,
 	};
 	json_object *o = status_json(m, &extra);

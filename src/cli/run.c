@@ -32,6 +32,22 @@ static int read_number(const char *option, const char *text, double low,
 			 option, text, low, high);
 }
 
+static int read_fsync(struct engine_settings *s)
+{
+	if (s->redis_url && s->fsync)
+		return cli_usage("run", "--fsync is for a private redis-server;"
+					" a shared one has its own policy, and "
+					"status says which");
+	if (!s->redis_url && !s->fsync)
+		s->fsync = "always";
+	if (s->fsync && strcmp(s->fsync, "always") != 0 &&
+	    strcmp(s->fsync, "everysec") != 0)
+		return cli_usage("run",
+				 "--fsync %.40s: it takes always or everysec",
+				 s->fsync);
+	return 0;
+}
+
 static int read_settings(const struct cli_args *args, struct engine_settings *s)
 {
 	const char *speed = cli_option_value(args, "rehearse");
@@ -41,6 +57,7 @@ static int read_settings(const struct cli_args *args, struct engine_settings *s)
 	int status = 0;
 	*s = (struct engine_settings){
 		.redis_url = cli_option_value(args, "redis"),
+		.fsync = cli_option_value(args, "fsync"),
 		.stand_by = cli_option_value(args, "redis") != NULL,
 		.rehearsal = speed != NULL,
 		.speed = 1,
@@ -53,6 +70,8 @@ static int read_settings(const struct cli_args *args, struct engine_settings *s)
 	if (speed && speed[0])
 		status = read_number("rehearse", speed, SPEED_MIN, SPEED_MAX,
 				     &s->speed);
+	if (status == 0)
+		status = read_fsync(s);
 	if (status == 0 && threads) {
 		status = read_number("threads", threads, 1, 256, &number);
 		s->pool_threads = (int)number;

@@ -71,7 +71,7 @@ static bool start_server(struct source *s, const struct cli_place *place,
 	s->lock_fd = engine_lock_take(place->state_dir, place->show, err);
 	if (s->lock_fd < 0)
 		return false;
-	s->server = redis_server_start(place->state_dir, err);
+	s->server = redis_server_start(place->state_dir, NULL, err);
 	return s->server != NULL;
 }
 

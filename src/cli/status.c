@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/look.h"
+#include "core/status.h"
 
 #define SHORT_COLUMNS 160
 
@@ -103,7 +104,11 @@ static void print_obs(json_object *obs)
 static void print_redis(json_object *redis)
 {
 	const char *why = json_get_str(redis, "why", "");
+	const char *fsync = json_get_str(redis, "fsync", NULL);
 	printf("redis    %s", json_get_str(redis, "url", ""));
+	if (fsync)
+		printf(", appendfsync %s: a crash of it loses %s", fsync,
+		       status_may_lose(fsync));
 	if (!json_get_bool(redis, "connected", false))
 		printf(" (not connected%s%s)", *why ? ": " : "", why);
 	printf("\n");

@@ -30,6 +30,8 @@ static const struct cli_option run_options[] = {
 	 "agents, audience and OBS are simulated from the show file"},
 	{"redis", "URL",
 	 "use this Redis; without it a private redis-server is started"},
+	{"fsync", "POLICY",
+	 "of the private redis-server: always (default) or everysec"},
 	{"headless", NULL, "the core alone, in the foreground, no console"},
 	{"exit-when-done", NULL,
 	 "leave when the run ends: 0 done, 1 failed or cancelled"},

@@ -8,7 +8,7 @@
  *   obs       {stream_ms, record_ms, kbps, dropped, skipped, total, congestion,
  *              fps, free_mb, at}                          while OBS is connected
  *   core      {events_per_s, queue, redis_rtt_us, redis_away_ms, redis_why,
- *              rss_kb, at}                                once a second at most;
+ *              redis_fsync, rss_kb, at}                   once a second at most;
  *              redis_why only while Redis is away, in two or three words
  *   bell      {text, at}                                  a human is needed
  */

@@ -1,6 +1,7 @@
 #include "core/status.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -197,6 +198,20 @@ static json_object *leader_status(const struct model *m)
 	return o;
 }
 
+const char *status_may_lose(const char *fsync)
+{
+	static const struct {
+		const char *fsync, *loss;
+	} table[] = {{"always", "nothing"},
+		     {"everysec", "1 s"},
+		     {"no", "30 s"},
+		     {"off", "everything"}};
+	for (size_t i = 0; fsync && i < sizeof table / sizeof table[0]; i++)
+		if (strcmp(table[i].fsync, fsync) == 0)
+			return table[i].loss;
+	return "?";
+}
+
 static json_object *redis_status(const struct status_extra *extra)
 {
 	json_object *o = json_object_new_object();
@@ -206,6 +221,7 @@ static json_object *redis_status(const struct status_extra *extra)
 	else
 		add_null(o, "rtt_ms");
 	json_add_bool(o, "connected", extra->redis_connected);
+	add_text(o, "fsync", extra->redis_fsync);
 	if (!extra->redis_connected && extra->redis_why)
 		add_text(o, "why", extra->redis_why);
 	return o;

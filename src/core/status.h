@@ -11,8 +11,14 @@ struct status_extra {
 	int64_t redis_rtt_us;  /* -1: unknown */
 	bool redis_connected;
 	const char *redis_why; /* not connected: why, for people; or NULL */
+	const char *redis_fsync; /* its appendfsync; "off" keeps nothing; NULL or
+				    "unknown": not known */
 	int64_t now_ms; /* show time, for elapsed_ms */
 };
+
+/* What of the acknowledged a crash of a Redis with that `redis_fsync` may lose:
+ * "nothing", "1 s", "30 s", "everything", "?". For people. */
+const char *status_may_lose(const char *fsync);
 
 /* `status --json` and /api/v1/status, contract 3.5. Caller puts. */
 json_object *status_json(const struct model *m,

@@ -127,6 +127,7 @@ struct engine {
 	int64_t renew_at_ms, report_at_ms, tally_at_ms, last_at_ms; /* mono */
 	uint64_t last_seq, report_seq; /* what last.json and the report saw */
 	bool away, away_told;
+	char away_why[64]; /* writer_brief_away() when it was told */
 	struct keep keep;
 	uint64_t mended; /* what was told of writer_mended() */
 	uint64_t brake_tag;  /* a panic's commit in flight; 0: none */

@@ -18,6 +18,7 @@
 struct engine_settings {
 	const struct show *show;
 	const char *redis_url; /* NULL: a private redis-server */
+	const char *fsync;     /* its appendfsync; NULL with redis_url */
 	bool rehearsal;
 	double speed; /* of the show clock in a rehearsal, 1 = real;
 			 0: as fast as it goes is not offered */

@@ -44,6 +44,7 @@ static void send_figures(struct engine *e)
 	json_add_int(o, "redis_away_ms", writer_away_ms(e->writer));
 	if (writer_away_ms(e->writer))
 		json_add_str(o, "redis_why", writer_brief_away(e->writer));
+	json_add_str(o, "redis_fsync", writer_fsync(e->writer));
 	json_add_int(o, "rss_kb", rss_kb());
 	e->report_seq = e->m->seq;
 	engine_live(e, LIVE_CORE, &o);
@@ -68,6 +69,7 @@ void report_write_last(struct engine *e, const char *mode)
 		.redis_rtt_us = writer_rtt_us(e->writer),
 		.redis_connected = writer_away_ms(e->writer) == 0,
 		.redis_why = writer_why_away(e->writer),
+		.redis_fsync = writer_fsync(e->writer),
 		.now_ms = engine_now_ms(e),
 	};
 	json_object *o = status_json(e->m, &extra);
@@ -170,8 +172,12 @@ void report_link(struct engine *e)
 			e->away_told = true;
 		}
 	}
-	if (away == e->away)
+	bool same = strncmp(e->away_why, writer_brief_away(e->writer),
+			    sizeof e->away_why - 1) == 0;
+	if (away == e->away && (!away || same))
 		return;
+	snprintf(e->away_why, sizeof e->away_why, "%s",
+		 writer_brief_away(e->writer));
 	e->away = away;
 	if (away) {
 		went_away(e);

@@ -71,7 +71,8 @@ static bool open_redis(struct engine *e, struct err *err)
 	if (url) {
 		e->address = address_parse(url, err);
 	} else {
-		e->server = redis_server_start(e->state_dir, err);
+		e->server = redis_server_start(e->state_dir, e->settings->fsync,
+					       err);
 		if (e->server)
 			e->address =
 				address_clone(redis_server_address(e->server));
@@ -230,6 +231,7 @@ static bool start_net(struct engine *e, struct err *err)
 		.state_dir = e->state_dir,
 		.rehearsal = e->settings->rehearsal,
 		.redis_url = e->address->url,
+		.redis_fsync = writer_fsync(e->writer),
 	};
 	struct event **replay = NULL;
 	size_t count = 0;

@@ -32,6 +32,7 @@ static struct status_extra extra_of(const struct web *web)
 		.redis_rtt_us = web->redis_rtt_us,
 		.redis_connected = web->redis_ok,
 		.redis_why = web->redis_why,
+		.redis_fsync = web->net->redis_fsync,
 		.now_ms = clock_show_ms(),
 	};
 }

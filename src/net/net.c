@@ -63,6 +63,7 @@ static struct net *net_new(const struct net_settings *s, struct mailbox *engine)
 	net->token = xstrdup(s->token);
 	net->state_dir = xstrdup(s->state_dir);
 	net->redis_url = xstrdup(s->redis_url);
+	net->redis_fsync = s->redis_fsync;
 	net->rehearsal = s->rehearsal;
 	net->engine = engine;
 	return net;
@@ -158,8 +159,7 @@ void net_reply(struct net *net, const struct origin *origin, bool ok,
 	web_post(net->web, &mail);
 }
 
-void net_redis(struct net *net, bool connected, int64_t rtt_us,
-	       const char *why)
+void net_redis(struct net *net, bool connected, int64_t rtt_us, const char *why)
 {
 	struct web_mail *mail = web_mail_new(WEB_REDIS);
 	mail->ok = connected;

@@ -30,6 +30,7 @@ struct net_settings {
 				   <dir>/audience.addr, "host:port\n" */
 	bool rehearsal;         /* no OBS is connected then */
 	const char *redis_url;  /* for status */
+	const char *redis_fsync; /* the same; a literal */
 	const char *snapshot;   /* of the engine's model; NULL: all events are
 				   given */
 };

@@ -21,8 +21,9 @@ enum side_id { SIDE_OPERATOR, SIDE_AUDIENCE, SIDES };
 struct net {
 	struct show *show;
 	char *token;
-	char *state_dir;   /* NULL: nothing is written */
-	char *redis_url;   /* NULL: none */
+	char *state_dir; /* NULL: nothing is written */
+	char *redis_url; /* NULL: none */
+	const char *redis_fsync;
 	char *addr[SIDES]; /* as bound, "host:port" */
 	bool rehearsal;
 	char voter_secret[VOTER_SECRET_BYTES];

@@ -9,6 +9,7 @@
 #include "store/bus.h"
 #include "store/entry.h"
 #include "store/history.h"
+#include "store/fsync.h"
 #include "store/keys.h"
 #include "store/link.h"
 #include "store/refusal.h"
@@ -281,6 +282,11 @@ bool client_tally(struct client *c, const char *poll,
 	}
 	reply_free(r);
 	return true;
+}
+
+const char *client_fsync(struct client *c)
+{
+	return fsync_ask(c->link);
 }
 
 char *client_leader(struct client *c, struct err *err)

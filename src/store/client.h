@@ -21,6 +21,9 @@ struct client *client_open(const struct address *address, const char *show,
 			   struct err *err);
 void client_close(struct client **c);
 
+/* Its appendfsync: "always", "everysec", "no", "off" or "unknown". */
+const char *client_fsync(struct client *c);
+
 /* The current definition of the show (canonical JSON); caller frees. */
 char *client_definition(struct client *c, struct err *err);
 

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "store/fsync.h"
 #include "store/link.h"
 
 #define MAX_SOCKET_BYTES 107 /* sun_path of unix(7), without its NUL */
@@ -30,6 +31,7 @@
 struct redis_server {
 	struct address *address;
 	char *program, *state_dir, *data_dir, *log_path;
+	char *fsync; /* NULL: as it is */
 	pid_t pid;
 	int pidfd; /* readable once it has ended */
 	int64_t started_ms;
@@ -102,7 +104,7 @@ static char **make_argv(const struct redis_server *s)
 			      "--appendonly",
 			      "yes",
 			      "--appendfsync",
-			      "always",
+			      s->fsync ? s->fsync : "always",
 			      "--aof-load-truncated",
 			      "yes",
 			      "--save",
@@ -327,19 +329,34 @@ void redis_server_leave(struct redis_server **server)
 	free(s->state_dir);
 	free(s->data_dir);
 	free(s->log_path);
+	free(s->fsync);
 	free(s);
 }
 
-struct redis_server *redis_server_start(const char *state_dir, struct err *err)
+/* One that was taken over may have been started with another policy. */
+static bool settle_fsync(struct redis_server *s, struct err *err)
+{
+	if (!s->fsync)
+		return true;
+	struct link *link = link_open(s->address, "showcaller:server", err);
+	bool ok = link && fsync_set(link, s->fsync, err);
+	link_close(&link);
+	return ok;
+}
+
+struct redis_server *redis_server_start(const char *state_dir,
+					const char *fsync, struct err *err)
 {
 	struct redis_server *s = xcalloc(1, sizeof *s);
 	int lock = -1;
 	bool ok = false;
 	s->pidfd = -1;
+	s->fsync = fsync ? xstrdup(fsync) : NULL;
 	if (prepare(s, state_dir, err))
 		lock = lock_folder(state_dir, err);
 	if (lock >= 0) {
-		ok = take_over_or_start(s, err) && wait_ready(s, err);
+		ok = take_over_or_start(s, err) && wait_ready(s, err) &&
+		     settle_fsync(s, err);
 		close(lock);
 	}
 	if (!ok)

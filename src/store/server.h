@@ -1,8 +1,7 @@
 /*
  * server: a private redis-server for one show: a unix socket in the show's
- * state folder (0700), `appendonly yes`, `appendfsync always`, no TCP, ended
- * with the show. If one is already running there (the core died, it did not)
- * it is taken over.
+ * state folder (0700), `appendonly yes`, no TCP, ended with the show. If one is
+ * already running there (the core died, it did not) it is taken over.
  */
 #ifndef STORE_SERVER_H
 #define STORE_SERVER_H
@@ -16,9 +15,11 @@ struct redis_server;
 
 /* Starts it and waits until it answers (LOADING included). NULL with err:
  * ERR_UNAVAILABLE when redis-server is not installed (names the package),
- * ERR_CONFIG when the folder cannot be written or the path is too long. */
+ * ERR_CONFIG when the folder cannot be written or the path is too long.
+ * `fsync`: its appendfsync, also of one that runs already; NULL: as it is, or
+ * always. */
 struct redis_server *redis_server_start(const char *state_dir,
-					struct err *err);
+					const char *fsync, struct err *err);
 const struct address *redis_server_address(const struct redis_server *s);
 /* Starts it again if its process has ended (at most once a second) and returns
  * at once; the writer reconnects by itself. For the engine, while

@@ -53,6 +53,10 @@ struct writer *writer_open(const struct address *address, const char *show,
 			   struct err *err);
 void writer_close(struct writer **w);
 const char *writer_warnings(const struct writer *w); /* "" or one line */
+/* When this Redis writes to its disk, as it was at writer_open(): "always",
+ * "everysec", "no", "off" or "unknown". What that may lose: status_may_lose().
+ */
+const char *writer_fsync(const struct writer *w);
 
 /* Takes the leader lease and raises the epoch. Blocks for one round trip.
  * ERR_AGAIN when another core leads (its host and pid in the text). `force`

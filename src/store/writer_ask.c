@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "store/fsync.h"
 #include "store/keys.h"
 #include "store/refusal.h"
 #include "store/resp.h"
@@ -118,20 +119,18 @@ static bool judge_info(struct writer *w, const char *text, struct err *err)
 	return true;
 }
 
-/* appendfsync is in no INFO; a user without CONFIG may not see it. */
 static void judge_fsync(struct writer *w)
 {
-	struct buf cmd = {0};
-	writer_put(&cmd, "CONFIG", "GET", "appendfsync", (char *)NULL);
-	redisReply *r = writer_ask(w, &cmd, NULL);
-	if (!r)
-		log_info("store", "%s: appendfsync cannot be seen",
-			 w->address->url);
-	else if (r->elements == 2 && r->element[1]->str &&
-		 strcmp(r->element[1]->str, "always") != 0)
-		warn(w, "appendfsync is not always: a crash of Redis may lose "
+	w->fsync = fsync_ask(w->ask);
+	if (strcmp(w->fsync, "unknown") == 0)
+		warn(w, "appendfsync cannot be seen: what a crash of Redis "
+			"loses is not known");
+	else if (strcmp(w->fsync, "everysec") == 0)
+		warn(w, "appendfsync is everysec: a crash of Redis may lose "
 			"the last second");
-	reply_free(r);
+	else if (strcmp(w->fsync, "no") == 0)
+		warn(w, "appendfsync is no: a crash of Redis may lose the "
+			"last half minute");
 }
 
 static bool judge_types(struct writer *w, struct err *err)
@@ -257,6 +256,11 @@ void writer_close(struct writer **writer)
 	free(w->ops);
 	free(w->done);
 	free(w);
+}
+
+const char *writer_fsync(const struct writer *w)
+{
+	return w->fsync;
 }
 
 const char *writer_warnings(const struct writer *w)

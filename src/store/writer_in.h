@@ -73,8 +73,9 @@ struct writer {
 	char *key_ended;
 	char sha[SCRIPTS][41];
 	struct link *ask; /* for what is asked while the engine waits */
-	bool asked_again;  /* the last question went out twice */
+	bool asked_again; /* the last question went out twice */
 	struct buf warnings;
+	const char *fsync; /* fsync_ask() */
 
 	int64_t epoch; /* 0: does not lead */
 	char epoch_text[24];

@@ -84,7 +84,7 @@ static inline void here_start(void)
 	struct err err = {0};
 	signal(SIGPIPE, SIG_IGN);
 	here_dir = temp_new();
-	here = redis_server_start(here_dir, &err);
+	here = redis_server_start(here_dir, NULL, &err);
 	if (!here) {
 		/* Said by automake's driver as a bail-out with this reason. */
 		printf("Bail out! %s\n", err.text);

@@ -499,7 +499,7 @@ START_TEST(loading_is_waited_out)
 	kill(here_find_pid(), SIGKILL);
 	commit_note(2);
 	/* A second core comes up meanwhile: it waits until it is loaded. */
-	struct redis_server *again = redis_server_start(here_dir, &err);
+	struct redis_server *again = redis_server_start(here_dir, NULL, &err);
 	ck_assert_msg(again != NULL, "%s", err.text);
 	ck_assert_int_eq(outcome(), WRITER_OK);
 	ck_assert_int_eq(here_int("XLEN showcaller:{loading}:events"), 2);
@@ -512,7 +512,7 @@ START_TEST(a_second_core_takes_the_server_over)
 {
 	struct err err = {0};
 	pid_t before = here_find_pid();
-	struct redis_server *again = redis_server_start(here_dir, &err);
+	struct redis_server *again = redis_server_start(here_dir, NULL, &err);
 	ck_assert_msg(again != NULL, "%s", err.text);
 	redis_server_leave(&again);
 	ck_assert_int_eq(here_find_pid(), before);
@@ -524,10 +524,10 @@ START_TEST(servers_that_cannot_start)
 	struct err err = {0};
 	char deep[512];
 	snprintf(deep, sizeof deep, "%s/%0120d", here_dir, 7);
-	ck_assert_ptr_null(redis_server_start(deep, &err));
+	ck_assert_ptr_null(redis_server_start(deep, NULL, &err));
 	ck_assert_int_eq(err.code, ERR_CONFIG);
 	ck_assert_ptr_nonnull(strstr(err.text, "SHOWCALLER_STATE"));
-	ck_assert_ptr_null(redis_server_start("/proc/no/such", &err));
+	ck_assert_ptr_null(redis_server_start("/proc/no/such", NULL, &err));
 	ck_assert_int_eq(err.code, ERR_CONFIG);
 
 	struct address *nowhere = address_parse("redis://127.0.0.1:1", &err);

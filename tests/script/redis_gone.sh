@@ -2,6 +2,7 @@
 # Redis dies, or another core leads: nothing is lost and nothing is done twice.
 . "$top_srcdir/tests/tap.sh"
 . "$top_srcdir/tests/script/core.sh"
+. "$top_srcdir/tests/script/console.sh"
 cd "$scratch" || exit 99
 
 cat >slow <<'AGENT'
@@ -53,6 +54,33 @@ jq -es 'map(select(.type == "note" and (.data | tostring | test("before")))) |
 ok $? "what was told before is there"
 end_core
 core=
+
+# What a crash of Redis may lose is a setting, and said.
+start_core night.yaml --fsync everysec --new
+policy() { redis-cli -s state/night/redis.sock config get appendfsync | tail -n 1; }
+[ "$(policy)" = everysec ]
+ok $? "--fsync everysec"
+"$program" status night | grep -q 'appendfsync everysec: a crash of it loses 1 s'
+ok $? "status says so"
+curl -s -H "Authorization: Bearer $(cat state/night/operator.token)" \
+	"http://$(cat state/night/operator.addr)/api/v1/status" |
+	jq -e '.redis.fsync == "everysec"' >/dev/null
+ok $? "and /api/v1/status"
+kill_core
+start_core night.yaml
+[ "$(policy)" = always ]
+ok $? "without it: always, also for a redis-server that ran on"
+play 160x40 night <<SCRIPT
+wait text a crash loses nothing
+quit
+SCRIPT
+ok $? "and the screen says so"
+end_core
+core=
+fails 2 'always or everysec' "--fsync takes two words" \
+	"$program" run --headless --fsync never night.yaml
+fails 2 'a shared one has its own policy' "and is for a private redis-server" \
+	"$program" run --headless --fsync always --redis /x night.yaml
 
 # A Redis for two cores.
 redis-server --port 0 --unixsocket "$scratch/shared.sock" --appendonly yes \

@@ -102,6 +102,8 @@ term_of new-session -d -s "$stays" -x 120 -y 40 \
 	"LC_ALL=C.UTF-8 SHOWCALLER_STATE='$SHOWCALLER_STATE' '$program' attach calm; exec cat"
 until_true line_has LIVE
 ok $? "a console shows it"
+until_true line_has 'a crash loses 1 s'
+ok $? "and what a crash of this Redis would lose"
 
 kill_redis
 away 'not there'

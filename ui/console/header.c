@@ -7,9 +7,10 @@
 #include "console/fmt.h"
 #include "console/panes.h"
 #include "console/plan.h"
+#include "core/status.h"
 
 #define SEGMENT_BYTES 256
-#define SEGMENTS      12
+#define SEGMENTS      13
 #define GAUGE_COLUMNS 8
 #define GAUGE_RANK    5
 #define NAME_RANK     8	 /* our own name goes before a title is cut */
@@ -168,6 +169,9 @@ static void add_link(const struct view *v, struct line *l)
 		/* Tenths would tremble every second and mean nothing. */
 		add(l, 7, STYLE_DIM, "redis <1 ms");
 	}
+	if (!*trouble && *v->core.redis_fsync)
+		add(l, 8, STYLE_DIM, "a crash loses %s",
+		    status_may_lose(v->core.redis_fsync));
 }
 
 static void add_alarms(const struct view *v, struct line *l)

@@ -55,6 +55,8 @@ static void take_core(struct view *v, json_object *o)
 				   sizeof c->redis_why - 1);
 	snprintf(c->redis_why, sizeof c->redis_why, "%s", why);
 	free(why);
+	snprintf(c->redis_fsync, sizeof c->redis_fsync, "%.15s",
+		 json_get_str(o, "redis_fsync", ""));
 	if (c->at_ms)
 		take_pace(v, c->at_ms);
 }

@@ -50,6 +50,7 @@ struct view_core { /* live `core` */
 	int64_t mono_ms, at_ms;
 	int64_t events_per_s, queue, redis_away_ms, rss_kb;
 	char redis_why[64]; /* while it is away from Redis */
+	char redis_fsync[16]; /* "": not known */
 	double redis_rtt_ms; /* smoothed */
 	double shown_rtt_ms; /* follows only what is worth a look */
 };
