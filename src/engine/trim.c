@@ -51,16 +51,21 @@ struct trim *trim_new(const struct address *address, const struct show *file,
 
 /* --- the round, in its thread ------------------------------------------- */
 
-static void note(void *whose, const char *text)
+/* From the engine's own thread it does not wait: that would be for itself. */
+static void post_note(struct trim *t, const char *text, int wait_ms)
 {
-	struct trim *t = whose;
 	struct input *in = input_new(INPUT_COMMAND);
 	in->action = ACTION_NOTE;
 	in->by = xstrdup("showcaller");
 	in->args[0] = xstrdup(text);
-	log_info("engine", "%s", text);
-	if (!mailbox_post_wait(t->engine, &in, POST_MS))
+	if (!mailbox_post_wait(t->engine, &in, wait_ms))
 		input_free(&in);
+}
+
+static void note(void *whose, const char *text)
+{
+	log_info("engine", "%s", text);
+	post_note(whose, text, POST_MS);
 }
 
 static bool sweep(struct trim *t, struct trimmer *trimmer)
@@ -120,6 +125,18 @@ static void begin_round(struct trim *t, const struct model *m, int64_t mono_ms)
 		t->not_before_ms = mono_ms + AGAIN_MS;
 }
 
+/* What passes by itself only the core's own log says. */
+static void tell_trouble(struct trim *t)
+{
+	bool passes =
+		t->err.code == ERR_UNAVAILABLE || t->err.code == ERR_AGAIN;
+	char *text = xasprintf("the log is not trimmed: %s", t->err.text);
+	log_warn("engine", "%s", text);
+	if (!passes)
+		post_note(t, text, 0);
+	free(text);
+}
+
 /* Each trouble is said once. */
 static void end_round(struct trim *t, int64_t mono_ms)
 {
@@ -133,7 +150,7 @@ static void end_round(struct trim *t, int64_t mono_ms)
 	if (t->hourly)
 		t->hour_at_ms = t->not_before_ms;
 	if (strcmp(t->told, t->err.text) != 0)
-		log_warn("engine", "the log is not trimmed: %s", t->err.text);
+		tell_trouble(t);
 	memcpy(t->told, t->err.text, sizeof t->told);
 }
 

@@ -241,8 +241,10 @@ static const char sweep[] = FENCE OLDER
 	"redis.call('XTRIM', KEYS[2], 'MINID', cut)\n"
 	"return 0\n";
 
-static const char retire[] = FENCE "redis.call('HDEL', KEYS[2], ARGV[2])\n"
-				   "return redis.status_reply('OK')\n";
+static const char retire[] =
+	FENCE "redis.call('HDEL', KEYS[2], ARGV[2])\n"
+	      "for i = 3, #KEYS do redis.call('UNLINK', KEYS[i]) end\n"
+	      "return redis.status_reply('OK')\n";
 
 const char *const script_texts[SCRIPTS] = {
 	[SCRIPT_COMMIT] = commit,     [SCRIPT_LEAD] = lead,
