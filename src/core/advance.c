@@ -130,6 +130,7 @@ void stages_drop_work(struct deciding *d, int stage)
 	    (s->poll->state == POLL_OPEN || s->poll->state == POLL_EXTENDED ||
 	     s->poll->state == POLL_CLOSED))
 		polls_void(d, stage);
+	asks_end(d, stage, -1);
 	for (size_t k = 0; k < def->agent_count; k++)
 		if (s->calls[k].state == CALL_OUT)
 			drop_call(d, stage, s->calls[k].agent, "revoked");

@@ -326,6 +326,29 @@ static bool do_note(struct deciding *d, const char *const *args)
 	return true;
 }
 
+static bool do_lease(struct deciding *d, const char *const *args)
+{
+	if (!run_goes(d))
+		return false;
+	int stage = need_stage(d, args[0]);
+	return stage >= 0 && leases_lease(d, stage, args[1], args[2]);
+}
+
+static bool do_lease_extend(struct deciding *d, const char *const *args)
+{
+	return leases_extend(d, args[0], args[1]);
+}
+
+static bool do_lease_settle(struct deciding *d, const char *const *args)
+{
+	return leases_settle(d, args[0], args[1], args[2]);
+}
+
+static bool do_lease_return(struct deciding *d, const char *const *args)
+{
+	return leases_return(d, args[0], args[1]);
+}
+
 static command_fn *const table[ACTIONS] = {
 	[ACTION_GO] = do_go,
 	[ACTION_PANIC] = do_panic,
@@ -350,13 +373,20 @@ static command_fn *const table[ACTIONS] = {
 	[ACTION_POLL_VOID] = do_poll,
 	[ACTION_ACK] = do_ack,
 	[ACTION_NOTE] = do_note,
+	[ACTION_LEASE] = do_lease,
+	[ACTION_LEASE_EXTEND] = do_lease_extend,
+	[ACTION_LEASE_SETTLE] = do_lease_settle,
+	[ACTION_LEASE_RETURN] = do_lease_return,
 };
 
 void commands_decide(struct deciding *d)
 {
 	const struct input *in = d->in;
 	const struct action *a = &action_table[in->action];
-	if (seen_before(d->m, in->id)) {
+	/* A lease's repeat gets the same answer, see leases.c. */
+	bool repeats =
+		in->action >= ACTION_LEASE && in->action <= ACTION_LEASE_RETURN;
+	if (!repeats && seen_before(d->m, in->id)) {
 		answer(d, "done already");
 		return;
 	}

@@ -149,6 +149,9 @@ static void decide_one(struct deciding *d)
 	case INPUT_ANSWER:
 		proposals_answer(d);
 		break;
+	case INPUT_USAGE:
+		leases_use(d);
+		break;
 	case INPUT_PROGRESS:
 		progress(d);
 		break;
@@ -177,7 +180,7 @@ static void reply(struct deciding *d)
 {
 	const struct input *in = d->in;
 	/* A vote that was taken is answered when it is stored. */
-	if (in->origin.kind == ORIGIN_NONE ||
+	if (in->origin.kind == ORIGIN_NONE || d->replied ||
 	    (in->kind == INPUT_VOTE && !d->refused))
 		return;
 	struct effect *x = effect_add(d, EFFECT_REPLY);

@@ -7,13 +7,17 @@
 
 #include "core/core.h"
 
+/* What the answer to a lease may take, ids included. */
+#define LEASE_TEXT_BYTES 512
+
 struct deciding {
 	struct model *m;
 	const struct input *in;
 	struct decision *out;
 	bool noted;          /* the command's id stands in an event already */
 	bool refused;
-	char answer[256];    /* for whoever asked */
+	bool replied;        /* the answer comes later, or is given already */
+	char answer[LEASE_TEXT_BYTES]; /* for whoever asked */
 	const char *code;    /* of a refusal: "refused", "not_found", ... */
 	int64_t rest_tokens; /* private to budget.c: what all open stages may */
 	uint64_t rest_seq;   /* still lease, as it was after that event */
@@ -46,6 +50,8 @@ json_object *decide_data(const struct deciding *d);
 	void concern##_apply(struct model *m, const struct event *e,           \
 			     int stage, int agent)
 APPLY_DOOR(ledger);
+APPLY_DOOR(leases);
+APPLY_DOOR(asks);
 APPLY_DOOR(usage);
 APPLY_DOOR(stages);
 APPLY_DOOR(proposals);
@@ -84,6 +90,8 @@ bool run_resume(struct deciding *d);
 bool run_panic(struct deciding *d, bool all);
 
 /* ledger */
+void ledger_init(struct model *m);
+void ledger_release(struct model *m);
 void ledger_reset(struct model *m);
 void ledger_renew(struct model *m, int stage);
 
@@ -91,8 +99,6 @@ void ledger_renew(struct model *m, int stage);
 /* Leases for all agents of `stage`, or holds it. True when leased. */
 bool budget_cover(struct deciding *d, int stage);
 void budget_lease(struct deciding *d, int stage);
-void budget_hold(struct deciding *d, int stage, const char *reason,
-		 int64_t asked);
 /* Books what a call used and gives back the rest. */
 void budget_settle(struct deciding *d, int stage, int agent,
 		   const struct input *used);
@@ -101,22 +107,102 @@ void budget_write_off(struct deciding *d, int stage, int agent,
 		      const char *state);
 void budget_late(struct deciding *d, int stage, int agent,
 		 const struct input *late);
-bool budget_approve(struct deciding *d, const struct inbox_item *item,
-		    const char *amount);
-void budget_deny(struct deciding *d, const struct inbox_item *item,
-		 const char *by);
-int64_t budget_share(const struct model *m, int stage, size_t k);
 
 /* What an approval has to add to each scope for `total` tokens of a start;
  * `fence` tokens of the episode may not be used. */
 struct lack {
 	int64_t episode, stage, agents, most;
+	int64_t cost_episode, cost_stage, cost_most; /* micros */
+	bool unpriced; /* what it may cost cannot be told */
 };
 struct lack budget_lack(const struct model *m, int stage, int64_t total,
 			int64_t fence);
+/* The same as `raises` of budget:approve. Caller puts. */
+json_object *budget_raises(const struct model *m, int stage, int64_t total);
 int64_t budget_fence(const struct model *m, int stage);
 /* How much `scope` lacks for `tokens` when `fence` of it may not be used. */
 int64_t scope_lacks(const struct scope *scope, int64_t tokens, int64_t fence);
+
+/* The most that `tokens` more of this agent may cost, in micros; 0: nothing
+ * counts money here; -1: it cannot be told. */
+int64_t budget_ceiling(const struct model *m, int stage, int agent,
+		       int64_t tokens);
+/* What a call cost: as reported, else by the agent's price. */
+int64_t budget_price(const struct model *m, int agent, const struct input *in);
+
+/* Of one lease: what it was used for in all; -1 micros: not told. */
+struct settlement {
+	int64_t tokens, cost_micros;
+	bool assumed;
+	const char *model;
+};
+struct excess {
+	int64_t tokens, cost_micros;
+};
+void budget_settle_lease(struct deciding *d, int slot, int64_t tokens,
+			 int64_t cost_micros);
+void budget_write_off_lease(struct deciding *d, int slot, const char *state);
+bool budget_may_correct(const struct deciding *d, const struct lease *lease);
+void budget_correct(struct deciding *d, int slot, int64_t tokens,
+		    int64_t cost_micros);
+/* Makes the lease as large as what it was used for, where that is covered;
+ * what is not is an overrun. */
+struct excess budget_top_up(struct deciding *d, int slot, int64_t tokens,
+			    int64_t cost_micros);
+void budget_add_overrun(json_object *data, const struct excess *over);
+void budget_tell_overrun(struct deciding *d, int stage, int agent, int64_t used,
+			 int64_t granted);
+
+/* overage: a start that does not fit waits for a person */
+void budget_hold(struct deciding *d, int stage, const char *reason,
+		 int64_t asked);
+bool budget_approve(struct deciding *d, const struct inbox_item *item,
+		    const char *amount);
+void budget_deny(struct deciding *d, const struct inbox_item *item,
+		 const char *by);
+int64_t budget_rest_of_show(struct deciding *d, int but);
+/* Reads "4200" or "4,200"; -1 if it is no amount. */
+int64_t budget_read_amount(const char *text);
+
+/* leases: asked for from outside, while a call is out */
+bool leases_lease(struct deciding *d, int stage, const char *agent,
+		  const char *tokens);
+bool leases_extend(struct deciding *d, const char *lease, const char *tokens);
+bool leases_return(struct deciding *d, const char *lease, const char *tokens);
+bool leases_settle(struct deciding *d, const char *lease, const char *tokens,
+		   const char *cost);
+void leases_use(struct deciding *d);             /* INPUT_USAGE */
+/* The call has ended, and with it the leases beside its own. */
+void leases_end(struct deciding *d, int stage, int agent, const char *state);
+void leases_reset(struct model *m);
+void requests_add(struct model *m, const struct lease_request *request);
+/* {lease, tokens, spent, cost_micros, ...} into `out`, LEASE_TEXT_BYTES. */
+const char *leases_text(const struct model *m, int slot, char *out);
+struct ask_lack {
+	const char *where;
+	int64_t tokens, cost_micros;
+};
+struct ask_lack leases_lack(struct deciding *d, int stage, int agent,
+			    int64_t tokens, int64_t cost_micros);
+json_object *leases_raises(struct deciding *d, int stage, int agent,
+			   int64_t tokens, int64_t cost_micros);
+int leases_grant(struct deciding *d, const struct lease_ask *ask,
+		 int64_t tokens, int64_t cost_micros);
+
+/* lease_asks: those that wait for a person */
+void asks_reset(struct model *m);
+void asks_add(struct model *m, const struct lease_ask *ask); /* strings move */
+const struct lease_ask *asks_find(const struct model *m, uint64_t seq);
+const struct lease_ask *asks_find_request(const struct model *m,
+					  const char *request);
+bool asks_hold(struct deciding *d, const struct lease_ask *ask);
+/* `more` tokens instead of what the item says; -1: as it says. */
+bool asks_approve(struct deciding *d, const struct inbox_item *item,
+		  int64_t more);
+void asks_deny(struct deciding *d, const struct inbox_item *item,
+	       const char *by);
+/* What waits for calls that end is told so; agent -1: all of the stage. */
+void asks_end(struct deciding *d, int stage, int agent);
 
 /* proposals */
 void proposals_call(struct deciding *d, int stage);  /* the calls of a start */

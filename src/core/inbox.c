@@ -141,7 +141,7 @@ static void open_overage(struct model *m, const struct event *e, int stage)
 	text_thousands(rest, sizeof rest, event_int(e, "rest", 0));
 	char *text = xasprintf(
 		"%s %s %s more%s  left %s  rest of show needs ~%s",
-		m->show->stages[stage].id,
+		*e->agent ? e->agent : m->show->stages[stage].id,
 		strcmp(why, "asked") == 0 ? "asks for" : "wants", more,
 		strcmp(why, "stage") == 0   ? " than its cap"
 		: strcmp(why, "agent") == 0 ? " than its agent's quota"
@@ -169,6 +169,20 @@ static void open_poll(struct model *m, const struct event *e, int stage)
 	open_item(m, e, stage, INBOX_POLL, text);
 }
 
+/* Calls of it that go on ask for more: one question at a time, the others wait
+ * behind it. */
+static void apply_to_asks(struct model *m, const struct event *e, int stage)
+{
+	const struct inbox_item *item = find_stage(m, stage);
+	if (e->type == EVENT_BUDGET_REQUEST && event_bool(e, "call", false) &&
+	    !event_bool(e, "queued", false))
+		open_overage(m, e, stage);
+	else if (item && !asks_find(m, item->seq))
+		inbox_close(m, stage);
+	else if (item && e->type == EVENT_BUDGET_APPROVE)
+		inbox_close(m, stage);
+}
+
 /* Every question belongs to a stage and stands as long as the stage is in the
  * state that asks. */
 void inbox_apply(struct model *m, const struct event *e, int stage, int agent)
@@ -180,6 +194,10 @@ void inbox_apply(struct model *m, const struct event *e, int stage, int agent)
 	if (stage < 0 || (e->type == EVENT_STAGE_ERROR && agent >= 0))
 		return;
 	const struct stage_run *s = &m->stages[stage];
+	if (s->asks && s->state == STAGE_RUNNING) {
+		apply_to_asks(m, e, stage);
+		return;
+	}
 	if (e->type == EVENT_BUDGET_REQUEST && s->state == STAGE_HELD)
 		open_overage(m, e, stage);
 	else if (e->type == EVENT_STAGE_ERROR && s->state == STAGE_FAILED &&

@@ -22,6 +22,10 @@ enum input_kind {
 	INPUT_TICK,    /* a deadline of the model may have passed */
 	INPUT_COMMAND, /* action, args, by, reason */
 	INPUT_ANSWER,  /* an agent's answer or its failure, see below */
+	INPUT_USAGE,   /* a part of a held lease was used: lease, tokens_used
+			  (by this request), input_tokens, output_tokens,
+			  cost_micros, id = request id: a repeat books
+			  nothing; the reply is the lease as JSON */
 	INPUT_PROGRESS,/* stage, agent, text: goes to `live` only */
 	INPUT_VOTE,    /* poll = stage, id = voter, choice = option id */
 	INPUT_TALLY,   /* poll = stage, counts: the poll is closed, this is

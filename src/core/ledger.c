@@ -5,16 +5,38 @@
 
 #include "base/mem.h"
 #include "core/decide.h"
+#include "core/lease_table.h"
 
-int64_t scope_remaining(const struct scope *s)
+static int64_t left_of(const struct scope *s)
 {
 	return s->allocated - s->leased - s->spent;
 }
 
+int64_t scope_remaining(const struct scope *s)
+{
+	int64_t left = left_of(s);
+	return left > 0 ? left : 0;
+}
+
+int64_t scope_over(const struct scope *s)
+{
+	int64_t left = left_of(s);
+	return left < 0 ? -left : 0;
+}
+
+const char *lease_state_name(enum lease_state state)
+{
+	static const char *const names[] = {"held", "settled", "expired",
+					    "revoked"};
+	return names[state];
+}
+
+/* --- the identity --------------------------------------------------------- */
+
 static bool scope_holds(const struct scope *s)
 {
 	return s->allocated >= 0 && s->leased >= 0 && s->spent >= 0 &&
-	       scope_remaining(s) >= 0;
+	       s->overrun >= 0 && scope_over(s) <= s->overrun;
 }
 
 static bool purse_holds(const struct purse *p)
@@ -59,6 +81,8 @@ bool ledger_holds(const struct ledger *l, size_t stages, size_t agents,
 	return add_up(l->agents, agents, &sum) && same_use(&sum, &l->episode);
 }
 
+/* --- a run's beginning ---------------------------------------------------- */
+
 static void scope_start(struct scope *s, int64_t cap)
 {
 	*s = (struct scope){.limited = cap != SHOW_UNSET,
@@ -71,18 +95,38 @@ static void purse_start(struct purse *p, int64_t tokens, int64_t cost_micros)
 	scope_start(&p->cost, cost_micros);
 }
 
+void ledger_init(struct model *m)
+{
+	struct ledger *l = &m->ledger;
+	const struct show *show = m->show;
+	l->stages = xcalloc(show->stage_count + 1, sizeof *l->stages);
+	l->agents = xcalloc(show->agent_count + 1, sizeof *l->agents);
+	l->requests = xcalloc(LEASE_REQUESTS_KEPT, sizeof *l->requests);
+	lease_table_init(&l->leases, show->stage_count);
+}
+
+void ledger_release(struct model *m)
+{
+	struct ledger *l = &m->ledger;
+	leases_reset(m);
+	lease_table_release(&l->leases);
+	free(l->asks);
+	free(l->requests);
+	free(l->stages);
+	free(l->agents);
+}
+
 void ledger_reset(struct model *m)
 {
 	struct ledger *l = &m->ledger;
 	const struct show *show = m->show;
-	for (size_t i = 0; i < l->lease_count; i++)
-		free(l->leases[i].id);
-	l->lease_count = l->lease_free = 0;
+	leases_reset(m);
+	lease_table_clear(&l->leases);
 	l->reserve = show->budget.reserve;
-	purse_start(&l->episode, show->budget.tokens, SHOW_UNSET);
+	purse_start(&l->episode, show->budget.tokens, show->budget.cost_micros);
 	for (size_t i = 0; i < show->stage_count; i++)
 		purse_start(&l->stages[i], show->stages[i].token_cap,
-			    SHOW_UNSET);
+			    show->stages[i].cost_cap_micros);
 	for (size_t i = 0; i < show->agent_count; i++)
 		purse_start(&l->agents[i], show->agents[i].quota_episode,
 			    SHOW_UNSET);
@@ -90,68 +134,131 @@ void ledger_reset(struct model *m)
 
 /* Spent is spent; a stage that runs again has its own cap anew. The episode and
  * the agents' quotas stay as they are. */
-void ledger_renew(struct model *m, int stage)
+static void scope_renew(struct scope *s, int64_t cap)
 {
-	struct scope *s = &m->ledger.stages[stage].tokens;
-	int64_t cap = m->show->stages[stage].token_cap;
-	if (s->limited && scope_remaining(s) < cap)
+	if (s->limited && left_of(s) < cap)
 		s->allocated = s->leased + s->spent + cap;
 }
 
-struct path ledger_path(struct model *m, int stage, int agent)
+void ledger_renew(struct model *m, int stage)
 {
+	struct purse *p = &m->ledger.stages[stage];
+	scope_renew(&p->tokens, m->show->stages[stage].token_cap);
+	scope_renew(&p->cost, m->show->stages[stage].cost_cap_micros);
+}
+
+/* --- booking -------------------------------------------------------------- */
+
+struct path ledger_path(struct model *m, int stage, int agent, int32_t day)
+{
+	(void)day;
 	return (struct path){{&m->ledger.episode, &m->ledger.stages[stage],
-			      &m->ledger.agents[agent]}};
+			      &m->ledger.agents[agent]},
+			     3};
 }
 
-/* A scope grows when it has no cap, and when more was used than it had: what
- * is spent is spent, and the identity holds. */
-static void scope_book(struct scope *s, int64_t leased, int64_t spent)
+/* What one event adds to an account. */
+struct booking {
+	int64_t leased, spent;
+	int64_t overrun; /* what it is allowed to be over for it */
+};
+
+static void scope_book(struct scope *s, const struct booking *b)
 {
-	s->leased += leased;
-	s->spent += spent;
-	if (!s->limited || scope_remaining(s) < 0)
+	s->leased += b->leased;
+	s->spent += b->spent;
+	if (!s->limited) {
 		s->allocated = s->leased + s->spent;
+		return;
+	}
+	int64_t more = scope_over(s) - s->overrun;
+	if (more > 0)
+		s->overrun += more < b->overrun ? more : b->overrun;
 }
 
-static void path_book(struct model *m, int stage, int agent, int64_t leased,
-		      int64_t spent, int64_t cost_micros)
+static void path_book(struct model *m, int stage, int agent, int32_t day,
+		      const struct booking *tokens, const struct booking *cost)
 {
-	struct path p = ledger_path(m, stage, agent);
-	for (size_t i = 0; i < COUNT_OF(p.purses); i++) {
-		scope_book(&p.purses[i]->tokens, leased, spent);
-		scope_book(&p.purses[i]->cost, 0, cost_micros);
+	struct path p = ledger_path(m, stage, agent, day);
+	for (size_t i = 0; i < p.count; i++) {
+		scope_book(&p.purses[i]->tokens, tokens);
+		scope_book(&p.purses[i]->cost, cost);
 	}
+}
+
+static void lease_book(struct model *m, const struct lease *l,
+		       const struct booking *tokens, const struct booking *cost)
+{
+	path_book(m, l->stage, l->agent, l->day, tokens, cost);
+}
+
+const struct lease *ledger_lease(const struct model *m, int slot)
+{
+	return slot < 0 ? NULL : &m->ledger.leases.slots[slot];
 }
 
 int ledger_find(const struct ledger *l, const char *id)
 {
-	for (size_t i = 0; id && i < l->lease_count; i++)
-		if (l->leases[i].id && strcmp(l->leases[i].id, id) == 0)
-			return (int)i;
-	return -1;
+	return lease_table_find(&l->leases, id);
 }
 
-static int new_lease(struct ledger *l)
+/* The call whose own lease this is, or NULL. */
+static struct call *call_of(struct model *m, int slot)
 {
-	size_t i = l->lease_free;
-	while (i < l->lease_count && l->leases[i].id)
-		i++;
-	if (i == l->lease_count) {
-		GROW(l->leases, l->lease_count, l->lease_cap);
-		l->lease_count++;
+	const struct lease *l = &m->ledger.leases.slots[slot];
+	int k = stage_agent_place(m, l->stage, l->agent);
+	struct call *c = k < 0 ? NULL : &m->stages[l->stage].calls[k];
+	return c && c->lease == slot ? c : NULL;
+}
+
+/* It is held no more. Settled ones that were asked for from outside are kept,
+ * for their repeats. */
+static void close_lease(struct model *m, int slot, enum lease_state state)
+{
+	struct lease_table *t = &m->ledger.leases;
+	struct call *c = call_of(m, slot);
+	if (c)
+		c->lease = -1;
+	if (state == LEASE_SETTLED && !t->slots[slot].outside)
+		lease_table_forget(t, slot);
+	else
+		lease_table_close(t, slot, state, m->at_ms);
+}
+
+/* --- folding -------------------------------------------------------------- */
+
+static void apply_extension(struct model *m, int slot, int64_t tokens,
+			    int64_t cost)
+{
+	struct lease *l = &m->ledger.leases.slots[slot];
+	struct call *c = call_of(m, slot);
+	l->tokens += tokens;
+	l->cost_micros += cost;
+	if (c)
+		c->lease_tokens += tokens;
+}
+
+static int apply_new_lease(struct model *m, const struct event *e, int stage,
+			   int agent, int k)
+{
+	struct lease_table *t = &m->ledger.leases;
+	struct call *c = &m->stages[stage].calls[k];
+	int slot = lease_table_add(t, event_str(e, "lease", ""), stage);
+	struct lease *l = &t->slots[slot];
+	l->agent = agent;
+	l->attempt = (int)event_int(e, "attempt", 0);
+	l->deadline_ms = event_int(e, "deadline", 0);
+	l->day = (int32_t)event_int(e, "day", 0);
+	l->outside = event_bool(e, "outside", false);
+	l->tokens = event_int(e, "tokens", 0);
+	l->cost_micros = event_int(e, "cost_micros", 0);
+	if (l->outside) {
+		c->further++;
+	} else {
+		c->lease = slot;
+		c->lease_tokens = l->tokens;
 	}
-	l->lease_free = i + 1;
-	l->leases[i] = (struct lease){0};
-	return (int)i;
-}
-
-static void free_lease(struct ledger *l, int slot)
-{
-	free(l->leases[slot].id);
-	l->leases[slot].id = NULL;
-	if ((size_t)slot < l->lease_free)
-		l->lease_free = (size_t)slot;
+	return slot;
 }
 
 static void apply_lease(struct model *m, const struct event *e, int stage,
@@ -159,95 +266,151 @@ static void apply_lease(struct model *m, const struct event *e, int stage,
 {
 	int k = stage_agent_place(m, stage, agent);
 	int64_t tokens = event_int(e, "tokens", 0);
-	if (k < 0 || tokens <= 0)
+	int64_t cost = event_int(e, "cost_micros", 0);
+	int slot = ledger_find(&m->ledger, event_str(e, "lease", ""));
+	if (k < 0 || tokens < 0 || cost < 0 || (!tokens && !cost))
 		return;
-	int slot = new_lease(&m->ledger);
-	struct call *c = &m->stages[stage].calls[k];
-	m->ledger.leases[slot] = (struct lease){
-		.id = xstrdup(event_str(e, "lease", "")),
-		.stage = stage,
-		.agent = agent,
-		.tokens = tokens,
-		.attempt = (int)event_int(e, "attempt", 0),
-		.deadline_ms = event_int(e, "deadline", 0),
-		.state = LEASE_HELD,
-	};
-	c->lease = slot;
-	c->lease_tokens = tokens;
-	path_book(m, stage, agent, tokens, 0, 0);
+	if (!event_bool(e, "extends", false)) {
+		if (slot >= 0)
+			return;
+		slot = apply_new_lease(m, e, stage, agent, k);
+	} else if (slot < 0 || ledger_lease(m, slot)->state != LEASE_HELD) {
+		return;
+	} else {
+		apply_extension(m, slot, tokens, cost);
+	}
+	lease_book(
+		m, ledger_lease(m, slot),
+		&(struct booking){.leased = tokens,
+				  .overrun = event_int(e, "overrun", 0)},
+		&(struct booking){.leased = cost,
+				  .overrun = event_int(e, "cost_overrun", 0)});
 }
 
 /* The slot of the lease that the event names: nearly always that of the call
- * as it stands; a late one has to be looked for. */
+ * as it stands. */
 static int lease_of(const struct model *m, const struct event *e, int stage,
 		    int agent)
 {
 	const char *id = event_str(e, "lease", NULL);
 	int k = stage_agent_place(m, stage, agent);
 	int slot = k < 0 ? -1 : m->stages[stage].calls[k].lease;
-	if (id && slot >= 0 && m->ledger.leases[slot].id &&
-	    strcmp(m->ledger.leases[slot].id, id) == 0)
+	if (id && slot >= 0 && strcmp(ledger_lease(m, slot)->id, id) == 0)
 		return slot;
 	return ledger_find(&m->ledger, id);
 }
 
-static void detach(struct model *m, int slot)
+static int64_t least(int64_t a, int64_t b)
 {
-	const struct lease *l = &m->ledger.leases[slot];
-	int k = stage_agent_place(m, l->stage, l->agent);
-	if (k >= 0 && m->stages[l->stage].calls[k].lease == slot)
-		m->stages[l->stage].calls[k].lease = -1;
+	return a < b ? a : b;
+}
+
+/* What a spending takes from what the lease holds still leased. */
+static void spend_lease(struct model *m, const struct event *e, int slot)
+{
+	struct lease *l = &m->ledger.leases.slots[slot];
+	bool held = l->state == LEASE_HELD;
+	struct booking tokens = {.spent = event_int(e, "tokens", 0),
+				 .overrun = event_int(e, "overrun", 0)};
+	struct booking cost = {.spent = event_int(e, "cost_micros", 0),
+			       .overrun = event_int(e, "cost_overrun", 0)};
+	if (held) {
+		tokens.leased = -least(tokens.spent, l->tokens - l->spent);
+		cost.leased =
+			-least(cost.spent, l->cost_micros - l->cost_spent);
+	}
+	lease_book(m, l, &tokens, &cost);
+	l->spent += tokens.spent;
+	l->cost_spent += cost.spent;
+	/* What was used beyond it was granted by nobody, and is in it now. */
+	if (l->tokens < l->spent)
+		l->tokens = l->spent;
+	if (l->cost_micros < l->cost_spent)
+		l->cost_micros = l->cost_spent;
 }
 
 static void apply_spend(struct model *m, const struct event *e, int stage,
 			int agent)
 {
-	int64_t tokens = event_int(e, "tokens", 0);
-	int64_t cost = event_int(e, "cost_micros", 0);
 	int slot = lease_of(m, e, stage, agent);
 	if (slot < 0) { /* unmetered: no lease was asked for */
-		path_book(m, stage, agent, 0, tokens, cost);
+		path_book(m, stage, agent, (int32_t)event_int(e, "day", 0),
+			  &(struct booking){.spent = event_int(e, "tokens", 0),
+					    .overrun =
+						    event_int(e, "overrun", 0)},
+			  &(struct booking){
+				  .spent = event_int(e, "cost_micros", 0),
+				  .overrun = event_int(e, "cost_overrun", 0)});
 		return;
 	}
-	struct lease *l = &m->ledger.leases[slot];
+	struct lease *l = &m->ledger.leases.slots[slot];
 	const char *state = event_str(e, "state", "settled");
-	/* Of a held lease the rest stays leased until its token:return, which
-	 * stands in the same commit; a late report finds nothing leased. */
-	bool held = l->state == LEASE_HELD;
-	int64_t back = tokens < l->tokens ? tokens : l->tokens;
-	path_book(m, stage, agent, held ? -back : 0, tokens, cost);
-	l->spent += tokens;
-	l->state = strcmp(state, "expired") == 0   ? LEASE_EXPIRED
-		   : strcmp(state, "revoked") == 0 ? LEASE_REVOKED
-						   : LEASE_SETTLED;
-	detach(m, slot);
-	if (l->state == LEASE_SETTLED && (!held || tokens >= l->tokens))
-		free_lease(&m->ledger, slot);
+	bool late = strcmp(state, "late") == 0;
+	spend_lease(m, e, slot);
+	if (late || strcmp(state, "held") == 0) {
+		l->metered += event_int(e, late ? "used" : "tokens", 0);
+		l->cost_metered +=
+			event_int(e, late ? "cost_used" : "cost_micros", 0);
+		return;
+	}
+	if (strcmp(state, "settled") != 0) {
+		close_lease(m, slot,
+			    strcmp(state, "expired") == 0 ? LEASE_EXPIRED
+							  : LEASE_REVOKED);
+	} else if (l->state == LEASE_HELD &&
+		   (l->tokens > l->spent || l->cost_micros > l->cost_spent)) {
+		/* The rest stays leased until its token:return, which stands
+		 * in the same commit. */
+		struct call *c = call_of(m, slot);
+		if (c)
+			c->lease = -1;
+		lease_table_close(&m->ledger.leases, slot, LEASE_SETTLED,
+				  m->at_ms);
+	} else {
+		close_lease(m, slot, LEASE_SETTLED);
+	}
 }
 
 static void apply_return(struct model *m, const struct event *e, int stage,
 			 int agent)
 {
 	int64_t tokens = event_int(e, "tokens", 0);
+	int64_t cost = event_int(e, "cost_micros", 0);
 	int slot = lease_of(m, e, stage, agent);
 	if (slot < 0)
 		return;
-	if (event_bool(e, "corrects", false))
-		path_book(m, stage, agent, 0, -tokens, 0);
-	else
-		path_book(m, stage, agent, -tokens, 0, 0);
-	detach(m, slot);
-	free_lease(&m->ledger, slot);
+	struct lease *l = &m->ledger.leases.slots[slot];
+	bool corrects = event_bool(e, "corrects", false);
+	if (corrects) {
+		lease_book(m, l, &(struct booking){.spent = -tokens},
+			   &(struct booking){.spent = -cost});
+		l->spent -= tokens;
+		l->cost_spent -= cost;
+	} else {
+		lease_book(m, l, &(struct booking){.leased = -tokens},
+			   &(struct booking){.leased = -cost});
+	}
+	l->tokens -= tokens;
+	l->cost_micros -= cost;
+	if (l->state != LEASE_HELD) {
+		close_lease(m, slot, LEASE_SETTLED);
+	} else if (call_of(m, slot)) {
+		call_of(m, slot)->lease_tokens = l->tokens;
+	}
 }
 
 static void apply_raises(struct model *m, const struct event *e, int stage)
 {
 	json_object *raises = event_object(e, "raises");
 	json_object *agents = json_get_object(raises, "agents");
+	json_object *cost = json_get_object(raises, "cost");
 	m->ledger.episode.tokens.allocated +=
 		json_get_int(raises, "episode", 0);
 	m->ledger.stages[stage].tokens.allocated +=
 		json_get_int(raises, "stage", 0);
+	m->ledger.episode.cost.allocated += json_get_int(cost, "episode", 0);
+	m->ledger.stages[stage].cost.allocated +=
+		json_get_int(cost, "stage", 0);
 	if (!agents)
 		return;
 	json_object_object_foreach(agents, id, v)
@@ -261,6 +424,8 @@ static void apply_raises(struct model *m, const struct event *e, int stage)
 
 void ledger_apply(struct model *m, const struct event *e, int stage, int agent)
 {
+	lease_table_expire(&m->ledger.leases,
+			   e->at_ms - m->show->budget.settle_grace_ms);
 	if (stage < 0)
 		return;
 	if (e->type == EVENT_BUDGET_APPROVE)

@@ -2,10 +2,16 @@
  * ledger: what was allocated, leased and spent, folded from the log. Pure.
  *
  * At every event, for every scope: allocated = remaining + leased + spent, none
- * of them negative. A lease passes all its purses at once or none. A scope
- * without a cap grows as it is used. A lease whose call ends without a usage
- * report is written off as spent at its full size; a late report corrects that
- * once.
+ * of them negative; a lease passes all its purses at once or none. Only what a
+ * call used beyond its lease can break that: such an overrun is told by its
+ * event, and as far as a scope cannot bear it, it shows as `over`:
+ *
+ *	allocated + over = remaining + leased + spent
+ *
+ * Never both remaining and over. What is allocated grows by a person's answer
+ * alone (and anew when a stage runs again); a scope without a cap has allocated
+ * what it used. A lease whose call ends without a usage report is written off
+ * as spent at its full size; a late report within the grace corrects that once.
  */
 #ifndef CORE_LEDGER_H
 #define CORE_LEDGER_H
@@ -14,12 +20,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/input.h"
+
 struct model;
 
 /* One account, in tokens or in millionths of the currency. */
 struct scope {
 	bool limited;
 	int64_t allocated, leased, spent;
+	int64_t overrun; /* the most that it was over, as events told */
 };
 
 /* What a lease has to pass: tokens and money side by side. */
@@ -27,28 +36,88 @@ struct purse {
 	struct scope tokens, cost;
 };
 
-int64_t scope_remaining(const struct scope *scope);
+int64_t scope_remaining(const struct scope *scope); /* never negative */
+int64_t scope_over(const struct scope *scope);	    /* never negative */
 
 enum lease_state { LEASE_HELD, LEASE_SETTLED, LEASE_EXPIRED, LEASE_REVOKED };
+const char *lease_state_name(enum lease_state state);
 
 struct lease {
-	char *id;           /* run/stage/attempt/agent; NULL: a free slot */
+	char *id; /* run/stage/attempt/agent, and /N when it was
+		     asked for from outside; NULL: a free slot */
 	int stage, agent, attempt;
-	int64_t tokens;     /* granted */
-	int64_t spent;      /* booked */
+	bool outside;
+	int64_t tokens, cost_micros;   /* granted, with extensions, without
+					  what was given back early */
+	int64_t spent, cost_spent;     /* booked */
+	int64_t metered, cost_metered; /* of that, told while it was held */
 	enum lease_state state;
-	int64_t deadline_ms;
+	int64_t deadline_ms; /* as it was when it was granted */
+	int64_t closed_ms;   /* when it was settled or written off */
+	int32_t day;	     /* yyyymmdd; 0: no daily quotas */
+	/* Private to lease_table.c. */
+	size_t hash;
+	int prev, next;
 };
+
+struct lease_list {
+	int first, last;
+	size_t count;
+};
+
+/* See lease_table.h. */
+struct lease_table {
+	struct lease *slots;
+	size_t count, cap, kept;
+	int unused; /* the first free slot */
+	int *index;
+	size_t index_cap;
+	size_t stages;
+	struct lease_list *held; /* by stage */
+	struct lease_list settled, written_off;
+};
+
+/* A request for a lease, or for more of one, that waits for an answer. */
+struct lease_ask {
+	uint64_t seq; /* of its budget:request */
+	int stage, agent;
+	char *lease;   /* what it extends; NULL: a new one */
+	char *request; /* id of the request; NULL: none */
+	int64_t tokens, cost_micros;
+	struct origin origin; /* to be answered by the core of that epoch */
+	int64_t epoch;
+};
+#define LEASE_ASKS_MAX 256
+
+enum lease_wish {
+	WISH_LEASE,
+	WISH_EXTEND,
+	WISH_RETURN,
+	WISH_SETTLE,
+	WISH_USE,
+	WISH_DENIED
+};
+
+/* A request that was done: when it comes again, it gets the same answer. */
+struct lease_request {
+	uint64_t hash; /* of its id; 0: a free place */
+	enum lease_wish wish;
+	int stage, agent;
+	int64_t tokens, cost_micros;
+	char *lease;
+};
+#define LEASE_REQUESTS_KEPT 1024
 
 struct ledger {
 	struct purse episode;
-	int64_t reserve;        /* tokens only for stages marked finale */
-	struct purse *stages;   /* by stage index */
-	struct purse *agents;   /* by agent index */
-	struct lease *leases;   /* held ones, and expired or revoked ones that
-				   a late report may still correct */
-	size_t lease_count, lease_cap;
-	size_t lease_free;      /* hint: no free slot below */
+	int64_t reserve;      /* tokens only for stages marked finale */
+	struct purse *stages; /* by stage index */
+	struct purse *agents; /* by agent index: of this episode */
+	struct lease_table leases;
+	struct lease_ask *asks; /* oldest first */
+	size_t ask_count, ask_cap;
+	struct lease_request *requests; /* a ring */
+	size_t request_next;
 };
 
 /* True while the identity holds on every scope; else `*where` names one. For
@@ -56,13 +125,16 @@ struct ledger {
 bool ledger_holds(const struct ledger *ledger, size_t stages, size_t agents,
 		  const char **where);
 
+#define PATH_MAX_PURSES 6
 struct path {
-	struct purse *purses[3]; /* episode, stage, agent */
+	struct purse *purses[PATH_MAX_PURSES];
+	size_t count;
 };
 /* The purses that a lease of this stage and agent passes. */
-struct path ledger_path(struct model *m, int stage, int agent);
+struct path ledger_path(struct model *m, int stage, int agent, int32_t day);
 
-/* The slot of a lease by its id, or -1. */
+/* The lease in a slot, lent; and the slot of a lease by its id, or -1. */
+const struct lease *ledger_lease(const struct model *m, int slot);
 int ledger_find(const struct ledger *ledger, const char *id);
 
 #endif

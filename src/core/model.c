@@ -46,8 +46,7 @@ struct model *model_new(const struct show *show)
 	m->agent_calls = xcalloc(show->agent_count + 1, sizeof(int));
 	m->checks = xcalloc(show->check_count + 1, sizeof *m->checks);
 	m->ready = xcalloc(show->stage_count + 1, sizeof(int));
-	m->ledger.stages = xcalloc(show->stage_count + 1, sizeof(struct purse));
-	m->ledger.agents = xcalloc(show->agent_count + 1, sizeof(struct purse));
+	ledger_init(m);
 	m->usage.stages =
 		xcalloc(show->stage_count + 1, sizeof *m->usage.stages);
 	m->commands = xcalloc(COMMANDS_REMEMBERED, sizeof *m->commands);
@@ -108,6 +107,7 @@ void model_free(struct model **model)
 		return;
 	inbox_reset(m);
 	free(m->inbox.items);
+	ledger_release(m);
 	free_stages(m);
 	for (size_t i = 0; i < m->show->check_count; i++)
 		free(m->checks[i].text);
@@ -120,11 +120,6 @@ void model_free(struct model **model)
 	free(m->alarms);
 	free_late(m);
 	obs_state_release(&m->obs);
-	for (size_t i = 0; i < m->ledger.lease_count; i++)
-		free(m->ledger.leases[i].id);
-	free(m->ledger.leases);
-	free(m->ledger.stages);
-	free(m->ledger.agents);
 	free(m->usage.stages);
 	free(m->agent_calls);
 	free(m->ready);
@@ -243,6 +238,7 @@ void model_apply(struct model *m, const struct event *e)
 	stages_apply(m, e, stage, agent);
 	if (e->type == EVENT_STAGE_RESET)
 		reset_apply(m, e);
+	leases_apply(m, e, stage, agent);
 	inbox_apply(m, e, stage, agent);
 	checks_apply(m, e, stage, agent);
 	alarms_apply(m, e, stage, agent);

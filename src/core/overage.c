@@ -17,7 +17,7 @@ static int64_t may_lease(const struct model *m, size_t stage)
 
 /* What the stages that are not settled yet may still lease, but for one. Summed
  * up once for many that are held in a row: that changes none of it. */
-static int64_t rest_of_show(struct deciding *d, int but)
+int64_t budget_rest_of_show(struct deciding *d, int but)
 {
 	const struct model *m = d->m;
 	if (d->rest_seq != m->seq) {
@@ -42,10 +42,12 @@ void budget_hold(struct deciding *d, int stage, const char *reason,
 	json_add_str(data, "reason", reason);
 	json_add_int(data, "tokens", l.most > asked ? l.most : asked);
 	json_add_int(data, "wanted", total);
+	if (l.cost_most)
+		json_add_int(data, "cost_micros", l.cost_most);
 	if (asked)
 		json_add_int(data, "asked", asked);
 	json_add_int(data, "left", scope_remaining(&m->ledger.episode.tokens));
-	json_add_int(data, "rest", rest_of_show(d, stage));
+	json_add_int(data, "rest", budget_rest_of_show(d, stage));
 	if (m->run.attended)
 		json_add_int(data, "deadline",
 			     d->in->now_ms +
@@ -56,29 +58,8 @@ void budget_hold(struct deciding *d, int stage, const char *reason,
 		inbox_timer(d, stage);
 }
 
-static json_object *raises_of(const struct model *m, int stage, int64_t total)
-{
-	const struct show_stage *def = &m->show->stages[stage];
-	json_object *raises = json_object_new_object();
-	json_object *agents = json_object_new_object();
-	struct lack l = budget_lack(m, stage, total, 0);
-	json_add_int(raises, "episode", l.episode);
-	json_add_int(raises, "stage", l.stage);
-	for (size_t k = 0; k < def->agent_count; k++) {
-		int64_t n = (int64_t)def->agent_count;
-		int64_t share = total / n + (k == 0 ? total % n : 0);
-		int agent = stage_agent(m, stage, k);
-		int64_t lack =
-			scope_lacks(&m->ledger.agents[agent].tokens, share, 0);
-		if (lack)
-			json_add_int(agents, m->show->agents[agent].id, lack);
-	}
-	json_add(raises, "agents", &agents);
-	return raises;
-}
-
 /* Reads "4200" or "4,200"; -1 if it is no amount. */
-static int64_t read_amount(const char *text)
+int64_t budget_read_amount(const char *text)
 {
 	int64_t n = 0;
 	if (!*text)
@@ -99,13 +80,20 @@ bool budget_approve(struct deciding *d, const struct inbox_item *item,
 	struct model *m = d->m;
 	int stage = item->stage;
 	int64_t asked = m->stages[stage].asked_tokens;
+	if (asks_find(m, item->seq)) {
+		int64_t more = amount ? budget_read_amount(amount) : -1;
+		if (amount && more < 0)
+			return refuse(d, "bad_amount",
+				      "`%s` is no number of tokens", amount);
+		return asks_approve(d, item, more);
+	}
 	int64_t total = budget_wanted(m, stage);
 	if (asked)
 		total = scope_remaining(&m->ledger.stages[stage].tokens) +
 			asked;
 	int64_t tokens = item->tokens;
 	if (amount) {
-		tokens = read_amount(amount);
+		tokens = budget_read_amount(amount);
 		if (tokens < 0)
 			return refuse(d, "bad_amount",
 				      "`%s` is no number of tokens", amount);
@@ -116,7 +104,7 @@ bool budget_approve(struct deciding *d, const struct inbox_item *item,
 				      (long long)tokens);
 	}
 	json_object *data = decide_data(d);
-	json_object *raises = raises_of(m, stage, total);
+	json_object *raises = budget_raises(m, stage, total);
 	json_add_str(data, "item", item->id);
 	json_add_int(data, "tokens", tokens);
 	json_add_int(data, "lease", total);
@@ -131,6 +119,10 @@ void budget_deny(struct deciding *d, const struct inbox_item *item,
 		 const char *by)
 {
 	int stage = item->stage;
+	if (asks_find(d->m, item->seq)) {
+		asks_deny(d, item, by);
+		return;
+	}
 	json_object *data = json_object_new_object();
 	json_add_str(data, "item", item->id);
 	json_add_str(data, "by", by);

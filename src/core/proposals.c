@@ -166,7 +166,7 @@ static char *request_text(const struct model *m, int stage, int agent,
 	json_add_str(o, "correlationId", key);
 	if (c->lease >= 0) {
 		json_object *lease = json_object_new_object();
-		json_add_str(lease, "id", m->ledger.leases[c->lease].id);
+		json_add_str(lease, "id", ledger_lease(m, c->lease)->id);
 		json_add_int(lease, "tokens", c->lease_tokens);
 		json_add(o, "lease", &lease);
 	}
@@ -188,7 +188,7 @@ static void call_one(struct deciding *d, int stage, size_t k, int64_t limit_ms)
 	x->limit_ms = limit_ms;
 	x->lease_tokens = c->lease_tokens;
 	if (c->lease >= 0)
-		x->lease = xstrdup(m->ledger.leases[c->lease].id);
+		x->lease = xstrdup(ledger_lease(m, c->lease)->id);
 	if (m->show->agents[x->agent].via != VIA_NOOP)
 		x->text = request_text(m, stage, x->agent, x->key, c, limit_ms);
 }
@@ -207,7 +207,8 @@ void proposals_again(struct deciding *d, int stage)
 {
 	const struct stage_run *s = &d->m->stages[stage];
 	const struct show_stage *def = &d->m->show->stages[stage];
-	int64_t left = s->deadline_ms - d->in->now_ms;
+	int64_t left = s->stood_ms ? s->stood_ms
+				   : s->deadline_ms - d->in->now_ms;
 	for (size_t k = 0; k < def->agent_count; k++)
 		if (s->calls[k].state == CALL_OUT && left > 0)
 			call_one(d, stage, k, left);
@@ -265,7 +266,7 @@ static const char *misfit(const struct model *m, const struct input *in,
 	    has_other_key(m, in, stage))
 		return "old_attempt";
 	if (in->lease && c->lease >= 0 &&
-	    strcmp(in->lease, m->ledger.leases[c->lease].id) != 0)
+	    strcmp(in->lease, ledger_lease(m, c->lease)->id) != 0)
 		return "old_attempt";
 	if (c->state == CALL_OUT && s->state == STAGE_RUNNING)
 		return NULL;

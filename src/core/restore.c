@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "core/decide.h"
+#include "core/lease_table.h"
 #include "core/snapshot.h"
 
 /* One snapshot being read. It came from outside: what could stop the core later
@@ -54,6 +55,7 @@ static void read_scope(struct scope *s, json_object *o)
 	s->allocated = json_get_int(o, "allocated", 0);
 	s->leased = json_get_int(o, "leased", 0);
 	s->spent = json_get_int(o, "spent", 0);
+	s->overrun = json_get_int(o, "overrun", 0);
 }
 
 static void read_purse(struct purse *p, json_object *o)
@@ -62,62 +64,107 @@ static void read_purse(struct purse *p, json_object *o)
 	read_scope(&p->cost, json_get(o, "cost"));
 }
 
-static void read_lease(struct reading *r, const char *id, json_object *o)
+static bool read_whose(struct reading *r, json_object *o, int *stage,
+		       int *agent)
 {
-	struct model *m = r->m;
-	struct ledger *l = &m->ledger;
-	int stage = show_find_stage(m->show, json_get_str(o, "stage", ""));
-	int agent = show_find_agent(m->show, json_get_str(o, "agent", ""));
-	if (stage < 0 || agent < 0)
+	*stage = show_find_stage(r->m->show, json_get_str(o, "stage", ""));
+	*agent = show_find_agent(r->m->show, json_get_str(o, "agent", ""));
+	if (*stage < 0 || *agent < 0)
+		r->sound = false;
+	return *stage >= 0 && *agent >= 0;
+}
+
+static void read_lease(struct reading *r, json_object *o)
+{
+	struct lease_table *t = &r->m->ledger.leases;
+	const char *id = json_get_str(o, "id", "");
+	int stage, agent;
+	if (!read_whose(r, o, &stage, &agent))
 		return;
-	GROW(l->leases, l->lease_count, l->lease_cap);
-	l->leases[l->lease_count++] = (struct lease){
-		.id = xstrdup(id),
-		.stage = stage,
-		.agent = agent,
-		.attempt = (int)json_get_int(o, "attempt", 0),
+	if (lease_table_find(t, id) >= 0) {
+		r->sound = false;
+		return;
+	}
+	int slot = lease_table_add(t, id, stage);
+	struct lease *l = &t->slots[slot];
+	l->agent = agent;
+	l->attempt = (int)json_get_int(o, "attempt", 0);
+	l->outside = json_get_bool(o, "outside", false);
+	l->tokens = json_get_int(o, "tokens", 0);
+	l->spent = json_get_int(o, "spent", 0);
+	l->metered = json_get_int(o, "metered", 0);
+	l->cost_micros = json_get_int(o, "cost", 0);
+	l->cost_spent = json_get_int(o, "cost_spent", 0);
+	l->cost_metered = json_get_int(o, "cost_metered", 0);
+	l->deadline_ms = json_get_int(o, "deadline", 0);
+	l->day = (int32_t)json_get_int(o, "day", 0);
+	enum lease_state state = (enum lease_state)number_of(
+		r, o, "state", LEASE_HELD, LEASE_REVOKED);
+	if (state != LEASE_HELD)
+		lease_table_close(t, slot, state, json_get_int(o, "closed", 0));
+}
+
+static void read_ask(struct reading *r, json_object *o)
+{
+	struct lease_ask a = {
+		.seq = (uint64_t)json_get_int(o, "seq", 0),
 		.tokens = json_get_int(o, "tokens", 0),
-		.spent = json_get_int(o, "spent", 0),
-		.state = (enum lease_state)number_of(r, o, "state", LEASE_HELD,
-						     LEASE_REVOKED),
-		.deadline_ms = json_get_int(o, "deadline", 0),
+		.cost_micros = json_get_int(o, "cost", 0),
+		.epoch = json_get_int(o, "epoch", 0),
+		.origin.kind = (enum origin_kind)number_of(
+			r, o, "origin", ORIGIN_NONE, ORIGIN_LOCAL),
 	};
+	if (!read_whose(r, o, &a.stage, &a.agent))
+		return;
+	copy_text(a.origin.id, sizeof a.origin.id, o, "to");
+	a.lease = text_of(o, "lease");
+	a.request = text_of(o, "request");
+	asks_add(r->m, &a);
+}
+
+static void read_request(struct reading *r, json_object *o)
+{
+	struct lease_request q = {
+		.hash = (uint64_t)json_get_int(o, "hash", 0),
+		.wish = (enum lease_wish)number_of(r, o, "wish", WISH_LEASE,
+						   WISH_DENIED),
+		.tokens = json_get_int(o, "tokens", 0),
+		.cost_micros = json_get_int(o, "cost", 0),
+	};
+	if (!read_whose(r, o, &q.stage, &q.agent))
+		return;
+	q.lease = xstrdup(json_get_str(o, "lease", ""));
+	requests_add(r->m, &q);
+}
+
+static void read_each(struct reading *r, json_object *list,
+		      void (*read)(struct reading *r, json_object *o))
+{
+	size_t n = list ? json_object_array_length(list) : 0;
+	for (size_t i = 0; i < n; i++)
+		read(r, json_object_array_get_idx(list, i));
 }
 
 static void read_ledger(struct reading *r, json_object *o)
 {
 	struct model *m = r->m;
 	json_object *agents = json_get_object(o, "agents");
-	json_object *leases = json_get_object(o, "leases");
 	read_purse(&m->ledger.episode, json_get(o, "episode"));
 	m->ledger.reserve = json_get_int(o, "reserve", 0);
 	for (size_t i = 0; i < m->show->agent_count; i++)
 		read_purse(&m->ledger.agents[i],
 			   json_get(agents, m->show->agents[i].id));
-	if (!leases)
-		return;
-	json_object_object_foreach(leases, id, lease) read_lease(r, id, lease);
-	m->ledger.lease_free = m->ledger.lease_count;
+	read_each(r, json_get_array(o, "leases"), read_lease);
+	read_each(r, json_get_array(o, "asks"), read_ask);
+	read_each(r, json_get_array(o, "requests"), read_request);
 }
 
-/* Canonical JSON gives the leases in the order of their ids. */
 static int lease_slot(struct reading *r, const char *id)
 {
-	const struct ledger *l = &r->m->ledger;
-	size_t low = 0, high = l->lease_count;
-	while (id && low < high) {
-		size_t mid = low + (high - low) / 2;
-		int order = strcmp(l->leases[mid].id, id);
-		if (order == 0)
-			return (int)mid;
-		if (order < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	if (id)
+	int slot = ledger_find(&r->m->ledger, id);
+	if (id && slot < 0)
 		r->sound = false;
-	return -1;
+	return slot;
 }
 
 static void read_call(struct reading *r, int stage, size_t k, json_object *o)
@@ -130,6 +177,7 @@ static void read_call(struct reading *r, int stage, size_t k, json_object *o)
 		.state = (enum call_state)number_of(r, o, "state", CALL_NONE,
 						    CALL_FAILED),
 		.lease_tokens = json_get_int(o, "lease_tokens", 0),
+		.further = (int)json_get_int(o, "further", 0),
 		.lease = lease_slot(r, json_get_str(o, "lease", NULL)),
 		.started_ms = json_get_int(o, "started", 0),
 		.ended_ms = json_get_int(o, "ended", 0),
@@ -198,6 +246,7 @@ static void read_stage(struct reading *r, int stage, json_object *o)
 	s->released = json_get_bool(o, "released", false);
 	s->approved_tokens = json_get_int(o, "approved", 0);
 	s->asked_tokens = json_get_int(o, "asked", 0);
+	s->stood_ms = json_get_int(o, "stood", 0);
 	s->attempt = (int)json_get_int(o, "attempt", 0);
 	s->failures = (int)json_get_int(o, "failures", 0);
 	s->first_ms = json_get_int(o, "first", 0);
@@ -228,7 +277,8 @@ static bool is_asked(const struct model *m, const struct inbox_item *item)
 	const struct stage_run *s = &m->stages[item->stage];
 	switch (item->kind) {
 	case INBOX_OVERAGE:
-		return s->state == STAGE_HELD;
+		return s->state == STAGE_HELD ||
+		       (s->state == STAGE_RUNNING && s->asks);
 	case INBOX_FAILED:
 		return s->state == STAGE_FAILED && !item->deadline_ms;
 	case INBOX_POLL:

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "core/model.h"
+#include "core/lease_table.h"
 #include "core/snapshot.h"
 
 static void add_some(json_object *o, const char *key, int64_t v)
@@ -24,6 +25,8 @@ static json_object *scope_json(const struct scope *s)
 	json_add_int(o, "allocated", s->allocated);
 	json_add_int(o, "leased", s->leased);
 	json_add_int(o, "spent", s->spent);
+	if (s->overrun)
+		json_add_int(o, "overrun", s->overrun);
 	return o;
 }
 
@@ -37,18 +40,89 @@ static json_object *purse_json(const struct purse *p)
 	return o;
 }
 
-/* By stage or agent id, and only those that are not as a run begins. */
 static json_object *lease_json(const struct model *m, const struct lease *l)
 {
 	json_object *o = json_object_new_object();
+	json_add_str(o, "id", l->id);
 	json_add_str(o, "stage", m->show->stages[l->stage].id);
 	json_add_str(o, "agent", m->show->agents[l->agent].id);
 	json_add_int(o, "attempt", l->attempt);
+	json_add_bool(o, "outside", l->outside);
 	json_add_int(o, "tokens", l->tokens);
 	json_add_int(o, "spent", l->spent);
+	json_add_int(o, "metered", l->metered);
+	json_add_int(o, "cost", l->cost_micros);
+	json_add_int(o, "cost_spent", l->cost_spent);
+	json_add_int(o, "cost_metered", l->cost_metered);
 	json_add_int(o, "state", l->state);
 	json_add_int(o, "deadline", l->deadline_ms);
+	json_add_int(o, "closed", l->closed_ms);
+	json_add_int(o, "day", l->day);
 	return o;
+}
+
+static void add_leases(const struct model *m, json_object *all, int first)
+{
+	const struct lease_table *t = &m->ledger.leases;
+	for (int i = first; i >= 0; i = lease_table_next(t, i))
+		json_object_array_add(all, lease_json(m, &t->slots[i]));
+}
+
+/* In the order of their lists, which restoring makes anew. */
+static json_object *leases_json(const struct model *m)
+{
+	const struct lease_table *t = &m->ledger.leases;
+	json_object *all = json_object_new_array();
+	for (size_t i = 0; i < m->show->stage_count; i++)
+		add_leases(m, all, lease_table_held(t, (int)i));
+	add_leases(m, all, lease_table_closed(t, LEASE_SETTLED));
+	add_leases(m, all, lease_table_closed(t, LEASE_EXPIRED));
+	return all;
+}
+
+static json_object *asks_json(const struct model *m)
+{
+	json_object *all = json_object_new_array();
+	for (size_t i = 0; i < m->ledger.ask_count; i++) {
+		const struct lease_ask *a = &m->ledger.asks[i];
+		json_object *o = json_object_new_object();
+		json_add_int(o, "seq", (int64_t)a->seq);
+		json_add_str(o, "stage", m->show->stages[a->stage].id);
+		json_add_str(o, "agent", m->show->agents[a->agent].id);
+		json_add_str(o, "lease", a->lease);
+		json_add_str(o, "request", a->request);
+		json_add_int(o, "tokens", a->tokens);
+		json_add_int(o, "cost", a->cost_micros);
+		json_add_int(o, "origin", a->origin.kind);
+		json_add_str(o, "to", a->origin.id);
+		json_add_int(o, "epoch", a->epoch);
+		json_object_array_add(all, o);
+	}
+	return all;
+}
+
+/* Oldest first. */
+static json_object *requests_json(const struct model *m)
+{
+	const struct ledger *l = &m->ledger;
+	json_object *all = json_object_new_array();
+	for (size_t i = 0; i < LEASE_REQUESTS_KEPT; i++) {
+		const struct lease_request *r =
+			&l->requests[(l->request_next + i) %
+				     LEASE_REQUESTS_KEPT];
+		if (!r->hash)
+			continue;
+		json_object *o = json_object_new_object();
+		json_add_int(o, "hash", (int64_t)r->hash);
+		json_add_int(o, "wish", r->wish);
+		json_add_str(o, "stage", m->show->stages[r->stage].id);
+		json_add_str(o, "agent", m->show->agents[r->agent].id);
+		json_add_int(o, "tokens", r->tokens);
+		json_add_int(o, "cost", r->cost_micros);
+		json_add_str(o, "lease", r->lease);
+		json_object_array_add(all, o);
+	}
+	return all;
 }
 
 static json_object *ledger_json(const struct model *m)
@@ -57,18 +131,18 @@ static json_object *ledger_json(const struct model *m)
 	json_object *o = json_object_new_object();
 	json_object *episode = purse_json(&l->episode);
 	json_object *agents = json_object_new_object();
-	json_object *leases = json_object_new_object();
+	json_object *leases = leases_json(m);
+	json_object *asks = asks_json(m);
+	json_object *requests = requests_json(m);
 	for (size_t i = 0; i < m->show->agent_count; i++)
 		json_object_object_add(agents, m->show->agents[i].id,
 				       purse_json(&l->agents[i]));
-	for (size_t i = 0; i < l->lease_count; i++)
-		if (l->leases[i].id)
-			json_object_object_add(leases, l->leases[i].id,
-					       lease_json(m, &l->leases[i]));
 	json_add_int(o, "reserve", l->reserve);
 	json_add(o, "episode", &episode);
 	json_add(o, "agents", &agents);
 	json_add(o, "leases", &leases);
+	json_add(o, "asks", &asks);
+	json_add(o, "requests", &requests);
 	return o;
 }
 
@@ -82,8 +156,9 @@ static json_object *call_json(const struct model *m, const struct call *c,
 	if (c->agent != agent)
 		json_add_str(o, "agent", m->show->agents[c->agent].id);
 	add_some(o, "lease_tokens", c->lease_tokens);
+	add_some(o, "further", c->further);
 	if (c->lease >= 0)
-		json_add_str(o, "lease", m->ledger.leases[c->lease].id);
+		json_add_str(o, "lease", ledger_lease(m, c->lease)->id);
 	add_some(o, "started", c->started_ms);
 	add_some(o, "ended", c->ended_ms);
 	if (c->confidence < 0 || c->confidence > 0)
@@ -137,6 +212,7 @@ static json_object *stage_json(const struct model *m, size_t i)
 		json_add_bool(o, "released", true);
 	add_some(o, "approved", s->approved_tokens);
 	add_some(o, "asked", s->asked_tokens);
+	add_some(o, "stood", s->stood_ms);
 	add_some(o, "attempt", s->attempt);
 	add_some(o, "failures", s->failures);
 	add_some(o, "first", s->first_ms);

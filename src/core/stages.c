@@ -149,6 +149,7 @@ static bool move_to(struct model *m, const struct event *e, int stage,
 		end_calls(m, stage);
 		s->approved_tokens = 0; /* it was for this start alone */
 		s->asked_tokens = 0;
+		s->stood_ms = 0;
 	}
 	s->state = (enum stage_state)next;
 	s->deadline_ms = 0;
@@ -324,13 +325,16 @@ static void apply_to_stage(struct model *m, const struct event *e, int stage)
 		apply_skip(m, e, stage);
 		break;
 	case EVENT_BUDGET_REQUEST:
+		if (event_bool(e, "call", false))
+			break; /* it goes on: lease_asks.c */
 		if (move_to(m, e, stage, MOVE_HOLD)) {
 			set_deadline(m, stage, 0);
 			s->asked_tokens = event_int(e, "asked", 0);
 		}
 		break;
 	case EVENT_BUDGET_APPROVE:
-		if (move_to(m, e, stage, MOVE_APPROVE))
+		if (!event_bool(e, "call", false) &&
+		    move_to(m, e, stage, MOVE_APPROVE))
 			s->approved_tokens = event_int(e, "lease", 0);
 		break;
 	default:
@@ -369,6 +373,7 @@ static void blank(struct model *m, int stage)
 		.calls = s->calls,
 		.poll = s->poll,
 		.attempt = s->attempt,
+		.asks = s->asks,
 		.winner = -1,
 	};
 	polls_blank(m, stage);

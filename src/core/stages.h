@@ -70,6 +70,7 @@ struct call {
 				  the call to another one */
 	int64_t lease_tokens;
 	int lease;             /* slot in ledger.leases, -1: none */
+	int further;           /* leases asked for beside it */
 	int64_t started_ms, ended_ms;
 	json_object *result;   /* when answered */
 	double confidence;     /* -1: not reported */
@@ -95,6 +96,9 @@ struct stage_run {
 				  it is not */
 	int64_t deadline_ms;   /* running: attempt's end; backoff: next try;
 				  0: none */
+	int asks;              /* requests for leases that wait */
+	int64_t stood_ms;      /* while they do, what is left until the
+				  deadline; 0: it does not stand still */
 	int64_t asked_tokens;  /* an agent asked for that many more; 0: no */
 	struct call *calls;    /* one for each agent of the stage */
 	int winner;            /* agent index whose proposal won, -1 */

@@ -236,6 +236,7 @@ static json_object *budget_status(const struct model *m)
 	json_add_int(o, "remaining", scope_remaining(s));
 	json_add_int(o, "leased", s->leased);
 	json_add_int(o, "spent", s->spent);
+	json_add_int(o, "over", scope_over(s));
 	json_add_int(o, "cost_micros", m->ledger.episode.cost.spent);
 	return o;
 }

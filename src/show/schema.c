@@ -95,6 +95,10 @@ static const struct key budget_keys[] = {
 	WORD("approval_default", AT(show_budget, approval_default),
 	     answer_words, ANSWER_DENY,
 	     "The answer to an overage that nobody answered."),
+	INT("settle_grace_ms", AT(show_budget, settle_grace_ms), 0, HOURS24,
+	    60000, "ms",
+	    "How long after a call ended a late report still corrects what was "
+	    "written off for it."),
 	{0}};
 static const struct section budget = {
 	"budget", "the budget", .keys = budget_keys, .end = budget_end};

@@ -60,6 +60,7 @@ struct show_budget {
 	double warn_at;       /* share of tokens, 0..1, default 0.8 */
 	int64_t approval_deadline_ms;         /* default 60000 */
 	enum show_answer approval_default;    /* default deny */
+	int64_t settle_grace_ms;  /* late reports correct, default 60000 */
 };
 
 struct show_agent {

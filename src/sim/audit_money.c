@@ -55,7 +55,7 @@ static void book_one(struct sim *s, struct scope_book *b, int64_t leased,
 	b->leased += leased;
 	b->spent += spent;
 	b->granted += overrun;
-	if (!b->limited || b->allocated < b->leased + b->spent)
+	if (!b->limited)
 		b->allocated = b->leased + b->spent;
 	if (b->leased < 0 || b->spent < 0)
 		sim_fail(s, "ledger", "%s: leased %" PRId64 ", spent %" PRId64,
@@ -166,6 +166,10 @@ static void spend(struct sim *s, const struct event *e, int stage, int agent)
 		sim_fail(s, "lease", "%s was never leased, and is spent", id);
 	} else if (l->state == LB_HELD) {
 		settle(s, e, l, tokens, overrun);
+	} else if (l->state == LB_WRITTEN_OFF && overrun == tokens &&
+		   strcmp(event_str(e, "state", ""), "late") == 0) {
+		l->spent += tokens; /* what it cost; tokens follow */
+		book(s, stage, agent, 0, tokens, overrun);
 	} else if (l->state == LB_WRITTEN_OFF && overrun == tokens) {
 		l->state = LB_CORRECTED; /* it had used even more */
 		l->spent += tokens;

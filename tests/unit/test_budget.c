@@ -235,7 +235,8 @@ START_TEST(an_overrun_is_booked_and_told)
 	ck_state(w, "s", "failed");
 	ck_assert_ptr_nonnull(strstr(w->m->stages[0].error, "overrun"));
 	ck_assert_int_eq(w->m->ledger.episode.tokens.spent, 700);
-	ck_assert_int_eq(w->m->ledger.stages[0].tokens.allocated, 700);
+	ck_assert_int_eq(w->m->ledger.stages[0].tokens.allocated, 500);
+	ck_assert_int_eq(scope_over(&w->m->ledger.stages[0].tokens), 200);
 	ck_assert_uint_eq(w->m->alarm_count, 1);
 	ck_assert_uint_eq(w->m->story.version, 0);
 	ck_assert(world_do(w, "ack", "overrun/s", "seen", NULL));
