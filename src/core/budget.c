@@ -11,13 +11,20 @@
 
 /* --- prices --------------------------------------------------------------- */
 
-/* Micros for `tokens` at a price per million, rounded up. Prices and amounts of
- * tokens are capped, and still their product may be too large for 64 bits. */
+#define MICROS_MOST (INT64_C(1) << 60)
+
+/* Micros for `tokens` at a price per million, rounded up; what is beyond any
+ * money is MICROS_MOST. */
 static int64_t cost_of(int64_t tokens, int64_t per_million)
 {
-	__extension__ typedef __int128 wide;
-	wide cost = ((wide)tokens * per_million + 999999) / 1000000;
-	return cost > INT64_MAX / 4 ? INT64_MAX / 4 : (int64_t)cost;
+	int64_t whole, part;
+	if (tokens <= 0 || per_million <= 0)
+		return 0;
+	if (__builtin_mul_overflow(tokens, per_million / 1000000, &whole) ||
+	    __builtin_mul_overflow(tokens, per_million % 1000000, &part) ||
+	    whole > MICROS_MOST || part > INT64_MAX - 999999)
+		return MICROS_MOST;
+	return whole + (part + 999999) / 1000000;
 }
 
 static bool has_price(const struct show_agent *a)
