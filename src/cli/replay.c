@@ -87,8 +87,8 @@ static void load_snapshot(struct source *s, struct found *found)
 	found->snapshot_text = source_snapshot(s);
 	if (!found->snapshot_text)
 		return;
-	json_object *o =
-		json_read_str(found->snapshot_text, &json_limits_own, NULL);
+	json_object *o = snapshot_head(found->snapshot_text,
+				       strlen(found->snapshot_text), NULL);
 	found->snapshot_seq = (uint64_t)json_get_int(o, "seq", 0);
 	json_object_put(o);
 }

@@ -259,8 +259,7 @@ struct model *source_restore(struct source *s)
 	if (m)
 		return m;
 	text = source_snapshot(s);
-	json_object *o =
-		text ? json_read_str(text, &json_limits_own, NULL) : NULL;
+	json_object *o = text ? snapshot_head(text, strlen(text), NULL) : NULL;
 	if (o)
 		m = restore(s, json_get_str(o, "show", "none"), text);
 	json_object_put(o);

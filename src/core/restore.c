@@ -14,6 +14,7 @@
 struct reading {
 	struct model *m;
 	bool sound;
+	bool *seen; /* by stage: it was read */
 };
 
 static char *text_of(json_object *o, const char *key)
@@ -465,12 +466,6 @@ static void read_ready(struct reading *r, json_object *a)
 	}
 }
 
-static void read_story(struct model *m, json_object *o)
-{
-	story_patch(&m->story, json_get_object(o, "doc"));
-	m->story.version = (uint64_t)json_get_int(o, "version", 0);
-}
-
 static bool is_whole(const struct reading *r, json_object *o, struct err *err)
 {
 	const struct model *m = r->m;
@@ -489,62 +484,161 @@ static bool is_whole(const struct reading *r, json_object *o, struct err *err)
 	return true;
 }
 
+/* --- lines --------------------------------------------------------------- */
+
+static const struct json_limits line_limits = {SNAPSHOT_MAX_BYTES, 64, 8000000};
+
+/* The line at `*text`, which goes on to the next one; NULL with err when it is
+ * none, without at the end. */
+static json_object *next_line(const char **text, const char *end,
+			      struct err *err)
+{
+	if (*text == end)
+		return NULL;
+	const char *from = *text;
+	const char *stop = memchr(from, '\n', (size_t)(end - from));
+	*text = stop ? stop + 1 : end;
+	if (!stop)
+		stop = end;
+	json_object *o =
+		json_read(from, (size_t)(stop - from), &line_limits, err);
+	if (o && !json_object_is_type(o, json_type_object)) {
+		err_set(err, ERR_DATA, "a line of the snapshot is no object");
+		json_object_put(o);
+		return NULL;
+	}
+	return o;
+}
+
+json_object *snapshot_head(const char *text, size_t bytes, struct err *err)
+{
+	json_object *o = next_line(&text, text + bytes, err);
+	if (!o && !bytes)
+		err_set(err, ERR_DATA, "the snapshot is empty");
+	return o;
+}
+
+static void read_stages(struct reading *r, json_object *stages)
+{
+	if (!stages)
+		return;
+	json_object_object_foreach(stages, id, o)
+	{
+		int stage = show_find_stage(r->m->show, id);
+		if (stage < 0 || r->seen[stage]) {
+			r->sound = false;
+			continue;
+		}
+		r->seen[stage] = true;
+		read_stage(r, stage, o);
+	}
+}
+
+/* What of the stages and the story stands in each line, the first one (`head`)
+ * and the others. */
+static bool read_lines(struct reading *r, json_object *head, const char *text,
+		       const char *end, struct err *err)
+{
+	struct err why = {0};
+	json_object *o = json_object_get(head);
+	const char *second = memchr(text, '\n', (size_t)(end - text));
+	text = second ? second + 1 : end;
+	while (o) {
+		read_stages(r, json_get_object(o, "stages"));
+		story_patch(&r->m->story, json_get_object(o, "doc"));
+		json_object_put(o);
+		o = next_line(&text, end, &why);
+	}
+	r->m->story.version =
+		(uint64_t)json_get_int(json_get(head, "story"), "version", 0);
+	for (size_t i = 0; i < r->m->show->stage_count; i++)
+		r->sound = r->sound && r->seen[i];
+	if (why.code && err)
+		*err = why;
+	return !why.code;
+}
+
+static bool read_all(struct reading *r, json_object *head, const char *text,
+		     size_t bytes, struct err *err)
+{
+	struct model *m = r->m;
+	m->ready_head = m->ready_count = 0;
+	read_run(r, json_get(head, "run"));
+	read_ledger(r, json_get(head, "ledger"));
+	if (!read_lines(r, head, text, text + bytes, err))
+		return false;
+	usage_read(m, json_get(head, "usage"));
+	read_ready(r, json_get_array(head, "ready"));
+	read_inbox(r, json_get_array(head, "inbox"));
+	read_checks(r, json_get_array(head, "checks"));
+	read_alarms(m, json_get_array(head, "alarms"));
+	read_late(m, json_get_array(head, "late"));
+	read_obs(m, json_get(head, "obs"));
+	read_rest(m, head);
+	return is_whole(r, head, err);
+}
+
 struct model *model_restore(const struct show *show, const char *text,
 			    size_t bytes, struct err *err)
 {
-	struct model *m = NULL;
-	json_object *o = json_read(text, bytes, &json_limits_own, err);
-	if (!o)
+	struct reading r = {.sound = true};
+	json_object *head = snapshot_head(text, bytes, err);
+	if (!head)
 		return NULL;
-	if (strcmp(json_get_str(o, "show", ""), show->hash) != 0) {
+	if (strcmp(json_get_str(head, "show", ""), show->hash) != 0) {
 		err_set(err, ERR_DATA,
 			"the snapshot is of another definition of the show");
-		goto out;
+	} else {
+		r.m = model_new(show);
+		r.seen = xcalloc(show->stage_count + 1, sizeof *r.seen);
+		if (!read_all(&r, head, text, bytes, err))
+			model_free(&r.m);
+		free(r.seen);
 	}
-	m = model_new(show);
-	struct reading r = {.m = m, .sound = true};
-	m->ready_head = m->ready_count = 0;
-	read_run(&r, json_get(o, "run"));
-	read_ledger(&r, json_get(o, "ledger"));
-	json_object *stages = json_get_object(o, "stages");
-	for (size_t i = 0; i < show->stage_count; i++)
-		read_stage(&r, (int)i, json_get(stages, show->stages[i].id));
-	usage_read(m, json_get(o, "usage"));
-	read_ready(&r, json_get_array(o, "ready"));
-	read_story(m, json_get(o, "story"));
-	read_inbox(&r, json_get_array(o, "inbox"));
-	read_checks(&r, json_get_array(o, "checks"));
-	read_alarms(m, json_get_array(o, "alarms"));
-	read_late(m, json_get_array(o, "late"));
-	read_obs(m, json_get(o, "obs"));
-	read_rest(m, o);
-	if (!is_whole(&r, o, err))
-		model_free(&m);
-out:
-	json_object_put(o);
-	return m;
+	json_object_put(head);
+	return r.m;
+}
+
+bool snapshot_story(const char *text, size_t bytes, struct story *story,
+		    struct err *err)
+{
+	const char *end = text + bytes;
+	struct err why = {0};
+	json_object *o = next_line(&text, end, &why);
+	json_object *its = json_get_object(o, "story");
+	uint64_t version = (uint64_t)json_get_int(its, "version", 0);
+	char *hash = xstrdup(json_get_str(its, "hash", ""));
+	while (o) {
+		story_patch(story, json_get_object(o, "doc"));
+		json_object_put(o);
+		o = next_line(&text, end, &why);
+	}
+	story->version = version;
+	bool ok = !why.code && strcmp(hash, story_hash(story)) == 0;
+	free(hash);
+	if (why.code && err)
+		*err = why;
+	return ok || (why.code ? false
+			       : err_set(err, ERR_DATA,
+					 "the snapshot's story is not what it "
+					 "says"));
 }
 
 struct model *model_inherit(const struct model *m, const struct show *next)
 {
-	char *text = model_snapshot(m);
-	struct err err = {0};
-	json_object *o = json_read(text, strlen(text), &json_limits_own, &err);
+	json_object *o = snapshot_facts(m);
 	struct model *heir = model_new(next);
 	heir->seq = m->seq;
 	heir->at_ms = m->at_ms;
 	struct reading r = {.m = heir, .sound = true};
-	if (o) { /* larger than a snapshot may be: only the numbers */
-		read_run(&r, json_get(o, "run"));
-		read_checks(&r, json_get_array(o, "checks"));
-		read_alarms(heir, json_get_array(o, "alarms"));
-		read_late(heir, json_get_array(o, "late"));
-		read_obs(heir, json_get(o, "obs"));
-		usage_read(heir, json_get(o, "usage"));
-		read_rest(heir, o);
-	}
+	read_run(&r, json_get(o, "run"));
+	read_checks(&r, json_get_array(o, "checks"));
+	read_alarms(heir, json_get_array(o, "alarms"));
+	read_late(heir, json_get_array(o, "late"));
+	read_obs(heir, json_get(o, "obs"));
+	usage_read(heir, json_get(o, "usage"));
+	read_rest(heir, o);
 	heir->poll = -1;
 	json_object_put(o);
-	free(text);
 	return heir;
 }

@@ -1,4 +1,4 @@
-/* snapshot: the whole model as canonical JSON; restore.c reads it back. What is
+/* snapshot: the whole model as lines of JSON; restore.c reads it back. What is
  * written here and what is read there go together, member by member.
  *
  * There may be ten thousands of stages, and a tree of all of them is twenty
@@ -240,38 +240,6 @@ static json_object *stage_json(const struct model *m, size_t i)
 	return o;
 }
 
-struct name {
-	const char *id;
-	size_t stage;
-};
-
-static int by_id(const void *a, const void *b)
-{
-	return strcmp(((const struct name *)a)->id,
-		      ((const struct name *)b)->id);
-}
-
-/* The member `stages`, in the order of the ids: they need no escapes. */
-static void print_stages(struct buf *out, const struct model *m)
-{
-	size_t n = m->show->stage_count;
-	struct name *names = xcalloc(n + 1, sizeof *names);
-	for (size_t i = 0; i < n; i++)
-		names[i] = (struct name){m->show->stages[i].id, i};
-	qsort(names, n, sizeof *names, by_id);
-	buf_adds(out, "\"stages\":{");
-	for (size_t i = 0; i < n; i++) {
-		json_object *o = stage_json(m, names[i].stage);
-		char *text = json_canonical(o);
-		buf_addf(out, "%s\"%s\":", i ? "," : "", names[i].id);
-		buf_adds(out, text);
-		free(text);
-		json_object_put(o);
-	}
-	buf_addc(out, '}');
-	free(names);
-}
-
 static json_object *inbox_json(const struct model *m)
 {
 	json_object *a = json_object_new_array();
@@ -426,60 +394,141 @@ static json_object *leader_json(const struct model *m)
 	return o;
 }
 
+/* The document comes behind, member by member. */
 static json_object *story_json(const struct model *m)
 {
 	json_object *o = json_object_new_object();
-	json_object *doc = json_clone(m->story.doc);
-	json_add(o, "doc", &doc);
 	json_add_int(o, "version", (int64_t)m->story.version);
 	json_add_str(o, "hash", story_hash(&m->story));
 	return o;
 }
 
-/* The members of `o` without its braces. Puts `o`. */
-static void print_members(struct buf *out, json_object *o)
+json_object *snapshot_facts(const struct model *m)
 {
-	char *text = json_canonical(o);
-	buf_add(out, text + 1, strlen(text) - 2);
-	free(text);
-	json_object_put(o);
-}
-
-/* Canonical: the members before `stages`, the stages, the members behind. */
-char *model_snapshot(const struct model *m)
-{
-	static const struct {
-		const char *name;
-		json_object *(*make)(const struct model *m);
-	} before[] = {
-		{"alarms", alarms_json},     {"checks", checks_json},
-		{"commands", commands_json}, {"inbox", inbox_json},
-		{"late", late_json},	     {"leader", leader_json},
-		{"ledger", ledger_json},     {"obs", obs_json},
-		{"ready", ready_json},	     {"run", run_json},
+	json_object *(*const parts[])(const struct model *) = {
+		run_json,   ledger_json, usage_json,  story_json,
+		inbox_json, checks_json, alarms_json, late_json,
+		obs_json,   ready_json,	 leader_json, commands_json,
 	};
-	struct buf text = {0};
+	static const char *const names[] = {
+		"run",	  "ledger", "usage", "story", "inbox",	"checks",
+		"alarms", "late",   "obs",   "ready", "leader", "commands",
+	};
 	json_object *o = json_object_new_object();
-	for (size_t i = 0; i < COUNT_OF(before); i++) {
-		json_object *part = before[i].make(m);
-		json_add(o, before[i].name, &part);
-	}
+	json_add_int(o, "seq", (int64_t)m->seq);
+	json_add_str(o, "show", m->show->hash);
+	json_add_int(o, "timers", (int64_t)m->timers.count);
 	json_add_int(o, "at", m->at_ms);
 	json_add_int(o, "commands_seen", (int64_t)m->command_next);
 	if (m->poll >= 0)
 		json_add_str(o, "poll", m->show->stages[m->poll].id);
-	json_add_int(o, "seq", (int64_t)m->seq);
-	json_add_str(o, "show", m->show->hash);
-	buf_addc(&text, '{');
-	print_members(&text, o);
-	buf_addc(&text, ',');
-	print_stages(&text, m);
-	buf_addc(&text, ',');
-	json_object *story = story_json(m);
-	o = json_object_new_object();
-	json_add(o, "story", &story);
-	json_add_int(o, "timers", (int64_t)m->timers.count);
-	print_members(&text, o);
-	buf_addc(&text, '}');
-	return buf_take(&text);
+	for (size_t i = 0; i < COUNT_OF(parts); i++) {
+		json_object *part = parts[i](m);
+		json_add(o, names[i], &part);
+	}
+	return o;
+}
+
+/* --- lines --------------------------------------------------------------- */
+
+/* A line that is being written, the object in it that is open ("stages" or
+ * "doc"), and where whole lines go. */
+struct lines {
+	struct buf line;
+	const char *open; /* NULL: none */
+	bool (*put)(void *whose, const char *text, size_t bytes);
+	void *whose;
+	bool ok;
+};
+
+static void add_json(struct lines *l, json_object **o)
+{
+	char *text = json_canonical(*o);
+	buf_adds(&l->line, text);
+	free(text);
+	json_object_put(*o);
+	*o = NULL;
+}
+
+static void end_line(struct lines *l, bool last)
+{
+	if (l->open)
+		buf_addc(&l->line, '}');
+	l->open = NULL;
+	buf_adds(&l->line, last ? "}" : "}\n");
+	l->ok = l->ok && l->put(l->whose, buf_str(&l->line), l->line.len);
+	buf_clear(&l->line);
+}
+
+/* `*value` as the member `key` of the object `section`. */
+static void add_member(struct lines *l, const char *section, const char *key,
+		       json_object **value)
+{
+	json_object *name = json_object_new_string(key);
+	if (l->line.len > SNAPSHOT_LINE_BYTES)
+		end_line(l, false);
+	if (l->open && strcmp(l->open, section) == 0) {
+		buf_addc(&l->line, ',');
+	} else {
+		if (l->open)
+			buf_addc(&l->line, '}');
+		buf_addf(&l->line, "%s\"%s\":{", l->line.len ? "," : "{",
+			 section);
+		l->open = section;
+	}
+	add_json(l, &name);
+	buf_addc(&l->line, ':');
+	add_json(l, value);
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct lh_entry *const *x = a, *const *y = b;
+	return strcmp(lh_entry_k(*x), lh_entry_k(*y));
+}
+
+static void add_document(struct lines *l, json_object *doc)
+{
+	size_t count = (size_t)json_object_object_length(doc), n = 0;
+	struct lh_entry **entries = xcalloc(count, sizeof *entries);
+	struct lh_entry *e;
+	lh_foreach(json_object_get_object(doc), e) entries[n++] = e;
+	qsort(entries, n, sizeof *entries, by_key);
+	for (size_t i = 0; l->ok && i < n; i++) {
+		json_object *value = json_object_get(lh_entry_v(entries[i]));
+		add_member(l, "doc", lh_entry_k(entries[i]), &value);
+	}
+	free(entries);
+}
+
+bool model_snapshot_lines(const struct model *m,
+			  bool (*put)(void *whose, const char *text,
+				      size_t bytes),
+			  void *whose)
+{
+	struct lines l = {.put = put, .whose = whose, .ok = true};
+	json_object *head = snapshot_facts(m);
+	add_json(&l, &head);
+	l.line.data[--l.line.len] = '\0'; /* its end comes later */
+	for (size_t i = 0; l.ok && i < m->show->stage_count; i++) {
+		json_object *stage = stage_json(m, i);
+		add_member(&l, "stages", m->show->stages[i].id, &stage);
+	}
+	add_document(&l, m->story.doc);
+	end_line(&l, true);
+	buf_release(&l.line);
+	return l.ok;
+}
+
+static bool add_text(void *whose, const char *text, size_t bytes)
+{
+	buf_add(whose, text, bytes);
+	return true;
+}
+
+char *model_snapshot(const struct model *m)
+{
+	struct buf b = {0};
+	model_snapshot_lines(m, add_text, &b);
+	return buf_take(&b);
 }

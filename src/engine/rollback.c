@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "core/snapshot.h"
 #include "store/client.h"
 
 #define LOG_CHUNK    1000
@@ -61,18 +62,15 @@ static bool fold_one(struct rollback *r, struct story *story,
 static bool begin_with(struct rollback *r, struct story *story, char **text,
 		       uint64_t first)
 {
-	json_object *o =
-		*text ? json_read_str(*text, &json_limits_own, NULL) : NULL;
-	json_object *its = json_get_object(o, "story");
-	uint64_t version = (uint64_t)json_get_int(its, "version", 0);
-	uint64_t seq = (uint64_t)json_get_int(o, "seq", 0);
-	bool ok = its && seq + 1 >= first && version <= r->version;
-	if (ok) {
-		story_patch(story, json_get_object(its, "doc"));
-		story->version = version;
+	size_t bytes = *text ? strlen(*text) : 0;
+	json_object *head = *text ? snapshot_head(*text, bytes, NULL) : NULL;
+	uint64_t seq = (uint64_t)json_get_int(head, "seq", 0);
+	bool ok = head && seq + 1 >= first &&
+		  snapshot_story(*text, bytes, story, NULL) &&
+		  story->version <= r->version;
+	if (ok)
 		r->after = seq;
-	}
-	json_object_put(o);
+	json_object_put(head);
 	free(*text);
 	*text = NULL;
 	return ok;
