@@ -15,6 +15,8 @@ const char *fsync_ask(struct link *link)
 {
 	static const char *const known[] = {"always", "everysec", "no"};
 	const char *found = "unknown";
+	if (!link)
+		return found;
 	link_add(link, "CONFIG", "GET", "append*", (char *)NULL);
 	redisReply *r = link_ask(link, "appendfsync", NULL);
 	if (!r)

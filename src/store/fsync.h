@@ -8,7 +8,7 @@
 #include "store/link.h"
 
 /* "always", "everysec", "no", "off" (it keeps no such file), or "unknown" (its
- * user may not look). A literal. Blocks for one answer. */
+ * user may not look, or `link` is NULL). A literal. Blocks for one answer. */
 const char *fsync_ask(struct link *link);
 
 /* Makes the policy that of this Redis. False with err: it does not take it. */
