@@ -230,7 +230,7 @@ static struct world *busy_world(void)
  * the story stand in order, however they came into it. */
 START_TEST(a_snapshot_is_canonical)
 {
-	struct world *w = busy_world(), *other = busy_world();
+	struct world *w = world_new(show_text), *other = world_new(show_text);
 	json_object *p = json_read_str("{\"z\":1,\"b\":{\"y\":1,\"x\":2}}",
 				       &json_limits_own, NULL);
 	json_object *q = json_read_str("{\"b\":{\"x\":2,\"y\":1},\"z\":1}",
