@@ -4,8 +4,10 @@
  *
  * The order of a turn: take everything that has come (the model misses
  * nothing), then draw once (the screen shows the newest). After rest a change
- * is drawn at once; in a flood at most 30 times a second, and less often where
- * the line is slow; a key is drawn in the same turn.
+ * is drawn at once, and so is one right behind it: the core is heard of every
+ * second, and what happens just then does not wait for that. In a flood there
+ * are 30 pictures a second, and fewer where the line is slow; a key is drawn in
+ * the same turn.
  */
 #include <errno.h>
 #include <poll.h>
@@ -66,7 +68,8 @@ struct app {
 	bool dirty, urgent; /* something changed; it was a key */
 	bool news;	    /* it came from the feed, and may be a flood */
 	bool drawn_once;
-	int64_t start_ms, drawn_ms, frame_ms, happened_ms;
+	int64_t start_ms, frame_ms, happened_ms;
+	int64_t paid_ms;   /* the pictures so far have had their time by then */
 	int64_t reopen_ms; /* when a broken feed is opened anew, 0 */
 	bool folding; /* towards a moment of the past; there is more to do */
 	bool over;
@@ -234,15 +237,17 @@ static void draw(struct app *app)
 	if (v->bell)
 		term_bell(app->term);
 	v->bell = false;
-	/* Only pictures with news keep the next one waiting: after a tick of
-	 * the clock the screen is still at rest. */
-	if (app->news)
-		app->drawn_ms = v->mono_ms;
 	/* What the line took to swallow it says how fast it is. */
 	int64_t took = (clock_mono_ms() - v->mono_ms) * LINE_SHARE;
 	app->frame_ms = took < FRAME_MS	    ? FRAME_MS
 			: took > SLOWEST_MS ? SLOWEST_MS
 					    : took;
+	/* Only pictures with news keep the next one waiting: after a tick of
+	 * the clock the screen is still at rest. */
+	if (app->news && app->paid_ms < v->mono_ms)
+		app->paid_ms = v->mono_ms;
+	if (app->news)
+		app->paid_ms += app->frame_ms;
 	app->dirty = app->urgent = app->news = false;
 	app->drawn_once = true;
 }
@@ -252,7 +257,8 @@ static int64_t due_ms(const struct app *app)
 {
 	if (!app->drawn_once && !app->view->link.caught_up)
 		return app->start_ms + FIRST_MS;
-	return app->urgent ? 0 : app->drawn_ms + app->frame_ms;
+	/* One picture ahead of its time. */
+	return app->urgent ? 0 : app->paid_ms - app->frame_ms;
 }
 
 static bool may_draw(struct app *app)
@@ -525,8 +531,7 @@ static bool open_all(struct app *app, struct err *err)
 	if (!app->term)
 		return false;
 	app->canvas.ascii = term_is_ascii(app->term);
-	app->feed =
-		start_feed(app, err);
+	app->feed = start_feed(app, err);
 	return app->feed != NULL;
 }
 
