@@ -41,6 +41,7 @@ struct job_room {
 /* Each gives the INPUT_ANSWER of the call, all of it filled in but stage,
  * agent, attempt and lease. Never NULL. */
 struct input *job_call_http(const struct job_room *room, const struct job *job);
+struct input *job_call_llm(const struct job_room *room, const struct job *job);
 struct input *job_call_exec(const struct job_room *room, const struct job *job);
 
 /* Reads an agent's answer: strict JSON, the agent's form, and the id of the

@@ -61,6 +61,7 @@ static struct input *call_agent(const struct job_room *room,
 	static struct input *(*const call[])(const struct job_room *,
 					     const struct job *) = {
 		[VIA_HTTP] = job_call_http,
+		[VIA_LLM] = job_call_llm,
 		[VIA_EXEC] = job_call_exec,
 	};
 	const struct show_agent *agent = &room->show->agents[job->agent];

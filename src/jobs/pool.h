@@ -41,7 +41,7 @@ struct pool *pool_new(const struct show *show,
 /* Cancels everything, joins the threads. */
 void pool_free(struct pool **pool);
 
-/* Calls an agent (via http or exec). `key` is the idempotency key
+/* Calls an agent (via http, llm or exec). `key` is the idempotency key
  * <run>/<stage>/<attempt>, together with the agent it names the job; `lease`
  * may be NULL. `request` is the body of contract 3.4 as JSON text. All copied.
  * False when the queue (4096) is full. */

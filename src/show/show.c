@@ -100,3 +100,40 @@ const char *show_undecided_name(enum show_undecided what)
 	REQUIRE(what <= UNDECIDED_ASK);
 	return schema_undecided_words[what];
 }
+
+#define PRICE_MAX_MICROS INT64_C(1000000000000000)
+#define MILLION		 INT64_C(1000000)
+
+/* tokens * price / 1e6 as a whole number and a rest in millionths, so that two
+ * of them are rounded once. */
+static void add_price(int64_t tokens, int64_t price, int64_t *whole,
+		      int64_t *rest)
+{
+	int64_t millions = tokens / MILLION, odd = tokens % MILLION, sum;
+	if (tokens <= 0 || price <= 0)
+		return;
+	/* odd * price, in two parts: neither product passes 10^15. */
+	int64_t low = odd * (price % MILLION);
+	if (__builtin_mul_overflow(millions, price, &sum) ||
+	    __builtin_add_overflow(sum, odd * (price / MILLION), &sum) ||
+	    __builtin_add_overflow(sum, low / MILLION, &sum) ||
+	    __builtin_add_overflow(sum, *whole, whole))
+		*whole = PRICE_MAX_MICROS;
+	*rest += low % MILLION;
+}
+
+int64_t show_price_micros(const struct show_agent *agent, int64_t input_tokens,
+			  int64_t output_tokens)
+{
+	int64_t whole = 0, rest = 0;
+	if (agent->price_input_micros == SHOW_UNSET &&
+	    agent->price_output_micros == SHOW_UNSET)
+		return -1;
+	add_price(input_tokens, agent->price_input_micros, &whole, &rest);
+	if (whole > PRICE_MAX_MICROS)
+		whole = PRICE_MAX_MICROS;
+	add_price(output_tokens, agent->price_output_micros, &whole, &rest);
+	if (whole >= PRICE_MAX_MICROS)
+		return PRICE_MAX_MICROS;
+	return whole + (rest + MILLION - 1) / MILLION;
+}

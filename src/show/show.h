@@ -288,6 +288,11 @@ int64_t show_retry_delay_ms(const struct show_retry *retry, int attempt);
 int64_t show_call_limit_ms(const struct show_stage *stage,
 			   const struct show_agent *agent);
 
+/* What so many tokens cost by the agent's price, in millionths, rounded up; -1
+ * when it has none. Nothing overflows: sums beyond 10^15 are 10^15. */
+int64_t show_price_micros(const struct show_agent *agent, int64_t input_tokens,
+			  int64_t output_tokens);
+
 /* Any thread. */
 struct show *show_ref(struct show *show);
 void show_unref(struct show **show);

@@ -46,8 +46,6 @@ void jobs_stand_script(const struct jobs_stand *stand, const char *name,
 void jobs_stand_load(struct jobs_stand *stand, const char *agents,
 		     const char *checks)
 {
-	struct show_problems problems = {0};
-	char *path = xasprintf("%s/test.yaml", stand->folder);
 	char *text = xasprintf("show: jobs-test\n"
 			       "agents: { %s%sidle: { via: noop } }\n"
 			       "stages: [ { id: s, agents: [idle] } ]\n"
@@ -56,16 +54,23 @@ void jobs_stand_load(struct jobs_stand *stand, const char *agents,
 			       "%s",
 			       agents ? agents : "", agents ? ", " : "",
 			       checks ? "checks: checks.json\n" : "");
-	write_file(stand, "test.yaml", text, 0600);
 	if (checks)
 		write_file(stand, "checks.json", checks, 0600);
+	jobs_stand_load_text(stand, text);
+	free(text);
+}
+
+void jobs_stand_load_text(struct jobs_stand *stand, const char *text)
+{
+	struct show_problems problems = {0};
+	char *path = xasprintf("%s/test.yaml", stand->folder);
+	write_file(stand, "test.yaml", text, 0600);
 	stand->show = show_load(path, &problems);
 	for (size_t i = 0; i < problems.count && !stand->show; i++)
 		fprintf(stderr, "%d:%d %s\n", problems.items[i].line,
 			problems.items[i].column, problems.items[i].text);
 	REQUIRE(stand->show);
 	show_problems_release(&problems);
-	free(text);
 	free(path);
 }
 

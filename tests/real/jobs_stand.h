@@ -27,6 +27,8 @@ void jobs_stand_init(struct jobs_stand *stand);
  * for example "a: {via: http, url: ...}"; either may be NULL. */
 void jobs_stand_load(struct jobs_stand *stand, const char *agents,
 		     const char *checks);
+/* Loads the whole show of this text instead, from the stand's folder. */
+void jobs_stand_load_text(struct jobs_stand *stand, const char *text);
 void jobs_stand_open(struct jobs_stand *stand, int threads);
 void jobs_stand_close(struct jobs_stand *stand);
 
