@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/archive.h"
 #include "store/entry.h"
 #include "store/feed_in.h"
 #include "store/keys.h"
@@ -32,6 +33,7 @@ struct reader {
 	uint64_t posted; /* the last event that was posted */
 	uint64_t target; /* what the log held at the start */
 	bool caught_up, lost, broken;
+	bool gap;      /* what came last did not follow */
 	char why[256]; /* while lost */
 	char *leader;  /* NULL: not known yet */
 	enum want wants[WANTS_MAX];
@@ -130,6 +132,7 @@ static void post_events(struct reader *r, const redisReply *list)
 {
 	struct feed_item *item = feed_item_new(FEED_EVENTS, NULL);
 	struct err err = {0};
+	size_t posted = 0;
 	item->events = xcalloc(list->elements, sizeof *item->events);
 	for (size_t i = 0; i < list->elements; i++) {
 		struct event *e =
@@ -138,6 +141,8 @@ static void post_events(struct reader *r, const redisReply *list)
 			break;
 		item->events[item->count++] = e;
 		r->posted++;
+		posted++;
+		r->gap = false;
 	}
 	struct event *last = NULL;
 	for (size_t i = 0; r->caught_up && i < item->count; i++)
@@ -151,7 +156,10 @@ static void post_events(struct reader *r, const redisReply *list)
 	if (last)
 		leader_event(r, last);
 	event_free(&last);
-	if (err.code)
+	if (err.code && !r->gap &&
+	    entry_seq(list->element[posted]) > r->posted + 1)
+		r->gap = true; /* why it is one, is asked on a new link */
+	else if (err.code)
 		break_off(r, err.text);
 	else
 		look_caught_up(r);
@@ -178,6 +186,8 @@ static bool take_events(struct reader *r, const redisReply *reply,
 		post_events(r, list);
 	else
 		look_caught_up(r);
+	if (r->gap)
+		return err_set(err, ERR_DATA, "the log has a gap");
 	return count >= MANY || ask_events(r, err);
 }
 
@@ -287,6 +297,36 @@ static bool begin_late(struct reader *r, struct err *err)
 	return true;
 }
 
+/* Whether what follows is still there. Where the log was trimmed by its core, a
+ * reader that was away for long begins anew, and one that needs a snapshot of
+ * its definition waits for one. */
+static bool is_there(struct reader *r, struct err *err)
+{
+	struct archives trimmed = {0};
+	link_add(r->log, "XRANGE", r->key_events, "-", "+", "COUNT", "1",
+		 (char *)NULL);
+	redisReply *reply = link_ask(r->log, r->key_events, err);
+	if (!reply)
+		return false;
+	uint64_t first = reply->elements ? entry_seq(reply->element[0]) : 0;
+	reply_free(reply);
+	if (first <= r->posted + 1)
+		return true;
+	if (!archives_read(&trimmed, r->log, r->f->show, err))
+		return false;
+	bool ours = trimmed.trimmed > r->posted;
+	archives_release(&trimmed);
+	if (!ours)
+		return true; /* then it is found where it is missing */
+	if (r->posted == 0)
+		return err_set(err, ERR_AGAIN,
+			       "the log is trimmed, and there is no snapshot "
+			       "of this show's definition yet");
+	break_off(r, "the log was trimmed while this reader was behind; it "
+		     "begins again with the newest snapshot");
+	return false;
+}
+
 static bool serve(struct reader *r, struct err *err)
 {
 	struct pollfd p[3] = {{r->f->stop_fd, POLLIN, 0},
@@ -313,7 +353,7 @@ static void follow(struct reader *r, struct err *err)
 {
 	r->want_count = 0;
 	r->asked = r->posted;
-	if (!connect_both(r, err) || !begin_late(r, err))
+	if (!connect_both(r, err) || !begin_late(r, err) || !is_there(r, err))
 		return;
 	if (r->lost)
 		post(r, FEED_BACK, NULL);

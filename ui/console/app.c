@@ -183,6 +183,8 @@ static void take_pages(struct app *app)
 {
 	struct page_read *read;
 	while (app->pager && (read = pager_take(app->pager)) != NULL) {
+		if (read->ground)
+			rewind_ground(app->view, read->ground, read->why);
 		rewind_take(app->view, read->after, read->events, read->count,
 			    read->why);
 		page_read_free(read);

@@ -32,7 +32,30 @@ void page_read_free(void *arg)
 		event_free(&read->events[i]);
 	free(read->events);
 	free(read->why);
+	free(read->ground);
 	free(read);
+}
+
+/* What was trimmed before it may be neither in Redis nor here. True: that is
+ * so, and `read` has what there is instead. */
+static bool read_trimmed(struct page_read *read, struct client *client,
+			 const struct order *order)
+{
+	struct err err = {0};
+	uint64_t first, last, seq;
+	char why[320], hash[HASH_HEX_BYTES];
+	if (!client_readable(client, &first, &last, why, sizeof why, &err) ||
+	    !*why || first <= order->after + 1)
+		return false;
+	read->why = xstrdup(why);
+	read->ground = client_ground(client, &seq, hash, NULL);
+	if (first > order->after + order->max)
+		return true;
+	int count = client_events(client, first - 1,
+				  order->after + order->max + 1 - first, 0,
+				  &read->events, &err);
+	read->count = count > 0 ? (size_t)count : 0;
+	return true;
 }
 
 static struct page_read *read_page(struct pager *p, struct client **client,
@@ -48,7 +71,7 @@ static struct page_read *read_page(struct pager *p, struct client **client,
 			    : -1;
 	if (count > 0)
 		read->count = (size_t)count;
-	else
+	else if (count == 0 || !*client || !read_trimmed(read, *client, order))
 		read->why = xstrdup(count < 0 ? err.text : "it is not there");
 	if (count < 0)
 		client_close(client);

@@ -15,9 +15,12 @@ struct pager;
 
 struct page_read {
 	uint64_t after;
-	struct event **events; /* in order from after + 1 */
+	struct event **events; /* in order from after + 1; of a log that was
+				  trimmed, from the first that can be read */
 	size_t count;
-	char *why; /* why there are none, for people; NULL */
+	char *why;    /* why there are none, or not all, for people; NULL */
+	char *ground; /* the snapshot that stands for what cannot be read,
+			 NULL: none */
 };
 void page_read_free(void *read);
 

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "console/past.h"
+#include "core/snapshot.h"
 
 #define WORK_EVENTS 2000 /* folded between two looks at the keys */
 #define FOLD_ON	    64	 /* so far ahead folding is as quick as restoring */
@@ -45,8 +46,13 @@ static uint64_t earlier(struct view *v, enum action_id action, uint64_t at)
 			       : past_stage_before(v->past, at);
 	if (at <= 1)
 		view_flash(v, STYLE_WAIT, "This is the first event of the log");
+	else if (at == v->oldest)
+		view_flash(v, STYLE_WAIT,
+			   "This is the oldest event that can be shown here");
 	else if (!seq)
 		view_flash(v, STYLE_WAIT, "No stage was completed before this");
+	if (at == v->oldest)
+		return at;
 	return seq ? seq : 1;
 }
 
@@ -157,6 +163,28 @@ bool rewind_work(struct view *v)
 		return true;
 	arrive(v);
 	return false;
+}
+
+void rewind_ground(struct view *v, const char *text, const char *why)
+{
+	struct view_rewind *r = &v->rewind;
+	struct model *m = model_restore(v->show, text, strlen(text), NULL);
+	if (!m)
+		return; /* of another definition of the show */
+	uint64_t seq = m->seq;
+	bool news = past_nearest(v->past, seq) != seq;
+	past_mark(v->past, m, false);
+	model_free(&m);
+	v->oldest = seq;
+	if (!r->then || !r->missing || (!news && r->target >= seq))
+		return;
+	r->missing = 0;
+	if (r->target > seq)
+		return; /* from there it can be reached */
+	r->target = seq;
+	view_flash(v, STYLE_WAIT,
+		   "Event %llu is the oldest that can be shown here: %s",
+		   (unsigned long long)seq, why);
 }
 
 void rewind_take(struct view *v, uint64_t after, struct event *const *events,

@@ -23,6 +23,10 @@ bool rewind_work(struct view *v);
 /* What was fetched after event `after`; `why` when nothing came. */
 void rewind_take(struct view *v, uint64_t after, struct event *const *events,
 		 size_t count, const char *why);
+/* The snapshot behind which the log was trimmed, where what was before cannot
+ * be read here, and why not: the oldest moment that can be shown. To be given
+ * before what was fetched with it. */
+void rewind_ground(struct view *v, const char *text, const char *why);
 bool rewind_is_loading(const struct view *v);
 
 /* False when the show is live; else true when `action` would change it, with a

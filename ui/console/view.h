@@ -116,6 +116,8 @@ struct view {
 
 	struct past *past;       /* NULL in a view that is itself of the past */
 	struct view_rewind rewind;
+	uint64_t oldest;         /* nothing before that event can be shown; 0:
+				    all can, as far as is known */
 
 	struct view_pace pace;
 	struct view_link link;
