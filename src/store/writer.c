@@ -180,7 +180,9 @@ void writer_commit(struct writer *w, struct event *const *events, size_t count,
 		plan_event(w, &plan, events[i]);
 	}
 	count_members(w, &plan);
-	bool changed = plan.clear || strcmp(w->story_hash, story_hash) != 0;
+	/* Another version may have the same content. */
+	bool changed = plan.clear || w->story_version != story_version ||
+		       strcmp(w->story_hash, story_hash) != 0;
 	size_t args = COMMIT_FIXED_ARGS + 2 * plan.sets + plan.dels +
 		      EVENT_FIELDS * count;
 	begin_script(w, SCRIPT_COMMIT, COMMIT_FIXED_KEYS + 2 * plan.polls, args,
@@ -203,6 +205,7 @@ void writer_commit(struct writer *w, struct event *const *events, size_t count,
 		add_event(&w->out, events[i]);
 	if (changed)
 		snprintf(w->story_hash, sizeof w->story_hash, "%s", story_hash);
+	w->story_version = story_version;
 	json_object_put(plan.touched);
 }
 

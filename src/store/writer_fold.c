@@ -305,6 +305,7 @@ bool writer_fold(struct writer *w, struct model **model, struct err *err)
 		w->acked_seq = (*model)->seq;
 		json_object_put(w->story);
 		w->story = json_clone(story->doc);
+		w->story_version = story->version;
 		snprintf(w->story_hash, sizeof w->story_hash, "%s",
 			 story->version ? story_hash(story) : "");
 		/* Who only looks writes nothing. */

@@ -82,6 +82,7 @@ struct writer {
 	char *leader;	    /* "<epoch> <host> <pid>" */
 	json_object *story; /* as it stands in the `story` hash */
 	char story_hash[72];
+	uint64_t story_version;
 
 	enum writer_state state;
 	redisContext *c;

@@ -1,0 +1,190 @@
+#!/bin/sh
+# The log is trimmed behind a snapshot and into archive files, while the show
+# goes on; it reads as one, from Redis and the files; what is missing is said.
+. "$top_srcdir/tests/tap.sh"
+. "$top_srcdir/tests/script/core.sh"
+. "$top_srcdir/tests/script/console.sh"
+cd "$scratch" || exit 99
+
+stages=400
+make_show() { # EVENTS
+	awk -v stages="$stages" -v events="$1" 'BEGIN {
+	print "show: long\nretention: { events: " events " }"
+	print "agents:\n  quick: { via: noop }\n  band: { via: bus }\nstages:"
+	print "  - { id: s0, agents: [quick], outputs: [o0] }"
+	for (i = 1; i < stages; i++)
+		printf "  - { id: s%d, agents: [quick], inputs: [o%d], " \
+			"outputs: [o%d] }\n", i, i - 1, i
+	printf "  - { id: end, agents: [quick], inputs: [o%d], go: manual }\n",
+		stages - 1
+}' >long.yaml
+}
+socket=$SHOWCALLER_STATE/long/redis.sock
+folder=$SHOWCALLER_STATE/long/archive
+redis() { redis-cli -s "$socket" "$@"; }
+key() { echo "showcaller:{long}:$1"; }
+first() { # the first event that Redis holds
+	redis XRANGE "$(key events)" - + COUNT 1 | sed -n '1s/-0$//p'
+}
+last() {
+	redis XREVRANGE "$(key events)" + - COUNT 1 | sed -n '1s/-0$//p'
+}
+
+make_show 100
+start_core long.yaml
+ok $? "a show that keeps 100 events in Redis runs"
+wait_log 'the log is trimmed up to'
+ok $? "its log is trimmed"
+wait_event long '"stage:progress".*"end"|"end".*"stage:progress"'
+ok $? "while it goes on"
+[ "$(first)" -gt 1 ] && [ $(($(last) - $(first))) -ge 100 ]
+ok $? "Redis holds events $(first) to $(last)"
+[ "$(stat -c %a "$folder")" = 700 ] &&
+	[ "$(stat -c %a "$folder"/* | sort -u)" = 600 ]
+ok $? "the files are for their owner alone"
+bad=0
+for file in "$folder"/*; do
+	"$program" verify "$file" >out || bad=1
+done
+ok "$bad" "verify: $(ls "$folder" | wc -l) files"
+
+# It reads as one log.
+"$program" events long --json >log
+[ "$(jq -s 'map(.id) == [range(1; length + 1)]' log)" = true ] &&
+	[ "$(wc -l <log)" -eq "$(last)" ]
+ok $? "events: from the first one on"
+"$program" events long --json --from 3 | head -n 1 | jq -e '.id == 3' >/dev/null
+ok $? "events --from one that was trimmed"
+"$program" status long --json >now
+"$program" replay long --verify >out
+ok $? "replay --verify: $(grep verified out)"
+[ "$("$program" replay long --json | jq -c '[.story.version, .story.hash]')" = \
+	"$(jq -c '[.story.version, .story.hash]' now)" ]
+ok $? "the same hash as that of the show"
+"$program" replay long --to v5 --json | jq -e '.story.version == 5' >/dev/null
+ok $? "replay --to a version that was trimmed"
+"$program" export long -o whole.log >out && "$program" verify whole.log >out
+ok $? "export: $(cut -c1-60 out)"
+jq -c 'select(has("id")) | del(.chain)' whole.log >exported
+jq -c . log | cmp -s - exported
+ok $? "holds every event as it was"
+"$program" rollback long --to 7 --dry-run >out
+ok $? "rollback --dry-run to a version that was trimmed: $(head -n 1 out)"
+
+# Killed when the file is there and nothing is trimmed.
+kill_core
+start_core long.yaml
+ok $? "after kill -9 it goes on"
+rows=$(redis HLEN "$(key archives)")
+count() { find "$folder" -name 'events-*' | wc -l; }
+[ "$(count)" -eq "$rows" ]
+ok $? "each of $rows files is in the list"
+# Redis refuses the script that trims: so the file is written, and that is all.
+redis ACL SETUSER default -eval >/dev/null
+"$program" do long rerun s0 >out
+ok $? "do rerun: the log grows again"
+wait_log 'the log is not trimmed: .*may not do this'
+ok $? "what Redis does not allow is said"
+wait_event long '"note".*the log is not trimmed'
+ok $? "also in the log"
+kill_core
+redis ACL SETUSER default +eval >/dev/null
+before=$(first)
+files=$(count)
+[ "$files" -gt "$rows" ]
+ok $? "a file was written that is not in the list"
+: >core.log
+start_core long.yaml
+wait_log 'the log is trimmed up to'
+ok $? "the next core trims"
+[ "$(first)" -gt "$before" ]
+ok $? "and goes on where the dead one was"
+"$program" events long --json | jq -es 'map(.id) == [range(1; length + 1)]' \
+	>/dev/null
+ok $? "no event is missing or doubled"
+"$program" replay long --verify >out
+ok $? "replay --verify: $(grep verified out)"
+
+# A core that sleeps while another one takes the lead trims nothing; here its
+# epoch is simply old.
+redis INCR "$(key epoch)" >/dev/null
+before=$(first)
+wait "$core"
+core=
+[ "$(first)" = "$before" ]
+ok $? "a core that was fenced trims nothing"
+start_core long.yaml
+
+# The files are changed, gone.
+file=$(ls "$folder"/events-0000000001-*)
+cp "$file" kept
+awk 'NR == 20 { at = int(length($0) / 3)
+	c = substr($0, at, 1) == "x" ? "y" : "x"
+	$0 = substr($0, 1, at - 1) c substr($0, at + 1) } { print }' kept >"$file"
+fails 1 'events-0000000001-.*line 20 \(event 18\): it is not as it was written' \
+	'a flipped byte, by replay' "$program" replay long
+fails 1 'line 20 \(event 18\)' 'by events' "$program" events long --json
+fails 1 'line 20 \(event 18\)' 'by verify' "$program" verify "$file"
+fails 1 'line 20 \(event 18\)' 'by export' "$program" export long -o x.log
+cp kept "$file"
+mv "$folder" away
+"$program" events long --json >log 2>err
+ok $? "without the files events begins later"
+grep -q 'begins with event [0-9]*: events [0-9]* to [0-9]* were archived in .*is gone' err
+ok $? "and says why"
+head -n 1 log | jq -e ".id == $(first)" >/dev/null
+ok $? "with the first that Redis holds"
+fails 65 'were archived in .*put it back' 'events --from a trimmed one' \
+	"$program" events long --from 2
+"$program" replay long --verify >out
+ok $? "replay begins with what stands for the rest"
+grep -q '^note     it begins with event .* were archived in' out
+ok $? "and says so"
+[ "$("$program" replay long --json | jq -c .story.hash)" = \
+	"$("$program" status long --json | jq -c .story.hash)" ]
+ok $? "it comes to the same hash"
+fails 1 'older than what the log still holds.*were archived in' \
+	'a version that was trimmed' "$program" rollback long --to 3 --dry-run
+
+# Looking back ends where what can be read here begins.
+play 120x40 long <<SCRIPT
+wait quiet
+keys [
+wait text REWIND
+$(for i in 1 2 3 4 5 6; do
+	echo "keys { { { { { { { { { { { { { { { { { { { { { { { { { { { { {"
+	echo "wait gone loading"
+done)
+dump oldest
+keys [
+wait text the oldest event that can be shown
+dump end
+quit
+SCRIPT
+ok $? "the console looks back"
+ground=$(redis HGET "$(key trimmed)" last | cut -d ' ' -f 2)
+where() { sed -n 's/.*REWIND  event \([0-9,]*\) of.*/\1/p' "$1" | tr -d ,; }
+[ "$(where end)" -eq "$ground" ]
+ok $? "as far as event $ground, behind which the log was trimmed"
+mv away "$folder"
+play 120x40 long <<SCRIPT
+wait quiet
+keys [
+wait text REWIND
+$(for i in 1 2 3 4 5 6; do
+	echo "keys { { { { { { { { { { { { { { { { { { { { { { { { { { { { {"
+	echo "wait gone loading"
+done)
+dump further
+quit
+SCRIPT
+ok $? "it looks back with the files"
+[ "$(where further)" -lt "$ground" ]
+ok $? "further, to event $(where further)"
+"$program" do long go >/dev/null 2>&1
+end_core
+ok $? "it ends in good order"
+core=
+"$program" replay long --verify >out
+ok $? "a stopped show is replayed with its files: $(grep verified out)"
+plan
