@@ -1,6 +1,7 @@
 #include "engine/conductor.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,7 +82,7 @@ static void batch_clear(struct batch *batch)
 	for (size_t i = 0; i < batch->receipt_count; i++)
 		free(batch->receipts[i].entry);
 	batch->receipt_count = 0;
-	batch->sent = batch->stored = false;
+	batch->sent = batch->stored = batch->brake = false;
 }
 
 static void batch_release(struct batch *batch)
@@ -150,43 +151,88 @@ void engine_commit(struct engine *e)
 	writer_pump(e->writer, POLLOUT); /* without a round through poll(2) */
 }
 
-static bool is_early(const struct effect *effect)
+/* Nobody else can: the private Redis is locked with its folder. */
+static bool no_other_leads(const struct engine *e)
 {
-	return effect->kind == EFFECT_OBS || effect->kind == EFFECT_CANCEL_CALL;
+	return e->server || writer_leads_surely(e->writer);
 }
 
-/* They are done again when their turn comes: what was decided before the panic
- * and is stored only now may have put another scene on, or begun a call. */
-static void act_early(struct engine *e, const struct batch *batch)
+static void reply_early(struct engine *e, const struct effect *reply,
+			bool withheld)
+{
+	char text[400];
+	if (withheld)
+		snprintf(text, sizeof text,
+			 "PANIC is not whole: Redis has been away for longer "
+			 "than this core's lease lasts, so another core may "
+			 "lead. Its own calls are stopped, OBS is left alone. "
+			 "A second press (panic all) switches OBS to the safe "
+			 "scene all the same");
+	else
+		snprintf(text, sizeof text,
+			 "%.250s. Redis is away; the log has it when it is "
+			 "back",
+			 reply->text ? reply->text : "PANIC");
+	log_warn("engine", "%s", text);
+	/* When it is stored it is said again, and then nobody listens. */
+	engine_reply(e, &reply->origin, !withheld && reply->ok,
+		     withheld ? "refused" : reply->name, text);
+}
+
+/* What is done here is done again when its turn comes: what was decided before
+ * the panic and is stored only now may have put another scene on, or begun a
+ * call. True: OBS was left alone. */
+static bool act_early(struct engine *e, const struct batch *batch)
 {
 	const struct decision *made = &batch->made;
-	for (size_t i = 0; i < made->effect_count; i++)
-		if (is_early(&made->effects[i]))
-			engine_act(e, &made->effects[i], batch->now_ms);
+	bool sure = e->brake_insists || no_other_leads(e), withheld = false;
+	for (size_t i = 0; i < made->effect_count; i++) {
+		const struct effect *effect = &made->effects[i];
+		bool obs = effect->kind == EFFECT_OBS;
+		withheld = withheld || (obs && !sure);
+		if ((obs && sure) || effect->kind == EFFECT_CANCEL_CALL)
+			engine_act(e, effect, batch->now_ms);
+	}
+	return withheld;
+}
+
+/* All panics that Redis has not acknowledged: a second press stands for the
+ * first one, too. */
+static void brake_early(struct engine *e)
+{
+	const struct batch *newest = NULL;
+	bool withheld = false;
+	for (size_t i = 0; i < e->batch_count; i++) {
+		size_t at = (e->batch_first + i) % BATCHES;
+		const struct batch *batch = &e->batches[at];
+		if (!batch->brake || batch->stored)
+			continue;
+		withheld = act_early(e, batch) || withheld;
+		newest = batch;
+	}
+	for (size_t i = 0; newest && i < newest->made.effect_count; i++)
+		if (newest->made.effects[i].kind == EFFECT_REPLY)
+			reply_early(e, &newest->made.effects[i], withheld);
+	e->brake_tag = 0;
 }
 
 void engine_brake(struct engine *e, struct input **input)
 {
 	engine_commit(e); /* what was before it keeps its own batch */
+	e->brake_insists = (*input)->args[0] != NULL;
 	engine_decide(e, input, engine_now_ms(e));
-	if (e->away)
-		act_early(e, &e->open);
+	e->open.brake = true;
 	engine_commit(e);
 	e->brake_tag = e->next_tag;
 	e->brake_at_ms = clock_mono_ms() + BRAKE_MS;
+	if (e->away)
+		brake_early(e);
 }
 
 void brake_tick(struct engine *e, int64_t mono_ms)
 {
-	if (!e->brake_tag || mono_ms < e->brake_at_ms)
-		return;
-	for (size_t i = 0; i < e->batch_count; i++) {
-		size_t at = (e->batch_first + i) % BATCHES;
-		const struct batch *batch = &e->batches[at];
-		if (batch->sent && batch->tag == e->brake_tag)
-			act_early(e, batch);
-	}
-	e->brake_tag = 0;
+	if (e->brake_tag && mono_ms >= e->brake_at_ms)
+		brake_early(e);
 }
 
 static void take_commit(struct engine *e, const struct writer_done *done)

@@ -50,6 +50,7 @@ struct batch {
 	uint64_t tag;	/* of its commit */
 	bool sent;	/* it has events; else it waits for those before */
 	bool stored;	/* and they are acknowledged */
+	bool brake;	/* a panic: see engine_brake() */
 	int64_t now_ms; /* show time of the decision */
 	struct decision made;
 	struct receipt *receipts;
@@ -132,6 +133,7 @@ struct engine {
 	uint64_t mended; /* what was told of writer_mended() */
 	uint64_t brake_tag;  /* a panic's commit in flight; 0: none */
 	int64_t brake_at_ms; /* mono: when it acts all the same */
+	bool brake_insists;  /* the newest was a second press */
 	bool opened;	     /* all of engine_open() was done */
 	bool said_ready;
 	int64_t run_began_us; /* mono, for settings->run_us */
@@ -175,7 +177,10 @@ bool engine_at_rest(const struct engine *e); /* nothing is under way */
 void engine_drop_batches(struct engine *e);
 /* The brake. Decides a panic and sends it to the store; what has to happen now
  * (the safe scene, the end of calls) does not wait longer than BRAKE_MS for
- * Redis, and not at all while it is known to be away. */
+ * Redis, and not at all while it is known to be away. Once another core may
+ * lead (a shared Redis that has been away for longer than a lease lasts) only
+ * our own calls are ended: OBS may be that core's by now. Whoever asked is told
+ * so, and a second press (`panic all`) acts on OBS all the same. */
 void engine_brake(struct engine *e, struct input **input);
 void brake_tick(struct engine *e, int64_t mono_ms);
 

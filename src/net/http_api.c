@@ -128,7 +128,7 @@ static void command(struct request *r, const char *action, json_object **args)
 	json_add_str(o, "id", id);
 	json_add_str(o, "action", action);
 	json_add(o, "args", args);
-	json_add_str(o, "by", "web");
+	json_add_str(o, "by", json_get_str(r->json, "by", "web"));
 	json_add_str(o, "reason", json_get_str(r->json, "reason", NULL));
 	struct input *in = input_command(o, &err);
 	json_object_put(o);
@@ -209,7 +209,7 @@ void api_answer(struct request *r)
 
 void api_action(struct request *r)
 {
-	static const char *const known[] = {"args", "reason", NULL};
+	static const char *const known[] = {"args", "reason", "by", NULL};
 	if (!has_only(r, known, "{\"args\": [\"...\"]}"))
 		return;
 	json_object *given = json_get(r->json, "args");

@@ -84,6 +84,60 @@ SCRIPT
 ok $? "panic is pressed"
 wait_event onair '"obs:status".*"program_scene":"Starting Soon"'
 ok $? "and OBS is on the safe scene"
+end_core
+
+# The brake while a shared Redis hangs: another core may lead by now, and OBS may
+# be that core's. What OBS shows is asked by the core that comes after.
+redis-server --port 0 --unixsocket "$scratch/s.sock" --appendonly yes \
+	--appendfsync always --save '' --dir "$scratch" >redis.log 2>&1 &
+redis=$!
+others=$redis
+timeout 20 sh -c "until redis-cli -s s.sock ping; do :; done" >/dev/null 2>&1
+on_live() { # a core on it, and OBS shows Live
+	start_core onair.yaml --redis "unix://$scratch/s.sock" &&
+		wait_event onair '"obs:status".*"connected":true' &&
+		until_true scene_is .
+}
+scene_is() { # PATTERN
+	"$program" status onair --json | jq -r .obs.program_scene | grep -qE "$1"
+}
+act() { # ARGS: a panic over HTTP while Redis hangs
+	state=$SHOWCALLER_STATE/onair
+	curl -s -m 8 -H 'Content-Type: application/json' \
+		-H "Authorization: Bearer $(cat "$state/operator.token")" \
+		-d "{\"args\":$1}" \
+		"http://$(cat "$state/operator.addr")/api/v1/actions/panic"
+}
+away() { ! curl -s "http://$(cat "$SHOWCALLER_STATE/onair/operator.addr")/health" |
+	jq -e .redis >/dev/null; }
+on_live
+"$program" do onair scene Live >/dev/null
+until_true scene_is Live
+ok $? "a core on a shared Redis: OBS is on Live"
+kill -STOP "$redis"
+until_true away
+act '[]' >answer
+jq -e '.error.code == "refused" and
+	(.error.message | test("another core may lead.*panic all"))' answer \
+	>/dev/null
+ok $? "the lease is in doubt: panic says what it does not do, and what would"
+kill_core
+kill -CONT "$redis"
+on_live && scene_is Live
+ok $? "OBS was left alone"
+"$program" status onair --json | jq -e '.run.panic | not' >/dev/null
+ok $? "and nothing is in the log of what nobody remembered"
+kill -STOP "$redis"
+until_true away
+act '[]' >answer
+act '["all"]' >answer
+jq -e '.ok' answer >/dev/null
+ok $? "a second press acts all the same"
+kill_core
+kill -CONT "$redis"
+on_live && scene_is 'Starting Soon'
+ok $? "OBS is on the safe scene"
+
 kill -KILL "$(cat obs/obs.pid)"
 wait_event onair '"obs:status".*"connected":false'
 ok $? "an OBS that is gone is known to be gone"

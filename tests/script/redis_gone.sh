@@ -155,10 +155,15 @@ wait_event brake '"stage:complete".*"four"' && [ -e marked ]
 ok $? "and then it is"
 : >core.log
 kill -STOP "$redis_pid"
-act panic '["all"]' 1 >/dev/null
+act panic '[]' 5 >said
+jq -e '.ok and (.message | test("Redis is away; the log has it"))' said >/dev/null
+ok $? "a panic is answered while Redis hangs: the lease is surely ours"
+act panic '["all"]' 5 >said
+jq -e '.ok' said >/dev/null
+ok $? "so is a second press, which stops the calls"
 timeout 20 tail --pid="$agent" -f /dev/null
 ok $? "panic ends the call while Redis hangs"
-wait_log 'engine.*Redis is away' &&
+wait_log '"engine",.*Redis is away: ' &&
 	curl -s -m 5 "$operator/health" | jq -e '.redis == false' >/dev/null
 ok $? "then Redis is known to be away, and /health says so"
 kill -CONT "$redis_pid"
