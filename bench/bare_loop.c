@@ -143,7 +143,7 @@ int main(int argc, char **argv)
 	struct err err = {0};
 	char *dir = temp_new();
 	log_open("/dev/null", LOG_ERROR, NULL);
-	struct redis_server *server = redis_server_start(dir, &err);
+	struct redis_server *server = redis_server_start(dir, NULL, &err);
 	if (!server)
 		die(err.text);
 	redisContext *c = redisConnectUnix(redis_server_address(server)->path);

@@ -173,7 +173,7 @@ int main(void)
 	char *redis_dir = xasprintf("%s/redis", dir);
 	struct redis_server *redis = NULL;
 	if (mkdir(redis_dir, 0700) != 0 ||
-	    !(redis = redis_server_start(redis_dir, &err))) {
+	    !(redis = redis_server_start(redis_dir, NULL, &err))) {
 		fprintf(stderr, "engine_bench: %s\n", err.text);
 		return 1;
 	}

@@ -380,7 +380,7 @@ static void with_redis(struct bench *b)
 	struct err err = {0};
 	if (!mkdtemp(dir))
 		die("no temporary folder");
-	struct redis_server *server = redis_server_start(dir, &err);
+	struct redis_server *server = redis_server_start(dir, NULL, &err);
 	if (!server)
 		die(err.text);
 	from_redis(b, redis_server_address(server));
