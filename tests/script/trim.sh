@@ -132,7 +132,7 @@ mv "$folder" away
 ok $? "without the files events begins later"
 grep -q 'begins with event [0-9]*: events [0-9]* to [0-9]* were archived in .*is gone' err
 ok $? "and says why"
-head -n 1 log | jq -e ".id == $(first)" >/dev/null
+head -n 1 log | jq -e ".id == $(sed -n 's/.*begins with event \([0-9]*\):.*/\1/p' err)" >/dev/null
 ok $? "with the first that Redis holds"
 fails 65 'were archived in .*put it back' 'events --from a trimmed one' \
 	"$program" events long --from 2
@@ -151,7 +151,7 @@ play 120x40 long <<SCRIPT
 wait quiet
 keys [
 wait text REWIND
-$(for i in 1 2 3 4 5 6; do
+$(for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
 	echo "keys { { { { { { { { { { { { { { { { { { { { { { { { { { { { {"
 	echo "wait gone loading"
 done)
@@ -166,12 +166,13 @@ ground=$(redis HGET "$(key trimmed)" last | cut -d ' ' -f 2)
 where() { sed -n 's/.*REWIND  event \([0-9,]*\) of.*/\1/p' "$1" | tr -d ,; }
 [ "$(where end)" -eq "$ground" ]
 ok $? "as far as event $ground, behind which the log was trimmed"
-mv away "$folder"
+mkdir -p "$folder"
+mv away/* "$folder"
 play 120x40 long <<SCRIPT
 wait quiet
 keys [
 wait text REWIND
-$(for i in 1 2 3 4 5 6; do
+$(for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
 	echo "keys { { { { { { { { { { { { { { { { { { { { { { { { { { { { {"
 	echo "wait gone loading"
 done)

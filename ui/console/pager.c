@@ -36,6 +36,24 @@ void page_read_free(void *arg)
 	free(read);
 }
 
+/* Each archive file is an end for whoever reads the log piece by piece; a page
+ * is wanted whole. The count, -1 with err when there is nothing. */
+static int read_events(struct page_read *read, struct client *client,
+		       uint64_t after, size_t max, struct err *err)
+{
+	int n = 1;
+	read->events = xcalloc(max, sizeof *read->events);
+	while (n > 0 && read->count < max) {
+		struct event **events = NULL;
+		n = client_events(client, after + read->count,
+				  max - read->count, 0, &events, err);
+		for (int i = 0; i < n; i++)
+			read->events[read->count++] = events[i];
+		free(events);
+	}
+	return read->count ? (int)read->count : n;
+}
+
 /* What was trimmed before it may be neither in Redis nor here. True: that is
  * so, and `read` has what there is instead. */
 static bool read_trimmed(struct page_read *read, struct client *client,
@@ -51,10 +69,9 @@ static bool read_trimmed(struct page_read *read, struct client *client,
 	read->ground = client_ground(client, &seq, hash, NULL);
 	if (first > order->after + order->max)
 		return true;
-	int count = client_events(client, first - 1,
-				  order->after + order->max + 1 - first, 0,
-				  &read->events, &err);
-	read->count = count > 0 ? (size_t)count : 0;
+	free(read->events);
+	read_events(read, client, first - 1,
+		    order->after + order->max + 1 - first, &err);
 	return true;
 }
 
@@ -66,12 +83,12 @@ static struct page_read *read_page(struct pager *p, struct client **client,
 	read->after = order->after;
 	if (!*client)
 		*client = client_open(p->address, p->show, &err);
-	int count = *client ? client_events(*client, order->after, order->max,
-					    0, &read->events, &err)
+	int count = *client ? read_events(read, *client, order->after,
+					  order->max, &err)
 			    : -1;
-	if (count > 0)
-		read->count = (size_t)count;
-	else if (count == 0 || !*client || !read_trimmed(read, *client, order))
+	bool ok = count > 0 ||
+		  (count < 0 && *client && read_trimmed(read, *client, order));
+	if (!ok)
 		read->why = xstrdup(count < 0 ? err.text : "it is not there");
 	if (count < 0)
 		client_close(client);
