@@ -66,7 +66,7 @@ enum action_id {
 	ACTIONS,
 };
 
-#define ACTION_MAX_ARGS 3
+#define ACTION_MAX_ARGS 4
 
 struct action {
 	enum action_id id;

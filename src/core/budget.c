@@ -202,8 +202,7 @@ bool budget_cover(struct deciding *d, int stage)
 	}
 	if (l.most == 0 && l.cost_most == 0)
 		return true;
-	budget_hold(d, stage, lacks_where(&l), 0);
-	return false;
+	return budget_hold(d, stage, lacks_where(&l), 0);
 }
 
 json_object *budget_raises(const struct model *m, int stage, int64_t total)

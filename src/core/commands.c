@@ -96,17 +96,18 @@ static bool do_panic(struct deciding *d, const char *const *args)
 
 static bool do_approve(struct deciding *d, const char *const *args)
 {
-	return inbox_answer(d, args[0], "approve", args[1], decide_by(d));
+	return inbox_answer(d, args[0], "approve", args + 1, decide_by(d));
 }
 
 static bool do_deny(struct deciding *d, const char *const *args)
 {
-	return inbox_answer(d, args[0], "deny", NULL, decide_by(d));
+	static const char *const none[] = {NULL, NULL};
+	return inbox_answer(d, args[0], "deny", none, decide_by(d));
 }
 
 static bool do_answer(struct deciding *d, const char *const *args)
 {
-	return inbox_answer(d, args[0], args[1], args[2], decide_by(d));
+	return inbox_answer(d, args[0], args[1], args + 2, decide_by(d));
 }
 
 static bool do_pause(struct deciding *d, const char *const *args)

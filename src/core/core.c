@@ -108,13 +108,18 @@ static void tick(struct deciding *d)
 		uint64_t seq = d->m->seq;
 		switch (due.kind) {
 		case TIMER_STAGE:
-			stages_timer(d, due.stage);
+			stages_timer(d, due.index);
 			break;
 		case TIMER_INBOX:
-			inbox_timer(d, due.stage);
+			inbox_timer(d, due.index);
 			break;
 		case TIMER_POLL:
-			polls_timer(d, due.stage);
+			polls_timer(d, due.index);
+			break;
+		case TIMER_RAISE:
+			raise_timer(d, due.index);
+			break;
+		case TIMER_KINDS:
 			break;
 		}
 		/* Each of them says something, and that moves the timer. */
@@ -221,6 +226,8 @@ void core_decide(struct model *m, const struct input *input,
 	size_t first = out->event_count;
 	decide_one(&d);
 	stages_advance(&d);
+	raises_settle(&d);
+	raise_watch(&d);
 	bells(&d, first);
 	reply(&d);
 }

@@ -60,6 +60,7 @@ APPLY_DOOR(inbox);
 APPLY_DOOR(checks);
 APPLY_DOOR(alarms);
 APPLY_DOOR(obs);
+APPLY_DOOR(raises);
 
 /* stages */
 void stages_reset(struct model *m);              /* for a new run */
@@ -153,13 +154,10 @@ void budget_add_overrun(json_object *data, const struct excess *over);
 void budget_tell_overrun(struct deciding *d, int stage, int agent, int64_t used,
 			 int64_t granted);
 
-/* overage: a start that does not fit waits for a person */
-void budget_hold(struct deciding *d, int stage, const char *reason,
+/* overage: a start that does not fit waits for a person. True when it may go on
+ * without. */
+bool budget_hold(struct deciding *d, int stage, const char *reason,
 		 int64_t asked);
-bool budget_approve(struct deciding *d, const struct inbox_item *item,
-		    const char *amount);
-void budget_deny(struct deciding *d, const struct inbox_item *item,
-		 const char *by);
 int64_t budget_rest_of_show(struct deciding *d, int but);
 /* Reads "4200" or "4,200"; -1 if it is no amount. */
 int64_t budget_read_amount(const char *text);
@@ -204,6 +202,22 @@ void asks_deny(struct deciding *d, const struct inbox_item *item,
 /* What waits for calls that end is told so; agent -1: all of the stage. */
 void asks_end(struct deciding *d, int stage, int agent);
 
+/* An answer to an overage, a warning or a conflict. */
+struct answer_given {
+	struct inbox_item item;   /* a copy without text and choices */
+	enum inbox_choice choice;
+	const char *const *args;  /* two; NULL when not given */
+	const char *by;
+};
+bool overage_answer(struct deciding *d, const struct answer_given *given);
+
+/* raise: more for a while; and the mark of warn_at */
+void raises_add(struct model *m, const struct raise *raise); /* it moves */
+void raises_clear(struct model *m);
+void raise_timer(struct deciding *d, int slot);
+void raises_settle(struct deciding *d); /* takes back what came back */
+void raise_watch(struct deciding *d);   /* asks when warn_at is reached */
+
 /* proposals */
 void proposals_call(struct deciding *d, int stage);  /* the calls of a start */
 void proposals_again(struct deciding *d, int stage); /* after a restart */
@@ -237,12 +251,16 @@ bool reset_rollback(struct deciding *d, const char *version);
 
 /* inbox */
 void inbox_reset(struct model *m);
-void inbox_close(struct model *m, int stage);
+void inbox_close(struct model *m, int stage);       /* its own question */
+unsigned inbox_always(enum inbox_kind kind); /* offers of each such item */
 /* Adds a copy of `item` (its text moves) with the answers of its kind. */
 void inbox_offer(struct model *m, const struct inbox_item *item);
-void inbox_timer(struct deciding *d, int stage);
+void inbox_timer(struct deciding *d, int slot);
+/* Two arguments, NULL when not given. */
 bool inbox_answer(struct deciding *d, const char *id, const char *choice,
-		  const char *amount, const char *by);
+		  const char *const *args, const char *by);
+/* The answer that was promised when nobody gives one. */
+void inbox_default(struct deciding *d, const struct inbox_item *item);
 
 /* checks, alarms, obs */
 void checks_result(struct deciding *d);

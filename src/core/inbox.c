@@ -9,11 +9,46 @@
 #include "base/text.h"
 #include "core/decide.h"
 
-static const char *const kind_names[] = {"overage", "failed", "poll"};
+static const char *const kind_names[INBOX_KINDS] = {
+	"overage", "failed", "poll", "warning", "conflict",
+};
+
+static const struct {
+	const char *name, *args;
+} words[INBOX_CHOICES] = {
+	[CHOICE_APPROVE] = {"approve", "[AMOUNT]"},
+	[CHOICE_APPROVE_STAGE] = {"approve-stage", "[AMOUNT]"},
+	[CHOICE_CONTINUE] = {"continue", ""},
+	[CHOICE_PAUSE] = {"pause", ""},
+	[CHOICE_RAISE] = {"raise", "[AMOUNT] [MS]"},
+	[CHOICE_BORROW] = {"borrow", "[STAGE] [AMOUNT]"},
+	[CHOICE_CHEAPER] = {"cheaper", ""},
+	[CHOICE_ADOPT_ANYWAY] = {"adopt-anyway", ""},
+	[CHOICE_DENY] = {"deny", ""},
+	[CHOICE_DISCARD] = {"discard", "[REASON]"},
+};
 
 const char *inbox_kind_name(enum inbox_kind kind)
 {
 	return kind_names[kind];
+}
+
+const char *inbox_choice_name(enum inbox_choice choice)
+{
+	return words[choice].name;
+}
+
+const char *inbox_choice_args(enum inbox_choice choice)
+{
+	return words[choice].args;
+}
+
+int inbox_choice_find(const char *name)
+{
+	for (int i = 0; i < INBOX_CHOICES; i++)
+		if (strcmp(words[i].name, name) == 0)
+			return i;
+	return -1;
 }
 
 /* Where the item of that event stands or would stand. */
@@ -39,18 +74,59 @@ const struct inbox_item *inbox_find(const struct model *m, const char *id)
 								 : NULL;
 }
 
-static const struct inbox_item *find_stage(const struct model *m, int stage)
+const struct inbox_item *inbox_of_stage(const struct model *m, int stage)
 {
 	uint64_t seq = m->stages[stage].item_seq;
 	return seq ? &m->inbox.items[place_of(&m->inbox, seq)] : NULL;
 }
 
+bool inbox_offers(const struct inbox_item *item, const char *choice)
+{
+	for (size_t i = 0; item->choices[i]; i++)
+		if (strcmp(item->choices[i], choice) == 0)
+			return true;
+	return false;
+}
+
 /* --- folding ------------------------------------------------------------ */
+
+/* The one question of a stage: it stands as long as the stage is in the state
+ * that asks. The others end only with their answer, or with the run. */
+static bool is_of_stage(const struct inbox_item *item)
+{
+	return item->kind == INBOX_FAILED || item->kind == INBOX_POLL ||
+	       item->kind == INBOX_OVERAGE;
+}
+
+static int take_slot(struct inbox *in, uint64_t seq)
+{
+	size_t i = in->slot_free;
+	while (i < in->slot_count && in->slots[i])
+		i++;
+	if (i == in->slot_count) {
+		size_t cap = in->slot_count ? in->slot_count * 2 : 8;
+		in->slots = xreallocarray(in->slots, cap, sizeof *in->slots);
+		memset(in->slots + in->slot_count, 0,
+		       (cap - in->slot_count) * sizeof *in->slots);
+		in->slot_count = cap;
+	}
+	in->slots[i] = seq;
+	in->slot_free = i + 1;
+	return (int)i;
+}
 
 static void item_release(struct model *m, struct inbox_item *item)
 {
-	m->stages[item->stage].item_seq = 0;
+	if (is_of_stage(item))
+		m->stages[item->stage].item_seq = 0;
+	if (item->slot >= 0) {
+		timers_set(&m->timers, TIMER_INBOX, item->slot, 0);
+		m->inbox.slots[item->slot] = 0;
+		if ((size_t)item->slot < m->inbox.slot_free)
+			m->inbox.slot_free = (size_t)item->slot;
+	}
 	free(item->text);
+	free(item->reason);
 	free(item->choices);
 }
 
@@ -61,145 +137,239 @@ void inbox_reset(struct model *m)
 	m->inbox.count = 0;
 }
 
-void inbox_close(struct model *m, int stage)
+static void close_item(struct model *m, uint64_t seq)
 {
 	struct inbox *in = &m->inbox;
-	uint64_t seq = m->stages[stage].item_seq;
-	if (!seq)
-		return;
 	size_t i = place_of(in, seq);
+	if (i == in->count || in->items[i].seq != seq)
+		return;
 	item_release(m, &in->items[i]);
 	in->count--;
 	memmove(&in->items[i], &in->items[i + 1],
 		(in->count - i) * sizeof *in->items);
-	timers_set(&m->timers, TIMER_INBOX, stage, 0);
+}
+
+void inbox_close(struct model *m, int stage)
+{
+	if (m->stages[stage].item_seq)
+		close_item(m, m->stages[stage].item_seq);
+}
+
+static void set_words(struct inbox_item *item)
+{
+	size_t n = 0;
+	item->choices = xcalloc(INBOX_CHOICES + 1, sizeof *item->choices);
+	for (int i = 0; i < INBOX_CHOICES; i++)
+		if (item->offers & OFFER(i))
+			item->choices[n++] = words[i].name;
 }
 
 /* What an item of this kind may be answered. */
 static void set_choices(const struct model *m, struct inbox_item *item)
 {
-	static const char *const overage[] = {"approve", "deny"};
-	static const char *const failed[] = {"retry", "skip", "fail"};
-	const struct show_poll *poll = m->show->stages[item->stage].poll;
+	static const char *const failed[] = {"retry", "skip", "fail", NULL};
 	bool pays = m->show->budget.approval_default == ANSWER_APPROVE;
 	size_t n = 0;
-	item->choices = xcalloc((poll ? poll->option_count : 3) + 2,
-				sizeof *item->choices);
-	switch (item->kind) {
-	case INBOX_OVERAGE:
-		memcpy(item->choices, overage, sizeof overage);
-		item->fallback = pays ? "approve" : "deny";
-		break;
-	case INBOX_FAILED:
+	if (item->kind == INBOX_FAILED) {
+		item->choices = xcalloc(COUNT_OF(failed), sizeof(char *));
 		memcpy(item->choices, failed, sizeof failed);
-		break;
-	case INBOX_POLL:
-		for (; poll && n < poll->option_count; n++)
+	} else if (item->kind == INBOX_POLL) {
+		const struct show_poll *poll =
+			m->show->stages[item->stage].poll;
+		item->choices = xcalloc(poll->option_count + 2, sizeof(char *));
+		for (; n < poll->option_count; n++)
 			item->choices[n] = poll->options[n].id;
 		item->choices[n] = "extend";
-		break;
+	} else {
+		set_words(item);
 	}
+	if (item->kind == INBOX_OVERAGE)
+		item->fallback = pays ? "approve" : "deny";
+	else if (item->kind == INBOX_WARNING)
+		item->fallback = "continue";
 }
 
-void inbox_offer(struct model *m, const struct inbox_item *item)
+void inbox_offer(struct model *m, const struct inbox_item *offered)
 {
 	struct inbox *in = &m->inbox;
 	GROW(in->items, in->count, in->cap);
-	in->items[in->count] = *item;
-	set_choices(m, &in->items[in->count]);
-	m->stages[item->stage].item_seq = item->seq;
-	in->count++;
-	timers_set(&m->timers, TIMER_INBOX, item->stage, item->deadline_ms);
+	struct inbox_item *item = &in->items[in->count++];
+	*item = *offered;
+	set_choices(m, item);
+	if (is_of_stage(item))
+		m->stages[item->stage].item_seq = item->seq;
+	item->slot = -1;
+	if (!item->deadline_ms)
+		return;
+	item->slot = take_slot(in, item->seq);
+	timers_set_order(&m->timers, TIMER_INBOX, item->slot, item->seq,
+			 item->deadline_ms);
 }
 
-/* Takes over `text`. */
-static void open_item(struct model *m, const struct event *e, int stage,
-		      enum inbox_kind kind, char *text)
+static struct inbox_item new_item(const struct model *m, const struct event *e,
+				  int stage, enum inbox_kind kind)
 {
 	struct inbox_item item = {
 		.kind = kind,
 		.stage = stage,
+		.agent = -1,
 		.seq = m->seq,
 		.opened_ms = e->at_ms,
-		.text = text,
+		.deadline_ms = event_int(e, "deadline", 0),
 	};
-	if (kind == INBOX_OVERAGE) {
-		item.tokens = event_int(e, "tokens", 0);
-		item.deadline_ms = event_int(e, "deadline", 0);
-	}
 	snprintf(item.id, sizeof item.id, "i%" PRIu64, m->seq);
-	inbox_close(m, stage);
-	inbox_offer(m, &item);
+	return item;
 }
 
-static void open_overage(struct model *m, const struct event *e, int stage)
+/* What is always offered: one of them is the answer at the deadline. */
+unsigned inbox_always(enum inbox_kind kind)
 {
-	const char *why = event_str(e, "reason", "");
+	switch (kind) {
+	case INBOX_OVERAGE:
+		return OFFER(CHOICE_APPROVE) | OFFER(CHOICE_DENY);
+	case INBOX_WARNING:
+		return OFFER(CHOICE_CONTINUE);
+	case INBOX_CONFLICT:
+		return OFFER(CHOICE_DISCARD);
+	default:
+		return 0;
+	}
+}
+
+/* A log of an earlier version does not say what it offered. */
+static unsigned offers_of(const struct event *e, enum inbox_kind kind)
+{
+	json_object *list = event_array(e, "offers");
+	size_t n = list ? json_object_array_length(list) : 0;
+	unsigned offers = inbox_always(kind);
+	for (size_t i = 0; i < n; i++) {
+		json_object *word = json_object_array_get_idx(list, i);
+		int choice = json_object_is_type(word, json_type_string)
+				     ? inbox_choice_find(
+					       json_object_get_string(word))
+				     : -1;
+		if (choice >= 0)
+			offers |= OFFER(choice);
+	}
+	return offers;
+}
+
+static char *overage_text(const struct model *m, const struct inbox_item *item)
+{
 	char more[32], left[32], rest[32];
-	text_thousands(more, sizeof more, event_int(e, "tokens", 0));
-	text_thousands(left, sizeof left, event_int(e, "left", 0));
-	text_thousands(rest, sizeof rest, event_int(e, "rest", 0));
-	char *text = xasprintf(
-		"%s %s %s more%s  left %s  rest of show needs ~%s",
-		*e->agent ? e->agent : m->show->stages[stage].id,
+	const char *why = item->reason;
+	text_thousands(more, sizeof more, item->tokens);
+	text_thousands(left, sizeof left, item->left);
+	text_thousands(rest, sizeof rest, item->rest);
+	return xasprintf(
+		"%s%s%s %s %s more%s  left %s  rest of show needs ~%s",
+		m->show->stages[item->stage].id, item->agent >= 0 ? ": " : "",
+		item->agent >= 0 ? m->show->agents[item->agent].id : "",
 		strcmp(why, "asked") == 0 ? "asks for" : "wants", more,
 		strcmp(why, "stage") == 0   ? " than its cap"
 		: strcmp(why, "agent") == 0 ? " than its agent's quota"
 					    : "",
 		left, rest);
-	open_item(m, e, stage, INBOX_OVERAGE, text);
+}
+
+static void open_overage(struct model *m, const struct event *e, int stage,
+			 int agent)
+{
+	struct inbox_item item = new_item(m, e, stage, INBOX_OVERAGE);
+	item.tokens = event_int(e, "tokens", 0);
+	item.cost_micros = event_int(e, "cost_micros", 0);
+	item.wanted = event_int(e, "wanted", event_int(e, "asked", 0));
+	item.left = event_int(e, "left", 0);
+	item.rest = event_int(e, "rest", 0);
+	item.reason = xstrdup(event_str(e, "reason", ""));
+	item.offers = offers_of(e, INBOX_OVERAGE);
+	item.agent = agent;
+	inbox_close(m, stage);
+	item.text = overage_text(m, &item);
+	inbox_offer(m, &item);
 }
 
 static void open_failed(struct model *m, const struct event *e, int stage)
 {
+	struct inbox_item item = new_item(m, e, stage, INBOX_FAILED);
 	char *error = text_clean_str(event_str(e, "message", ""), 200);
-	char *text = xasprintf("%s failed: %s%s%s", m->show->stages[stage].id,
-			       event_str(e, "code", "error"),
-			       *error ? ": " : "", error);
-	open_item(m, e, stage, INBOX_FAILED, text);
+	item.deadline_ms = 0;
+	item.text = xasprintf("%s failed: %s%s%s", m->show->stages[stage].id,
+			      event_str(e, "code", "error"), *error ? ": " : "",
+			      error);
+	inbox_close(m, stage);
+	inbox_offer(m, &item);
 	free(error);
 }
 
 static void open_poll(struct model *m, const struct event *e, int stage)
 {
-	char *text = xasprintf("%s is undecided (%lld votes): %s",
-			       m->show->stages[stage].id,
-			       (long long)m->stages[stage].poll->total,
-			       m->show->stages[stage].poll->question);
-	open_item(m, e, stage, INBOX_POLL, text);
+	struct inbox_item item = new_item(m, e, stage, INBOX_POLL);
+	item.deadline_ms = 0;
+	item.text = xasprintf("%s is undecided (%lld votes): %s",
+			      m->show->stages[stage].id,
+			      (long long)m->stages[stage].poll->total,
+			      m->show->stages[stage].poll->question);
+	inbox_close(m, stage);
+	inbox_offer(m, &item);
+}
+
+static void open_warning(struct model *m, const struct event *e)
+{
+	struct inbox_item item = new_item(m, e, -1, INBOX_WARNING);
+	item.reason = xstrdup(event_str(e, "reason", ""));
+	item.offers = offers_of(e, INBOX_WARNING);
+	item.left = event_int(e, "left", 0);
+	item.rest = event_int(e, "rest", 0);
+	item.text = text_clean_str(event_str(e, "text", ""), 400);
+	inbox_offer(m, &item);
+}
+
+/* An answer names the item that it closes; there is none when nobody was
+ * asked. */
+static void close_answered(struct model *m, const struct event *e)
+{
+	const char *id = event_str(e, "item", NULL);
+	const struct inbox_item *item = id ? inbox_find(m, id) : NULL;
+	/* What a stage asks ends when it leaves the state that asks. */
+	if (item && !is_of_stage(item))
+		close_item(m, item->seq);
 }
 
 /* Calls of it that go on ask for more: one question at a time, the others wait
  * behind it. */
-static void apply_to_asks(struct model *m, const struct event *e, int stage)
+static void apply_to_asks(struct model *m, const struct event *e, int stage,
+			  int agent)
 {
-	const struct inbox_item *item = find_stage(m, stage);
+	const struct inbox_item *item = inbox_of_stage(m, stage);
 	if (e->type == EVENT_BUDGET_REQUEST && event_bool(e, "call", false) &&
 	    !event_bool(e, "queued", false))
-		open_overage(m, e, stage);
+		open_overage(m, e, stage, agent);
 	else if (item && !asks_find(m, item->seq))
 		inbox_close(m, stage);
 	else if (item && e->type == EVENT_BUDGET_APPROVE)
 		inbox_close(m, stage);
 }
 
-/* Every question belongs to a stage and stands as long as the stage is in the
- * state that asks. */
 void inbox_apply(struct model *m, const struct event *e, int stage, int agent)
 {
 	if (e->type == EVENT_RUN_COMPLETE || e->type == EVENT_RUN_CANCEL) {
 		inbox_reset(m);
 		return;
 	}
+	if (e->type == EVENT_BUDGET_REQUEST && stage < 0)
+		open_warning(m, e);
+	if (e->type == EVENT_BUDGET_APPROVE || e->type == EVENT_BUDGET_DENY)
+		close_answered(m, e);
 	if (stage < 0 || (e->type == EVENT_STAGE_ERROR && agent >= 0))
 		return;
 	const struct stage_run *s = &m->stages[stage];
 	if (s->asks && s->state == STAGE_RUNNING) {
-		apply_to_asks(m, e, stage);
+		apply_to_asks(m, e, stage, agent);
 		return;
 	}
 	if (e->type == EVENT_BUDGET_REQUEST && s->state == STAGE_HELD)
-		open_overage(m, e, stage);
+		open_overage(m, e, stage, -1);
 	else if (e->type == EVENT_STAGE_ERROR && s->state == STAGE_FAILED &&
 		 s->outcome == OUTCOME_OPEN)
 		open_failed(m, e, stage);
@@ -214,17 +384,6 @@ void inbox_apply(struct model *m, const struct event *e, int stage, int agent)
 }
 
 /* --- deciding ----------------------------------------------------------- */
-
-static bool answer_overage(struct deciding *d, const struct inbox_item *item,
-			   const char *choice, const char *amount,
-			   const char *by)
-{
-	if (strcmp(choice, "approve") == 0)
-		return budget_approve(d, item, amount);
-	answer(d, "denied %s", d->m->show->stages[item->stage].id);
-	budget_deny(d, item, by);
-	return true;
-}
 
 static bool answer_failed(struct deciding *d, int stage, const char *choice)
 {
@@ -247,14 +406,6 @@ static bool answer_failed(struct deciding *d, int stage, const char *choice)
 	return true;
 }
 
-static bool offers(const struct inbox_item *item, const char *choice)
-{
-	for (size_t i = 0; item->choices[i]; i++)
-		if (strcmp(item->choices[i], choice) == 0)
-			return true;
-	return false;
-}
-
 static void refuse_choice(struct deciding *d, const struct inbox_item *item,
 			  const char *choice)
 {
@@ -267,7 +418,7 @@ static void refuse_choice(struct deciding *d, const struct inbox_item *item,
 }
 
 bool inbox_answer(struct deciding *d, const char *id, const char *choice,
-		  const char *amount, const char *by)
+		  const char *const *args, const char *by)
 {
 	const struct inbox_item *found = inbox_find(d->m, id);
 	if (!found)
@@ -275,27 +426,39 @@ bool inbox_answer(struct deciding *d, const char *id, const char *choice,
 			      "inbox item %s is gone: it was answered already, "
 			      "or its deadline passed",
 			      id);
-	if (!offers(found, choice)) {
+	if (!inbox_offers(found, choice)) {
 		refuse_choice(d, found, choice);
 		return false;
 	}
+	if (found->kind == INBOX_FAILED)
+		return answer_failed(d, found->stage, choice);
+	if (found->kind == INBOX_POLL)
+		return polls_answer(d, found->stage, choice);
+	struct answer_given given = {
+		.item = *found,
+		.choice = (enum inbox_choice)inbox_choice_find(choice),
+		.args = args,
+		.by = by,
+	};
 	/* A copy: what follows closes the item in the model. */
-	struct inbox_item item = *found;
-	item.text = NULL;
-	item.choices = NULL;
-	if (item.kind == INBOX_OVERAGE)
-		return answer_overage(d, &item, choice, amount, by);
-	if (item.kind == INBOX_FAILED)
-		return answer_failed(d, item.stage, choice);
-	return polls_answer(d, item.stage, choice);
+	given.item.text = given.item.reason = NULL;
+	given.item.choices = NULL;
+	return overage_answer(d, &given);
 }
 
-void inbox_timer(struct deciding *d, int stage)
+void inbox_timer(struct deciding *d, int slot)
 {
-	const struct inbox_item *item = find_stage(d->m, stage);
-	REQUIRE(item && item->fallback);
+	const struct inbox *in = &d->m->inbox;
+	size_t i = place_of(in, in->slots[slot]);
+	REQUIRE(i < in->count && in->items[i].fallback);
+	inbox_default(d, &in->items[i]);
+}
+
+void inbox_default(struct deciding *d, const struct inbox_item *item)
+{
+	static const char *const none[] = {NULL, NULL};
 	char id[sizeof item->id];
 	memcpy(id, item->id, sizeof id);
-	inbox_answer(d, id, item->fallback, NULL,
+	inbox_answer(d, id, item->fallback, none,
 		     d->m->run.attended ? "deadline" : "unattended");
 }

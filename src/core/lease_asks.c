@@ -214,7 +214,7 @@ static void hold(struct deciding *d, const struct lease_ask *a, uint64_t again)
 				     m->show->budget.approval_deadline_ms);
 	emit(d, EVENT_BUDGET_REQUEST, a->stage, a->agent, &data);
 	if (!queued && !m->run.attended)
-		inbox_timer(d, a->stage);
+		inbox_default(d, inbox_of_stage(m, a->stage));
 }
 
 bool asks_hold(struct deciding *d, const struct lease_ask *ask)

@@ -404,13 +404,24 @@ static void apply_raises(struct model *m, const struct event *e, int stage)
 	json_object *raises = event_object(e, "raises");
 	json_object *agents = json_get_object(raises, "agents");
 	json_object *cost = json_get_object(raises, "cost");
+	json_object *stages = json_get_object(raises, "stages");
 	m->ledger.episode.tokens.allocated +=
 		json_get_int(raises, "episode", 0);
-	m->ledger.stages[stage].tokens.allocated +=
-		json_get_int(raises, "stage", 0);
 	m->ledger.episode.cost.allocated += json_get_int(cost, "episode", 0);
-	m->ledger.stages[stage].cost.allocated +=
-		json_get_int(cost, "stage", 0);
+	if (stage >= 0) {
+		struct purse *p = &m->ledger.stages[stage];
+		p->tokens.allocated += json_get_int(raises, "stage", 0);
+		p->cost.allocated += json_get_int(cost, "stage", 0);
+	}
+	if (stages) { /* of whom it is borrowed: less */
+		json_object_object_foreach(stages, name, less)
+		{
+			int from = show_find_stage(m->show, name);
+			if (from >= 0)
+				m->ledger.stages[from].tokens.allocated +=
+					json_object_get_int64(less);
+		}
+	}
 	if (!agents)
 		return;
 	json_object_object_foreach(agents, id, v)
@@ -426,11 +437,9 @@ void ledger_apply(struct model *m, const struct event *e, int stage, int agent)
 {
 	lease_table_expire(&m->ledger.leases,
 			   e->at_ms - m->show->budget.settle_grace_ms);
-	if (stage < 0)
-		return;
-	if (e->type == EVENT_BUDGET_APPROVE)
+	if (e->type == EVENT_BUDGET_APPROVE || e->type == EVENT_BUDGET_RAISE)
 		apply_raises(m, e, stage);
-	if (agent < 0)
+	if (stage < 0 || agent < 0)
 		return;
 	if (e->type == EVENT_TOKEN_LEASE)
 		apply_lease(m, e, stage, agent);

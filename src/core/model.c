@@ -51,7 +51,7 @@ struct model *model_new(const struct show *show)
 		xcalloc(show->stage_count + 1, sizeof *m->usage.stages);
 	m->commands = xcalloc(COMMANDS_REMEMBERED, sizeof *m->commands);
 	m->late = xcalloc(LATE_MAX, sizeof *m->late);
-	timers_init(&m->timers, show->stage_count);
+	timers_init(&m->timers);
 	story_init(&m->story);
 	stages_reset(m);
 	ledger_reset(m);
@@ -108,6 +108,9 @@ void model_free(struct model **model)
 	inbox_reset(m);
 	free(m->inbox.items);
 	ledger_release(m);
+	free(m->inbox.slots);
+	raises_clear(m);
+	free(m->raises);
 	free_stages(m);
 	for (size_t i = 0; i < m->show->check_count; i++)
 		free(m->checks[i].text);
@@ -239,6 +242,7 @@ void model_apply(struct model *m, const struct event *e)
 	if (e->type == EVENT_STAGE_RESET)
 		reset_apply(m, e);
 	leases_apply(m, e, stage, agent);
+	raises_apply(m, e, stage, agent);
 	inbox_apply(m, e, stage, agent);
 	checks_apply(m, e, stage, agent);
 	alarms_apply(m, e, stage, agent);

@@ -18,6 +18,7 @@
 #include "core/inbox.h"
 #include "core/input.h"
 #include "core/polls.h"
+#include "core/raise.h"
 #include "core/stages.h"
 #include "core/story.h"
 #include "core/timers.h"
@@ -103,6 +104,9 @@ struct model {
 	struct usage usage;
 	struct story story;
 	struct inbox inbox;
+	struct raise *raises;     /* those that are to be taken back */
+	size_t raise_count, raise_cap;
+	struct checkpoint warned;
 	struct check_run *checks; /* by check index */
 	struct obs_state obs;
 	struct alarm *alarms;     /* those that are up, oldest first */

@@ -1,5 +1,7 @@
-/* overage: a lease that does not fit becomes a held call: a person is asked,
- * and the answer lets it go on. */
+/* overage: a lease that does not fit becomes a held call. A person is asked,
+ * with what may sensibly be answered (menu.c does it). */
+#include "core/overage.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +10,10 @@
 #include "base/text.h"
 #include "core/decide.h"
 
+/* In warn mode an agent that asks for more and more is stopped by a person
+ * after so many times. */
+#define WARN_ASKS 5
+
 static int64_t may_lease(const struct model *m, size_t stage)
 {
 	const struct scope *scope = &m->ledger.stages[stage].tokens;
@@ -15,8 +21,7 @@ static int64_t may_lease(const struct model *m, size_t stage)
 	return open && scope->limited ? scope_remaining(scope) : 0;
 }
 
-/* What the stages that are not settled yet may still lease, but for one. Summed
- * up once for many that are held in a row: that changes none of it. */
+/* Summed up once for many that are held in a row: that changes none of it. */
 int64_t budget_rest_of_show(struct deciding *d, int but)
 {
 	const struct model *m = d->m;
@@ -26,19 +31,121 @@ int64_t budget_rest_of_show(struct deciding *d, int but)
 		for (size_t i = 0; i < m->show->stage_count; i++)
 			d->rest_tokens += may_lease(m, i);
 	}
-	return d->rest_tokens - may_lease(m, (size_t)but);
+	return d->rest_tokens - (but >= 0 ? may_lease(m, (size_t)but) : 0);
 }
 
-void budget_hold(struct deciding *d, int stage, const char *reason,
-		 int64_t asked)
+int64_t overage_total(const struct model *m, int stage, int64_t asked)
+{
+	if (!asked)
+		return budget_wanted(m, stage);
+	return scope_remaining(&m->ledger.stages[stage].tokens) + asked;
+}
+
+struct lack overage_lack(const struct model *m, int stage, int64_t total)
+{
+	return budget_lack(m, stage, total, budget_fence(m, stage));
+}
+
+/* --- what may be answered ----------------------------------------------- */
+
+int overage_lender(const struct model *m, int stage, int64_t tokens)
+{
+	int best = -1;
+	int64_t most = tokens - 1;
+	for (size_t i = 0; i < m->show->stage_count; i++) {
+		const struct scope *scope = &m->ledger.stages[i].tokens;
+		if ((int)i == stage || !scope->limited ||
+		    scope_remaining(scope) <= most)
+			continue;
+		most = scope_remaining(scope);
+		best = (int)i;
+	}
+	return best;
+}
+
+int overage_fallback(const struct model *m, int stage, size_t k)
+{
+	const struct show_agent *agent =
+		&m->show->agents[stage_agent(m, stage, k)];
+	int other = agent->fallback_agent
+			    ? show_find_agent(m->show, agent->fallback_agent)
+			    : -1;
+	/* One agent has one call of a stage. */
+	return other >= 0 && stage_agent_place(m, stage, other) < 0 ? other
+								    : -1;
+}
+
+/* Whether the stage could start at once with the fallbacks of its agents. The
+ * calls are lent to them while that is worked out. */
+static bool cheaper_fits(struct model *m, int stage)
+{
+	size_t count = m->show->stages[stage].agent_count;
+	struct call *calls = m->stages[stage].calls;
+	int *was = xcalloc(count + 1, sizeof *was);
+	bool any = false;
+	for (size_t k = 0; k < count; k++)
+		was[k] = calls[k].agent;
+	for (size_t k = 0; k < count; k++) {
+		int other = overage_fallback(m, stage, k);
+		if (other < 0)
+			continue;
+		calls[k].agent = other;
+		any = true;
+	}
+	struct lack l = overage_lack(m, stage, budget_wanted(m, stage));
+	bool fits = any && !l.most && !l.cost_most && !l.unpriced;
+	for (size_t k = 0; k < count; k++)
+		calls[k].agent = was[k];
+	free(was);
+	return fits;
+}
+
+int overage_again(const struct model *m, int stage, bool asked)
+{
+	const struct show_retry *retry = &m->show->stages[stage].retry;
+	int64_t n = retry->max_attempts - m->stages[stage].failures -
+		    (asked ? 0 : 1);
+	return n < 0 ? 0 : n > 100 ? 100 : (int)n;
+}
+
+static unsigned offers_for(struct model *m, int stage, const struct lack *l,
+			   bool asked)
+{
+	unsigned offers = inbox_always(INBOX_OVERAGE);
+	bool cap_alone = l->stage && !l->episode && !l->agents && !l->cost_most;
+	if (l->most)
+		offers |= OFFER(CHOICE_RAISE);
+	if (cap_alone && overage_lender(m, stage, l->stage) >= 0)
+		offers |= OFFER(CHOICE_BORROW);
+	if (overage_again(m, stage, asked))
+		offers |= OFFER(CHOICE_APPROVE_STAGE);
+	if (cheaper_fits(m, stage))
+		offers |= OFFER(CHOICE_CHEAPER);
+	return offers;
+}
+
+json_object *overage_offers_json(unsigned offers)
+{
+	json_object *list = json_object_new_array();
+	for (int i = 0; i < INBOX_CHOICES; i++)
+		if (offers & OFFER(i))
+			json_object_array_add(
+				list, json_object_new_string(inbox_choice_name(
+					      (enum inbox_choice)i)));
+	return list;
+}
+
+/* --- asking ------------------------------------------------------------- */
+
+static json_object *request_data(struct deciding *d, int stage,
+				 const char *reason, int64_t asked)
 {
 	struct model *m = d->m;
-	int64_t total = budget_wanted(m, stage);
-	if (asked)
-		total = scope_remaining(&m->ledger.stages[stage].tokens) +
-			asked;
-	struct lack l = budget_lack(m, stage, total, budget_fence(m, stage));
+	int64_t total = overage_total(m, stage, asked);
+	struct lack l = overage_lack(m, stage, total);
 	json_object *data = json_object_new_object();
+	json_object *offers =
+		overage_offers_json(offers_for(m, stage, &l, asked > 0));
 	json_add_str(data, "reason", reason);
 	json_add_int(data, "tokens", l.most > asked ? l.most : asked);
 	json_add_int(data, "wanted", total);
@@ -48,85 +155,66 @@ void budget_hold(struct deciding *d, int stage, const char *reason,
 		json_add_int(data, "asked", asked);
 	json_add_int(data, "left", scope_remaining(&m->ledger.episode.tokens));
 	json_add_int(data, "rest", budget_rest_of_show(d, stage));
+	json_add(data, "offers", &offers);
 	if (m->run.attended)
 		json_add_int(data, "deadline",
 			     d->in->now_ms +
 				     m->show->budget.approval_deadline_ms);
-	emit(d, EVENT_BUDGET_REQUEST, stage, -1, &data);
-	d->rest_seq = m->seq;
-	if (!m->run.attended)
-		inbox_timer(d, stage);
+	return data;
 }
 
-/* Reads "4200" or "4,200"; -1 if it is no amount. */
-int64_t budget_read_amount(const char *text)
+static void tell_warned(struct deciding *d, int stage, int64_t tokens)
 {
-	int64_t n = 0;
-	if (!*text)
-		return -1;
-	for (; *text; text++) {
-		if (*text == ',' || *text == '_')
-			continue;
-		if (*text < '0' || *text > '9' || n > INT64_C(1) << 50)
-			return -1;
-		n = n * 10 + (*text - '0');
-	}
-	return n;
+	const char *id = d->m->show->stages[stage].id;
+	char more[32];
+	char *alarm = xasprintf("overage/%s", id);
+	char *text = xasprintf("%s was given %s tokens more: the mode is warn",
+			       id, text_thousands(more, sizeof more, tokens));
+	alarm_raise(d, alarm, text);
+	free(alarm);
+	free(text);
 }
 
-bool budget_approve(struct deciding *d, const struct inbox_item *item,
-		    const char *amount)
+/* A start that may lack something without a question: it was approved for the
+ * stage, or the show only warns. */
+static bool goes_on(struct deciding *d, int stage, int64_t asked)
 {
-	struct model *m = d->m;
-	int stage = item->stage;
-	int64_t asked = m->stages[stage].asked_tokens;
-	if (asks_find(m, item->seq)) {
-		int64_t more = amount ? budget_read_amount(amount) : -1;
-		if (amount && more < 0)
-			return refuse(d, "bad_amount",
-				      "`%s` is no number of tokens", amount);
-		return asks_approve(d, item, more);
-	}
-	int64_t total = budget_wanted(m, stage);
-	if (asked)
-		total = scope_remaining(&m->ledger.stages[stage].tokens) +
-			asked;
-	int64_t tokens = item->tokens;
-	if (amount) {
-		tokens = budget_read_amount(amount);
-		if (tokens < 0)
-			return refuse(d, "bad_amount",
-				      "`%s` is no number of tokens", amount);
-		total += tokens - item->tokens;
-		if (total <= 0)
-			return refuse(d, "bad_amount",
-				      "%lld tokens leave nothing to lease",
-				      (long long)tokens);
-	}
-	json_object *data = decide_data(d);
+	const struct model *m = d->m;
+	const struct stage_run *s = &m->stages[stage];
+	int64_t total = overage_total(m, stage, asked);
+	struct lack l = budget_lack(m, stage, total, 0);
+	int64_t tokens = l.most > asked ? l.most : asked;
+	bool standing = s->standing_uses && tokens <= s->standing_tokens &&
+			!l.cost_most;
+	bool warns = m->show->budget.mode == MODE_WARN &&
+		     (!asked || s->warn_asks < WARN_ASKS);
+	if (!standing && !warns)
+		return false;
+	json_object *data = json_object_new_object();
 	json_object *raises = budget_raises(m, stage, total);
-	json_add_str(data, "item", item->id);
 	json_add_int(data, "tokens", tokens);
 	json_add_int(data, "lease", total);
 	json_add(data, "raises", &raises);
-	answer(d, "approved %lld tokens for %s", (long long)tokens,
-	       m->show->stages[stage].id);
-	emit(d, EVENT_BUDGET_APPROVE, stage, -1, &data);
+	if (standing)
+		json_add_bool(data, "standing", true);
+	json_add_str(data, "by", standing ? "approve-stage" : "warn mode");
+	emit(d, EVENT_BUDGET_RAISE, stage, -1, &data);
+	if (!standing)
+		tell_warned(d, stage, tokens);
 	return true;
 }
 
-void budget_deny(struct deciding *d, const struct inbox_item *item,
-		 const char *by)
+bool budget_hold(struct deciding *d, int stage, const char *reason,
+		 int64_t asked)
 {
-	int stage = item->stage;
-	if (asks_find(d->m, item->seq)) {
-		asks_deny(d, item, by);
-		return;
-	}
-	json_object *data = json_object_new_object();
-	json_add_str(data, "item", item->id);
-	json_add_str(data, "by", by);
-	json_add_str(data, "reason", d->in->reason);
-	emit(d, EVENT_BUDGET_DENY, stage, -1, &data);
-	stages_fail_final(d, stage, "budget", "more tokens were denied");
+	struct model *m = d->m;
+	if (goes_on(d, stage, asked))
+		return true;
+	json_object *data = request_data(d, stage, reason, asked);
+	emit(d, EVENT_BUDGET_REQUEST, stage, -1, &data);
+	d->rest_seq = m->seq;
+	const struct inbox_item *item = inbox_of_stage(m, stage);
+	if (!m->run.attended && item)
+		inbox_default(d, item);
+	return false;
 }

@@ -248,6 +248,9 @@ static void read_stage(struct reading *r, int stage, json_object *o)
 	s->approved_tokens = json_get_int(o, "approved", 0);
 	s->asked_tokens = json_get_int(o, "asked", 0);
 	s->stood_ms = json_get_int(o, "stood", 0);
+	s->standing_tokens = json_get_int(o, "standing_tokens", 0);
+	s->standing_uses = (int)json_get_int(o, "standing_uses", 0);
+	s->warn_asks = (int)json_get_int(o, "warn_asks", 0);
 	s->attempt = (int)json_get_int(o, "attempt", 0);
 	s->failures = (int)json_get_int(o, "failures", 0);
 	s->first_ms = json_get_int(o, "first", 0);
@@ -275,6 +278,10 @@ static void read_stage(struct reading *r, int stage, json_object *o)
 /* Only who asks can be answered, and only an overage answers itself. */
 static bool is_asked(const struct model *m, const struct inbox_item *item)
 {
+	if (item->kind == INBOX_WARNING || item->kind == INBOX_CONFLICT)
+		return item->stage < 0 || item->kind == INBOX_CONFLICT;
+	if (item->stage < 0)
+		return false;
 	const struct stage_run *s = &m->stages[item->stage];
 	switch (item->kind) {
 	case INBOX_OVERAGE:
@@ -285,11 +292,12 @@ static bool is_asked(const struct model *m, const struct inbox_item *item)
 	case INBOX_POLL:
 		return s->poll && s->poll->state == POLL_CLOSED &&
 		       !item->deadline_ms;
+	default:
+		return false;
 	}
-	return false;
 }
 
-/* An item stands behind those before it, and is the only one of its stage. */
+/* An item stands behind those before it; a stage itself asks only once. */
 static bool read_place(struct reading *r, struct inbox_item *item)
 {
 	const struct inbox *in = &r->m->inbox;
@@ -297,8 +305,10 @@ static bool read_place(struct reading *r, struct inbox_item *item)
 	item->seq = strtoull(item->id + 1, NULL, 10);
 	snprintf(id, sizeof id, "i%" PRIu64, item->seq);
 	uint64_t last = in->count ? in->items[in->count - 1].seq : 0;
+	bool own = item->kind == INBOX_FAILED || item->kind == INBOX_POLL ||
+		   item->kind == INBOX_OVERAGE;
 	if (strcmp(id, item->id) != 0 || item->seq <= last ||
-	    r->m->stages[item->stage].item_seq)
+	    (own && r->m->stages[item->stage].item_seq))
 		r->sound = false;
 	return r->sound;
 }
@@ -308,21 +318,67 @@ static void read_item(struct reading *r, json_object *o)
 	const struct show *show = r->m->show;
 	struct inbox_item item = {
 		.kind = (enum inbox_kind)number_of(r, o, "kind", INBOX_OVERAGE,
-						   INBOX_POLL),
+						   INBOX_KINDS - 1),
 		.stage = show_find_stage(show, json_get_str(o, "stage", "")),
 		.tokens = json_get_int(o, "tokens", 0),
+		.wanted = json_get_int(o, "wanted", 0),
+		.left = json_get_int(o, "left", 0),
+		.rest = json_get_int(o, "rest", 0),
+		.agent = show_find_agent(show, json_get_str(o, "agent", "")),
+		.cost_micros = json_get_int(o, "cost_micros", 0),
+		.late = (uint64_t)json_get_int(o, "late", 0),
+		.offers = (unsigned)number_of(r, o, "offers", 0,
+					      (1 << INBOX_CHOICES) - 1),
 		.opened_ms = json_get_int(o, "opened", 0),
 		.deadline_ms = json_get_int(o, "deadline", 0),
 	};
-	if (item.stage < 0 || !is_asked(r->m, &item)) {
+	copy_text(item.id, sizeof item.id, o, "id");
+	unsigned always = inbox_always(item.kind);
+	if ((item.offers & always) != always)
+		r->sound = false;
+	if (!r->sound || !is_asked(r->m, &item) || !read_place(r, &item)) {
 		r->sound = false;
 		return;
 	}
-	copy_text(item.id, sizeof item.id, o, "id");
-	if (!read_place(r, &item))
-		return;
 	item.text = xstrdup(json_get_str(o, "text", ""));
+	item.reason = text_of(o, "reason");
 	inbox_offer(r->m, &item);
+}
+
+static void read_raise(struct reading *r, json_object *o)
+{
+	json_object *agents = json_get_object(o, "agents");
+	const struct show *show = r->m->show;
+	struct raise to = {
+		.seq = (uint64_t)json_get_int(o, "seq", 0),
+		.stage = show_find_stage(show, json_get_str(o, "stage", "")),
+		.episode_tokens = json_get_int(o, "episode_tokens", 0),
+		.stage_tokens = json_get_int(o, "stage_tokens", 0),
+		.expires_ms = json_get_int(o, "expires", 0),
+		.expired = json_get_bool(o, "expired", false),
+	};
+	size_t n = agents ? (size_t)json_object_object_length(agents) : 0;
+	if (n) {
+		to.agents = xcalloc(n, sizeof *to.agents);
+		json_object_object_foreach(agents, id, v)
+		{
+			int agent = show_find_agent(show, id);
+			if (agent >= 0)
+				to.agents[to.agent_count++] =
+					(struct raise_part){
+						agent,
+						json_object_get_int64(v)};
+		}
+	}
+	if (!to.expires_ms)
+		r->sound = false;
+	raises_add(r->m, &to);
+}
+
+static void read_warned(struct model *m, json_object *o)
+{
+	m->warned.tokens = json_get_bool(o, "tokens", false);
+	m->warned.cost = json_get_bool(o, "cost", false);
 }
 
 static void read_inbox(struct reading *r, json_object *a)
@@ -570,6 +626,8 @@ static bool read_all(struct reading *r, json_object *head, const char *text,
 	usage_read(m, json_get(head, "usage"));
 	read_ready(r, json_get_array(head, "ready"));
 	read_inbox(r, json_get_array(head, "inbox"));
+	read_each(r, json_get_array(head, "raises"), read_raise);
+	read_warned(r->m, json_get(head, "warned"));
 	read_checks(r, json_get_array(head, "checks"));
 	read_alarms(m, json_get_array(head, "alarms"));
 	read_late(m, json_get_array(head, "late"));

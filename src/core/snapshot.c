@@ -213,6 +213,9 @@ static json_object *stage_json(const struct model *m, size_t i)
 	add_some(o, "approved", s->approved_tokens);
 	add_some(o, "asked", s->asked_tokens);
 	add_some(o, "stood", s->stood_ms);
+	add_some(o, "standing_tokens", s->standing_tokens);
+	add_some(o, "standing_uses", s->standing_uses);
+	add_some(o, "warn_asks", s->warn_asks);
 	add_some(o, "attempt", s->attempt);
 	add_some(o, "failures", s->failures);
 	add_some(o, "first", s->first_ms);
@@ -240,6 +243,38 @@ static json_object *stage_json(const struct model *m, size_t i)
 	return o;
 }
 
+static json_object *raises_json(const struct model *m)
+{
+	json_object *a = json_object_new_array();
+	for (size_t i = 0; i < m->raise_count; i++) {
+		const struct raise *r = &m->raises[i];
+		json_object *o = json_object_new_object();
+		json_object *agents = json_object_new_object();
+		for (size_t k = 0; k < r->agent_count; k++)
+			json_add_int(agents,
+				     m->show->agents[r->agents[k].agent].id,
+				     r->agents[k].tokens);
+		if (r->stage >= 0)
+			json_add_str(o, "stage", m->show->stages[r->stage].id);
+		json_add_int(o, "seq", (int64_t)r->seq);
+		json_add_int(o, "episode_tokens", r->episode_tokens);
+		json_add_int(o, "stage_tokens", r->stage_tokens);
+		json_add_int(o, "expires", r->expires_ms);
+		json_add_bool(o, "expired", r->expired);
+		json_add(o, "agents", &agents);
+		json_object_array_add(a, o);
+	}
+	return a;
+}
+
+static json_object *warned_json(const struct model *m)
+{
+	json_object *o = json_object_new_object();
+	json_add_bool(o, "tokens", m->warned.tokens);
+	json_add_bool(o, "cost", m->warned.cost);
+	return o;
+}
+
 static json_object *inbox_json(const struct model *m)
 {
 	json_object *a = json_object_new_array();
@@ -248,8 +283,20 @@ static json_object *inbox_json(const struct model *m)
 		json_object *o = json_object_new_object();
 		json_add_str(o, "id", item->id);
 		json_add_int(o, "kind", item->kind);
-		json_add_str(o, "stage", m->show->stages[item->stage].id);
+		if (item->stage >= 0)
+			json_add_str(o, "stage",
+				     m->show->stages[item->stage].id);
 		json_add_int(o, "tokens", item->tokens);
+		json_add_int(o, "wanted", item->wanted);
+		json_add_int(o, "left", item->left);
+		json_add_int(o, "rest", item->rest);
+		json_add_str(o, "reason", item->reason);
+		json_add_int(o, "offers", item->offers);
+		json_add_int(o, "late", (int64_t)item->late);
+		json_add_int(o, "cost_micros", item->cost_micros);
+		if (item->agent >= 0)
+			json_add_str(o, "agent",
+				     m->show->agents[item->agent].id);
 		json_add_int(o, "opened", item->opened_ms);
 		json_add_int(o, "deadline", item->deadline_ms);
 		json_add_str(o, "text", item->text);
@@ -406,13 +453,15 @@ static json_object *story_json(const struct model *m)
 json_object *snapshot_facts(const struct model *m)
 {
 	json_object *(*const parts[])(const struct model *) = {
-		run_json,   ledger_json, usage_json,  story_json,
-		inbox_json, checks_json, alarms_json, late_json,
-		obs_json,   ready_json,	 leader_json, commands_json,
+		run_json,    ledger_json, usage_json,  story_json,
+		inbox_json,  checks_json, alarms_json, late_json,
+		obs_json,    ready_json,  leader_json, commands_json,
+		raises_json, warned_json,
 	};
 	static const char *const names[] = {
-		"run",	  "ledger", "usage", "story", "inbox",	"checks",
-		"alarms", "late",   "obs",   "ready", "leader", "commands",
+		"run",	  "ledger",   "usage",	"story",  "inbox",
+		"checks", "alarms",   "late",	"obs",	  "ready",
+		"leader", "commands", "raises", "warned",
 	};
 	json_object *o = json_object_new_object();
 	json_add_int(o, "seq", (int64_t)m->seq);

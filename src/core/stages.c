@@ -304,6 +304,62 @@ static void apply_end(struct model *m, const struct event *e)
 	timers_clear(&m->timers);
 }
 
+/* The calls of the next start go to others: {"from": "to"}. */
+static void change_agents(struct model *m, int stage, json_object *agents)
+{
+	if (!agents)
+		return;
+	json_object_object_foreach(agents, from, to)
+	{
+		int k = stage_agent_place(m, stage,
+					  show_find_agent(m->show, from));
+		int other =
+			json_object_is_type(to, json_type_string)
+				? show_find_agent(m->show,
+						  json_object_get_string(to))
+				: -1;
+		if (k >= 0 && other >= 0)
+			m->stages[stage].calls[k].agent = other;
+	}
+}
+
+static void apply_approve(struct model *m, const struct event *e, int stage)
+{
+	struct stage_run *s = &m->stages[stage];
+	if (event_bool(e, "call", false) || !move_to(m, e, stage, MOVE_APPROVE))
+		return;
+	s->approved_tokens = event_int(e, "lease", 0);
+	s->asked_tokens = 0;
+	int again = (int)event_int(e, "again", 0);
+	if (again) {
+		s->standing_uses = again;
+		s->standing_tokens = event_int(e, "tokens", 0);
+	}
+	change_agents(m, stage, event_object(e, "agents"));
+}
+
+/* More without a question, for a start or for an attempt that asked for it:
+ * that one ends, and another begins. */
+static void apply_raise(struct model *m, const struct event *e, int stage)
+{
+	struct stage_run *s = &m->stages[stage];
+	int64_t lease = event_int(e, "lease", 0);
+	bool standing = event_bool(e, "standing", false);
+	if (!lease)
+		return;
+	if (s->state == STAGE_RUNNING && move_to(m, e, stage, MOVE_HOLD)) {
+		set_deadline(m, stage, 0);
+		move_to(m, e, stage, MOVE_APPROVE);
+		if (!standing)
+			s->warn_asks++;
+	}
+	if (s->state != STAGE_WAITING)
+		return;
+	s->approved_tokens = lease;
+	if (standing && s->standing_uses)
+		s->standing_uses--;
+}
+
 static void apply_to_stage(struct model *m, const struct event *e, int stage)
 {
 	struct stage_run *s = &m->stages[stage];
@@ -333,9 +389,10 @@ static void apply_to_stage(struct model *m, const struct event *e, int stage)
 		}
 		break;
 	case EVENT_BUDGET_APPROVE:
-		if (!event_bool(e, "call", false) &&
-		    move_to(m, e, stage, MOVE_APPROVE))
-			s->approved_tokens = event_int(e, "lease", 0);
+		apply_approve(m, e, stage);
+		break;
+	case EVENT_BUDGET_RAISE:
+		apply_raise(m, e, stage);
 		break;
 	default:
 		break;

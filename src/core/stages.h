@@ -106,7 +106,12 @@ struct stage_run {
 	char *last_error;      /* of the attempt before this one; NULL */
 	char *why;             /* why skipped, NULL */
 	struct poll_run *poll; /* NULL: the stage has no poll */
-	uint64_t item_seq;     /* private: its item in the inbox, 0: none */
+	uint64_t item_seq;     /* private: its own question in the inbox, 0: none */
+	/* After an `approve-stage`: that many more starts may lack that many
+	 * tokens without a question. */
+	int64_t standing_tokens;
+	int standing_uses;
+	int warn_asks;         /* asked for more, and got it in warn mode */
 };
 
 struct model;

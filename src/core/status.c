@@ -66,28 +66,62 @@ json_object *status_run(const struct model *m, int64_t now_ms)
 	return o;
 }
 
+/* Who waits for the tokens. */
+static json_object *item_agents(const struct model *m,
+				const struct inbox_item *item)
+{
+	json_object *a = json_object_new_array();
+	size_t n =
+		item->agent >= 0 ? 1 : m->show->stages[item->stage].agent_count;
+	for (size_t k = 0; k < n; k++) {
+		int agent = item->agent >= 0 ? item->agent
+					     : stage_agent(m, item->stage, k);
+		json_object_array_add(
+			a, json_object_new_string(m->show->agents[agent].id));
+	}
+	return a;
+}
+
+static void add_overage(json_object *o, const struct model *m,
+			const struct inbox_item *item)
+{
+	json_object *agents = item_agents(m, item);
+	json_add(o, "agents", &agents);
+	json_add_str(o, "reason", item->reason);
+	json_add_int(o, "tokens", item->tokens);
+	json_add_int(o, "wanted", item->wanted);
+	json_add_int(o, "left", item->left);
+	json_add_int(o, "rest_needs", item->rest);
+	if (item->cost_micros)
+		json_add_int(o, "cost_micros", item->cost_micros);
+}
+
+static json_object *item_status(const struct model *m,
+				const struct inbox_item *item)
+{
+	json_object *o = json_object_new_object();
+	json_object *choices = json_object_new_array();
+	for (size_t k = 0; item->choices[k]; k++)
+		json_object_array_add(choices,
+				      json_object_new_string(item->choices[k]));
+	json_add_str(o, "id", item->id);
+	json_add_str(o, "kind", inbox_kind_name(item->kind));
+	add_text(o, "stage",
+		 item->stage >= 0 ? m->show->stages[item->stage].id : NULL);
+	json_add_str(o, "text", item->text);
+	if (item->kind == INBOX_OVERAGE)
+		add_overage(o, m, item);
+	add_time(o, "deadline_at", item->deadline_ms);
+	add_text(o, "default", item->fallback);
+	json_add(o, "choices", &choices);
+	return o;
+}
+
 json_object *status_inbox(const struct model *m)
 {
 	json_object *a = json_object_new_array();
-	for (size_t i = 0; i < m->inbox.count; i++) {
-		const struct inbox_item *item = &m->inbox.items[i];
-		json_object *o = json_object_new_object();
-		json_object *choices = json_object_new_array();
-		for (size_t k = 0; item->choices[k]; k++)
-			json_object_array_add(
-				choices,
-				json_object_new_string(item->choices[k]));
-		json_add_str(o, "id", item->id);
-		json_add_str(o, "kind", inbox_kind_name(item->kind));
-		json_add_str(o, "stage", m->show->stages[item->stage].id);
-		json_add_str(o, "text", item->text);
-		if (item->kind == INBOX_OVERAGE)
-			json_add_int(o, "tokens", item->tokens);
-		add_time(o, "deadline_at", item->deadline_ms);
-		add_text(o, "default", item->fallback);
-		json_add(o, "choices", &choices);
-		json_object_array_add(a, o);
-	}
+	for (size_t i = 0; i < m->inbox.count; i++)
+		json_object_array_add(a, item_status(m, &m->inbox.items[i]));
 	return a;
 }
 

@@ -5,48 +5,56 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-#define KINDS 3
-
-static size_t key_of(const struct timers *t, enum timer_kind kind, int stage)
+static int *place_of(struct timers *t, enum timer_kind kind, int index)
 {
-	return (size_t)kind * t->stages + (size_t)stage;
+	return &t->places[kind].at[index];
 }
 
-void timers_init(struct timers *t, size_t stages)
+static void make_room(struct timers *t, enum timer_kind kind, int index)
 {
-	*t = (struct timers){.stages = stages};
-	t->places = xreallocarray(NULL, KINDS * stages + 1, sizeof *t->places);
-	timers_clear(t);
+	struct timer_places *p = &t->places[kind];
+	if ((size_t)index < p->count)
+		return;
+	size_t count = ((size_t)index + 1) * 2;
+	p->at = xreallocarray(p->at, count, sizeof *p->at);
+	while (p->count < count)
+		p->at[p->count++] = -1;
+}
+
+void timers_init(struct timers *t)
+{
+	*t = (struct timers){0};
 }
 
 void timers_release(struct timers *t)
 {
 	free(t->heap);
-	free(t->places);
+	for (int kind = 0; kind < TIMER_KINDS; kind++)
+		free(t->places[kind].at);
 	*t = (struct timers){0};
 }
 
 void timers_clear(struct timers *t)
 {
+	for (size_t i = 0; i < t->count; i++)
+		*place_of(t, t->heap[i].kind, t->heap[i].index) = -1;
 	t->count = 0;
-	for (size_t i = 0; i < KINDS * t->stages; i++)
-		t->places[i] = -1;
 }
 
-/* Ties go by kind and stage, so that the order never depends on history. */
+/* Ties go by kind and order, so that they never depend on history. */
 static bool before(const struct timer *a, const struct timer *b)
 {
 	if (a->at_ms != b->at_ms)
 		return a->at_ms < b->at_ms;
 	if (a->kind != b->kind)
 		return a->kind < b->kind;
-	return a->stage < b->stage;
+	return a->order < b->order;
 }
 
 static void put(struct timers *t, size_t place, struct timer timer)
 {
 	t->heap[place] = timer;
-	t->places[key_of(t, timer.kind, timer.stage)] = (int)place;
+	*place_of(t, timer.kind, timer.index) = (int)place;
 }
 
 static void sift_up(struct timers *t, size_t i)
@@ -79,29 +87,36 @@ static void sift_down(struct timers *t, size_t i)
 
 static void remove_at(struct timers *t, size_t i)
 {
-	t->places[key_of(t, t->heap[i].kind, t->heap[i].stage)] = -1;
+	*place_of(t, t->heap[i].kind, t->heap[i].index) = -1;
 	t->count--;
 	if (i == t->count)
 		return;
-	put(t, i, t->heap[t->count]);
+	struct timer moved = t->heap[t->count];
+	put(t, i, moved);
 	sift_up(t, i);
-	sift_down(t, (size_t)t->places[key_of(t, t->heap[i].kind,
-					      t->heap[i].stage)]);
+	sift_down(t, (size_t)*place_of(t, moved.kind, moved.index));
 }
 
-void timers_set(struct timers *t, enum timer_kind kind, int stage,
-		int64_t at_ms)
+void timers_set_order(struct timers *t, enum timer_kind kind, int index,
+		      uint64_t order, int64_t at_ms)
 {
-	REQUIRE(stage >= 0 && (size_t)stage < t->stages);
-	int place = t->places[key_of(t, kind, stage)];
+	REQUIRE(index >= 0);
+	make_room(t, kind, index);
+	int place = *place_of(t, kind, index);
 	if (place >= 0)
 		remove_at(t, (size_t)place);
 	if (at_ms == 0)
 		return;
 	GROW(t->heap, t->count, t->cap);
-	t->heap[t->count] = (struct timer){at_ms, kind, stage};
+	t->heap[t->count] = (struct timer){at_ms, kind, index, order};
 	t->count++;
 	sift_up(t, t->count - 1);
+}
+
+void timers_set(struct timers *t, enum timer_kind kind, int index,
+		int64_t at_ms)
+{
+	timers_set_order(t, kind, index, (uint64_t)index, at_ms);
 }
 
 const struct timer *timers_first(const struct timers *t)

@@ -6,6 +6,14 @@
 
 #include "sim/books.h"
 
+/* Who is called, before a person says otherwise. */
+static void own_agents(struct audit *a, int stage)
+{
+	const struct show_stage *def = &a->show->stages[stage];
+	for (size_t k = 0; k < def->agent_count; k++)
+		a->stages[stage].who[k] = def->agents[k];
+}
+
 struct audit *audit_new(const struct show *show)
 {
 	struct audit *a = xcalloc(1, sizeof *a);
@@ -18,6 +26,8 @@ struct audit *audit_new(const struct show *show)
 	story_init(&empty);
 	memcpy(a->hash, story_hash(&empty), sizeof a->hash);
 	story_release(&empty);
+	for (size_t i = 0; i < show->stage_count; i++)
+		own_agents(a, (int)i);
 	audit_money_reset(a);
 	return a;
 }
@@ -34,6 +44,7 @@ void audit_free(struct audit **audit)
 	free(a->stages);
 	free(a->calls);
 	free(a->by);
+	free(a->raises);
 	free(a);
 }
 
@@ -41,7 +52,7 @@ int audit_place(const struct audit *a, int stage, int agent)
 {
 	const struct show_stage *def = &a->show->stages[stage];
 	for (size_t k = 0; k < def->agent_count; k++)
-		if (def->agents[k] == agent)
+		if (a->stages[stage].who[k] == agent)
 			return (int)k;
 	return -1;
 }
@@ -89,7 +100,7 @@ static void leave(struct audit *a, int stage, enum stage_book_state to)
 	if (b->state == SB_RUNNING) {
 		b->approved = false;
 		for (size_t k = 0; k < def->agent_count; k++)
-			a->calls[def->agents[k]] -= (int)((b->out >> k) & 1);
+			a->calls[b->who[k]] -= (int)((b->out >> k) & 1);
 		b->out = 0;
 	}
 	if (to == SB_SETTLED && b->state != SB_SETTLED)
@@ -120,13 +131,12 @@ static void start_calls(struct sim *s, int stage)
 	const struct show_stage *def = &a->show->stages[stage];
 	b->answered = 0;
 	for (size_t k = 0; k < def->agent_count && !def->poll; k++) {
-		const struct show_agent *agent =
-			&a->show->agents[def->agents[k]];
+		const struct show_agent *agent = &a->show->agents[b->who[k]];
 		b->out |= 1u << k;
-		if (++a->calls[def->agents[k]] > agent->max_concurrent &&
+		if (++a->calls[b->who[k]] > agent->max_concurrent &&
 		    agent->max_concurrent != SHOW_UNSET)
 			sim_fail(s, "concurrent", "%s has %d calls at once",
-				 agent->id, a->calls[def->agents[k]]);
+				 agent->id, a->calls[b->who[k]]);
 	}
 }
 
@@ -278,6 +288,37 @@ static void hold(struct sim *s, const struct event *e, int stage)
 		leave(s->audit, stage, SB_HELD);
 }
 
+/* One that went to a cheaper agent starts as any other; the rest may use the
+ * reserve. */
+static void approved(struct audit *a, const struct event *e, int stage)
+{
+	struct stage_book *b = &a->stages[stage];
+	json_object *agents = event_object(e, "agents");
+	leave(a, stage, SB_WAITING);
+	b->approved = event_int(e, "lease", 0) > 0;
+	for (size_t k = 0; k < a->show->stages[stage].agent_count; k++) {
+		const char *to = json_get_str(
+			agents, a->show->agents[b->who[k]].id, NULL);
+		if (!to)
+			continue;
+		b->who[k] = show_find_agent(a->show, to);
+		b->newest[k] = -1;
+	}
+}
+
+/* Without a question: for a start, or for an attempt that asked for more. */
+static void raised(struct sim *s, const struct event *e, int stage)
+{
+	struct stage_book *b = &s->audit->stages[stage];
+	if (!event_int(e, "lease", 0) || !is_open(s, e, stage))
+		return;
+	if (b->state != SB_WAITING && b->state != SB_RUNNING)
+		sim_fail(s, "raise", "%s is given more, and does not start",
+			 e->stage);
+	leave(s->audit, stage, SB_WAITING);
+	b->approved = true;
+}
+
 static void of_stage(struct sim *s, const struct event *e, int stage, int agent)
 {
 	struct audit *a = s->audit;
@@ -312,10 +353,11 @@ static void of_stage(struct sim *s, const struct event *e, int stage, int agent)
 		hold(s, e, stage);
 		break;
 	case EVENT_BUDGET_APPROVE:
-		if (is_open(s, e, stage)) {
-			leave(a, stage, SB_WAITING);
-			a->stages[stage].approved = true;
-		}
+		if (is_open(s, e, stage))
+			approved(a, e, stage);
+		break;
+	case EVENT_BUDGET_RAISE:
+		raised(s, e, stage);
 		break;
 	default:
 		audit_poll(s, e, stage);
@@ -343,6 +385,7 @@ static void reset(struct sim *s, const struct event *e)
 		leave(a, stage, SB_WAITING);
 		b->failures = 0;
 		b->approved = b->done = b->resolved = false;
+		own_agents(a, stage);
 		audit_money_renew(a, stage);
 	}
 	a->going = true;
@@ -363,7 +406,9 @@ static void run_start(struct sim *s, const struct event *e)
 	memset(a->stages, 0, a->show->stage_count * sizeof *a->stages);
 	memset(a->calls, 0, a->show->agent_count * sizeof *a->calls);
 	a->open_stages = a->show->stage_count;
-	a->held = a->failed = a->asking = 0;
+	a->held = a->failed = a->asking = a->warnings = 0;
+	for (size_t i = 0; i < a->show->stage_count; i++)
+		own_agents(a, (int)i);
 	audit_money_reset(a);
 	story_init(&empty);
 	memcpy(a->hash, story_hash(&empty), sizeof a->hash);
@@ -393,6 +438,7 @@ static void run_end(struct sim *s, const struct event *e)
 	for (size_t i = 0; i < a->show->stage_count; i++)
 		leave(a, (int)i, SB_SETTLED);
 	a->going = false;
+	a->warnings = 0;
 	audit_run_over(s);
 }
 
@@ -447,6 +493,15 @@ static void of_run(struct sim *s, const struct event *e)
 	}
 }
 
+/* A question of the whole episode, and its answer. */
+static void of_episode(struct audit *a, const struct event *e)
+{
+	if (e->type == EVENT_BUDGET_REQUEST)
+		a->warnings++;
+	else if (e->type == EVENT_BUDGET_APPROVE)
+		a->warnings--;
+}
+
 /* --- all ---------------------------------------------------------------- */
 
 /* What one command did, it did in one decision. */
@@ -488,7 +543,11 @@ void audit_event(struct sim *s, const struct event *e, int decision)
 	audit_money(s, e, stage, agent);
 	if (stage >= 0)
 		of_stage(s, e, stage, agent);
-	size_t questions = a->held + a->failed + a->asking;
+	else
+		of_episode(a, e);
+	audit_raised(s, e);
+	audit_expiries(s, e, decision);
+	size_t questions = a->held + a->failed + a->asking + a->warnings;
 	if (questions != s->follower->inbox.count)
 		sim_fail(s, "inbox",
 			 "%zu questions are open, the inbox has "

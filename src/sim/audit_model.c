@@ -173,7 +173,7 @@ static void status(struct sim *s, const struct model *m)
 	     a->episode.allocated - a->episode.leased - a->episode.spent);
 	same(s, "status", "inbox",
 	     (int64_t)json_object_array_length(json_get_array(o, "inbox")),
-	     (int64_t)(a->held + a->failed + a->asking));
+	     (int64_t)(a->held + a->failed + a->asking + a->warnings));
 	same(s, "status", "event", json_get_int(o, "event", -1),
 	     (int64_t)a->seq);
 	json_object *run = json_get_object(o, "run");

@@ -18,6 +18,7 @@ void audit_money_reset(struct audit *a)
 	const struct show *show = a->show;
 	a->lease_count = 0;
 	a->rests = 0;
+	a->raise_count = 0;
 	start(&a->episode, show->budget.tokens);
 	for (size_t i = 0; i < show->stage_count; i++) {
 		start(&a->stages_money[i], show->stages[i].token_cap);
@@ -218,8 +219,14 @@ static void approve(struct audit *a, const struct event *e, int stage)
 {
 	json_object *raises = event_object(e, "raises");
 	json_object *agents = json_get_object(raises, "agents");
+	json_object *stages = json_get_object(raises, "stages");
 	raise(&a->episode, json_get_int(raises, "episode", 0));
-	raise(&a->stages_money[stage], json_get_int(raises, "stage", 0));
+	if (stage >= 0)
+		raise(&a->stages_money[stage],
+		      json_get_int(raises, "stage", 0));
+	for (size_t i = 0; stages && i < a->show->stage_count; i++)
+		raise(&a->stages_money[i],
+		      json_get_int(stages, a->show->stages[i].id, 0));
 	for (size_t i = 0; i < a->show->agent_count; i++)
 		raise(&a->agents_money[i],
 		      json_get_int(agents, a->show->agents[i].id, 0));
@@ -238,6 +245,60 @@ void audit_money(struct sim *s, const struct event *e, int stage, int agent)
 		spend(s, e, stage, agent);
 	else if (e->type == EVENT_TOKEN_RETURN)
 		give_back(s, e, stage, agent);
-	else if (e->type == EVENT_BUDGET_APPROVE && stage >= 0)
+	else if (e->type == EVENT_BUDGET_APPROVE ||
+		 e->type == EVENT_BUDGET_RAISE)
 		approve(s->audit, e, stage);
+}
+
+/* --- raises for a while ------------------------------------------------- */
+
+static struct raise_book *find_raise(struct audit *a, uint64_t seq)
+{
+	for (size_t i = 0; i < a->raise_count; i++)
+		if (a->raises[i].seq == seq)
+			return &a->raises[i];
+	return NULL;
+}
+
+void audit_raised(struct sim *s, const struct event *e)
+{
+	struct audit *a = s->audit;
+	int64_t expires_ms = event_int(e, "expires_at", 0);
+	uint64_t of = (uint64_t)event_int(e, "raise", 0);
+	if (e->type == EVENT_BUDGET_APPROVE && expires_ms) {
+		GROW(a->raises, a->raise_count, a->raise_cap);
+		a->raises[a->raise_count++] = (struct raise_book){
+			.seq = e->seq, .expires_ms = expires_ms};
+		return;
+	}
+	if (e->type != EVENT_BUDGET_RAISE || !of)
+		return;
+	struct raise_book *r = find_raise(a, of);
+	if (!r)
+		sim_fail(s, "raise", "a raise that is gone is taken back");
+	else if (e->at_ms < r->expires_ms)
+		sim_fail(s, "raise", "a raise is taken back too early");
+	else if (event_bool(e, "done", false))
+		*r = a->raises[--a->raise_count];
+	else
+		r->expires_ms = INT64_MAX; /* what is out comes later */
+}
+
+/* A core that was away takes back as soon as it looks at its clock. */
+#define EXPIRED_DECISIONS 30
+
+void audit_expiries(struct sim *s, const struct event *e, int decision)
+{
+	struct audit *a = s->audit;
+	for (size_t i = 0; a->going && i < a->raise_count; i++) {
+		struct raise_book *r = &a->raises[i];
+		if (e->at_ms <= r->expires_ms || r->decision == decision + 1)
+			continue;
+		r->decision = decision + 1;
+		if (++r->decisions == EXPIRED_DECISIONS)
+			sim_fail(s, "expired",
+				 "the raise of event %" PRIu64
+				 " still stands %" PRId64 " ms after its time",
+				 r->seq, e->at_ms - r->expires_ms);
+	}
 }

@@ -33,12 +33,21 @@ enum stage_book_state {
 struct stage_book {
 	enum stage_book_state state;
 	int attempt, failures;
-	bool approved;  /* the next start may use the reserve */
-	bool done;      /* settled by stage:complete */
+	bool approved;		/* the next start may use the reserve */
+	bool done;		/* settled by stage:complete */
 	uint32_t out, answered; /* agents' places, bits */
 	bool poll_open, poll_closed, asks;
 	bool resolved;
-	int newest[8];  /* by agent's place: its newest lease, -1 */
+	int newest[8]; /* by agent's place: its newest lease, -1 */
+	int who[8];    /* by place: the agent that is called */
+};
+
+/* A raise with an expiry. */
+struct raise_book {
+	uint64_t seq;
+	int64_t expires_ms;
+	int decision;  /* the last one seen after it expired; 0: none yet */
+	int decisions; /* so many since it expired, and it still stands */
 };
 
 struct audit {
@@ -54,8 +63,11 @@ struct audit {
 	int64_t rests; /* leases settled whose rest was not returned yet */
 	struct stage_book *stages;
 	size_t open_stages;
-	int *calls; /* out, by agent */
+	int *calls;		     /* out, by agent */
 	size_t held, failed, asking; /* questions */
+	size_t warnings;	     /* questions of the whole episode */
+	struct raise_book *raises;   /* for a while, of this run */
+	size_t raise_count, raise_cap;
 	uint64_t version;
 	char hash[HASH_HEX_BYTES];
 	int *by; /* by command: 1 + the decision that it made; 0: none */
@@ -69,6 +81,9 @@ void audit_money(struct sim *s, const struct event *e, int stage, int agent);
 void audit_money_reset(struct audit *a);
 bool audit_holds_lease(const struct audit *a, int stage);
 void audit_money_renew(struct audit *a, int stage);
+/* A raise was made, or taken back in part; and each is in its time. */
+void audit_raised(struct sim *s, const struct event *e);
+void audit_expiries(struct sim *s, const struct event *e, int decision);
 void audit_poll(struct sim *s, const struct event *e, int stage);
 
 #endif

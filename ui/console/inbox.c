@@ -16,6 +16,8 @@ static const struct {
 	[INBOX_OVERAGE] = {ACTION_APPROVE, ACTION_DENY},
 	[INBOX_FAILED] = {ACTION_RETRY, ACTION_SKIP},
 	[INBOX_POLL] = {ACTION_OPEN, ACTION_OPEN},
+	[INBOX_WARNING] = {ACTION_OPEN, ACTION_OPEN},
+	[INBOX_CONFLICT] = {ACTION_OPEN, ACTION_OPEN},
 };
 
 static void hint(char *out, size_t out_bytes, enum inbox_kind kind)

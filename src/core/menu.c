@@ -1,0 +1,353 @@
+/* menu: the answers of a held call, each with what it says and does. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "core/overage.h"
+
+#define EXPIRY_MS_MAX (7 * 24 * 3600 * INT64_C(1000))
+
+int64_t budget_read_amount(const char *text)
+{
+	int64_t n = 0;
+	if (!*text)
+		return -1;
+	for (; *text; text++) {
+		if (*text == ',' || *text == '_')
+			continue;
+		if (*text < '0' || *text > '9' || n > INT64_C(1) << 46)
+			return -1;
+		n = n * 10 + (*text - '0');
+	}
+	return n > INT64_C(1) << 50 ? -1 : n;
+}
+
+/* An amount of the answer, or what stands for it when none was given. */
+static bool take_amount(struct deciding *d, const char *text, int64_t fallback,
+			int64_t *tokens)
+{
+	*tokens = text ? budget_read_amount(text) : fallback;
+	if (*tokens > 0)
+		return true;
+	char *shown = text_clean_str(text ? text : "0", 40);
+	refuse(d, "bad_amount", "`%s` is no number of tokens", shown);
+	free(shown);
+	return false;
+}
+
+static json_object *answer_data(const struct deciding *d,
+				const struct answer_given *g)
+{
+	json_object *data = decide_data(d);
+	json_object_object_del(data, "by");
+	json_add_str(data, "by", g->by);
+	json_add_str(data, "item", g->item.id);
+	json_add_str(data, "choice", inbox_choice_name(g->choice));
+	return data;
+}
+
+static const char *stage_id(const struct deciding *d,
+			    const struct answer_given *g)
+{
+	return d->m->show->stages[g->item.stage].id;
+}
+
+static int64_t total_of(const struct model *m, int stage)
+{
+	return overage_total(m, stage, m->stages[stage].asked_tokens);
+}
+
+/* --- the answers -------------------------------------------------------- */
+
+static bool approve(struct deciding *d, const struct answer_given *g)
+{
+	struct model *m = d->m;
+	int stage = g->item.stage;
+	int64_t total = total_of(m, stage);
+	int64_t tokens = g->item.tokens;
+	if (g->args[0] && !take_amount(d, g->args[0], 0, &tokens))
+		return false;
+	total += tokens - g->item.tokens;
+	if (g->args[0] && total <= 0)
+		return refuse(d, "bad_amount",
+			      "%lld tokens leave nothing to lease",
+			      (long long)tokens);
+	int again = 0;
+	if (g->choice == CHOICE_APPROVE_STAGE)
+		again = overage_again(m, stage,
+				      m->stages[stage].asked_tokens > 0);
+	json_object *data = answer_data(d, g);
+	json_object *raises = budget_raises(m, stage, total);
+	json_add_int(data, "tokens", tokens);
+	json_add_int(data, "lease", total);
+	json_add(data, "raises", &raises);
+	if (again)
+		json_add_int(data, "again", again);
+	if (again)
+		answer(d,
+		       "approved %lld tokens for %s, and as many again up "
+		       "to %d time%s without asking",
+		       (long long)tokens, stage_id(d, g), again,
+		       again == 1 ? "" : "s");
+	else
+		answer(d, "approved %lld tokens for %s", (long long)tokens,
+		       stage_id(d, g));
+	emit(d, EVENT_BUDGET_APPROVE, stage, -1, &data);
+	return true;
+}
+
+static bool take_expiry(struct deciding *d, const char *text, int64_t *at_ms)
+{
+	*at_ms = 0;
+	if (!text)
+		return true;
+	int64_t ms = budget_read_amount(text);
+	if (ms <= 0 || ms > EXPIRY_MS_MAX)
+		return refuse(d, "bad_expiry",
+			      "a raise expires after 1 to %lld ms",
+			      (long long)EXPIRY_MS_MAX);
+	*at_ms = d->in->now_ms + ms;
+	return true;
+}
+
+/* Each scope that lacks something gets that much more. */
+static json_object *raise_by(const struct model *m, int stage, int64_t total,
+			     int64_t tokens)
+{
+	struct lack l = overage_lack(m, stage, total);
+	json_object *raises = budget_raises(m, stage, total);
+	json_object *agents = json_get_object(raises, "agents");
+	json_add_int(raises, "episode", l.episode ? tokens : 0);
+	json_add_int(raises, "stage", l.stage ? tokens : 0);
+	json_object_object_foreach(agents, id, lack)
+	{
+		(void)id;
+		json_object_set_int64(lack, tokens);
+	}
+	return raises;
+}
+
+static void tell_raise(struct deciding *d, const char *what, int64_t tokens,
+		       int64_t expires_ms)
+{
+	char more[32];
+	text_thousands(more, sizeof more, tokens);
+	if (expires_ms)
+		answer(d,
+		       "raised %s by %s tokens for %lld s; what is unused "
+		       "then is taken back",
+		       what, more,
+		       (long long)((expires_ms - d->in->now_ms + 999) / 1000));
+	else
+		answer(d, "raised %s by %s tokens", what, more);
+}
+
+static bool raise(struct deciding *d, const struct answer_given *g)
+{
+	struct model *m = d->m;
+	int stage = g->item.stage;
+	int64_t total = total_of(m, stage);
+	struct lack l = overage_lack(m, stage, total);
+	int64_t tokens, expires_ms;
+	if (!take_amount(d, g->args[0], g->item.tokens, &tokens) ||
+	    !take_expiry(d, g->args[1], &expires_ms))
+		return false;
+	if (tokens < l.most)
+		return refuse(d, "bad_amount",
+			      "%lld tokens are not enough: %s lacks %lld",
+			      (long long)tokens, stage_id(d, g),
+			      (long long)l.most);
+	json_object *data = answer_data(d, g);
+	json_object *raises = raise_by(m, stage, total, tokens);
+	json_add_int(data, "tokens", tokens);
+	json_add_int(data, "lease", total);
+	json_add(data, "raises", &raises);
+	if (expires_ms)
+		json_add_int(data, "expires_at", expires_ms);
+	tell_raise(d, stage_id(d, g), tokens, expires_ms);
+	emit(d, EVENT_BUDGET_APPROVE, stage, -1, &data);
+	return true;
+}
+
+/* Who lends: the stage that was named, else the one with most left. */
+static int find_lender(struct deciding *d, const struct answer_given *g,
+		       int64_t tokens)
+{
+	const struct model *m = d->m;
+	const char *name = g->args[0];
+	int from = name ? show_find_stage(m->show, name)
+			: overage_lender(m, g->item.stage, tokens);
+	char *shown = text_clean_str(name ? name : "", 64);
+	if (from < 0)
+		refuse(d, "not_found",
+		       name ? "no stage `%s` to borrow from"
+			    : "no stage%s has that much left",
+		       shown);
+	free(shown);
+	if (from < 0)
+		return -1;
+	const struct scope *scope = &m->ledger.stages[from].tokens;
+	const char *id = m->show->stages[from].id;
+	if (from == g->item.stage || !scope->limited ||
+	    scope_remaining(scope) < tokens) {
+		refuse(d, "refused",
+		       from == g->item.stage ? "%s cannot borrow from itself"
+		       : !scope->limited     ? "%s has no cap to borrow from"
+					     : "%s has only %lld left",
+		       id, (long long)scope_remaining(scope));
+		return -1;
+	}
+	return from;
+}
+
+static bool borrow(struct deciding *d, const struct answer_given *g)
+{
+	struct model *m = d->m;
+	int stage = g->item.stage;
+	int64_t total = total_of(m, stage);
+	struct lack l = overage_lack(m, stage, total);
+	int64_t tokens;
+	if (l.episode || l.agents || l.cost_most)
+		return refuse(d, "refused",
+			      "by now it is not only the cap of %s that lacks: "
+			      "approve or raise",
+			      stage_id(d, g));
+	if (!take_amount(d, g->args[0] ? g->args[1] : NULL,
+			 l.stage ? l.stage : g->item.tokens, &tokens))
+		return false;
+	if (tokens < l.stage)
+		return refuse(d, "bad_amount",
+			      "%lld tokens are not enough: %s lacks %lld",
+			      (long long)tokens, stage_id(d, g),
+			      (long long)l.stage);
+	int from = find_lender(d, g, tokens);
+	if (from < 0)
+		return false;
+	const char *lender = m->show->stages[from].id;
+	json_object *data = answer_data(d, g);
+	json_object *raises = json_object_new_object();
+	json_object *lenders = json_object_new_object();
+	json_add_int(lenders, lender, -tokens);
+	json_add_int(raises, "stage", tokens);
+	json_add(raises, "stages", &lenders);
+	json_add_int(data, "tokens", tokens);
+	json_add_int(data, "lease", total);
+	json_add_str(data, "from", lender);
+	json_add(data, "raises", &raises);
+	answer(d, "%s borrows %lld tokens from %s", stage_id(d, g),
+	       (long long)tokens, lender);
+	emit(d, EVENT_BUDGET_APPROVE, stage, -1, &data);
+	return true;
+}
+
+static bool cheaper(struct deciding *d, const struct answer_given *g)
+{
+	struct model *m = d->m;
+	int stage = g->item.stage;
+	size_t count = m->show->stages[stage].agent_count;
+	json_object *agents = json_object_new_object();
+	struct buf names = {0};
+	for (size_t k = 0; k < count; k++) {
+		int other = overage_fallback(m, stage, k);
+		if (other < 0)
+			continue;
+		const char *id = m->show->agents[other].id;
+		json_add_str(agents,
+			     m->show->agents[stage_agent(m, stage, k)].id, id);
+		buf_addf(&names, "%s%s", names.len ? ", " : "", id);
+	}
+	bool any = names.len > 0;
+	if (any) {
+		json_object *data = answer_data(d, g);
+		json_add(data, "agents", &agents);
+		answer(d, "%s goes to %s", stage_id(d, g), buf_str(&names));
+		emit(d, EVENT_BUDGET_APPROVE, stage, -1, &data);
+	}
+	json_object_put(agents);
+	buf_release(&names);
+	return any ||
+	       refuse(d, "refused", "%s has no cheaper agent", stage_id(d, g));
+}
+
+static bool deny(struct deciding *d, const struct answer_given *g)
+{
+	int stage = g->item.stage;
+	json_object *data = answer_data(d, g);
+	answer(d, "denied %s", stage_id(d, g));
+	emit(d, EVENT_BUDGET_DENY, stage, -1, &data);
+	stages_fail_final(d, stage, "budget", "more tokens were denied");
+	return true;
+}
+
+/* --- the warning of the episode ----------------------------------------- */
+
+static bool warned(struct deciding *d, const struct answer_given *g)
+{
+	struct model *m = d->m;
+	json_object *data;
+	int64_t tokens = 0, expires_ms = 0;
+	if (g->choice == CHOICE_RAISE) {
+		int64_t fallback = m->ledger.episode.tokens.allocated / 10;
+		if (!take_amount(d, g->args[0], fallback, &tokens) ||
+		    !take_expiry(d, g->args[1], &expires_ms))
+			return false;
+	}
+	bool pauses = g->choice == CHOICE_PAUSE && m->run.state == RUN_RUNNING;
+	data = answer_data(d, g);
+	if (tokens) {
+		json_object *raises = json_object_new_object();
+		json_add_int(raises, "episode", tokens);
+		json_add_int(data, "tokens", tokens);
+		json_add(data, "raises", &raises);
+	}
+	if (expires_ms)
+		json_add_int(data, "expires_at", expires_ms);
+	if (tokens)
+		tell_raise(d, "the episode", tokens, expires_ms);
+	else
+		answer(d, "the run %s",
+		       g->choice == CHOICE_PAUSE ? "is paused" : "goes on");
+	emit(d, EVENT_BUDGET_APPROVE, -1, -1, &data);
+	if (pauses)
+		run_pause(d);
+	return true;
+}
+
+/* A request for a lease, of a call that goes on. */
+static bool answer_ask(struct deciding *d, const struct answer_given *g)
+{
+	int64_t more = -1;
+	if (g->choice == CHOICE_DENY) {
+		answer(d, "denied %s", stage_id(d, g));
+		asks_deny(d, &g->item, g->by);
+		return true;
+	}
+	return (!g->args[0] || take_amount(d, g->args[0], 0, &more)) &&
+	       asks_approve(d, &g->item, more);
+}
+
+bool overage_answer(struct deciding *d, const struct answer_given *g)
+{
+	if (g->item.kind == INBOX_WARNING)
+		return warned(d, g);
+	if (asks_find(d->m, g->item.seq))
+		return answer_ask(d, g);
+	switch (g->choice) {
+	case CHOICE_APPROVE:
+	case CHOICE_APPROVE_STAGE:
+		return approve(d, g);
+	case CHOICE_RAISE:
+		return raise(d, g);
+	case CHOICE_BORROW:
+		return borrow(d, g);
+	case CHOICE_CHEAPER:
+		return cheaper(d, g);
+	case CHOICE_DENY:
+		return deny(d, g);
+	default:
+		return refuse(d, "bad_choice", "%s cannot be answered so",
+			      g->item.id);
+	}
+}

@@ -1,0 +1,23 @@
+/*
+ * overage: a start that does not fit, and what a person may answer. Pure;
+ * private to core/.
+ */
+#ifndef CORE_OVERAGE_H
+#define CORE_OVERAGE_H
+
+#include "core/decide.h"
+
+/* What a start would lease in all; `asked`: an agent wants that many more than
+ * it had. */
+int64_t overage_total(const struct model *m, int stage, int64_t asked);
+/* What it lacks when the finale's reserve is left alone. */
+struct lack overage_lack(const struct model *m, int stage, int64_t total);
+/* The stage that has most left, and at least that much; -1: none. */
+int overage_lender(const struct model *m, int stage, int64_t tokens);
+/* Who could answer the k-th call instead, or -1. */
+int overage_fallback(const struct model *m, int stage, size_t k);
+/* How many later starts an `approve-stage` is good for. */
+int overage_again(const struct model *m, int stage, bool asked);
+json_object *overage_offers_json(unsigned offers);
+
+#endif

@@ -1,0 +1,321 @@
+#include "core/raise.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "core/overage.h"
+
+/* --- folding ------------------------------------------------------------ */
+
+static void raise_release(struct model *m, struct raise *r)
+{
+	timers_set(&m->timers, TIMER_RAISE, r->slot, 0);
+	free(r->agents);
+}
+
+void raises_clear(struct model *m)
+{
+	for (size_t i = 0; i < m->raise_count; i++)
+		raise_release(m, &m->raises[i]);
+	m->raise_count = 0;
+}
+
+static int free_slot(const struct model *m)
+{
+	int slot = 0;
+	for (size_t i = 0; i < m->raise_count; i++)
+		if (m->raises[i].slot == slot) {
+			slot++;
+			i = (size_t)-1; /* from the first again: few they are */
+		}
+	return slot;
+}
+
+static void arm(struct model *m, const struct raise *r)
+{
+	if (!r->expired && !run_is_over(m->run.state))
+		timers_set_order(&m->timers, TIMER_RAISE, r->slot, r->seq,
+				 r->expires_ms);
+}
+
+void raises_add(struct model *m, const struct raise *r)
+{
+	int slot = free_slot(m);
+	GROW(m->raises, m->raise_count, m->raise_cap);
+	m->raises[m->raise_count] = *r;
+	m->raises[m->raise_count].slot = slot;
+	arm(m, &m->raises[m->raise_count++]);
+}
+
+static struct raise *find_raise(struct model *m, uint64_t seq)
+{
+	for (size_t i = 0; i < m->raise_count; i++)
+		if (m->raises[i].seq == seq)
+			return &m->raises[i];
+	return NULL;
+}
+
+static void begin_raise(struct model *m, const struct event *e, int stage)
+{
+	json_object *raises = event_object(e, "raises");
+	json_object *agents = json_get_object(raises, "agents");
+	struct raise r = {
+		.seq = m->seq,
+		.stage = stage,
+		.episode_tokens = json_get_int(raises, "episode", 0),
+		.stage_tokens = json_get_int(raises, "stage", 0),
+		.expires_ms = event_int(e, "expires_at", 0),
+	};
+	if (agents && json_object_object_length(agents)) {
+		r.agents = xcalloc((size_t)json_object_object_length(agents),
+				   sizeof *r.agents);
+		json_object_object_foreach(agents, id, v)
+		{
+			int agent = show_find_agent(m->show, id);
+			if (agent >= 0)
+				r.agents[r.agent_count++] = (struct raise_part){
+					agent, json_object_get_int64(v)};
+		}
+	}
+	raises_add(m, &r);
+}
+
+static void take_back(struct model *m, const struct event *e)
+{
+	struct raise *r = find_raise(m, (uint64_t)event_int(e, "raise", 0));
+	json_object *raises = event_object(e, "raises");
+	json_object *agents = json_get_object(raises, "agents");
+	if (!r)
+		return;
+	r->expired = true;
+	timers_set(&m->timers, TIMER_RAISE, r->slot, 0);
+	r->episode_tokens += json_get_int(raises, "episode", 0);
+	r->stage_tokens += json_get_int(raises, "stage", 0);
+	for (size_t i = 0; i < r->agent_count; i++)
+		r->agents[i].tokens += json_get_int(
+			agents, m->show->agents[r->agents[i].agent].id, 0);
+	if (!event_bool(e, "done", false))
+		return;
+	raise_release(m, r);
+	size_t i = (size_t)(r - m->raises);
+	m->raise_count--;
+	memmove(r, r + 1, (m->raise_count - i) * sizeof *r);
+}
+
+static bool is_spent(const struct scope *s, double share)
+{
+	return s->limited && s->allocated > 0 &&
+	       (double)s->spent >= share * (double)s->allocated;
+}
+
+/* A raise that moves the mark above what is spent lets it be asked again. */
+static void move_mark(struct model *m)
+{
+	const struct purse *p = &m->ledger.episode;
+	double share = m->show->budget.warn_at;
+	if (!is_spent(&p->tokens, share))
+		m->warned.tokens = false;
+	if (!is_spent(&p->cost, share))
+		m->warned.cost = false;
+}
+
+/* A stage that runs again has its own cap anew: of a raise only what stands
+ * above that is still to be taken back. */
+static void renewed(struct model *m)
+{
+	for (size_t i = 0; i < m->raise_count; i++) {
+		struct raise *r = &m->raises[i];
+		arm(m, r);
+		if (r->stage < 0)
+			continue;
+		int64_t above =
+			scope_remaining(&m->ledger.stages[r->stage].tokens) -
+			m->show->stages[r->stage].token_cap;
+		if (m->stages[r->stage].state == STAGE_WAITING &&
+		    r->stage_tokens > above)
+			r->stage_tokens = above > 0 ? above : 0;
+	}
+}
+
+void raises_apply(struct model *m, const struct event *e, int stage, int agent)
+{
+	(void)agent;
+	switch (e->type) {
+	case EVENT_RUN_START:
+		raises_clear(m);
+		m->warned = (struct checkpoint){0};
+		break;
+	case EVENT_STAGE_RESET:
+		renewed(m);
+		break;
+	case EVENT_BUDGET_REQUEST:
+		if (stage >= 0)
+			break;
+		if (strcmp(event_str(e, "reason", ""), "cost") == 0)
+			m->warned.cost = true;
+		else
+			m->warned.tokens = true;
+		break;
+	case EVENT_BUDGET_APPROVE:
+		if (event_int(e, "expires_at", 0))
+			begin_raise(m, e, stage);
+		move_mark(m);
+		break;
+	case EVENT_BUDGET_RAISE:
+		if (event_int(e, "raise", 0))
+			take_back(m, e);
+		else
+			move_mark(m);
+		break;
+	default:
+		break;
+	}
+}
+
+/* --- deciding ----------------------------------------------------------- */
+
+/* What of `tokens` is unused, and whether leases are out that may still bring
+ * some of it back. */
+static int64_t unused(const struct scope *s, int64_t tokens, bool *more)
+{
+	int64_t n = scope_remaining(s) < tokens ? scope_remaining(s) : tokens;
+	n = n < 0 ? 0 : n;
+	*more = *more || (n < tokens && s->leased > 0);
+	return n;
+}
+
+static void say_taken(struct deciding *d, struct raise *r)
+{
+	const struct ledger *l = &d->m->ledger;
+	bool more = false;
+	json_object *data = json_object_new_object();
+	json_object *raises = json_object_new_object();
+	json_object *agents = json_object_new_object();
+	int64_t most = unused(&l->episode.tokens, r->episode_tokens, &more);
+	json_add_int(raises, "episode", -most);
+	if (r->stage >= 0) {
+		int64_t n = unused(&l->stages[r->stage].tokens, r->stage_tokens,
+				   &more);
+		json_add_int(raises, "stage", -n);
+		most = n > most ? n : most;
+	}
+	for (size_t i = 0; i < r->agent_count; i++) {
+		int agent = r->agents[i].agent;
+		int64_t n = unused(&l->agents[agent].tokens,
+				   r->agents[i].tokens, &more);
+		if (n)
+			json_add_int(agents, d->m->show->agents[agent].id, -n);
+		most = n > most ? n : most;
+	}
+	/* Nothing came back since: nothing is said until something does. */
+	if (!most && more && r->expired) {
+		json_object_put(data);
+		json_object_put(raises);
+		json_object_put(agents);
+		return;
+	}
+	json_add(raises, "agents", &agents);
+	json_add_int(data, "raise", (int64_t)r->seq);
+	json_add_int(data, "tokens", -most);
+	json_add(data, "raises", &raises);
+	json_add_str(data, "why", "expired");
+	json_add_bool(data, "done", !more);
+	json_add_str(data, "by", "core");
+	emit(d, EVENT_BUDGET_RAISE, r->stage, -1, &data);
+}
+
+void raise_timer(struct deciding *d, int slot)
+{
+	struct model *m = d->m;
+	for (size_t i = 0; i < m->raise_count; i++) {
+		if (m->raises[i].slot != slot)
+			continue;
+		say_taken(d, &m->raises[i]);
+		return;
+	}
+}
+
+void raises_settle(struct deciding *d)
+{
+	struct model *m = d->m;
+	if (run_is_over(m->run.state))
+		return;
+	for (size_t i = 0; i < m->raise_count;) {
+		uint64_t seq = m->raises[i].seq;
+		if (m->raises[i].expired)
+			say_taken(d, &m->raises[i]);
+		i += i < m->raise_count && m->raises[i].seq == seq;
+	}
+}
+
+/* --- warn_at ------------------------------------------------------------ */
+
+static char *money(char *out, size_t bytes, long long micros)
+{
+	snprintf(out, bytes, "%lld.%02lld", micros / 1000000,
+		 micros % 1000000 / 10000);
+	return out;
+}
+
+static char *warning_text(const struct model *m, bool cost, int64_t rest)
+{
+	const struct purse *p = &m->ledger.episode;
+	const struct scope *s = cost ? &p->cost : &p->tokens;
+	const char *unit = m->show->budget.currency;
+	char spent[32], all[32], left[32], needs[32];
+	char *(*form)(char *, size_t, long long) =
+		cost ? money : text_thousands;
+	return xasprintf("%s of %s %s are spent (%d%%)  left %s  rest of show "
+			 "needs ~%s%s",
+			 form(spent, sizeof spent, s->spent),
+			 form(all, sizeof all, s->allocated),
+			 !cost	? "tokens"
+			 : unit ? unit
+				: "of the money",
+			 (int)(100.0 * (double)s->spent / (double)s->allocated),
+			 form(left, sizeof left, scope_remaining(s)),
+			 text_thousands(needs, sizeof needs, rest),
+			 cost ? " tokens" : "");
+}
+
+static void ask_once(struct deciding *d, bool cost)
+{
+	struct model *m = d->m;
+	int64_t rest = budget_rest_of_show(d, -1);
+	unsigned offers = OFFER(CHOICE_CONTINUE) | OFFER(CHOICE_PAUSE);
+	if (!cost)
+		offers |= OFFER(CHOICE_RAISE);
+	json_object *data = json_object_new_object();
+	json_object *list = overage_offers_json(offers);
+	char *text = warning_text(m, cost, rest);
+	json_add_str(data, "reason", cost ? "cost" : "tokens");
+	json_add_str(data, "text", text);
+	json_add_int(data, "left", scope_remaining(&m->ledger.episode.tokens));
+	json_add_int(data, "rest", rest);
+	json_add(data, "offers", &list);
+	if (m->run.attended)
+		json_add_int(data, "deadline",
+			     d->in->now_ms +
+				     m->show->budget.approval_deadline_ms);
+	emit(d, EVENT_BUDGET_REQUEST, -1, -1, &data);
+	free(text);
+	const struct inbox *in = &m->inbox;
+	if (!m->run.attended && in->count)
+		inbox_default(d, &in->items[in->count - 1]);
+}
+
+void raise_watch(struct deciding *d)
+{
+	const struct model *m = d->m;
+	const struct purse *p = &m->ledger.episode;
+	double share = m->show->budget.warn_at;
+	if (m->run.state != RUN_RUNNING && m->run.state != RUN_PAUSED)
+		return;
+	if (!m->warned.tokens && is_spent(&p->tokens, share))
+		ask_once(d, false);
+	if (!m->warned.cost && is_spent(&p->cost, share))
+		ask_once(d, true);
+}

@@ -1,0 +1,33 @@
+/* raise: more for a while. What is unused of it when its time is over is taken
+ * back; what is leased then and comes back later is taken back, too. Pure;
+ * part of the model. */
+#ifndef CORE_RAISE_H
+#define CORE_RAISE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct raise_part {
+	int agent;
+	int64_t tokens;
+};
+
+struct raise {
+	uint64_t seq;       /* of the answer that made it */
+	int stage;          /* -1: of the episode alone */
+	int64_t episode_tokens, stage_tokens; /* not yet taken back */
+	struct raise_part *agents;
+	size_t agent_count;
+	int64_t expires_ms;
+	bool expired;       /* the rest comes with the leases that are out */
+	int slot;           /* private: of its timer */
+};
+
+/* `warn_at`: once asked, not again until a raise has moved the mark above what
+ * is spent. */
+struct checkpoint {
+	bool tokens, cost;
+};
+
+#endif
