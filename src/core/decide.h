@@ -212,7 +212,6 @@ struct answer_given {
 bool overage_answer(struct deciding *d, const struct answer_given *given);
 
 /* raise: more for a while; and the mark of warn_at */
-void raises_add(struct model *m, const struct raise *raise); /* it moves */
 void raises_clear(struct model *m);
 void raise_timer(struct deciding *d, int slot);
 void raises_settle(struct deciding *d); /* takes back what came back */

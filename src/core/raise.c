@@ -41,7 +41,7 @@ static void arm(struct model *m, const struct raise *r)
 				 r->expires_ms);
 }
 
-void raises_add(struct model *m, const struct raise *r)
+static void add_raise(struct model *m, const struct raise *r)
 {
 	int slot = free_slot(m);
 	GROW(m->raises, m->raise_count, m->raise_cap);
@@ -80,7 +80,7 @@ static void begin_raise(struct model *m, const struct event *e, int stage)
 					agent, json_object_get_int64(v)};
 		}
 	}
-	raises_add(m, &r);
+	add_raise(m, &r);
 }
 
 static void take_back(struct model *m, const struct event *e)
@@ -318,4 +318,81 @@ void raise_watch(struct deciding *d)
 		ask_once(d, false);
 	if (!m->warned.cost && is_spent(&p->cost, share))
 		ask_once(d, true);
+}
+
+/* --- in a snapshot ------------------------------------------------------ */
+
+json_object *raises_json(const struct model *m)
+{
+	json_object *a = json_object_new_array();
+	for (size_t i = 0; i < m->raise_count; i++) {
+		const struct raise *r = &m->raises[i];
+		json_object *o = json_object_new_object();
+		json_object *agents = json_object_new_object();
+		for (size_t k = 0; k < r->agent_count; k++)
+			json_add_int(agents,
+				     m->show->agents[r->agents[k].agent].id,
+				     r->agents[k].tokens);
+		if (r->stage >= 0)
+			json_add_str(o, "stage", m->show->stages[r->stage].id);
+		json_add_int(o, "seq", (int64_t)r->seq);
+		json_add_int(o, "episode_tokens", r->episode_tokens);
+		json_add_int(o, "stage_tokens", r->stage_tokens);
+		json_add_int(o, "expires", r->expires_ms);
+		json_add_bool(o, "expired", r->expired);
+		json_add(o, "agents", &agents);
+		json_object_array_add(a, o);
+	}
+	return a;
+}
+
+json_object *warned_json(const struct model *m)
+{
+	json_object *o = json_object_new_object();
+	json_add_bool(o, "tokens", m->warned.tokens);
+	json_add_bool(o, "cost", m->warned.cost);
+	return o;
+}
+
+static bool read_raise(struct model *m, json_object *o)
+{
+	json_object *agents = json_get_object(o, "agents");
+	const struct show *show = m->show;
+	struct raise to = {
+		.seq = (uint64_t)json_get_int(o, "seq", 0),
+		.stage = show_find_stage(show, json_get_str(o, "stage", "")),
+		.episode_tokens = json_get_int(o, "episode_tokens", 0),
+		.stage_tokens = json_get_int(o, "stage_tokens", 0),
+		.expires_ms = json_get_int(o, "expires", 0),
+		.expired = json_get_bool(o, "expired", false),
+	};
+	size_t n = agents ? (size_t)json_object_object_length(agents) : 0;
+	if (n) {
+		to.agents = xcalloc(n, sizeof *to.agents);
+		json_object_object_foreach(agents, id, v)
+		{
+			int agent = show_find_agent(show, id);
+			if (agent >= 0)
+				to.agents[to.agent_count++] =
+					(struct raise_part){
+						agent,
+						json_object_get_int64(v)};
+		}
+	}
+	add_raise(m, &to);
+	return to.expires_ms > 0;
+}
+
+bool raises_read(struct model *m, json_object *o)
+{
+	json_object *all = json_get_array(o, "raises");
+	json_object *warned = json_get(o, "warned");
+	size_t n = all ? json_object_array_length(all) : 0;
+	bool sound = true;
+	for (size_t i = 0; i < n; i++)
+		sound = read_raise(m, json_object_array_get_idx(all, i)) &&
+			sound;
+	m->warned.tokens = json_get_bool(warned, "tokens", false);
+	m->warned.cost = json_get_bool(warned, "cost", false);
+	return sound;
 }

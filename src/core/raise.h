@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/json.h"
+
 struct raise_part {
 	int agent;
 	int64_t tokens;
@@ -29,5 +31,11 @@ struct raise {
 struct checkpoint {
 	bool tokens, cost;
 };
+
+/* Their part of a snapshot; false: it holds what no run leads to. */
+struct model;
+json_object *raises_json(const struct model *m);
+json_object *warned_json(const struct model *m);
+bool raises_read(struct model *m, json_object *snapshot);
 
 #endif

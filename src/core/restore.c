@@ -345,42 +345,6 @@ static void read_item(struct reading *r, json_object *o)
 	inbox_offer(r->m, &item);
 }
 
-static void read_raise(struct reading *r, json_object *o)
-{
-	json_object *agents = json_get_object(o, "agents");
-	const struct show *show = r->m->show;
-	struct raise to = {
-		.seq = (uint64_t)json_get_int(o, "seq", 0),
-		.stage = show_find_stage(show, json_get_str(o, "stage", "")),
-		.episode_tokens = json_get_int(o, "episode_tokens", 0),
-		.stage_tokens = json_get_int(o, "stage_tokens", 0),
-		.expires_ms = json_get_int(o, "expires", 0),
-		.expired = json_get_bool(o, "expired", false),
-	};
-	size_t n = agents ? (size_t)json_object_object_length(agents) : 0;
-	if (n) {
-		to.agents = xcalloc(n, sizeof *to.agents);
-		json_object_object_foreach(agents, id, v)
-		{
-			int agent = show_find_agent(show, id);
-			if (agent >= 0)
-				to.agents[to.agent_count++] =
-					(struct raise_part){
-						agent,
-						json_object_get_int64(v)};
-		}
-	}
-	if (!to.expires_ms)
-		r->sound = false;
-	raises_add(r->m, &to);
-}
-
-static void read_warned(struct model *m, json_object *o)
-{
-	m->warned.tokens = json_get_bool(o, "tokens", false);
-	m->warned.cost = json_get_bool(o, "cost", false);
-}
-
 static void read_inbox(struct reading *r, json_object *a)
 {
 	size_t n = a ? json_object_array_length(a) : 0;
@@ -626,8 +590,8 @@ static bool read_all(struct reading *r, json_object *head, const char *text,
 	usage_read(m, json_get(head, "usage"));
 	read_ready(r, json_get_array(head, "ready"));
 	read_inbox(r, json_get_array(head, "inbox"));
-	read_each(r, json_get_array(head, "raises"), read_raise);
-	read_warned(r->m, json_get(head, "warned"));
+	if (!raises_read(r->m, head))
+		r->sound = false;
 	read_checks(r, json_get_array(head, "checks"));
 	read_alarms(m, json_get_array(head, "alarms"));
 	read_late(m, json_get_array(head, "late"));

@@ -243,38 +243,6 @@ static json_object *stage_json(const struct model *m, size_t i)
 	return o;
 }
 
-static json_object *raises_json(const struct model *m)
-{
-	json_object *a = json_object_new_array();
-	for (size_t i = 0; i < m->raise_count; i++) {
-		const struct raise *r = &m->raises[i];
-		json_object *o = json_object_new_object();
-		json_object *agents = json_object_new_object();
-		for (size_t k = 0; k < r->agent_count; k++)
-			json_add_int(agents,
-				     m->show->agents[r->agents[k].agent].id,
-				     r->agents[k].tokens);
-		if (r->stage >= 0)
-			json_add_str(o, "stage", m->show->stages[r->stage].id);
-		json_add_int(o, "seq", (int64_t)r->seq);
-		json_add_int(o, "episode_tokens", r->episode_tokens);
-		json_add_int(o, "stage_tokens", r->stage_tokens);
-		json_add_int(o, "expires", r->expires_ms);
-		json_add_bool(o, "expired", r->expired);
-		json_add(o, "agents", &agents);
-		json_object_array_add(a, o);
-	}
-	return a;
-}
-
-static json_object *warned_json(const struct model *m)
-{
-	json_object *o = json_object_new_object();
-	json_add_bool(o, "tokens", m->warned.tokens);
-	json_add_bool(o, "cost", m->warned.cost);
-	return o;
-}
-
 static json_object *inbox_json(const struct model *m)
 {
 	json_object *a = json_object_new_array();
