@@ -154,7 +154,15 @@ kill -CONT "$redis_pid"
 wait_event brake '"stage:complete".*"four"' && [ -e marked ]
 ok $? "and then it is"
 : >core.log
+stays=brake
+term_of new-session -d -s "$stays" -x 160 -y 40 \
+	"LC_ALL=C.UTF-8 SHOWCALLER_STATE='$SHOWCALLER_STATE' '$program' attach brake; exec cat"
+until_true on_screen LIVE
 kill -STOP "$redis_pid"
+until_true on_screen 'core silent'
+term_of send-keys -t "$stays" '!'
+until_true on_screen 'Redis is away; the log has it'
+ok $? "! in a console works while Redis hangs, and is answered"
 act panic '[]' 5 >said
 jq -e '.ok and (.message | test("Redis is away; the log has it"))' said >/dev/null
 ok $? "a panic is answered while Redis hangs: the lease is surely ours"
@@ -169,6 +177,10 @@ ok $? "then Redis is known to be away, and /health says so"
 kill -CONT "$redis_pid"
 wait_event brake '"run:pause"'
 ok $? "and the log has it once Redis is back"
+"$program" events brake --json | jq -es 'map(select(.type == "run:pause") |
+	.data.by | startswith("operator@")) == [true]' >/dev/null
+ok $? "and who pressed"
+term_of kill-session -t "$stays"
 "$program" status brake --json | jq -e '.run.panic' >/dev/null
 ok $? "the run is paused by the panic"
 end_core

@@ -23,6 +23,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "console/brake.h"
 #include "console/console.h"
 #include "console/frame.h"
 #include "console/keep.h"
@@ -43,6 +44,7 @@
 #define FOLD_MS	      10  /* taking events in, before keys are looked at */
 #define QUIET_MS      150 /* for scripts: nothing happened for so long */
 #define REOPEN_MS     1000
+#define CORE_LATE_MS  1500 /* it speaks once a second */
 #define MAILBOX_ITEMS 1024
 
 enum {
@@ -208,6 +210,19 @@ static bool look_back(struct app *app)
 
 /* --- what goes out ------------------------------------------------------- */
 
+/* PANIC goes around a Redis that may not carry it. */
+static bool go_around(struct app *app, const struct view_command *c, char *id,
+		      size_t id_bytes)
+{
+	const struct view *v = app->view;
+	bool unsure = v->link.lost || v->link.broken ||
+		      v->core.redis_away_ms > 0 ||
+		      v->mono_ms - v->core.mono_ms > CORE_LATE_MS;
+	return c->action == ACTION_PANIC && unsure &&
+	       brake_press(app->settings->state_dir, app->by, c->arg_count > 0,
+			   app->box, id, id_bytes);
+}
+
 static void send_commands(struct app *app)
 {
 	struct view *v = app->view;
@@ -216,8 +231,10 @@ static void send_commands(struct app *app)
 		const char *args[ACTION_MAX_ARGS] = {c->args[0], c->args[1],
 						     c->args[2]};
 		char id[64];
-		feed_command(app->feed, action_table[c->action].name, args,
-			     c->arg_count, app->by, c->reason, id, sizeof id);
+		if (!go_around(app, c, id, sizeof id))
+			feed_command(app->feed, action_table[c->action].name,
+				     args, c->arg_count, app->by, c->reason, id,
+				     sizeof id);
 		view_sent(v, id);
 		app->happened_ms = v->mono_ms;
 		app->dirty = true;
@@ -405,6 +422,7 @@ static bool reopen_feed(struct app *app, const struct show *show)
 {
 	app->reopen_ms = 0;
 	feed_stop(&app->feed);
+	brake_wait();
 	pager_stop(&app->pager); /* what it reads belongs to the other log */
 	struct feed_item *item;
 	while ((item = mailbox_take(app->box)) != NULL)
