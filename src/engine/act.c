@@ -101,6 +101,7 @@ static void act_call(struct engine *e, const struct effect *call,
 	}
 	switch (agent->via) {
 	case VIA_HTTP:
+	case VIA_LLM:
 	case VIA_EXEC:
 		if (!pool_call(e->pool, call->stage, call->agent, call->attempt,
 			       call->key, call->lease, call->lease_tokens,
@@ -111,14 +112,10 @@ static void act_call(struct engine *e, const struct effect *call,
 	case VIA_BUS:
 		writer_bus_call(e->writer, agent->id, call->key, call->text);
 		break;
-	case VIA_LLM:
 	case VIA_MCP:
 		answer_error(e, call, "unsupported",
-			     agent->via == VIA_LLM
-				     ? "via: llm is not there yet in this "
-				       "version; use http or exec"
-				     : "via: mcp is not there yet in this "
-				       "version; use http or exec");
+			     "via: mcp is not there yet in this version; use "
+			     "http or exec");
 		break;
 	case VIA_NOOP:
 		break;

@@ -57,7 +57,7 @@ static char *find_program(void)
 
 /* Only calls that are safe between fork and exec in a process with threads. */
 _Noreturn static void become_redis(struct redis_server *s, char **argv,
-				   int null_fd, int log_fd)
+				   char **env, int null_fd, int log_fd)
 {
 	struct sigaction plain = {.sa_handler = SIG_DFL};
 	sigset_t none;
@@ -74,7 +74,7 @@ _Noreturn static void become_redis(struct redis_server *s, char **argv,
 	dup2(log_fd, 2);
 	syscall(SYS_close_range, 3U, ~0U, 0U);
 	umask(077);
-	execv(s->program, argv);
+	execve(s->program, argv, env);
 	_exit(127);
 }
 
@@ -126,9 +126,22 @@ static void free_argv(char **argv)
 	free(argv);
 }
 
+/* Nothing of our own environment but these: it may hold keys. */
+static char **make_env(void)
+{
+	static const char *const kept[] = {"PATH",   "HOME",   "LANG",
+					   "LC_ALL", "TMPDIR", "TZ"};
+	char **env = xcalloc(COUNT_OF(kept) + 1, sizeof *env);
+	size_t n = 0;
+	for (size_t i = 0; i < COUNT_OF(kept); i++)
+		if (getenv(kept[i]))
+			env[n++] = xasprintf("%s=%s", kept[i], getenv(kept[i]));
+	return env;
+}
+
 static bool spawn(struct redis_server *s, struct err *err)
 {
-	char **argv = make_argv(s);
+	char **argv = make_argv(s), **env = make_env();
 	struct stat st;
 	int trunc = stat(s->log_path, &st) == 0 && st.st_size > MAX_LOG_BYTES;
 	int log_fd = open(s->log_path,
@@ -144,10 +157,11 @@ static bool spawn(struct redis_server *s, struct err *err)
 		err_set(err, ERR_CONFIG, "%s: %s", s->log_path,
 			strerror(errno));
 	else if ((pid = fork()) == 0)
-		become_redis(s, argv, null_fd, log_fd);
+		become_redis(s, argv, env, null_fd, log_fd);
 	else if (pid < 0)
 		err_set(err, ERR_AGAIN, "redis-server: %s", strerror(errno));
 	free_argv(argv);
+	free_argv(env);
 	if (log_fd >= 0)
 		close(log_fd);
 	if (null_fd >= 0)
