@@ -276,9 +276,6 @@ void engine_take_outcomes(struct engine *e)
 				engine_end(e, END_BROKEN, done.text);
 			engine_finish_stored(e);
 			break;
-		case WRITER_SNAPSHOT:
-			keep_stored(e, &done);
-			break;
 		}
 		writer_done_release(&done);
 	}

@@ -15,6 +15,7 @@
 #include "base/mailbox.h"
 #include "core/core.h"
 #include "engine/engine.h"
+#include "engine/keeper.h"
 #include "engine/rehearse.h"
 #include "engine/rollback.h"
 #include "engine/trim.h"
@@ -81,7 +82,8 @@ struct waiting {
 
 /* The snapshot made last. */
 struct keep {
-	bool out; /* on its way */
+	bool out; /* the keeper works on the next one */
+	char told[sizeof((struct err *)0)->text]; /* the trouble with it */
 	uint64_t seq;
 	char run[sizeof((struct run *)0)->id];
 	size_t bytes;
@@ -130,6 +132,7 @@ struct engine {
 	bool away, away_told;
 	char away_why[64]; /* writer_brief_away() when it was told */
 	struct keep keep;
+	struct keeper *keeper;
 	uint64_t mended; /* what was told of writer_mended() */
 	uint64_t brake_tag;  /* a panic's commit in flight; 0: none */
 	int64_t brake_at_ms; /* mono: when it acts all the same */
@@ -208,7 +211,6 @@ void tally_tick(struct engine *e, int64_t mono_ms);
 /* keep.c */
 void keep_tick(struct engine *e, int64_t mono_ms);
 int64_t keep_due_ms(const struct engine *e); /* mono; -1: nothing to keep */
-void keep_stored(struct engine *e, const struct writer_done *done);
 void keep_last(struct engine *e); /* at an orderly stop */
 
 /* report.c */

@@ -398,8 +398,10 @@ static int lead_once(struct engine *e, struct err *err)
 	int status = status_of(e, err);
 	if (e->end >= END_FENCED)
 		log_error("engine", "%s", err->text);
-	else
+	if (e->end < END_FENCED) {
+		keep_last(e);
 		report_write_last(e, "stopped");
+	}
 	if (status && !e->said_ready)
 		engine_say_error(e, err);
 	return status;

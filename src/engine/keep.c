@@ -1,45 +1,54 @@
-/* The snapshots: where the next core and the next reader begin. They are made
- * beside the show, never between a decision and its commit: in a moment without
- * work when there is one, not more often than they are worth (as many bytes as
- * the events that they stand for, and a small share of the time), and at an
- * orderly stop. They go out behind the commits that they are the fold of. */
+/* The snapshots: where the next core and the next reader begin. The keeper
+ * makes them beside the show; here is when: not more often than they are worth
+ * (as many bytes as the events that they stand for, and a small share of the
+ * time), and at an orderly stop. */
 #include "engine/conductor.h"
 
-#include <stdlib.h>
+#include <poll.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "core/snapshot.h"
 
 #define KEEP_EVENTS    500
 #define KEEP_MS	       30000
 #define BYTES_AN_EVENT 256 /* of the log, about */
 #define SHARE	       50  /* of the time: one part in so many */
-#define OVERDUE	       4 /* times the events: then also in the middle of work */
-#define LOOK_MS	       200 /* at rest, for a quiet moment that was missed */
+#define TURN_MS	       50  /* while it is waited for, at the end */
 
 static bool can_keep(const struct engine *e)
 {
 	return !e->away && !e->keep.out && e->m->run.id[0] &&
-	       e->m->seq != e->keep.seq && e->open.made.event_count == 0;
+	       e->m->seq != e->keep.seq;
 }
 
 static void keep_now(struct engine *e, int64_t mono_ms)
 {
+	e->keep.out = true;
+	e->keep.at_ms = mono_ms;
+	keeper_keep(e->keeper);
+}
+
+static void take_done(struct engine *e, const struct keeper_done *done)
+{
 	struct keep *k = &e->keep;
-	int64_t begin_us = clock_mono_us();
-	char *text = model_snapshot(e->m);
-	writer_snapshot(e->writer, e->m->run.id, e->m->seq, e->m->show->hash,
-			text);
-	k->out = true;
-	k->seq = e->m->seq;
-	memcpy(k->run, e->m->run.id, sizeof k->run);
-	k->bytes = strlen(text);
-	k->at_ms = mono_ms;
-	k->not_before_ms =
-		mono_ms + SHARE * (clock_mono_us() - begin_us) / 1000;
-	free(text);
+	int64_t mono_ms = clock_mono_ms();
+	k->out = false;
+	k->not_before_ms = mono_ms + SHARE * done->took_ms;
+	if (!done->ok) {
+		if (done->err.code != ERR_UNAVAILABLE &&
+		    strcmp(k->told, done->err.text) != 0)
+			log_warn("engine",
+				 "the snapshot at event %llu was not kept: %s",
+				 (unsigned long long)done->seq, done->err.text);
+		memcpy(k->told, done->err.text, sizeof k->told);
+		k->not_before_ms = mono_ms + KEEP_MS;
+		return;
+	}
+	k->told[0] = '\0';
+	k->seq = done->seq;
+	k->bytes = done->bytes;
+	memcpy(k->run, done->run, sizeof k->run);
 }
 
 /* Events after which the next one is due. */
@@ -55,14 +64,15 @@ static uint64_t enough(const struct engine *e)
 void keep_tick(struct engine *e, int64_t mono_ms)
 {
 	const struct keep *k = &e->keep;
+	struct keeper_done done;
+	if (k->out && keeper_done(e->keeper, &done))
+		take_done(e, &done);
 	if (!can_keep(e) || mono_ms < k->not_before_ms)
 		return;
-	uint64_t events = e->m->seq - k->seq;
 	/* Whoever reads a run of another definition begins with that. */
 	bool new_run = strcmp(k->run, e->m->run.id) != 0;
-	bool due =
-		new_run || events >= enough(e) || mono_ms - k->at_ms >= KEEP_MS;
-	if (due && (engine_at_rest(e) || events >= OVERDUE * enough(e)))
+	if (new_run || e->m->seq - k->seq >= enough(e) ||
+	    mono_ms - k->at_ms >= KEEP_MS)
 		keep_now(e, mono_ms);
 }
 
@@ -72,23 +82,28 @@ int64_t keep_due_ms(const struct engine *e)
 	if (!can_keep(e))
 		return -1;
 	int64_t at_ms = k->at_ms + KEEP_MS;
-	if (e->m->seq - k->seq >= enough(e))
-		at_ms = clock_mono_ms() + LOOK_MS;
 	return at_ms > k->not_before_ms ? at_ms : k->not_before_ms;
 }
 
-void keep_stored(struct engine *e, const struct writer_done *done)
-{
-	e->keep.out = false;
-	if (done->how != WRITER_OK)
-		log_warn("engine",
-			 "the snapshot at event %llu was not kept: %s",
-			 (unsigned long long)done->tag, done->text);
-}
-
+/* It is made while the lease is still kept: whoever waits for it takes over
+ * when all is in order. */
 void keep_last(struct engine *e)
 {
-	e->keep.out = false;
-	if (can_keep(e) && e->batch_count == 0)
-		keep_now(e, clock_mono_ms());
+	struct keeper_done done;
+	int64_t end_ms = clock_mono_ms() + STOP_MS;
+	bool asked = false;
+	while (clock_mono_ms() < end_ms) {
+		if (!asked && can_keep(e)) { /* behind the one under way */
+			keep_now(e, clock_mono_ms());
+			asked = true;
+		}
+		if (!e->keep.out)
+			break;
+		if (keeper_wait(e->keeper, TURN_MS, &done))
+			take_done(e, &done);
+		if (!e->away)
+			writer_renew(e->writer);
+		writer_pump(e->writer, POLLIN | POLLOUT);
+	}
+	keeper_stop(&e->keeper);
 }

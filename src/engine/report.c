@@ -72,23 +72,11 @@ void report_write_last(struct engine *e, const char *mode)
 		.redis_fsync = writer_fsync(e->writer),
 		.now_ms = engine_now_ms(e),
 	};
-	json_object *o = status_json(e->m, &extra);
-	const char *text = json_text(o);
-	char *path = xasprintf("%s/last.json", e->state_dir);
-	char *temp = xasprintf("%s/last.json.new", e->state_dir);
-	/* Not file_write(): its fsync would stop the show for it. A torn file
-	 * after a power cut is refused by its reader. */
-	int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	size_t bytes = strlen(text);
-	bool ok = fd >= 0 && write(fd, text, bytes) == (ssize_t)bytes;
-	if (fd >= 0)
-		close(fd);
-	if (!ok || rename(temp, path) != 0)
-		log_warn("engine", "%s: %s", path, strerror(errno));
-	free(temp);
-	free(path);
-	json_object_put(o);
 	e->last_seq = e->m->seq;
+	if (e->keeper)
+		keeper_write_last(e->keeper, &extra);
+	else /* at the end */
+		keeper_write_now(e->state_dir, e->m, &extra);
 }
 
 void report_tick(struct engine *e, int64_t mono_ms)

@@ -214,14 +214,13 @@ static void read_replay(struct engine *e, struct event ***events, size_t *count)
 			 err.text);
 }
 
-static bool start_net(struct engine *e, struct err *err)
+static bool start_net(struct engine *e, const char *snapshot, struct err *err)
 {
 	if (e->settings->no_http)
 		return true;
 	char *token = operator_token(e, err);
 	if (!token)
 		return false;
-	char *snapshot = model_snapshot(e->m);
 	struct net_settings settings = {
 		.show = e->show,
 		.snapshot = snapshot,
@@ -237,7 +236,6 @@ static bool start_net(struct engine *e, struct err *err)
 	size_t count = 0;
 	read_replay(e, &replay, &count);
 	e->net = net_start(&settings, replay, count, e->box, err);
-	free(snapshot);
 	for (size_t i = 0; i < count; i++)
 		event_free(&replay[i]);
 	free(replay);
@@ -245,12 +243,18 @@ static bool start_net(struct engine *e, struct err *err)
 	return e->net != NULL;
 }
 
-static bool start_threads(struct engine *e, struct err *err)
+static bool start_threads(struct engine *e, int64_t epoch, struct err *err)
 {
 	char *output_dir = xasprintf("%s/output", e->state_dir);
 	struct pool_settings settings = {.threads = e->settings->pool_threads,
 					 .output_dir = output_dir};
-	bool ok = start_net(e, err);
+	char *snapshot = model_snapshot(e->m);
+	bool ok = start_net(e, snapshot, err);
+	if (ok)
+		e->keeper = keeper_start(e->address, e->show, epoch,
+					 e->state_dir, &snapshot, err);
+	free(snapshot);
+	ok = ok && e->keeper;
 	if (ok)
 		e->pool = pool_new(e->show, &settings, e->box, err);
 	ok = ok && e->pool;
@@ -359,7 +363,7 @@ bool engine_open(struct engine *e, struct err *err)
 	if (e->settings->rehearsal)
 		e->rehearse = rehearse_new(e->show);
 	e->tally_stale = xcalloc(e->show->stage_count + 1, sizeof(bool));
-	if (!start_threads(e, err))
+	if (!start_threads(e, epoch, err))
 		return false;
 	e->trim = trim_new(e->address, file, epoch, e->box);
 	start_clock(e);
@@ -401,8 +405,7 @@ void engine_close(struct engine *e)
 	trim_free(&e->trim);
 	net_stop(&e->net);
 	pool_free(&e->pool);
-	if (e->opened && e->end < END_FENCED)
-		keep_last(e);
+	keeper_stop(&e->keeper);
 	if (e->writer && e->end < END_FENCED)
 		writer_resign(e->writer, ended_by(e));
 	writer_close(&e->writer);

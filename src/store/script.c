@@ -178,7 +178,15 @@ static const char story[] = FENCE
 	"end\n"
 	"return redis.status_reply('OK')\n";
 
-/* It goes out behind the commits that it is the fold of. */
+/* Lost parts are no snapshot; unfinished ones are not for ever. */
+static const char part[] = FENCE
+	"if ARGV[2] == 'first' then\n"
+	"  redis.call('DEL', KEYS[2])\n"
+	"elseif redis.call('EXISTS', KEYS[2]) == 0 then return {'GONE'} end\n"
+	"redis.call('APPEND', KEYS[2], ARGV[3])\n"
+	"redis.call('EXPIRE', KEYS[2], 60)\n"
+	"return redis.status_reply('OK')\n";
+
 static const char snapshot[] = FENCE
 	"local tip = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)\n"
 	"local last = tip[1] and tonumber(string.match(tip[1][1], "
@@ -186,8 +194,12 @@ static const char snapshot[] = FENCE
 	"if not last or last < tonumber(ARGV[2]) then\n"
 	"  return {'GAP', tip[1] and tip[1][1] or '0-0'}\n"
 	"end\n"
-	"redis.call('SET', KEYS[3], ARGV[3])\n"
-	"redis.call('SET', KEYS[4], ARGV[4])\n"
+	"if redis.call('STRLEN', KEYS[3]) ~= tonumber(ARGV[4]) then\n"
+	"  return {'GONE'}\n"
+	"end\n"
+	"redis.call('RENAME', KEYS[3], KEYS[4])\n"
+	"redis.call('PERSIST', KEYS[4])\n"
+	"redis.call('SET', KEYS[5], ARGV[3])\n"
 	"return redis.status_reply('OK')\n";
 
 static const char ground[] = FENCE
@@ -247,12 +259,12 @@ static const char retire[] =
 	      "return redis.status_reply('OK')\n";
 
 const char *const script_texts[SCRIPTS] = {
-	[SCRIPT_COMMIT] = commit,     [SCRIPT_LEAD] = lead,
-	[SCRIPT_RENEW] = renew,	      [SCRIPT_RESIGN] = resign,
-	[SCRIPT_REPLY] = reply,	      [SCRIPT_ACK] = ack,
-	[SCRIPT_BUS] = bus,	      [SCRIPT_POLL] = poll,
-	[SCRIPT_VOTE] = vote,	      [SCRIPT_STORY] = story,
-	[SCRIPT_SNAPSHOT] = snapshot, [SCRIPT_GROUND] = ground,
-	[SCRIPT_TRIM] = trim,	      [SCRIPT_SWEEP] = sweep,
-	[SCRIPT_RETIRE] = retire,
+	[SCRIPT_COMMIT] = commit, [SCRIPT_LEAD] = lead,
+	[SCRIPT_RENEW] = renew,	  [SCRIPT_RESIGN] = resign,
+	[SCRIPT_REPLY] = reply,	  [SCRIPT_ACK] = ack,
+	[SCRIPT_BUS] = bus,	  [SCRIPT_POLL] = poll,
+	[SCRIPT_VOTE] = vote,	  [SCRIPT_STORY] = story,
+	[SCRIPT_PART] = part,	  [SCRIPT_SNAPSHOT] = snapshot,
+	[SCRIPT_GROUND] = ground, [SCRIPT_TRIM] = trim,
+	[SCRIPT_SWEEP] = sweep,	  [SCRIPT_RETIRE] = retire,
 };

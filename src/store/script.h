@@ -24,7 +24,8 @@ enum script {
 	 * the new epoch; {"HELD", leader, ms left}; {"FREE"}; {"ENDED", why};
 	 * {"LOST"}; {"SCHEMA", theirs} */
 	SCRIPT_LEAD,
-	/* KEYS epoch leader events, ARGV epoch leader ttl-ms acknowledged: "OK";
+	/* KEYS epoch leader events, ARGV epoch leader ttl-ms acknowledged:
+	 * "OK";
 	 * {"GAP", last}: the log ends before the event that was acknowledged */
 	SCRIPT_RENEW,
 	/* KEYS epoch leader ended, ARGV epoch why: "OK"; why "": another core
@@ -45,9 +46,11 @@ enum script {
 	SCRIPT_VOTE,
 	/* KEYS epoch story, ARGV epoch version hash (member text)*: "OK" */
 	SCRIPT_STORY,
-	/* KEYS epoch events snapshot:<run> snapshot:last
-	 * ARGV epoch seq text last: "OK"; {"GAP", last}: the log is not that
-	 * long */
+	/* KEYS epoch parts, ARGV epoch "first" or "" text: "OK"; {"GONE"} */
+	SCRIPT_PART,
+	/* KEYS epoch events parts snapshot:<run> snapshot:last
+	 * ARGV epoch seq last bytes: "OK"; {"GAP", last}: the log is not that
+	 * long; {"GONE"}: not all of its parts are there */
 	SCRIPT_SNAPSHOT,
 	/* KEYS epoch snapshot:last snapshot:<run> trim:next, ARGV epoch last:
 	 * "OK"; {"MOVED"}: that is no longer the newest snapshot */

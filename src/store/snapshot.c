@@ -16,14 +16,6 @@ void snapshot_release(struct snapshot *s)
 	*s = (struct snapshot){0};
 }
 
-char *snapshot_last_text(const char *run, uint64_t seq, const char *show_hash,
-			 const char *text, size_t bytes)
-{
-	char sum[HASH_HEX_BYTES];
-	hash_sha256_hex(sum, text, bytes);
-	return xasprintf("%s %" PRIu64 " %s %s", run, seq, sum, show_hash);
-}
-
 static bool read_last(const char *text, struct snapshot *s)
 {
 	int end = 0;

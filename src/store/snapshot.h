@@ -1,6 +1,6 @@
 /*
  * snapshot: where the log may be picked up: the newest snapshot that a show's
- * Redis keeps. Two keys, written by one script (SCRIPT_SNAPSHOT):
+ * Redis keeps. Two keys, written by one script (kept.h):
  *
  *   snapshot:<run>  the model as text (core/snapshot.h)
  *   snapshot:last   "<run> <seq> <sha256 of the text> <hash of the definition>"
@@ -42,9 +42,5 @@ enum snapshot_got snapshot_read(struct link *link, const char *show,
 enum snapshot_got snapshot_read_ground(struct link *link, const char *show,
 				       const char *name, struct snapshot *out,
 				       struct err *err);
-
-/* What `snapshot:last` is to hold. Caller frees. */
-char *snapshot_last_text(const char *run, uint64_t seq, const char *show_hash,
-			 const char *text, size_t bytes);
 
 #endif

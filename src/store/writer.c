@@ -10,7 +10,6 @@
 #include "store/keys.h"
 #include "store/refusal.h"
 #include "store/resp.h"
-#include "store/snapshot.h"
 #include "store/writer_in.h"
 
 #define COMMIT_FIXED_KEYS 4
@@ -319,31 +318,16 @@ void writer_renew(struct writer *w)
 	resp_int(&w->out, (int64_t)w->acked_seq);
 }
 
-void writer_snapshot(struct writer *w, const char *run, uint64_t seq,
-		     const char *show_hash, const char *text)
-{
-	size_t bytes = strlen(text);
-	char *last = snapshot_last_text(run, seq, show_hash, text, bytes);
-	begin_script(w, SCRIPT_SNAPSHOT, 4, 4, OP_SNAPSHOT, seq);
-	resp_str(&w->out, w->key_events);
-	add_key(w, "snapshot:", run);
-	resp_str(&w->out, w->key_last);
-	add_epoch(w);
-	resp_int(&w->out, (int64_t)seq);
-	resp_bytes(&w->out, text, bytes);
-	resp_str(&w->out, last);
-	free(last);
-}
-
 /* --- outcomes ----------------------------------------------------------- */
 
 static struct writer_done *add_done(struct writer *w, const struct op *op,
 				    enum writer_how how)
 {
-	static const enum writer_what what[] = {
-		[OP_COMMIT] = WRITER_COMMIT, [OP_AGAIN] = WRITER_COMMIT,
-		[OP_VOTE] = WRITER_VOTE,     [OP_COUNT] = WRITER_COUNT,
-		[OP_RENEW] = WRITER_RENEW,   [OP_SNAPSHOT] = WRITER_SNAPSHOT};
+	static const enum writer_what what[] = {[OP_COMMIT] = WRITER_COMMIT,
+						[OP_AGAIN] = WRITER_COMMIT,
+						[OP_VOTE] = WRITER_VOTE,
+						[OP_COUNT] = WRITER_COUNT,
+						[OP_RENEW] = WRITER_RENEW};
 	GROW(w->done, w->done_count, w->done_cap);
 	struct writer_done *d = &w->done[w->done_count++];
 	*d = (struct writer_done){
@@ -456,9 +440,6 @@ static void answered_yes(struct writer *w, const struct op *op,
 		break;
 	case OP_RENEW:
 		w->lease_until_ms = w->renew_sent_ms + SCRIPT_LEASE_MS;
-		add_done(w, op, WRITER_OK);
-		break;
-	case OP_SNAPSHOT:
 		add_done(w, op, WRITER_OK);
 		break;
 	case OP_AGAIN:

@@ -117,7 +117,7 @@ void writer_commit(struct writer *w, struct event *const *events, size_t count,
 		   uint64_t story_version, const char *story_hash,
 		   uint64_t tag);
 void writer_reply(struct writer *w, const char *command_id, bool ok,
-		  const char *text);     /* LPUSH reply:<id>, expires */
+		  const char *text); /* LPUSH reply:<id>, expires */
 void writer_ack(struct writer *w, const char *stream, const char *entry_id);
 /* XADD inbox:<agent> with the fields `id` (the key) and `data`; makes the group
  * <agent>. Once an epoch, however often the link is lost. */
@@ -138,12 +138,6 @@ void writer_publish(struct writer *w, const char *live_json);
 /* The same for what says that Redis is away: the newest one goes out first with
  * every new link, since a Redis that refuses to write may still pass it on. */
 void writer_publish_away(struct writer *w, const char *live_json);
-/* Keeps a model's text (core/snapshot.h) as the place where a fold may begin:
- * `snapshot:<run>`, and `snapshot:last` that says where the newest one is. To
- * be called when all that it is the fold of was given to writer_commit().
- * WRITER_SNAPSHOT with the tag `seq`. */
-void writer_snapshot(struct writer *w, const char *run, uint64_t seq,
-		     const char *show_hash, const char *text);
 /* The leader lease (1.6 s); every 250 ms. One at a time: does nothing while the
  * last one is not answered. */
 void writer_renew(struct writer *w);
@@ -153,14 +147,13 @@ enum writer_what {
 	WRITER_VOTE,
 	WRITER_COUNT,
 	WRITER_RENEW,
-	WRITER_SNAPSHOT,
 };
 enum writer_how {
 	WRITER_OK,
-	WRITER_FENCED,  /* another core leads: stop, write nothing */
-	WRITER_BROKEN,  /* the log is not what we know (a gap, other data) */
-	WRITER_DOUBLE,  /* vote: this voter has voted */
-	WRITER_CLOSED,  /* vote: no votes are taken */
+	WRITER_FENCED,	/* another core leads: stop, write nothing */
+	WRITER_BROKEN,	/* the log is not what we know (a gap, other data) */
+	WRITER_DOUBLE,	/* vote: this voter has voted */
+	WRITER_CLOSED,	/* vote: no votes are taken */
 	WRITER_REFUSED, /* for good: text says why */
 };
 
@@ -193,12 +186,12 @@ void writer_pump(struct writer *w, short revents);
  * WRITER_BROKEN. */
 uint64_t writer_mended(const struct writer *w);
 
-size_t writer_waiting(const struct writer *w);   /* not answered yet */
+size_t writer_waiting(const struct writer *w); /* not answered yet */
 /* 0: connected. A link that was dropped for a refusal counts as away until the
  * operation that was refused has gone through. */
 int64_t writer_away_ms(const struct writer *w);
-const char *writer_why_away(const struct writer *w); /* for people */
+const char *writer_why_away(const struct writer *w);   /* for people */
 const char *writer_brief_away(const struct writer *w); /* in a few words */
-int64_t writer_rtt_us(const struct writer *w);   /* of the last commit */
+int64_t writer_rtt_us(const struct writer *w);	       /* of the last commit */
 
 #endif

@@ -26,7 +26,6 @@ enum op_kind {
 	OP_VOTE,
 	OP_COUNT,
 	OP_RENEW,
-	OP_SNAPSHOT,
 	OP_AGAIN,   /* a commit that Redis had and lost */
 	OP_QUIET,   /* its outcome interests nobody */
 	OP_PUBLISH, /* may be lost */

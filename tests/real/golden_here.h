@@ -10,6 +10,7 @@
 #include "core/snapshot.h"
 #include "redis_here.h"
 #include "show/show_read.h"
+#include "store/kept.h"
 
 static struct writer *w;
 static int64_t epoch;
@@ -124,11 +125,23 @@ static inline void commit_line(const char *line, const char *run,
 	json_object_put(o);
 }
 
+static inline void try_keep(enum err_code how)
+{
+	struct err err = {0};
+	size_t bytes;
+	struct kept *kept =
+		kept_begin(redis_server_address(here), m->show->id, epoch,
+			   m->run.id, &err);
+	ck_assert_msg(kept != NULL, "%s", err.text);
+	model_snapshot_lines(m, kept_add, kept);
+	bool ok = kept_end(&kept, m->seq, m->show->hash, &bytes, &err);
+	ck_assert_msg(ok == !how && err.code == how, "%s", err.text);
+}
+
 static inline void keep(void)
 {
-	char *text = model_snapshot(m);
-	writer_snapshot(w, m->run.id, m->seq, m->show->hash, text);
-	free(text);
+	drain(WRITER_OK); /* the events before it */
+	try_keep(ERR_NONE);
 }
 
 /* Plays the golden show; a snapshot is kept at the events in `at` (NULL: at
