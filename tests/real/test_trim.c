@@ -246,7 +246,9 @@ START_TEST(a_core_that_died_before_it_trimmed)
 	ck_assert(file_write(half, "{", 1, 0600, &err));
 	trim();
 	ck_assert_uint_eq(first_in_redis(), 77);
-	ck_assert_uint_eq(files("events-"), 2); /* 1-50 was good, and 51-76 */
+	ck_assert_uint_eq(files("events-"), 2);
+	ck_assert_int_eq(here_int("HEXISTS " KEY("archives") " 1-50"), 1);
+	ck_assert_int_eq(here_int("HEXISTS " KEY("archives") " 51-76"), 1);
 	ck_assert_uint_eq(files("half-"), 0);
 	expect_all();
 	free(half);
@@ -399,6 +401,27 @@ START_TEST(no_snapshot_can_be_read)
 		      "%s", err.text);
 	ck_assert_uint_eq(first_in_redis(), 1);
 	ck_assert_int_eq(here_int("EXISTS " KEY("trim:next")), 0);
+	tear_down();
+}
+END_TEST
+
+/* Whoever looks into it finds it where it happened. */
+START_TEST(a_log_that_does_not_hold_stays)
+{
+	struct err err = {0};
+	set_up();
+	lies = true;
+	play_runs(RUNS + 1, RUNS + 1);
+	lies = false;
+	trim();
+	ck_assert_uint_eq(first_in_redis(), 77);
+	play_runs(RUNS + 2, RUNS + 4);
+	ck_assert(!trim_as(epoch, &err));
+	ck_assert_msg(strstr(err.text, "the story's hash after it") != NULL,
+		      "%s", err.text);
+	ck_assert_uint_eq(first_in_redis(), 77);
+	ck_assert_uint_eq(files(""), 3);
+	expect_all();
 	tear_down();
 }
 END_TEST
@@ -698,6 +721,7 @@ int main(void)
 	here_case(s, "stop", told_to_stop, 0);
 	here_case(s, "no ground", no_ground_no_trimming, COUNT_OF(harms));
 	here_case(s, "no snapshot", no_snapshot_can_be_read, 0);
+	here_case(s, "lies", a_log_that_does_not_hold_stays, 0);
 	here_case(s, "flipped", a_flipped_byte_is_found, 0);
 	here_case(s, "missing", what_is_not_here_is_said, 0);
 	here_case(s, "old runs", old_runs_are_deleted, 0);
