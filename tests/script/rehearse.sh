@@ -49,6 +49,15 @@ jq -e '.budget | .allocated == .remaining + .leased + .spent and .leased == 0' \
 	"$scratch/one.json" >/dev/null
 ok $? "the ledger adds up"
 
+# Its players are language models: no server, no key.
+"$program" lint "$top_srcdir/dags/night-radio.yaml" >"$scratch/radio.lint" 2>&1
+ok $? "a show of language models is right"
+rehearse radio 100 "$top_srcdir/dags/night-radio.yaml"
+ok $? "and is rehearsed without any"
+"$program" status --json night-radio >"$scratch/radio.json"
+[ "$(jq -r .run.state "$scratch/radio.json")" = done ]
+ok $? "to its end"
+
 cat >"$scratch/sad.yaml" <<'SHOW'
 show: sad
 agents: { nobody: { via: bus } }
