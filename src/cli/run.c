@@ -82,6 +82,7 @@ static int read_settings(const struct cli_args *args, struct engine_settings *s)
 	}
 	/* With a console on top, or for as long as it takes, someone can
 	 * answer; a pipeline has nobody. */
+	s->unasked = cli_option_value(args, "headless") && s->ready_fd < 0;
 	s->attended = !s->exit_when_done || s->ready_fd >= 0;
 	return status;
 }

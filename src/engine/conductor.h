@@ -99,6 +99,7 @@ struct engine {
 	char host[65];
 	int former_pid;	   /* of the core that led from this folder before */
 	bool stood_by;	   /* it took over from a core that was alive */
+	bool stays_over;   /* a run that is over is not followed by another */
 	bool stepped_down; /* it led before, and was fenced */
 	bool by_signal;	   /* END_ASKED came as a signal */
 	struct redis_server *server; /* NULL: a shared Redis */

@@ -35,6 +35,9 @@ struct engine_settings {
 	const char *operator_addr, *audience_addr; /* NULL: the show's */
 	bool no_http;	 /* listeners off (benchmarks) */
 	bool new_run;	 /* begin a new run even if one is unfinished */
+	bool unasked;	 /* perhaps a supervisor starts it, not a human: a run
+			    that is over stays so, unless the show was stopped
+			    since */
 	int64_t *run_us; /* benchmarks: gets how long the run took, from
 			    its decision to its acknowledged end */
 };

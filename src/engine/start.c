@@ -132,6 +132,14 @@ static bool choose_run(struct engine *e, bool *go_on, bool *changed,
 	 * for people to begin. */
 	if (e->stood_by && e->m->run.id[0])
 		*go_on = true;
+	if (e->m->run.id[0] && !unfinished && e->stays_over &&
+	    e->m->run.rehearsal == e->settings->rehearsal) {
+		*go_on = true;
+		log_info("engine",
+			 "run %s is over (%s), and no other begins by itself; "
+			 "come with --new for one, or stop the show first",
+			 e->m->run.id, run_state_name(e->m->run.state));
+	}
 	*changed = strcmp(e->m->show->hash, file->hash) != 0;
 	if (*go_on && (!may_continue(e, err) || !has_definition(e, err)))
 		return false;
@@ -142,6 +150,19 @@ static bool choose_run(struct engine *e, bool *go_on, bool *changed,
 		*changed = false;
 	}
 	e->show = show_ref((struct show *)(uintptr_t)e->m->show);
+	return true;
+}
+
+/* A supervisor starts again whatever dies. Only somebody who stopped the show,
+ * or asks for it, wants another run. */
+static bool look_over(struct engine *e, struct err *err)
+{
+	bool ended = false;
+	if (!e->settings->unasked || e->settings->new_run)
+		return true;
+	if (!writer_ended(e->writer, &ended, err))
+		return false;
+	e->stays_over = !ended;
 	return true;
 }
 
@@ -354,7 +375,8 @@ bool engine_open(struct engine *e, struct err *err)
 	e->former_pid = engine_lock_pid(e->state_dir);
 	/* A standby is found here too, by whoever attaches on this machine. */
 	if (e->lock_fd < 0 || !open_signals(e, err) || !open_redis(e, err) ||
-	    !write_files(e, err) || !engine_take_lead(e, &epoch, err) ||
+	    !write_files(e, err) || !look_over(e, err) ||
+	    !engine_take_lead(e, &epoch, err) ||
 	    !choose_run(e, &go_on, &changed, err))
 		return false;
 	if (!go_on &&
@@ -373,7 +395,7 @@ bool engine_open(struct engine *e, struct err *err)
 	e->keep.seq = e->m->seq;
 	e->keep.at_ms = clock_mono_ms();
 	e->opened = true;
-	if (e->stood_by && run_is_over(e->m->run.state) &&
+	if (go_on && run_is_over(e->m->run.state) &&
 	    e->settings->exit_when_done)
 		engine_end(e,
 			   e->m->run.state == RUN_DONE ? END_RUN_DONE

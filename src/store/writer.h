@@ -86,6 +86,10 @@ enum writer_stand writer_stand_by(struct writer *w, const char *host, int pid,
  * ago, suspended time counted. What Redis has acknowledged is acted on only
  * then: a core that was stopped for a while may find old answers. */
 bool writer_leads_surely(const struct writer *w);
+/* Whether the show was stopped, or left by its core with its run, and nobody
+ * has led since. To be asked before leading. Blocks. False with err: Redis
+ * cannot be asked. */
+bool writer_ended(struct writer *w, bool *ended, struct err *err);
 /* Gives the lease back on an orderly stop. Blocks. `ended`: why the show is not
  * to go on, for those that stand by; "": one of them takes it. */
 void writer_resign(struct writer *w, const char *ended);

@@ -393,6 +393,16 @@ enum writer_stand writer_stand_by(struct writer *w, const char *host, int pid,
 	return stand;
 }
 
+bool writer_ended(struct writer *w, bool *ended, struct err *err)
+{
+	struct buf cmd = {0};
+	writer_put(&cmd, "EXISTS", w->key_ended, (char *)NULL);
+	redisReply *r = writer_ask(w, &cmd, err);
+	*ended = r && r->integer == 1;
+	reply_free(r);
+	return r != NULL;
+}
+
 void writer_resign(struct writer *w, const char *ended)
 {
 	struct buf cmd = {0};

@@ -66,4 +66,51 @@ wait_event night '"run:start".*"r4"'
 ok $? "a rehearsal that was left does not hold a live show up"
 end_core
 core=
+
+# A supervisor starts again what died; a run that was over stays so.
+supervised() { # OPTION...
+	: >core.log
+	"$program" run --headless --operator 127.0.0.1:0 \
+		--audience 127.0.0.1:0 changed.yaml "$@" >>core.log 2>&1 &
+	core=$!
+	wait_log 'night runs'
+}
+start_core changed.yaml --new
+wait_event night '"stage:progress".*"second"' &&
+	"$program" do night go >/dev/null
+over() { "$program" status night --json |
+	jq -e ".run.id == \"$1\" and .run.state == \"done\"" >/dev/null; }
+timeout 20 sh -c "until '$program' status night --json |
+	jq -e '.run.id == \"r5\" and .run.state == \"done\"'; do :; done" >/dev/null
+over r5
+ok $? "a run is done, and its core dies"
+kill_core
+supervised
+ok $? "it is started again"
+over r5 && grep -q 'run r5 is over (done), and no other begins by itself' core.log
+ok $? "and begins no other run"
+end_core
+supervised
+over r5
+ok $? "neither after a SIGTERM"
+kill_core
+: >core.log
+timeout 30 "$program" run --headless --exit-when-done --operator 127.0.0.1:0 \
+	--audience 127.0.0.1:0 changed.yaml >>core.log 2>&1
+ok $? "with --exit-when-done it ends with the status of that run"
+supervised
+wait_event night '"run:start".*"r6"'
+ok $? "which ends the show: the next start begins a run"
+"$program" stop night >/dev/null
+wait "$core"
+supervised
+over r5
+[ $? -ne 0 ]
+ok $? "an unfinished run goes on as ever"
+kill_core
+supervised --new
+wait_event night '"run:start".*"r7"'
+ok $? "and --new begins one"
+end_core
+core=
 plan
