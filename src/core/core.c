@@ -178,6 +178,9 @@ static void decide_one(struct deciding *d)
 	case INPUT_ALARM:
 		alarms_input(d);
 		break;
+	case INPUT_LLM:
+	case INPUT_LLM_DONE:
+		break; /* the engine's own */
 	}
 }
 

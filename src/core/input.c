@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/flow.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/event.h"
@@ -44,6 +45,7 @@ void input_free(struct input **input)
 	for (int i = 0; i < ACTION_MAX_ARGS; i++)
 		free(in->args[i]);
 	json_object_put(in->result);
+	flow_unref(&in->flow);
 	free(in->counts);
 	obs_facts_release(&in->obs);
 	free(in);

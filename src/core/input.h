@@ -24,8 +24,9 @@ enum input_kind {
 	INPUT_ANSWER,  /* an agent's answer or its failure, see below */
 	INPUT_USAGE,   /* a part of a held lease was used: lease, tokens_used
 			  (by this request), input_tokens, output_tokens,
-			  cost_micros, id = request id: a repeat books
-			  nothing; the reply is the lease as JSON */
+			  cost_micros, model, assumed, id = request id: a
+			  repeat books nothing; the reply is the lease as
+			  JSON */
 	INPUT_PROGRESS,/* stage, agent, text: goes to `live` only */
 	INPUT_VOTE,    /* poll = stage, id = voter, choice = option id */
 	INPUT_TALLY,   /* poll = stage, counts: the poll is closed, this is
@@ -34,7 +35,14 @@ enum input_kind {
 	INPUT_OBS_DONE,/* id = request id, ok, text: an OBS request's outcome */
 	INPUT_CHECK,   /* check: the result of one test */
 	INPUT_ALARM,   /* id, text; ok = false raises, ok = true clears */
+	INPUT_LLM,     /* for the engine's gateway, never for the core: a
+			  request under `lease` at the API named by choice:
+			  result = its body, flow, text = anthropic-version,
+			  reason = anthropic-beta */
+	INPUT_LLM_DONE,/* for the engine's gateway: see jobs/relay.h */
 };
+
+struct flow;
 
 enum origin_kind { ORIGIN_NONE, ORIGIN_BUS, ORIGIN_WEB, ORIGIN_LOCAL };
 
@@ -105,6 +113,7 @@ struct input {
 	int64_t input_tokens, output_tokens; /* its parts; -1: not reported */
 	int64_t cost_micros;
 	char *model;             /* the model that answered, or NULL */
+	bool assumed;            /* INPUT_USAGE: not reported but guessed */
 	int64_t retry_after_ms;  /* when not ok: not before that; 0: no word */
 	double confidence;       /* 0..1; -1: not reported */
 
@@ -114,6 +123,7 @@ struct input {
 
 	struct obs_facts obs;
 	struct check_facts check;
+	struct flow *flow;       /* INPUT_LLM: where its answer goes */
 };
 
 struct input *input_new(enum input_kind kind);

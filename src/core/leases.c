@@ -507,6 +507,17 @@ static void use_late(struct deciding *d, const struct lease *l, int64_t tokens,
 	emit(d, EVENT_TOKEN_SPEND, l->stage, l->agent, &data);
 }
 
+static void put_used(json_object *data, const struct input *in)
+{
+	if (in->input_tokens > 0)
+		json_add_int(data, "input_tokens", in->input_tokens);
+	if (in->output_tokens > 0)
+		json_add_int(data, "output_tokens", in->output_tokens);
+	json_add_str(data, "model", in->model);
+	if (in->assumed)
+		json_add_bool(data, "assumed", true);
+}
+
 static void use_held(struct deciding *d, int slot, int64_t tokens, int64_t cost)
 {
 	const struct lease *l = ledger_lease(d->m, slot);
@@ -517,10 +528,7 @@ static void use_held(struct deciding *d, int slot, int64_t tokens, int64_t cost)
 	json_add_int(data, "tokens", tokens);
 	if (cost)
 		json_add_int(data, "cost_micros", cost);
-	if (d->in->input_tokens > 0)
-		json_add_int(data, "input_tokens", d->in->input_tokens);
-	if (d->in->output_tokens > 0)
-		json_add_int(data, "output_tokens", d->in->output_tokens);
+	put_used(data, d->in);
 	json_add_str(data, "state", "held");
 	budget_add_overrun(data, &over);
 	int stage = l->stage, agent = l->agent;

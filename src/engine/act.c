@@ -23,8 +23,10 @@ void engine_reply(struct engine *e, const struct origin *origin, bool ok,
 				       : "refused",
 				  text);
 		break;
-	case ORIGIN_NONE:
 	case ORIGIN_LOCAL:
+		gateway_replied(e, origin, ok, text ? text : "");
+		break;
+	case ORIGIN_NONE:
 		break;
 	}
 }
@@ -87,30 +89,23 @@ static void answer_error(struct engine *e, const struct effect *call,
 	post_answer(e, call, &in);
 }
 
-static void act_call(struct engine *e, const struct effect *call,
-		     int64_t now_ms)
+static void call_outside(struct engine *e, const struct effect *call)
 {
 	const struct show_agent *agent = &e->show->agents[call->agent];
-	if (agent->via == VIA_NOOP) {
-		answer_noop(e, call);
-		return;
-	}
-	if (e->rehearse) {
-		rehearse_call(e->rehearse, call, now_ms);
-		return;
-	}
+	char *more = agent->via == VIA_LLM ? NULL : gateway_request(e, call);
+	const char *text = more ? more : call->text;
 	switch (agent->via) {
 	case VIA_HTTP:
 	case VIA_LLM:
 	case VIA_EXEC:
 		if (!pool_call(e->pool, call->stage, call->agent, call->attempt,
 			       call->key, call->lease, call->lease_tokens,
-			       call->limit_ms, call->text))
+			       call->limit_ms, text))
 			answer_error(e, call, "busy",
 				     "the queue of calls is full");
 		break;
 	case VIA_BUS:
-		writer_bus_call(e->writer, agent->id, call->key, call->text);
+		writer_bus_call(e->writer, agent->id, call->key, text);
 		break;
 	case VIA_MCP:
 		answer_error(e, call, "unsupported",
@@ -120,6 +115,18 @@ static void act_call(struct engine *e, const struct effect *call,
 	case VIA_NOOP:
 		break;
 	}
+	free(more);
+}
+
+static void act_call(struct engine *e, const struct effect *call,
+		     int64_t now_ms)
+{
+	if (e->show->agents[call->agent].via == VIA_NOOP)
+		answer_noop(e, call);
+	else if (e->rehearse)
+		rehearse_call(e->rehearse, call, now_ms);
+	else
+		call_outside(e, call);
 }
 
 static void act_cancel(struct engine *e, const struct effect *effect)

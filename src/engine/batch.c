@@ -96,6 +96,8 @@ static void batch_release(struct batch *batch)
 /* Its events are stored: now it may act. */
 static void batch_done(struct engine *e, struct batch *batch)
 {
+	for (size_t i = 0; e->gateway && i < batch->made.event_count; i++)
+		gateway_event(e, batch->made.events[i]);
 	if (e->net)
 		net_events(e->net, batch->made.events, batch->made.event_count);
 	for (size_t i = 0; i < batch->made.effect_count; i++)

@@ -15,6 +15,7 @@
 #include "base/mailbox.h"
 #include "core/core.h"
 #include "engine/engine.h"
+#include "engine/gateway.h"
 #include "engine/keeper.h"
 #include "engine/rehearse.h"
 #include "engine/rollback.h"
@@ -113,6 +114,7 @@ struct engine {
 	struct rehearse *rehearse; /* NULL: a live run */
 	struct rollback *rollback; /* NULL: none was asked for */
 	struct trim *trim;
+	struct gateway *gateway;   /* NULL: no model can be called by us */
 
 	struct batch batches[BATCHES];
 	size_t batch_first, batch_count; /* in flight */

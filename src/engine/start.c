@@ -260,8 +260,15 @@ static bool start_net(struct engine *e, const char *snapshot, struct err *err)
 	for (size_t i = 0; i < count; i++)
 		event_free(&replay[i]);
 	free(replay);
+	bool ok = e->net != NULL;
+	if (ok) {
+		err->code = ERR_NONE;
+		e->gateway = gateway_new(e, token, err);
+		ok = e->gateway || !err->code;
+	}
+	explicit_bzero(token, strlen(token));
 	free(token);
-	return e->net != NULL;
+	return ok;
 }
 
 static bool start_threads(struct engine *e, int64_t epoch, struct err *err)
@@ -425,6 +432,7 @@ void engine_close(struct engine *e)
 	tail_stop(&e->tail);
 	rollback_end(&e->rollback);
 	trim_free(&e->trim);
+	gateway_free(&e->gateway);
 	net_stop(&e->net);
 	pool_free(&e->pool);
 	keeper_stop(&e->keeper);

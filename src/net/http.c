@@ -94,7 +94,7 @@ static void unlink_waiting(struct request *r)
 	*r->prev = r->next;
 	if (r->next)
 		r->next->prev = r->prev;
-	else
+	else if (!r->patient)
 		web->waiting_last = r->prev;
 	web->places[r->place] = NULL;
 	r->waiting = false;
@@ -125,6 +125,24 @@ static size_t find_place(struct web *web)
 	return old;
 }
 
+static void link_waiting(struct request *r)
+{
+	struct web *web = r->web;
+	if (r->patient) {
+		r->next = web->patient;
+		r->prev = &web->patient;
+		if (r->next)
+			r->next->prev = &r->next;
+		web->patient = r;
+	} else {
+		r->deadline_ms = clock_mono_ms() + WEB_WAIT_MS;
+		r->next = NULL;
+		r->prev = web->waiting_last;
+		*web->waiting_last = r;
+		web->waiting_last = &r->next;
+	}
+}
+
 void http_ask(struct request *r, struct input **in)
 {
 	struct web *web = r->web;
@@ -141,14 +159,16 @@ void http_ask(struct request *r, struct input **in)
 	}
 	r->place = place;
 	r->waiting = true;
-	r->deadline_ms = clock_mono_ms() + WEB_WAIT_MS;
-	r->next = NULL;
-	r->prev = web->waiting_last;
-	*web->waiting_last = r;
-	web->waiting_last = &r->next;
+	link_waiting(r);
 	web->places[place] = r;
 	r->conn->deadline_ms = 0;
 	MHD_suspend_connection(r->mhd);
+}
+
+void http_ask_patiently(struct request *r, struct input **in)
+{
+	r->patient = true;
+	http_ask(r, in);
 }
 
 static void wake(struct request *r, bool ok, char **code, char **text)
@@ -180,15 +200,21 @@ int64_t http_next_ms(const struct web *web)
 	return web->waiting_first ? web->waiting_first->deadline_ms : 0;
 }
 
+static void give_up(struct request *r)
+{
+	char *code = xstrdup("timeout");
+	char *text = xstrdup("the engine did not answer in time; what was "
+			     "asked may still happen");
+	wake(r, false, &code, &text);
+}
+
 static void time_out(struct web *web, int64_t now, bool all)
 {
 	while (web->waiting_first &&
-	       (all || web->waiting_first->deadline_ms <= now)) {
-		char *code = xstrdup("timeout");
-		char *text = xstrdup("the engine did not answer in time; what "
-				     "was asked may still happen");
-		wake(web->waiting_first, false, &code, &text);
-	}
+	       (all || web->waiting_first->deadline_ms <= now))
+		give_up(web->waiting_first);
+	while (all && web->patient)
+		give_up(web->patient);
 }
 
 /* --- routing -------------------------------------------------------------- */
@@ -262,7 +288,10 @@ static bool is_type(const struct request *r, const char *type)
 static bool may_run(struct request *r)
 {
 	const struct route *t = r->route;
-	if (r->side->id == SIDE_OPERATOR && !(t->flags & ROUTE_OPEN)) {
+	if (t->flags & ROUTE_LEASE) {
+		if (!llm_may_run(r))
+			return false;
+	} else if (r->side->id == SIDE_OPERATOR && !(t->flags & ROUTE_OPEN)) {
 		if (strstr(r->query, "token=")) {
 			http_error(r, 400, "token_in_url",
 				   "a token belongs into the Authorization "
@@ -366,7 +395,9 @@ static void request_free(struct request *r)
 {
 	if (r->waiting)
 		unlink_waiting(r);
+	llm_drop(r);
 	json_object_put(r->json);
+	free(r->lease);
 	buf_release(&r->body);
 	free(r->path);
 	free(r->target);
@@ -444,7 +475,7 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *mhd,
 		r->route->finish(r);
 	else
 		run_route(r);
-	REQUIRE(r->answered || r->waiting);
+	REQUIRE(r->answered || r->waiting || r->llm);
 	return MHD_YES;
 }
 

@@ -13,12 +13,13 @@
 #include "core/input.h"
 #include "net/web.h"
 
-#define HTTP_MAX_ARGS 3
+#define HTTP_MAX_ARGS 5
 
 enum {
 	ROUTE_OPEN = 1, /* no token is asked for */
 	ROUTE_JSON = 2, /* takes a JSON object */
 	ROUTE_FORM = 4, /* takes a form as well */
+	ROUTE_LEASE = 8, /* the key of a lease is asked for */
 };
 
 struct request;
@@ -50,9 +51,11 @@ struct request {
 	bool begun, answered;
 	char *cookies[2];  /* Set-Cookie values, owned */
 	json_object *json; /* the body, ROUTE_JSON */
+	char *lease;	   /* whose key it brought, ROUTE_LEASE */
+	struct llm *llm;   /* while it waits for the gateway */
 
 	/* While it waits for the engine. */
-	bool waiting;
+	bool waiting, patient;
 	size_t place;
 	struct request *next, **prev;
 	int64_t deadline_ms;
@@ -76,6 +79,9 @@ void http_set_cookie(struct request *r, char **value);
 
 /* Posts `*in` with a ticket and sleeps; answers 503 when the engine is full. */
 void http_ask(struct request *r, struct input **in);
+/* The same for what a person may have to be asked for: it waits as long as the
+ * core takes. */
+void http_ask_patiently(struct request *r, struct input **in);
 /* The status that stands for an answer's code. */
 int http_status_of(bool ok, const char *code);
 
@@ -96,6 +102,15 @@ void api_scene(struct request *r);
 void api_checks_run(struct request *r);
 void api_proposal(struct request *r);
 void api_commanded(struct request *r);
+void api_lease(struct request *r);
+void api_lease_change(struct request *r);
+void api_leased(struct request *r);
+/* llm.c */
+bool llm_may_run(struct request *r);
+void llm_run(struct request *r);
+void llm_answer(struct request *r);
+void llm_drop(struct request *r);
+void llm_models(struct request *r);
 void vote_list(struct request *r);
 void vote_page(struct request *r);
 void vote_cast(struct request *r);

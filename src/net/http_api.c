@@ -119,7 +119,9 @@ static void command_id(const struct request *r, char out[64])
 		hash_random_hex(out, 16);
 }
 
-static void command(struct request *r, const char *action, json_object **args)
+/* NULL when it was refused, and answered. */
+static struct input *command_new(struct request *r, const char *action,
+				 json_object **args)
 {
 	char id[64];
 	struct err err = {0};
@@ -137,9 +139,15 @@ static void command(struct request *r, const char *action, json_object **args)
 		http_error(r, unknown ? 404 : 400,
 			   unknown ? "unknown_action" : "bad_arguments", "%s",
 			   err.text);
-		return;
 	}
-	http_ask(r, &in);
+	return in;
+}
+
+static void command(struct request *r, const char *action, json_object **args)
+{
+	struct input *in = command_new(r, action, args);
+	if (in)
+		http_ask(r, &in);
 }
 
 void api_commanded(struct request *r)
@@ -273,4 +281,100 @@ void api_proposal(struct request *r)
 	json_object *o = json_object_new_object();
 	json_add_bool(o, "accepted", true);
 	http_respond_json(r, 202, &o);
+}
+
+/* --- leases --------------------------------------------------------------- */
+
+static bool is_count(json_object *v)
+{
+	return json_object_is_type(v, json_type_int) &&
+	       json_object_get_int64(v) >= 0;
+}
+
+static void add_count(json_object *args, json_object *v)
+{
+	char text[32];
+	snprintf(text, sizeof text, "%lld",
+		 (long long)json_object_get_int64(v));
+	add_arg(args, text);
+}
+
+static void command_patiently(struct request *r, const char *action,
+			      json_object **args)
+{
+	struct input *in = command_new(r, action, args);
+	if (in)
+		http_ask_patiently(r, &in);
+}
+
+/* {stage, agent, tokens}: one more lease for a call that is out. */
+void api_lease(struct request *r)
+{
+	static const char *const known[] = {"stage", "agent", "tokens",
+					    "reason", NULL};
+	static const char form[] = "{\"stage\": \"...\", \"agent\": \"...\", "
+				   "\"tokens\": N}";
+	if (!has_only(r, known, form))
+		return;
+	const char *stage = json_get_str(r->json, "stage", NULL);
+	const char *agent = json_get_str(r->json, "agent", NULL);
+	json_object *tokens = json_get(r->json, "tokens");
+	if (!stage || !agent || !is_count(tokens)) {
+		http_error(r, 400, "bad_arguments", "send %s", form);
+		return;
+	}
+	json_object *args = json_object_new_array();
+	add_arg(args, stage);
+	add_arg(args, agent);
+	add_count(args, tokens);
+	command_patiently(r, "lease", &args);
+}
+
+static char *lease_id(const struct request *r)
+{
+	struct buf id = {0};
+	for (int i = 0; i < HTTP_MAX_ARGS && r->args[i]; i++) {
+		if (i)
+			buf_addc(&id, '/');
+		buf_adds(&id, r->args[i]);
+	}
+	return buf_take(&id);
+}
+
+/* {tokens}, and for settle {cost} in the show's currency, as a string. */
+void api_lease_change(struct request *r)
+{
+	static const char *const known[] = {"tokens", "cost", "reason", NULL};
+	bool settles = !strcmp(r->route->name, "lease-settle");
+	if (!has_only(r, known, "{\"tokens\": N}"))
+		return;
+	json_object *tokens = json_get(r->json, "tokens");
+	json_object *cost = json_get(r->json, "cost");
+	if (!is_count(tokens) ||
+	    (cost &&
+	     (!settles || !json_object_is_type(cost, json_type_string)))) {
+		http_error(r, 400, "bad_arguments",
+			   "`tokens` must be a whole number; settle takes a "
+			   "`cost` as well, as a string such as \"0.0125\"");
+		return;
+	}
+	json_object *args = json_object_new_array();
+	char *id = lease_id(r);
+	add_arg(args, id);
+	free(id);
+	add_count(args, tokens);
+	if (cost)
+		add_arg(args, json_object_get_string(cost));
+	command_patiently(r, r->route->name, &args);
+}
+
+/* The core tells a lease as one JSON object. */
+void api_leased(struct request *r)
+{
+	if (!r->ok) {
+		api_commanded(r);
+		return;
+	}
+	char *body = xasprintf("%s\n", r->reply);
+	http_respond(r, 200, "application/json", &body, strlen(body));
 }

@@ -260,6 +260,9 @@ static void take_mail(struct web *web)
 		case WEB_REPLY:
 			http_reply(web, mail);
 			break;
+		case WEB_FLOW:
+			llm_rung(web, mail->origin.id);
+			break;
 		case WEB_REDIS:
 			web->redis_ok = mail->ok;
 			web->redis_rtt_us = mail->rtt_us;
@@ -307,8 +310,8 @@ static int wait_ms(const struct web *web, int64_t now)
 
 static void dispatch(struct web *web, const struct epoll_event *ev)
 {
-	enum web_ready kind = (enum web_ready)(ev->data.u64 & 3);
-	void *who = (void *)(uintptr_t)(ev->data.u64 & ~UINT64_C(3));
+	enum web_ready kind = (enum web_ready)(ev->data.u64 & READY_MASK);
+	void *who = (void *)(uintptr_t)(ev->data.u64 & ~(uint64_t)READY_MASK);
 	switch (kind) {
 	case READY_MAIL:
 		take_mail(web);
@@ -322,6 +325,11 @@ static void dispatch(struct web *web, const struct epoll_event *ev)
 	case READY_DOOR:
 		door_ready(web, who, ev->events);
 		break;
+	case READY_GONE:
+		llm_gone(who);
+		break;
+	case READY_MASK:
+		break;
 	}
 }
 
@@ -333,6 +341,7 @@ static void sweep(struct web *web, int64_t now)
 	door_sweep(web, now);
 	http_sweep(web, now);
 	sse_sweep(web, now);
+	llm_sweep(web, now);
 }
 
 static void *run(void *arg)
@@ -421,6 +430,7 @@ void web_stop(struct web **webp)
 	}
 	door_close(web);
 	sse_stop(web);
+	llm_stop(web);
 	for (int i = 0; i < SIDES; i++)
 		http_stop(&web->sides[i]);
 	for (struct web_mail *mail = take_all(web), *next; mail; mail = next) {

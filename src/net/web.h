@@ -26,7 +26,13 @@
 #define WEB_KEPT_EVENTS 2048 /* for those who come back with an id */
 
 struct web_mail {
-	enum web_mail_kind { WEB_EVENT, WEB_LIVE, WEB_REPLY, WEB_REDIS } kind;
+	enum web_mail_kind {
+		WEB_EVENT,
+		WEB_LIVE,
+		WEB_REPLY,
+		WEB_REDIS,
+		WEB_FLOW, /* origin: something came through its flow */
+	} kind;
 	struct web_mail *next;
 	struct event *event;
 	char *text, *code;
@@ -57,8 +63,17 @@ struct web_tally {
 	bool fresh; /* since the poll was opened */
 };
 
+struct llm;
+
 /* What epoll tells: who is ready. */
-enum web_ready { READY_MAIL, READY_LISTENER, READY_HTTP, READY_DOOR };
+enum web_ready {
+	READY_MAIL,
+	READY_LISTENER,
+	READY_HTTP,
+	READY_DOOR,
+	READY_GONE, /* the client of a sleeping connection has left */
+	READY_MASK = 7,
+};
 
 /* A connection that libmicrohttpd has. */
 struct conn {
@@ -67,6 +82,7 @@ struct conn {
 	struct side *side;
 	int fd;
 	int64_t deadline_ms; /* then it is cut; 0: never */
+	struct llm *llm;     /* the gateway's request on it, or NULL */
 };
 
 /* One listener. */
@@ -120,8 +136,11 @@ struct web {
 	uint32_t *place_uses;
 	size_t place_count, place_next;
 	struct request *waiting_first, **waiting_last;
+	struct request *patient; /* those that wait without a deadline */
 	struct stream *streams;
 	size_t stream_count;
+	struct llm *llms; /* requests of the gateway */
+	uint64_t llm_count;
 	int64_t swept_ms;
 };
 
@@ -155,5 +174,11 @@ int64_t http_next_ms(const struct web *web);	   /* 0: nothing to wait for */
 void sse_news(struct web *web);
 void sse_sweep(struct web *web, int64_t now_ms);
 void sse_stop(struct web *web);
+
+/* llm.c */
+void llm_rung(struct web *web, const char *id);
+void llm_gone(struct conn *conn);
+void llm_sweep(struct web *web, int64_t now_ms);
+void llm_stop(struct web *web);
 
 #endif
