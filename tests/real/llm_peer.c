@@ -277,6 +277,8 @@ static bool next_whole(struct asked *a)
 	pause_ms(a->peer, a->slow_ms * a->plan.made);
 	if (peer_word(words, "badjson") >= 0)
 		buf_adds(&a->out, "{\"choices\":[}");
+	else if (peer_word(words, "errorbody") >= 0)
+		a->api->refusal(&a->out, 500, "an error as if it were none");
 	else if (peer_word(words, "endless") < 0)
 		a->api->whole(&a->out, &a->plan);
 	if (peer_word(words, "cut") >= 0) {
@@ -360,6 +362,9 @@ static enum MHD_Result answer(struct asked *a, struct MHD_Connection *c)
 {
 	int64_t slow = peer_word(a->plan.words, "slow");
 	int64_t comments = peer_word(a->plan.words, "comments");
+	if (peer_word(a->plan.words, "plain") >= 0 ||
+	    peer_word(a->plan.words, "errorbody") >= 0)
+		a->plan.stream = false;
 	a->slow_ms = slow > 0 ? slow : 0;
 	a->comments = a->plan.stream && comments > 0 ? comments : 0;
 	a->rest = a->plan.text;
@@ -374,6 +379,27 @@ static enum MHD_Result answer(struct asked *a, struct MHD_Connection *c)
 	enum MHD_Result rc = MHD_queue_response(c, MHD_HTTP_OK, r);
 	MHD_destroy_response(r);
 	return rc;
+}
+
+/* Whether the request has the member that it must not have. */
+static bool has_rejected(const struct asked *a, char **text)
+{
+	char *key = peer_word_text(a->plan.words, "rejects");
+	json_object *o = key ? json_read(buf_str(&a->body), a->body.len,
+					 &json_limits_own, NULL)
+			     : NULL;
+	bool has = json_get(o, key ? key : "") != NULL;
+	if (has)
+		*text = xasprintf("Unsupported parameter: '%s' is not "
+				  "supported with this model.%s",
+				  key,
+				  strcmp(key, "max_tokens") == 0
+					  ? " Use 'max_completion_tokens' "
+					    "instead."
+					  : "");
+	json_object_put(o);
+	free(key);
+	return has;
 }
 
 /* --- requests ----------------------------------------------------------- */
@@ -443,6 +469,8 @@ static enum MHD_Result judge(struct asked *a, struct MHD_Connection *c,
 		   !MHD_lookup_connection_value(c, MHD_HEADER_KIND,
 						"anthropic-version")) {
 		rc = refuse(a, c, 400, "anthropic-version: header is required");
+	} else if (has_rejected(a, &text)) {
+		rc = refuse(a, c, 400, text);
 	} else if (wanted && strcmp(wanted, key) != 0) {
 		text = xasprintf("Incorrect API key provided: %s.", key);
 		rc = refuse(a, c, 401, text);

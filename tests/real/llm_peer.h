@@ -32,6 +32,9 @@
  *     endless      pieces (whole: blanks) for ever
  *     huge=N       an answer of N bytes in one piece
  *     badjson      what should be JSON is none
+ *     errorbody    200 with an error object
+ *     plain        a whole answer, though a stream was asked for
+ *     rejects=KEY  400 while the request has this member
  *     finish=WORD  finish_reason or stop_reason
  *     status=CODE  answers with this status: 429, 500, 529, ...
  *     times=N      only the first N requests with these same words

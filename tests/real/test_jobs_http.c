@@ -117,6 +117,8 @@ START_TEST(test_failure)
 	ck_assert_msg(in->reached, "%s: not reached", f->path);
 	ck_assert_int_eq(in->tokens_used, f->tokens);
 	ck_assert_int_eq(in->needs_tokens, f->needs);
+	ck_assert_int_eq(in->retry_after_ms,
+			 strcmp(f->path, "/429") == 0 ? 3000 : 0);
 	ck_assert_msg(took < f->limit_ms + 2000, "%s took %lld ms", f->path,
 		      (long long)took);
 	input_free(&in);
