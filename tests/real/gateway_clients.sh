@@ -1,0 +1,81 @@
+#!/bin/sh
+# "A real client library works against it unchanged": the packages openai and
+# @anthropic-ai/sdk as the npm registry has them, against a real core and a
+# model's server that behaves badly on request.
+. "$top_srcdir/tests/tap.sh"
+. "$top_srcdir/tests/script/core.sh"
+for tool in node npm; do
+	command -v "$tool" >/dev/null || skip_all "$tool is missing"
+done
+case $top_srcdir in /*) source=$top_srcdir ;; *) source=$PWD/$top_srcdir ;; esac
+peer_program=$(cd "$top_builddir" && pwd)/tests/real/llm_peer
+[ -x "$peer_program" ] || skip_all "tests/real/llm_peer is not built"
+case $program in /*) ;; *) program=$PWD/$program ;; esac
+cd "$scratch" || exit 99
+echo '{"private": true}' >package.json
+timeout 120 npm install --no-audit --no-fund --no-progress --silent \
+	openai@6 @anthropic-ai/sdk@1 >npm.log 2>&1 ||
+	skip_all "the npm registry does not give openai and @anthropic-ai/sdk: $(tail -n 1 npm.log)"
+cp "$source/tests/real/gateway_clients.mjs" clients.mjs
+
+mkfifo peer.out started gate
+"$peer_program" >peer.out &
+others=$!
+port=$(timeout 10 head -n 1 peer.out | cut -d ' ' -f 2)
+peer=http://127.0.0.1:$port
+cat >agent <<'AGENT'
+#!/bin/sh
+here=${0%/*}
+cat >"$here/request"
+echo on >"$here/started"
+cat "$here/gate"
+AGENT
+chmod +x agent
+cat >clients.yaml <<SHOW
+show: clients
+title: Clients
+budget: { tokens: 40000, approval_deadline_ms: 600000 }
+agents:
+  worker: { via: exec, argv: [./agent], timeout_ms: 600000 }
+  plain: { via: llm, url: "$peer/v1", model: plain, key_env: PEER_KEY }
+  more: { via: llm, url: "$peer/more=50/v1", model: more, key_env: PEER_KEY }
+  busy: { via: llm, url: "$peer/status=429+retry=7/v1", model: busy, key_env: PEER_KEY }
+  torn: { via: llm, url: "$peer/cut=3/v1", model: torn, key_env: PEER_KEY }
+  claude: { via: llm, url: "$peer/v1", api: anthropic, model: claude, key_env: PEER_KEY }
+  chatty: { via: llm, url: "$peer/more=50/v1", api: anthropic, model: chatty, key_env: PEER_KEY }
+stages:
+  - { id: one, agents: [worker], outputs: [a], budget: { token_cap: 30000, time_cap_ms: 600000 } }
+SHOW
+PEER_KEY=sk-peer-0123456789
+export PEER_KEY
+start_core clients.yaml
+ok $? "a core with a gateway"
+timeout 30 head -n 1 started >/dev/null
+
+# Whoever is asked for more says no.
+{
+	wait_event clients '"type":"budget:request"'
+	"$program" do clients deny "$("$program" inbox clients --json |
+		jq -r '.[-1].id')" >/dev/null
+} &
+person=$!
+timeout 100 node clients.mjs "$(jq -r .lease.key request)" \
+	"$(jq -r .lease.base_url request)" >points 2>node.err
+ok $? "the clients run to their end"
+wait "$person"
+while IFS= read -r line; do
+	case $line in
+	"ok "*) ok 0 "${line#ok }" ;;
+	"not ok "*) ok 1 "${line#not ok }" ;;
+	*) echo "# $line" ;;
+	esac
+done <points
+head -n 20 node.err | sed 's/^/# /'
+"$program" status clients --json |
+	jq -e '.budget | .spent > 6000 and .spent <= .allocated' >/dev/null
+ok $? "what they used is booked, and no more than there was"
+kill "$others"
+wait "$others" 2>/dev/null
+end_core
+ok $? "the core ends"
+plan
