@@ -63,36 +63,37 @@ json_object *json_get_array(json_object *o, const char *key)
 
 /* ---- adding ---- */
 
-void json_add(json_object *o, const char *key, json_object **v)
+void json_add_(json_object *o, const char *key, bool literal, json_object **v)
 {
 	json_object *value = *v;
+	unsigned flags = literal ? JSON_C_OBJECT_ADD_CONSTANT_KEY : 0;
 	*v = NULL;
-	REQUIRE(json_object_object_add(o, key, value) == 0);
+	REQUIRE(json_object_object_add_ex(o, key, value, flags) == 0);
 }
 
-void json_add_str(json_object *o, const char *key, const char *v)
+void json_add_str_(json_object *o, const char *key, bool literal, const char *v)
 {
 	json_object *value = v ? json_object_new_string(v) : NULL;
 	if (value)
-		json_add(o, key, &value);
+		json_add_(o, key, literal, &value);
 }
 
-void json_add_int(json_object *o, const char *key, int64_t v)
+void json_add_int_(json_object *o, const char *key, bool literal, int64_t v)
 {
 	json_object *value = json_object_new_int64(v);
-	json_add(o, key, &value);
+	json_add_(o, key, literal, &value);
 }
 
-void json_add_num(json_object *o, const char *key, double v)
+void json_add_num_(json_object *o, const char *key, bool literal, double v)
 {
 	json_object *value = isfinite(v) ? json_object_new_double(v) : NULL;
-	json_add(o, key, &value);
+	json_add_(o, key, literal, &value);
 }
 
-void json_add_bool(json_object *o, const char *key, bool v)
+void json_add_bool_(json_object *o, const char *key, bool literal, bool v)
 {
 	json_object *value = json_object_new_boolean(v);
-	json_add(o, key, &value);
+	json_add_(o, key, literal, &value);
 }
 
 /* ---- whole trees ---- */
@@ -113,7 +114,9 @@ static json_object *clone_object(json_object *o)
 	struct lh_entry *e;
 	lh_foreach(json_object_get_object(o), e) json_object_object_add_ex(
 		copy, lh_entry_k(e), json_clone(lh_entry_v(e)),
-		JSON_C_OBJECT_ADD_KEY_IS_NEW);
+		JSON_C_OBJECT_ADD_KEY_IS_NEW |
+			(e->k_is_constant ? JSON_C_OBJECT_ADD_CONSTANT_KEY
+					  : 0));
 	return copy;
 }
 

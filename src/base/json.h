@@ -19,7 +19,7 @@
 
 struct json_limits {
 	size_t max_bytes; /* of the whole text */
-	int max_depth;    /* nested arrays and objects */
+	int max_depth;	  /* nested arrays and objects */
 	size_t max_nodes; /* values in the tree */
 };
 
@@ -43,9 +43,13 @@ bool json_check(const char *text, size_t bytes,
 		const struct json_limits *limits, struct err *err);
 
 /* Compact text, '/' not escaped, that json_read takes back: broken UTF-8 is
- * printed as U+FFFD, NaN and infinities as null. Lent: lives as long as `o`, until the next
- * print of it. NULL prints "null". */
+ * printed as U+FFFD, NaN and infinities as null. Lent: lives as long as `o`,
+ * until the next print of it. NULL prints "null". */
 const char *json_text(json_object *o);
+
+/* The same text, behind what is in `out`. */
+struct buf;
+void json_print(struct buf *out, json_object *o);
 
 /* Canonical text: keys sorted by bytes, no blanks, shortest escapes, doubles
  * with the fewest digits (15 to 17) that read back the same. Equal trees give
@@ -63,12 +67,23 @@ json_object *json_get_object(json_object *o, const char *key); /* or NULL */
 json_object *json_get_array(json_object *o, const char *key);  /* or NULL */
 
 /* Adding; a NULL string adds nothing, NaN and infinities add a null. json_add
- * moves `*v`. */
-void json_add_str(json_object *o, const char *key, const char *v);
-void json_add_int(json_object *o, const char *key, int64_t v);
-void json_add_num(json_object *o, const char *key, double v);
-void json_add_bool(json_object *o, const char *key, bool v);
-void json_add(json_object *o, const char *key, json_object **v);
+ * moves `*v`. A key that is a string literal is not copied. */
+#define json_add_str(o, key, v)                                                \
+	json_add_str_((o), (key), __builtin_constant_p(key), (v))
+#define json_add_int(o, key, v)                                                \
+	json_add_int_((o), (key), __builtin_constant_p(key), (v))
+#define json_add_num(o, key, v)                                                \
+	json_add_num_((o), (key), __builtin_constant_p(key), (v))
+#define json_add_bool(o, key, v)                                               \
+	json_add_bool_((o), (key), __builtin_constant_p(key), (v))
+#define json_add(o, key, v)                                                    \
+	json_add_((o), (key), __builtin_constant_p(key), (v))
+void json_add_str_(json_object *o, const char *key, bool literal,
+		   const char *v);
+void json_add_int_(json_object *o, const char *key, bool literal, int64_t v);
+void json_add_num_(json_object *o, const char *key, bool literal, double v);
+void json_add_bool_(json_object *o, const char *key, bool literal, bool v);
+void json_add_(json_object *o, const char *key, bool literal, json_object **v);
 
 /* A deep copy of its own. NULL -> NULL. */
 json_object *json_clone(json_object *o);

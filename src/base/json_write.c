@@ -14,6 +14,28 @@
 
 static void print(struct buf *out, json_object *o, bool sorted);
 
+/* buf_addc() and buf_add() where there is room, which is nearly always. */
+static inline void put_char(struct buf *out, char c)
+{
+	if (out->cap - out->len < 2) {
+		buf_addc(out, c);
+		return;
+	}
+	out->data[out->len++] = c;
+	out->data[out->len] = '\0';
+}
+
+static inline void put_bytes(struct buf *out, const char *bytes, size_t n)
+{
+	if (out->cap - out->len <= n) {
+		buf_add(out, bytes, n);
+		return;
+	}
+	memcpy(out->data + out->len, bytes, n);
+	out->len += n;
+	out->data[out->len] = '\0';
+}
+
 static void print_int(struct buf *out, int64_t v)
 {
 	char digits[24];
@@ -25,7 +47,7 @@ static void print_int(struct buf *out, int64_t v)
 	} while (rest);
 	if (v < 0)
 		*--p = '-';
-	buf_add(out, p, (size_t)(digits + sizeof digits - p));
+	put_bytes(out, p, (size_t)(digits + sizeof digits - p));
 }
 
 /* The fewest digits, 15 to 17, that give back the same double; what looks like
@@ -33,7 +55,7 @@ static void print_int(struct buf *out, int64_t v)
 static void print_double(struct buf *out, double v)
 {
 	if (!isfinite(v)) {
-		buf_adds(out, "null");
+		put_bytes(out, "null", 4);
 		return;
 	}
 	char text[40];
@@ -45,12 +67,12 @@ static void print_double(struct buf *out, double v)
 	for (int i = 0; i < len; i++) {
 		char c = text[i];
 		if (c == '-' || c == '+' || (c >= '0' && c <= '9')) {
-			buf_addc(out, c);
+			put_char(out, c);
 		} else {
 			/* Whatever the locale has for a point, it is one. */
 			bool e = c == 'e';
 			if (e || whole)
-				buf_addc(out, e ? 'e' : '.');
+				put_char(out, e ? 'e' : '.');
 			whole = false;
 		}
 	}
@@ -62,16 +84,16 @@ static void print_escape(struct buf *out, unsigned char c)
 {
 	static const char names[] = "btn_fr"; /* 8 to 13; 11 has none */
 	if (c == '"' || c == '\\')
-		buf_add(out, (char[]){'\\', (char)c}, 2);
+		put_bytes(out, (char[]){'\\', (char)c}, 2);
 	else if (c >= '\b' && c <= '\r' && c != '\v')
-		buf_add(out, (char[]){'\\', names[c - '\b']}, 2);
+		put_bytes(out, (char[]){'\\', names[c - '\b']}, 2);
 	else
 		buf_addf(out, "\\u%04x", c);
 }
 
 static void print_string(struct buf *out, const char *s, size_t len)
 {
-	buf_addc(out, '"');
+	put_char(out, '"');
 	size_t from = 0;
 	for (size_t i = 0; i < len;) {
 		unsigned char c = (unsigned char)s[i];
@@ -85,7 +107,7 @@ static void print_string(struct buf *out, const char *s, size_t len)
 			i += n;
 			continue;
 		}
-		buf_add(out, s + from, i - from);
+		put_bytes(out, s + from, i - from);
 		if (cp < 0)
 			buf_adds(out, "\xef\xbf\xbd");
 		else
@@ -93,29 +115,29 @@ static void print_string(struct buf *out, const char *s, size_t len)
 		i += n;
 		from = i;
 	}
-	buf_add(out, s + from, len - from);
-	buf_addc(out, '"');
+	put_bytes(out, s + from, len - from);
+	put_char(out, '"');
 }
 
 static void print_array(struct buf *out, json_object *o, bool sorted)
 {
 	size_t count = json_object_array_length(o);
-	buf_addc(out, '[');
+	put_char(out, '[');
 	for (size_t i = 0; i < count; i++) {
 		if (i)
-			buf_addc(out, ',');
+			put_char(out, ',');
 		print(out, json_object_array_get_idx(o, i), sorted);
 	}
-	buf_addc(out, ']');
+	put_char(out, ']');
 }
 
 static void print_member(struct buf *out, const struct lh_entry *e, bool sorted)
 {
 	if (out->data[out->len - 1] != '{')
-		buf_addc(out, ',');
+		put_char(out, ',');
 	const char *key = lh_entry_k(e);
 	print_string(out, key, strlen(key));
-	buf_addc(out, ':');
+	put_char(out, ':');
 	print(out, lh_entry_v(e), sorted);
 }
 
@@ -139,7 +161,7 @@ static void print_sorted(struct buf *out, json_object *o)
 
 static void print_object(struct buf *out, json_object *o, bool sorted)
 {
-	buf_addc(out, '{');
+	put_char(out, '{');
 	if (sorted) {
 		print_sorted(out, o);
 	} else {
@@ -147,14 +169,14 @@ static void print_object(struct buf *out, json_object *o, bool sorted)
 		lh_foreach(json_object_get_object(o), e)
 			print_member(out, e, false);
 	}
-	buf_addc(out, '}');
+	put_char(out, '}');
 }
 
 static void print(struct buf *out, json_object *o, bool sorted)
 {
 	switch (json_object_get_type(o)) {
 	case json_type_null:
-		buf_adds(out, "null");
+		put_bytes(out, "null", 4);
 		break;
 	case json_type_boolean:
 		buf_adds(out, json_object_get_boolean(o) ? "true" : "false");
@@ -199,6 +221,11 @@ const char *json_text(json_object *o)
 	const char *text = json_object_to_json_string_ext(o, 0);
 	REQUIRE(text != NULL);
 	return text;
+}
+
+void json_print(struct buf *out, json_object *o)
+{
+	print(out, o, false);
 }
 
 char *json_canonical(json_object *o)

@@ -41,10 +41,14 @@ void requests_add(struct model *m, const struct lease_request *request)
 
 void leases_reset(struct model *m)
 {
-	for (size_t i = 0; i < LEASE_REQUESTS_KEPT; i++)
+	size_t used = m->ledger.request_next < LEASE_REQUESTS_KEPT
+			      ? m->ledger.request_next
+			      : LEASE_REQUESTS_KEPT;
+	for (size_t i = 0; i < used; i++)
 		free(m->ledger.requests[i].lease);
-	memset(m->ledger.requests, 0,
-	       LEASE_REQUESTS_KEPT * sizeof *m->ledger.requests);
+	if (used)
+		memset(m->ledger.requests, 0,
+		       used * sizeof *m->ledger.requests);
 	m->ledger.request_next = 0;
 	asks_reset(m);
 }

@@ -23,7 +23,7 @@ struct story_shelf {
 struct story_hashes {
 	char now[HASH_HEX_BYTES];
 	bool known; /* `now` is that of the story */
-	struct story_shelf shelves[STORY_SHELVES];
+	struct story_shelf *shelves[STORY_SHELVES]; /* NULL: empty */
 	/* Keys whose members changed since they were put on their shelf. */
 	char **late;
 	size_t late_count, late_cap;
@@ -65,9 +65,12 @@ static bool member_is(const struct story_shelf *shelf, size_t place,
 	       strcmp(shelf->members[place].key, key) == 0;
 }
 
-static void member_set(struct story_shelf *shelf, const char *key,
+static void member_set(struct story_hashes *h, size_t at, const char *key,
 		       json_object *value)
 {
+	if (!h->shelves[at])
+		h->shelves[at] = xcalloc(1, sizeof **h->shelves);
+	struct story_shelf *shelf = h->shelves[at];
 	size_t i = member_place(shelf, key);
 	if (!member_is(shelf, i, key)) {
 		GROW(shelf->members, shelf->count, shelf->cap);
@@ -81,10 +84,11 @@ static void member_set(struct story_shelf *shelf, const char *key,
 	free(text);
 }
 
-static void member_remove(struct story_shelf *shelf, const char *key)
+static void member_remove(struct story_hashes *h, size_t at, const char *key)
 {
-	size_t i = member_place(shelf, key);
-	if (!member_is(shelf, i, key))
+	struct story_shelf *shelf = h->shelves[at];
+	size_t i = shelf ? member_place(shelf, key) : 0;
+	if (!shelf || !member_is(shelf, i, key))
 		return;
 	free(shelf->members[i].key);
 	shelf->count--;
@@ -94,6 +98,8 @@ static void member_remove(struct story_shelf *shelf, const char *key)
 
 static void hash_shelf(struct story_shelf *shelf)
 {
+	if (!shelf)
+		return;
 	struct buf b = {0};
 	for (size_t i = 0; i < shelf->count; i++) {
 		buf_adds(&b, shelf->members[i].key);
@@ -112,8 +118,8 @@ static void hash_story(struct story_hashes *h, char out[HASH_HEX_BYTES])
 	struct buf *b = &h->text;
 	buf_clear(b);
 	for (size_t i = 0; i < STORY_SHELVES; i++) {
-		const struct story_shelf *shelf = &h->shelves[i];
-		if (!shelf->count)
+		const struct story_shelf *shelf = h->shelves[i];
+		if (!shelf || !shelf->count)
 			continue;
 		char head[] = {hex[i / 16], hex[i % 16], ':'};
 		buf_add(b, head, sizeof head);
@@ -156,15 +162,15 @@ static void catch_up(const struct story *s)
 		size_t shelf = shelf_of(h->late[i]);
 		touched[shelf] = true;
 		if (json_object_object_get_ex(s->doc, h->late[i], &now))
-			member_set(&h->shelves[shelf], h->late[i], now);
+			member_set(h, shelf, h->late[i], now);
 		else
-			member_remove(&h->shelves[shelf], h->late[i]);
+			member_remove(h, shelf, h->late[i]);
 		free(h->late[i]);
 	}
 	h->late_count = 0;
 	for (size_t i = 0; i < STORY_SHELVES; i++)
 		if (touched[i])
-			hash_shelf(&h->shelves[i]);
+			hash_shelf(h->shelves[i]);
 }
 
 const char *story_hash(const struct story *s)
@@ -188,11 +194,13 @@ void story_init(struct story *s)
 	};
 }
 
-static void shelf_release(struct story_shelf *shelf)
+static void shelf_free(struct story_shelf *shelf)
 {
-	for (size_t i = 0; i < shelf->count; i++)
+	for (size_t i = 0; shelf && i < shelf->count; i++)
 		free(shelf->members[i].key);
-	free(shelf->members);
+	if (shelf)
+		free(shelf->members);
+	free(shelf);
 }
 
 void story_release(struct story *s)
@@ -200,7 +208,7 @@ void story_release(struct story *s)
 	struct story_hashes *h = s->hashes;
 	if (h) {
 		for (size_t i = 0; i < STORY_SHELVES; i++)
-			shelf_release(&h->shelves[i]);
+			shelf_free(h->shelves[i]);
 		for (size_t i = 0; i < h->late_count; i++)
 			free(h->late[i]);
 		free(h->late);
@@ -270,14 +278,14 @@ void story_hash_after(const struct story *s, json_object *patch,
 		touched[shelf] = true;
 		json_object *value = change ? merged(s, key, change) : NULL;
 		if (change)
-			member_set(&h->shelves[shelf], key, value);
+			member_set(h, shelf, key, value);
 		else
-			member_remove(&h->shelves[shelf], key);
+			member_remove(h, shelf, key);
 		json_object_put(value);
 	}
 	for (size_t i = 0; i < STORY_SHELVES; i++)
 		if (touched[i])
-			hash_shelf(&h->shelves[i]);
+			hash_shelf(h->shelves[i]);
 	hash_story(h, h->then);
 	h->foreseen = json_object_get(patch);
 	memcpy(out, h->then, HASH_HEX_BYTES);

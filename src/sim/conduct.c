@@ -38,9 +38,10 @@ static struct entry entry_of(struct sim *s, struct event **decided, bool read)
 	char at[24];
 	struct err err;
 	struct event *e = *decided;
-	struct entry entry = {.text = xstrdup(json_text(event_data(e))),
-			      .event = e,
-			      .decision = s->decision};
+	struct buf text = {0};
+	json_print(&text, event_data(e));
+	struct entry entry = {
+		.text = buf_take(&text), .event = e, .decision = s->decision};
 	*decided = NULL;
 	if (!read)
 		return entry;

@@ -144,14 +144,17 @@ static void add_members(struct writer *w, const struct commit_plan *plan,
 	}
 }
 
-static void add_event(struct buf *out, const struct event *e)
+/* `text` is room to print in. */
+static void add_event(struct buf *out, struct buf *text, const struct event *e)
 {
 	resp_str(out, event_type_name(e->type));
 	resp_str(out, e->run);
 	resp_str(out, e->stage);
 	resp_str(out, e->agent);
 	resp_int(out, e->at_ms);
-	resp_str(out, json_text(event_data(e)));
+	buf_clear(text);
+	json_print(text, event_data(e));
+	resp_bytes(out, text->data, text->len);
 }
 
 static void add_commit_keys(struct writer *w, struct event *const *events,
@@ -201,7 +204,7 @@ void writer_commit(struct writer *w, struct event *const *events, size_t count,
 	add_members(w, &plan, true);
 	add_members(w, &plan, false);
 	for (size_t i = 0; i < count; i++)
-		add_event(&w->out, events[i]);
+		add_event(&w->out, &w->text, events[i]);
 	if (changed)
 		snprintf(w->story_hash, sizeof w->story_hash, "%s", story_hash);
 	w->story_version = story_version;

@@ -252,6 +252,7 @@ void writer_close(struct writer **writer)
 	buf_release(&w->warnings);
 	buf_release(&w->hello);
 	buf_release(&w->out);
+	buf_release(&w->text);
 	writer_forget(w);
 	free(w->ops);
 	free(w->done);

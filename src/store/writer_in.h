@@ -98,6 +98,7 @@ struct writer {
 	char why[256];
 
 	struct buf out;
+	struct buf text; /* an event while it is added */
 	uint64_t base, sent, answered;
 	struct op *ops; /* [op_first, op_count) are not answered */
 	size_t op_first, op_sent, op_count, op_cap;
