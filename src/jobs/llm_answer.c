@@ -51,8 +51,10 @@ static bool unwrap(struct span s, struct span *inner, bool *json)
 		trim((struct span){open + 3, (size_t)(line - open - 3)});
 	const char *close = memmem(line, (size_t)(end - line), "\n```", 4);
 	*json = word.bytes >= 4 && strncasecmp(word.at, "json", 4) == 0;
-	*inner = trim((struct span){
-		line + 1, (size_t)((close ? close : end) - line - 1)});
+	const char *begin = line + 1, *stop = close ? close : end;
+	if (stop < begin)
+		stop = begin; /* nothing stands between the two */
+	*inner = trim((struct span){begin, (size_t)(stop - begin)});
 	return true;
 }
 

@@ -402,6 +402,9 @@ START_TEST(test_answers)
 	ck_answer(1, "use ```json\n1\n``` so",
 		  "{\"a\":\"use ```json\\n1\\n``` so\"}");
 	ck_answer(1, "```\nverse\n```", "{\"a\":\"```\\nverse\\n```\"}");
+	ck_answer(1, "```json\n```", "!no_json");
+	ck_answer(2, "```{\n```", "!no_json");
+	ck_answer(1, "```", "{\"a\":\"```\"}");
 	ck_answer(1, "  \n", "!empty");
 	/* None: what it is. */
 	ck_answer(0, "{\"c\":1}", "{\"c\":1}");
