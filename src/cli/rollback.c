@@ -44,8 +44,7 @@ static void past_event(struct past *p, const struct event *e)
 		p->known = true;
 		p->there = p->wanted == 0;
 	} else if (patch && p->known && !p->there && e->seq > p->after &&
-		   (e->type == EVENT_STAGE_COMPLETE ||
-		    e->type == EVENT_STAGE_RESET)) {
+		   event_patches_story(e->type)) {
 		story_patch(&p->story, patch);
 		p->there = p->story.version == p->wanted;
 	}

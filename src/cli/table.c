@@ -24,6 +24,11 @@ static const struct cli_option json_options[] = {OPTION_JSON, END_OF_OPTIONS};
 static const struct cli_option redis_options[] = {OPTION_REDIS, END_OF_OPTIONS};
 static const struct cli_option json_redis_options[] = {
 	OPTION_JSON, OPTION_REDIS, END_OF_OPTIONS};
+static const struct cli_option inbox_options[] = {
+	{"late", NULL, "the answers that came too late, instead"},
+	OPTION_JSON,
+	OPTION_REDIS,
+	END_OF_OPTIONS};
 
 static const struct cli_option run_options[] = {
 	{"rehearse", "[SPEED]",
@@ -124,7 +129,7 @@ const struct cli_command cli_commands[] = {
 	{"events", cli_events, "SHOW", "Prints the log of a show.",
 	 events_options},
 	{"inbox", cli_inbox, "SHOW", "Says what waits for a human.",
-	 json_redis_options},
+	 inbox_options},
 	{"usage", cli_spent, "[SHOW]",
 	 "Says what a show spent, on what and when.", usage_options},
 	{"do", cli_do, "SHOW ACTION [ARG]...",

@@ -110,7 +110,7 @@ void stages_skip(struct deciding *d, int stage, const char *reason,
 }
 
 /* Nobody waits for this call any more; what it spent is not known. */
-static void drop_call(struct deciding *d, int stage, int agent,
+void stages_drop_call(struct deciding *d, int stage, int agent,
 		      const char *lease_state)
 {
 	struct effect *x = effect_add(d, EFFECT_CANCEL_CALL);
@@ -133,7 +133,8 @@ void stages_drop_work(struct deciding *d, int stage)
 	asks_end(d, stage, -1);
 	for (size_t k = 0; k < def->agent_count; k++)
 		if (s->calls[k].state == CALL_OUT)
-			drop_call(d, stage, s->calls[k].agent, "revoked");
+			stages_drop_call(d, stage, s->calls[k].agent,
+					 "revoked");
 }
 
 static bool value_matches(json_object *have, const char *wanted)
@@ -198,6 +199,22 @@ static bool agents_are_free(const struct model *m, int stage)
 	return true;
 }
 
+/* Only whoever takes time to answer can be late with it. */
+static void add_base(struct deciding *d, int stage, json_object *data)
+{
+	const struct model *m = d->m;
+	size_t k = 0;
+	size_t n = m->show->stages[stage].agent_count;
+	while (k < n &&
+	       m->show->agents[stage_agent(m, stage, k)].via == VIA_NOOP)
+		k++;
+	if (k == n)
+		return;
+	char base[LATE_BASE_BYTES];
+	late_base(m, stage, base);
+	json_add_str(data, "base", base);
+}
+
 static void start(struct deciding *d, int stage)
 {
 	const struct show_stage *def = &d->m->show->stages[stage];
@@ -216,6 +233,7 @@ static void start(struct deciding *d, int stage)
 					      json_object_new_string(a->id));
 		}
 		json_add(data, "agents", &agents);
+		add_base(d, stage, data);
 		json_add_int(data, "deadline", d->in->now_ms + limit);
 	}
 	emit(d, EVENT_STAGE_START, stage, -1, &data);
@@ -240,6 +258,12 @@ static void try_start(struct deciding *d, int stage)
 	if (def->poll) {
 		start(d, stage);
 		polls_open(d, stage);
+		return;
+	}
+	if (stage_killed_agent(m, stage) >= 0) {
+		if (!m->run.attended) /* nobody is there to revive it */
+			stages_fail_final(d, stage, "killed",
+					  "an agent of it is killed");
 		return;
 	}
 	if (!agents_are_free(m, stage) || !budget_cover(d, stage))
@@ -284,7 +308,7 @@ void stages_timer(struct deciding *d, int stage)
 	for (size_t k = 0; k < def->agent_count; k++) {
 		if (s->calls[k].state != CALL_OUT)
 			continue;
-		drop_call(d, stage, s->calls[k].agent, "expired");
+		stages_drop_call(d, stage, s->calls[k].agent, "expired");
 		json_object *data = error_data(d, stage, "timeout",
 					       "no answer before the deadline");
 		emit(d, EVENT_STAGE_ERROR, stage, s->calls[k].agent, &data);

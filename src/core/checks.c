@@ -126,14 +126,21 @@ void alarm_raise(struct deciding *d, const char *id, const char *text)
 	emit(d, EVENT_ALARM_RAISE, -1, -1, &data);
 }
 
+void alarm_clear(struct deciding *d, const char *id)
+{
+	if (!find_alarm(d->m, id))
+		return;
+	json_object *data = json_object_new_object();
+	json_add_str(data, "id", id);
+	emit(d, EVENT_ALARM_CLEAR, -1, -1, &data);
+}
+
 void alarms_input(struct deciding *d)
 {
 	const struct input *in = d->in;
 	if (!in->ok) {
 		alarm_raise(d, in->id, in->text ? in->text : "");
-	} else if (find_alarm(d->m, in->id)) {
-		json_object *data = json_object_new_object();
-		json_add_str(data, "id", in->id);
-		emit(d, EVENT_ALARM_CLEAR, -1, -1, &data);
+	} else {
+		alarm_clear(d, in->id);
 	}
 }

@@ -350,6 +350,26 @@ static bool do_lease_return(struct deciding *d, const char *const *args)
 	return leases_return(d, args[0], args[1]);
 }
 
+static bool do_kill(struct deciding *d, const char *const *args)
+{
+	return kill_agents(d, args[0]);
+}
+
+static bool do_revive(struct deciding *d, const char *const *args)
+{
+	return revive_agents(d, args[0]);
+}
+
+static bool do_adopt(struct deciding *d, const char *const *args)
+{
+	return late_adopt(d, args[0]);
+}
+
+static bool do_discard(struct deciding *d, const char *const *args)
+{
+	return late_discard(d, args[0], args[1]);
+}
+
 static command_fn *const table[ACTIONS] = {
 	[ACTION_GO] = do_go,
 	[ACTION_PANIC] = do_panic,
@@ -374,6 +394,10 @@ static command_fn *const table[ACTIONS] = {
 	[ACTION_POLL_VOID] = do_poll,
 	[ACTION_ACK] = do_ack,
 	[ACTION_NOTE] = do_note,
+	[ACTION_KILL] = do_kill,
+	[ACTION_REVIVE] = do_revive,
+	[ACTION_ADOPT] = do_adopt,
+	[ACTION_DISCARD] = do_discard,
 	[ACTION_LEASE] = do_lease,
 	[ACTION_LEASE_EXTEND] = do_lease_extend,
 	[ACTION_LEASE_SETTLE] = do_lease_settle,

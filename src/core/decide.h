@@ -61,6 +61,8 @@ APPLY_DOOR(checks);
 APPLY_DOOR(alarms);
 APPLY_DOOR(obs);
 APPLY_DOOR(raises);
+APPLY_DOOR(late);
+APPLY_DOOR(kill);
 
 /* stages */
 void stages_reset(struct model *m);              /* for a new run */
@@ -77,6 +79,9 @@ void stages_complete(struct deciding *d, int stage, int winner,
 void stages_skip(struct deciding *d, int stage, const char *reason,
 		 const char *because);
 void stages_timer(struct deciding *d, int stage);
+/* One call: nobody waits for it any more, its lease ends in that state. */
+void stages_drop_call(struct deciding *d, int stage, int agent,
+		      const char *lease_state);
 /* Cancels what runs for this stage: calls, leases, an open poll. */
 void stages_drop_work(struct deciding *d, int stage);
 
@@ -217,7 +222,22 @@ void raise_timer(struct deciding *d, int slot);
 void raises_settle(struct deciding *d); /* takes back what came back */
 void raise_watch(struct deciding *d);   /* asks when warn_at is reached */
 
+json_object *overage_offers_json(unsigned offers);
+
+/* late: what came too late */
+bool late_adopt(struct deciding *d, const char *id);
+bool late_discard(struct deciding *d, const char *id, const char *reason);
+bool late_answer(struct deciding *d, const struct answer_given *given);
+
+/* kill: agents taken out of the show; NULL: all of them */
+bool kill_agents(struct deciding *d, const char *name);
+bool revive_agents(struct deciding *d, const char *name);
+void kill_tell(struct deciding *d); /* the alarm, as it should be */
+/* One of the stage's agents that is killed, or -1. */
+int stage_killed_agent(const struct model *m, int stage);
+
 /* proposals */
+json_object *proposals_inputs(const struct model *m, int stage);
 void proposals_call(struct deciding *d, int stage);  /* the calls of a start */
 void proposals_again(struct deciding *d, int stage); /* after a restart */
 void proposals_answer(struct deciding *d);
@@ -265,6 +285,7 @@ void inbox_default(struct deciding *d, const struct inbox_item *item);
 void checks_result(struct deciding *d);
 void alarms_input(struct deciding *d);
 void alarm_raise(struct deciding *d, const char *id, const char *text);
+void alarm_clear(struct deciding *d, const char *id); /* if it is up */
 void obs_input(struct deciding *d);
 void obs_done(struct deciding *d);
 void obs_scene(struct deciding *d, const char *scene, const char *by);

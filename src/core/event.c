@@ -51,9 +51,15 @@ static const struct {
 	[EVENT_BUDGET_DENY] = {"budget:deny", "item, by, reason"},
 	[EVENT_BUDGET_RAISE] = {"budget:raise", "tokens, why, by"},
 	[EVENT_PROPOSAL_LATE] = {"proposal:late",
-				 "verdict, attempt, tokens, result"},
-	[EVENT_PROPOSAL_ADOPT] = {"proposal:adopt", "seq, by"},
-	[EVENT_PROPOSAL_DISCARD] = {"proposal:discard", "seq, by, reason"},
+				 "verdict, attempt, tokens, base, result; of a "
+				 "conflict: late, text"},
+	[EVENT_PROPOSAL_ADOPT] = {"proposal:adopt",
+				  "late, attempt, anyway, patch, "
+				  "pre_state_hash, post_state_hash, version, "
+				  "by"},
+	[EVENT_PROPOSAL_DISCARD] = {"proposal:discard", "late, by, reason"},
+	[EVENT_AGENT_KILL] = {"agent:kill", "by, reason"},
+	[EVENT_AGENT_REVIVE] = {"agent:revive", "by, reason"},
 	[EVENT_OBS_STATUS] = {"obs:status",
 			      "connected, error, program_scene, "
 			      "preview_scene, scenes, streaming, recording"},
@@ -67,6 +73,12 @@ static const struct {
 	[EVENT_NOTE] = {"note", "by, text"},
 	[EVENT_UNKNOWN] = {"unknown", "_type"},
 };
+
+bool event_patches_story(enum event_type type)
+{
+	return type == EVENT_STAGE_COMPLETE || type == EVENT_STAGE_RESET ||
+	       type == EVENT_PROPOSAL_ADOPT;
+}
 
 const char *event_type_name(enum event_type type)
 {

@@ -9,6 +9,7 @@
 #ifndef CORE_EVENT_H
 #define CORE_EVENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/json_flat.h"
@@ -42,6 +43,8 @@ enum event_type {
 	EVENT_PROPOSAL_LATE,
 	EVENT_PROPOSAL_ADOPT,
 	EVENT_PROPOSAL_DISCARD,
+	EVENT_AGENT_KILL,
+	EVENT_AGENT_REVIVE,
 	EVENT_OBS_STATUS,
 	EVENT_OBS_COMMAND,
 	EVENT_CHECK_RESULT,
@@ -75,6 +78,10 @@ const char *event_type_name(enum event_type type);
 enum event_type event_type_of(const char *name); /* EVENT_UNKNOWN if none */
 /* The members of `data`, for people: "attempt, agents". */
 const char *event_type_carries(enum event_type type);
+
+/* Whether an event of this type may carry a patch of the story (`patch`,
+ * `pre_state_hash`, `post_state_hash`, `version`). */
+bool event_patches_story(enum event_type type);
 
 /* NULL strings become "". Takes over `*data` (NULL: an empty object). */
 struct event *event_new(enum event_type type, const char *run,

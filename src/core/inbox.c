@@ -325,6 +325,23 @@ static void open_warning(struct model *m, const struct event *e)
 	inbox_offer(m, &item);
 }
 
+static void open_conflict(struct model *m, const struct event *e, int stage)
+{
+	struct inbox_item item = new_item(m, e, stage, INBOX_CONFLICT);
+	item.deadline_ms = 0;
+	item.late = (uint64_t)event_int(e, "late", 0);
+	item.offers = offers_of(e, INBOX_CONFLICT);
+	item.text = text_clean_str(event_str(e, "text", ""), 400);
+	inbox_offer(m, &item);
+}
+
+static void close_conflict(struct model *m, uint64_t late)
+{
+	for (size_t i = m->inbox.count; late && i > 0; i--)
+		if (m->inbox.items[i - 1].late == late)
+			close_item(m, m->inbox.items[i - 1].seq);
+}
+
 /* An answer names the item that it closes; there is none when nobody was
  * asked. */
 static void close_answered(struct model *m, const struct event *e)
@@ -359,6 +376,11 @@ void inbox_apply(struct model *m, const struct event *e, int stage, int agent)
 	}
 	if (e->type == EVENT_BUDGET_REQUEST && stage < 0)
 		open_warning(m, e);
+	if (e->type == EVENT_PROPOSAL_LATE && event_int(e, "late", 0))
+		open_conflict(m, e, stage);
+	if (e->type == EVENT_PROPOSAL_ADOPT ||
+	    e->type == EVENT_PROPOSAL_DISCARD)
+		close_conflict(m, (uint64_t)event_int(e, "late", 0));
 	if (e->type == EVENT_BUDGET_APPROVE || e->type == EVENT_BUDGET_DENY)
 		close_answered(m, e);
 	if (stage < 0 || (e->type == EVENT_STAGE_ERROR && agent >= 0))

@@ -332,6 +332,8 @@ bool overage_answer(struct deciding *d, const struct answer_given *g)
 {
 	if (g->item.kind == INBOX_WARNING)
 		return warned(d, g);
+	if (g->item.kind == INBOX_CONFLICT)
+		return late_answer(d, g);
 	if (asks_find(d->m, g->item.seq))
 		return answer_ask(d, g);
 	switch (g->choice) {

@@ -50,6 +50,7 @@ struct model *model_new(const struct show *show)
 	m->usage.stages =
 		xcalloc(show->stage_count + 1, sizeof *m->usage.stages);
 	m->commands = xcalloc(COMMANDS_REMEMBERED, sizeof *m->commands);
+	m->killed = xcalloc(show->agent_count + 1, sizeof *m->killed);
 	m->late = xcalloc(LATE_MAX, sizeof *m->late);
 	timers_init(&m->timers);
 	story_init(&m->story);
@@ -89,16 +90,6 @@ static void obs_state_release(struct obs_state *o)
 	free(o->last_error);
 }
 
-static void free_late(struct model *m)
-{
-	for (size_t i = 0; i < m->late_count; i++) {
-		free(m->late[i].stage);
-		free(m->late[i].agent);
-		free(m->late[i].verdict);
-	}
-	free(m->late);
-}
-
 void model_free(struct model **model)
 {
 	struct model *m = *model;
@@ -121,7 +112,8 @@ void model_free(struct model **model)
 		free(m->alarms[i].ack_reason);
 	}
 	free(m->alarms);
-	free_late(m);
+	late_free(m);
+	free(m->killed);
 	obs_state_release(&m->obs);
 	free(m->usage.stages);
 	free(m->agent_calls);
@@ -233,7 +225,9 @@ void model_apply(struct model *m, const struct event *e)
 	run_apply(m, e);
 	ledger_apply(m, e, stage, agent);
 	proposals_apply(m, e, stage, agent);
-	if (e->type == EVENT_STAGE_COMPLETE || e->type == EVENT_STAGE_RESET)
+	late_apply(m, e, stage, agent);
+	kill_apply(m, e, stage, agent);
+	if (event_patches_story(e->type))
 		story_patch(&m->story, event_object(e, "patch"));
 	/* Before stages: the inbox looks at the state that asks. After budget:
 	 * its text tells what is left. */

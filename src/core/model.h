@@ -17,6 +17,7 @@
 #include "core/event.h"
 #include "core/inbox.h"
 #include "core/input.h"
+#include "core/late.h"
 #include "core/polls.h"
 #include "core/raise.h"
 #include "core/stages.h"
@@ -80,16 +81,6 @@ struct alarm {
 	char *ack_reason;
 };
 
-/* Answers that came too late or did not fit; never run by themselves. */
-struct late_proposal {
-	uint64_t seq;
-	char *stage, *agent;
-	int attempt;
-	char *verdict;        /* deadline, duplicate, old_attempt, finished,
-				 unknown_stage, wrong_agent */
-	int64_t at_ms;
-};
-#define LATE_MAX 100
 #define COMMANDS_REMEMBERED 256
 
 struct model {
@@ -100,6 +91,7 @@ struct model {
 	struct stage_run *stages; /* by stage index */
 	size_t open_stages;       /* not settled yet */
 	int *agent_calls;         /* calls out, by agent index */
+	bool *killed;             /* by agent index: nothing for it */
 	struct ledger ledger;
 	struct usage usage;
 	struct story story;

@@ -71,8 +71,10 @@ int overage_fallback(const struct model *m, int stage, size_t k)
 			    ? show_find_agent(m->show, agent->fallback_agent)
 			    : -1;
 	/* One agent has one call of a stage. */
-	return other >= 0 && stage_agent_place(m, stage, other) < 0 ? other
-								    : -1;
+	return other >= 0 && !m->killed[other] &&
+			       stage_agent_place(m, stage, other) < 0
+		       ? other
+		       : -1;
 }
 
 /* Whether the stage could start at once with the fallbacks of its agents. The

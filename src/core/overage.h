@@ -18,6 +18,5 @@ int overage_lender(const struct model *m, int stage, int64_t tokens);
 int overage_fallback(const struct model *m, int stage, size_t k);
 /* How many later starts an `approve-stage` is good for. */
 int overage_again(const struct model *m, int stage, bool asked);
-json_object *overage_offers_json(unsigned offers);
 
 #endif

@@ -45,30 +45,9 @@ static void end_call(struct model *m, const struct event *e, int stage,
 	c->retry_after_ms = event_int(e, "retry_after_ms", 0);
 }
 
-static void keep_late(struct model *m, const struct event *e)
-{
-	if (m->late_count == LATE_MAX) {
-		free(m->late[0].stage);
-		free(m->late[0].agent);
-		free(m->late[0].verdict);
-		memmove(m->late, m->late + 1, (LATE_MAX - 1) * sizeof *m->late);
-		m->late_count--;
-	}
-	m->late[m->late_count++] = (struct late_proposal){
-		.seq = m->seq,
-		.stage = xstrdup(event_str(e, "stage", e->stage)),
-		.agent = xstrdup(event_str(e, "agent", e->agent)),
-		.attempt = (int)event_int(e, "attempt", 0),
-		.verdict = xstrdup(event_str(e, "verdict", "")),
-		.at_ms = e->at_ms,
-	};
-}
-
 void proposals_apply(struct model *m, const struct event *e, int stage,
 		     int agent)
 {
-	if (e->type == EVENT_PROPOSAL_LATE)
-		keep_late(m, e);
 	if (stage < 0 || agent < 0)
 		return;
 	if (e->type == EVENT_STAGE_PROPOSAL)
@@ -107,6 +86,11 @@ static json_object *members_of(const struct model *m,
 	return members;
 }
 
+json_object *proposals_inputs(const struct model *m, int stage)
+{
+	return members_of(m, &m->show->stages[stage].inputs);
+}
+
 static json_object *names_json(const struct show_names *names)
 {
 	json_object *a = json_object_new_array();
@@ -121,7 +105,7 @@ static json_object *parameters_of(const struct model *m, int stage, int agent)
 	const struct show_stage *def = &m->show->stages[stage];
 	const struct show_names *named = &m->show->agents[agent].prompt_story;
 	json_object *p = json_object_new_object();
-	json_object *inputs = members_of(m, &def->inputs);
+	json_object *inputs = proposals_inputs(m, stage);
 	json_object *outputs = names_json(&def->outputs);
 	json_add_str(p, "show", m->show->id);
 	json_add_str(p, "run", m->run.id);
@@ -207,14 +191,31 @@ void proposals_again(struct deciding *d, int stage)
 {
 	const struct stage_run *s = &d->m->stages[stage];
 	const struct show_stage *def = &d->m->show->stages[stage];
-	int64_t left = s->stood_ms ? s->stood_ms
-				   : s->deadline_ms - d->in->now_ms;
+	int64_t left =
+		s->stood_ms ? s->stood_ms : s->deadline_ms - d->in->now_ms;
 	for (size_t k = 0; k < def->agent_count; k++)
 		if (s->calls[k].state == CALL_OUT && left > 0)
 			call_one(d, stage, k, left);
 }
 
 /* --- answering ---------------------------------------------------------- */
+
+/* What the call was made on that this answers. */
+static const char *base_of(const struct model *m, const struct input *in,
+			   int stage)
+{
+	const struct stage_run *s = &m->stages[stage];
+	char key[160];
+	int attempt = in->attempt > 0 ? in->attempt : s->attempt;
+	snprintf(key, sizeof key, "%s/%s/%d", m->run.id,
+		 m->show->stages[stage].id, attempt);
+	if (in->key && strcmp(in->key, key) != 0)
+		return NULL;
+	for (size_t i = 0; i < COUNT_OF(s->bases); i++)
+		if (s->bases[i].attempt == attempt && *s->bases[i].hash)
+			return s->bases[i].hash;
+	return NULL;
+}
 
 static void too_late(struct deciding *d, int stage, int agent,
 		     const char *verdict)
@@ -230,6 +231,8 @@ static void too_late(struct deciding *d, int stage, int agent,
 		json_add_str(data, "agent", in->agent);
 	if (in->tokens_used >= 0)
 		json_add_int(data, "tokens", in->tokens_used);
+	if (stage >= 0)
+		json_add_str(data, "base", base_of(d->m, in, stage));
 	if (result && strlen(json_text(result)) < EVENT_RESULT_BYTES)
 		json_add(data, "result", &result);
 	json_object_put(result);

@@ -91,8 +91,7 @@ static bool same_version(const struct replay *r, const struct event *e,
 /* One event that cannot be folded, because what was before it is gone. */
 static bool grope(struct replay *r, const struct event *e, struct err *err)
 {
-	bool hashed =
-		e->type == EVENT_STAGE_COMPLETE || e->type == EVENT_STAGE_RESET;
+	bool hashed = event_patches_story(e->type);
 	const char *before = event_str(e, "pre_state_hash", "");
 	r->m->seq = e->seq;
 	r->m->at_ms = e->at_ms;
@@ -128,8 +127,7 @@ bool replay_event(struct replay *r, const struct event *e, struct err *err)
 	}
 	if (r->blind)
 		return grope(r, e, err);
-	bool hashed = r->verify && (e->type == EVENT_STAGE_COMPLETE ||
-				    e->type == EVENT_STAGE_RESET);
+	bool hashed = r->verify && event_patches_story(e->type);
 	if (hashed && !same_hash(r, e, "pre_state_hash",
 				 "the story's hash before it", err))
 		return false;

@@ -233,6 +233,16 @@ static bool may_have_deadline(enum stage_state state)
 	return state == STAGE_RUNNING || state == STAGE_BACKOFF;
 }
 
+static void read_bases(struct stage_run *s, json_object *a)
+{
+	size_t n = a ? json_object_array_length(a) : 0;
+	for (size_t i = 0; i < n && i < COUNT_OF(s->bases); i++) {
+		json_object *o = json_object_array_get_idx(a, i);
+		s->bases[i].attempt = (int)json_get_int(o, "attempt", 0);
+		copy_text(s->bases[i].hash, sizeof s->bases[i].hash, o, "hash");
+	}
+}
+
 static void read_stage(struct reading *r, int stage, json_object *o)
 {
 	struct model *m = r->m;
@@ -251,6 +261,7 @@ static void read_stage(struct reading *r, int stage, json_object *o)
 	s->standing_tokens = json_get_int(o, "standing_tokens", 0);
 	s->standing_uses = (int)json_get_int(o, "standing_uses", 0);
 	s->warn_asks = (int)json_get_int(o, "warn_asks", 0);
+	read_bases(s, json_get_array(o, "bases"));
 	s->attempt = (int)json_get_int(o, "attempt", 0);
 	s->failures = (int)json_get_int(o, "failures", 0);
 	s->first_ms = json_get_int(o, "first", 0);
@@ -388,19 +399,13 @@ static void read_alarms(struct model *m, json_object *a)
 	}
 }
 
-static void read_late(struct model *m, json_object *a)
+static void read_killed(struct model *m, json_object *a)
 {
 	size_t n = a ? json_object_array_length(a) : 0;
-	for (size_t i = 0; i < n && i < LATE_MAX; i++) {
-		json_object *o = json_object_array_get_idx(a, i);
-		m->late[m->late_count++] = (struct late_proposal){
-			.seq = (uint64_t)json_get_int(o, "seq", 0),
-			.stage = xstrdup(json_get_str(o, "stage", "")),
-			.agent = xstrdup(json_get_str(o, "agent", "")),
-			.attempt = (int)json_get_int(o, "attempt", 0),
-			.verdict = xstrdup(json_get_str(o, "verdict", "")),
-			.at_ms = json_get_int(o, "at", 0),
-		};
+	for (size_t i = 0; i < n; i++) {
+		int agent = show_find_agent(m->show, item_str(a, i));
+		if (agent >= 0)
+			m->killed[agent] = true;
 	}
 }
 
@@ -594,7 +599,8 @@ static bool read_all(struct reading *r, json_object *head, const char *text,
 		r->sound = false;
 	read_checks(r, json_get_array(head, "checks"));
 	read_alarms(m, json_get_array(head, "alarms"));
-	read_late(m, json_get_array(head, "late"));
+	late_read(m, json_get_array(head, "late"));
+	read_killed(m, json_get_array(head, "killed"));
 	read_obs(m, json_get(head, "obs"));
 	read_rest(m, head);
 	return is_whole(r, head, err);
@@ -656,7 +662,8 @@ struct model *model_inherit(const struct model *m, const struct show *next)
 	read_run(&r, json_get(o, "run"));
 	read_checks(&r, json_get_array(o, "checks"));
 	read_alarms(heir, json_get_array(o, "alarms"));
-	read_late(heir, json_get_array(o, "late"));
+	late_read(heir, json_get_array(o, "late"));
+	read_killed(heir, json_get_array(o, "killed"));
 	read_obs(heir, json_get(o, "obs"));
 	usage_read(heir, json_get(o, "usage"));
 	read_rest(heir, o);

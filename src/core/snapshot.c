@@ -198,6 +198,18 @@ static bool is_empty(const struct scope *s)
 	return !s->limited && !s->allocated && !s->leased && !s->spent;
 }
 
+static json_object *bases_json(const struct stage_run *s)
+{
+	json_object *a = json_object_new_array();
+	for (size_t i = 0; i < COUNT_OF(s->bases) && s->bases[i].attempt; i++) {
+		json_object *o = json_object_new_object();
+		json_add_int(o, "attempt", s->bases[i].attempt);
+		json_add_str(o, "hash", s->bases[i].hash);
+		json_object_array_add(a, o);
+	}
+	return a;
+}
+
 static json_object *stage_json(const struct model *m, size_t i)
 {
 	const struct stage_run *s = &m->stages[i];
@@ -216,6 +228,10 @@ static json_object *stage_json(const struct model *m, size_t i)
 	add_some(o, "standing_tokens", s->standing_tokens);
 	add_some(o, "standing_uses", s->standing_uses);
 	add_some(o, "warn_asks", s->warn_asks);
+	if (s->bases[0].attempt) {
+		json_object *bases = bases_json(s);
+		json_add(o, "bases", &bases);
+	}
 	add_some(o, "attempt", s->attempt);
 	add_some(o, "failures", s->failures);
 	add_some(o, "first", s->first_ms);
@@ -305,20 +321,14 @@ static json_object *alarms_json(const struct model *m)
 	return a;
 }
 
-static json_object *late_json(const struct model *m)
+static json_object *killed_json(const struct model *m)
 {
 	json_object *a = json_object_new_array();
-	for (size_t i = 0; i < m->late_count; i++) {
-		const struct late_proposal *l = &m->late[i];
-		json_object *o = json_object_new_object();
-		json_add_int(o, "seq", (int64_t)l->seq);
-		json_add_str(o, "stage", l->stage);
-		json_add_str(o, "agent", l->agent);
-		json_add_int(o, "attempt", l->attempt);
-		json_add_str(o, "verdict", l->verdict);
-		json_add_int(o, "at", l->at_ms);
-		json_object_array_add(a, o);
-	}
+	for (size_t i = 0; i < m->show->agent_count; i++)
+		if (m->killed[i])
+			json_object_array_add(
+				a,
+				json_object_new_string(m->show->agents[i].id));
 	return a;
 }
 
@@ -424,12 +434,12 @@ json_object *snapshot_facts(const struct model *m)
 		run_json,    ledger_json, usage_json,  story_json,
 		inbox_json,  checks_json, alarms_json, late_json,
 		obs_json,    ready_json,  leader_json, commands_json,
-		raises_json, warned_json,
+		raises_json, warned_json, killed_json,
 	};
 	static const char *const names[] = {
 		"run",	  "ledger",   "usage",	"story",  "inbox",
 		"checks", "alarms",   "late",	"obs",	  "ready",
-		"leader", "commands", "raises", "warned",
+		"leader", "commands", "raises", "warned", "killed",
 	};
 	json_object *o = json_object_new_object();
 	json_add_int(o, "seq", (int64_t)m->seq);

@@ -191,6 +191,12 @@ static void apply_start(struct model *m, const struct event *e, int stage)
 	if (!move_to(m, e, stage, MOVE_START))
 		return;
 	s->attempt = (int)event_int(e, "attempt", s->attempt + 1);
+	const char *base = event_str(e, "base", NULL);
+	if (base) {
+		s->bases[1] = s->bases[0];
+		s->bases[0].attempt = s->attempt;
+		snprintf(s->bases[0].hash, sizeof s->bases[0].hash, "%s", base);
+	}
 	s->started_ms = e->at_ms;
 	if (!s->first_ms)
 		s->first_ms = e->at_ms;
@@ -499,6 +505,10 @@ static void waits_for_what(const struct model *m, int stage, struct buf *b)
 			waits_for_deps(m, stage, b);
 		else if (m->run.state == RUN_PAUSED)
 			buf_adds(b, m->run.panic ? "panic" : "pause");
+		else if (stage_killed_agent(m, stage) >= 0)
+			buf_addf(b, "%s, which is killed",
+				 m->show->agents[stage_killed_agent(m, stage)]
+					 .id);
 		else
 			buf_adds(b, "a free agent");
 		break;

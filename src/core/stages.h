@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/json.h"
+#include "core/late.h"
 #include "core/polls.h"
 
 enum stage_state {
@@ -79,6 +80,12 @@ struct call {
 	int64_t retry_after_ms; /* when failed: not before that; 0: any time */
 };
 
+/* What an attempt was made on, see late.h. */
+struct stage_base {
+	int attempt; /* 0: none */
+	char hash[LATE_BASE_BYTES];
+};
+
 struct stage_run {
 	enum stage_state state;
 	enum stage_outcome outcome;
@@ -101,6 +108,7 @@ struct stage_run {
 				  deadline; 0: it does not stand still */
 	int64_t asked_tokens;  /* an agent asked for that many more; 0: no */
 	struct call *calls;    /* one for each agent of the stage */
+	struct stage_base bases[2]; /* of the newest attempts, newest first */
 	int winner;            /* agent index whose proposal won, -1 */
 	char *error;           /* the last failure, for people; NULL */
 	char *last_error;      /* of the attempt before this one; NULL */

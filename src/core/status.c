@@ -1,5 +1,6 @@
 #include "core/status.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,6 +123,51 @@ json_object *status_inbox(const struct model *m)
 	json_object *a = json_object_new_array();
 	for (size_t i = 0; i < m->inbox.count; i++)
 		json_object_array_add(a, item_status(m, &m->inbox.items[i]));
+	return a;
+}
+
+#define LATE_SHOWN_BYTES 4096
+
+static json_object *late_status(const struct model *m,
+				const struct late_proposal *l)
+{
+	char id[24];
+	json_object *o = json_object_new_object();
+	json_object *result =
+		l->bytes <= LATE_SHOWN_BYTES ? json_clone(l->result) : NULL;
+	snprintf(id, sizeof id, "l%llu", (unsigned long long)l->seq);
+	json_add_str(o, "id", id);
+	json_add_str(o, "stage", l->stage);
+	json_add_str(o, "agent", l->agent);
+	json_add_int(o, "attempt", l->attempt);
+	json_add_str(o, "verdict", l->verdict);
+	json_add_int(o, "at", l->at_ms);
+	if (l->tokens >= 0)
+		json_add_int(o, "tokens", l->tokens);
+	json_add_bool(o, "fits", late_fits(m, l));
+	json_add_int(o, "bytes", (int64_t)l->bytes);
+	json_add_int(o, "event", (int64_t)l->seq);
+	if (result)
+		json_add(o, "result", &result);
+	return o;
+}
+
+json_object *status_late(const struct model *m)
+{
+	json_object *a = json_object_new_array();
+	for (size_t i = 0; i < m->late_count; i++)
+		json_object_array_add(a, late_status(m, &m->late[i]));
+	return a;
+}
+
+static json_object *killed_status(const struct model *m)
+{
+	json_object *a = json_object_new_array();
+	for (size_t i = 0; i < m->show->agent_count; i++)
+		if (m->killed[i])
+			json_object_array_add(
+				a,
+				json_object_new_string(m->show->agents[i].id));
 	return a;
 }
 
@@ -315,6 +361,8 @@ json_object *status_json(const struct model *m,
 	json_object_object_add(o, "checks", status_checks(m));
 	json_object_object_add(o, "obs", status_obs(m));
 	json_object_object_add(o, "inbox", status_inbox(m));
+	json_object_object_add(o, "late", status_late(m));
+	json_object_object_add(o, "killed", killed_status(m));
 	json_object_object_add(o, "alarms", alarms_status(m));
 	return o;
 }

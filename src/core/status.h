@@ -24,6 +24,8 @@ const char *status_may_lose(const char *fsync);
 json_object *status_json(const struct model *m,
 			 const struct status_extra *extra);
 json_object *status_run(const struct model *m, int64_t now_ms);
+/* What came too late, oldest first; large results are left out. */
+json_object *status_late(const struct model *m);
 json_object *status_inbox(const struct model *m);	    /* an array */
 json_object *status_polls(const struct model *m);	    /* an array */
 json_object *status_poll(const struct model *m, int stage); /* {id, question,

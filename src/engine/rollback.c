@@ -38,9 +38,7 @@ bool rollback_is_new(const struct input *in)
 static bool fold_one(struct rollback *r, struct story *story,
 		     const struct event *e, struct err *err)
 {
-	bool patches =
-		e->type == EVENT_STAGE_COMPLETE || e->type == EVENT_STAGE_RESET;
-	if (!patches || strcmp(e->run, r->run) != 0)
+	if (!event_patches_story(e->type) || strcmp(e->run, r->run) != 0)
 		return false;
 	uint64_t before = story->version;
 	story_patch(story, event_object(e, "patch"));

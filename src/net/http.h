@@ -93,6 +93,7 @@ void api_runs(struct request *r);
 void api_run(struct request *r);
 void api_events(struct request *r);
 void api_inbox(struct request *r);
+void api_late(struct request *r);
 void api_polls(struct request *r);
 void api_obs(struct request *r);
 void api_checks(struct request *r);

@@ -87,6 +87,11 @@ void api_inbox(struct request *r)
 	respond_list(r, "inbox", status_inbox(r->web->model));
 }
 
+void api_late(struct request *r)
+{
+	respond_list(r, "late", status_late(r->web->model));
+}
+
 void api_polls(struct request *r)
 {
 	respond_list(r, "polls", web_polls_json(r->web, false));
@@ -189,29 +194,60 @@ static bool has_only(struct request *r, const char *const *known,
 	return true;
 }
 
+static void add_number(struct request *r, json_object *args, const char *name)
+{
+	json_object *v = json_get(r->json, name);
+	char text[32];
+	if (!v)
+		return;
+	snprintf(text, sizeof text, "%lld",
+		 (long long)json_object_get_int64(v));
+	add_arg(args, text);
+}
+
+static bool is_whole(struct request *r, const char *name)
+{
+	json_object *v = json_get(r->json, name);
+	return !v || json_object_is_type(v, json_type_int);
+}
+
+/* {answer, amount}; a raise may expire, and who borrows may say from whom. */
 void api_answer(struct request *r)
 {
-	static const char *const known[] = {"answer", "amount", "reason", NULL};
-	if (!has_only(r, known, "{\"answer\": \"...\", \"amount\": N}"))
+	static const char *const known[] = {"answer", "amount", "expires_ms",
+					    "from",   "reason", NULL};
+	if (!has_only(r, known,
+		      "{\"answer\": \"...\", \"amount\": N}, for a raise "
+		      "\"expires_ms\", to borrow \"from\""))
 		return;
 	const char *answer = json_get_str(r->json, "answer", NULL);
-	json_object *amount = json_get(r->json, "amount");
-	if (!answer ||
-	    (amount && !json_object_is_type(amount, json_type_int))) {
+	const char *from = json_get_str(r->json, "from", NULL);
+	bool expires = json_get(r->json, "expires_ms") != NULL;
+	if (!answer || !is_whole(r, "amount") || !is_whole(r, "expires_ms") ||
+	    (json_get(r->json, "from") && !from)) {
 		http_error(r, 400, "bad_arguments",
-			   "`answer` must be a string, and `amount`, if given, "
-			   "an integer");
+			   "`answer` and `from` must be strings, `amount` and "
+			   "`expires_ms` integers");
+		return;
+	}
+	if ((expires &&
+	     (strcmp(answer, "raise") != 0 || !json_get(r->json, "amount"))) ||
+	    (strcmp(answer, "borrow") == 0
+		     ? !from && json_get(r->json, "amount")
+		     : from != NULL)) {
+		http_error(r, 400, "bad_arguments",
+			   "`expires_ms` goes with a raise and its amount, "
+			   "`from` with borrow");
 		return;
 	}
 	json_object *args = json_object_new_array();
 	add_arg(args, r->args[0]);
 	add_arg(args, answer);
-	if (amount) {
-		char text[32];
-		snprintf(text, sizeof text, "%lld",
-			 (long long)json_object_get_int64(amount));
-		add_arg(args, text);
-	}
+	if (from)
+		add_arg(args, from);
+	add_number(r, args, "amount");
+	if (expires)
+		add_number(r, args, "expires_ms");
 	command(r, "answer", &args);
 }
 

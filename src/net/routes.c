@@ -21,6 +21,7 @@ const struct route http_routes[] = {
 	{OP, "GET", "/api/v1/runs/*", 0, api_run, NULL, NULL},
 	{OP, "GET", "/api/v1/runs/*/events", 0, api_events, NULL, NULL},
 	{OP, "GET", "/api/v1/inbox", 0, api_inbox, NULL, NULL},
+	{OP, "GET", "/api/v1/late", 0, api_late, NULL, NULL},
 	{OP, "POST", "/api/v1/inbox/*", ROUTE_JSON, api_answer, api_commanded,
 	 NULL},
 	{OP, "POST", "/api/v1/actions/*", ROUTE_JSON, api_action, api_commanded,

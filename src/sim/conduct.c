@@ -135,7 +135,7 @@ static void find_version(struct sim *s, const struct sim_core *c,
 	for (size_t i = c->m->run.first_seq; i < s->store.count; i++) {
 		enum event_type type = (enum event_type)s->store.log[i].type;
 		if (story.version >= to ||
-		    (type != EVENT_STAGE_COMPLETE && type != EVENT_STAGE_RESET))
+		    !event_patches_story(type))
 			continue;
 		struct event *e = store_read(s, i);
 		story_patch(&story, event_object(e, "patch"));

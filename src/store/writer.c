@@ -81,6 +81,7 @@ static void plan_event(struct writer *w, struct commit_plan *plan,
 		break;
 	case EVENT_STAGE_COMPLETE:
 	case EVENT_STAGE_RESET:
+	case EVENT_PROPOSAL_ADOPT:
 		patch = event_object(e, "patch");
 		break;
 	default:

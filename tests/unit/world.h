@@ -265,8 +265,7 @@ static inline json_object *world_story(struct world *w, uint64_t version)
 	if (w->log[0]->seq == 1)
 		for (size_t i = 0; i < w->log_count; i++)
 			if (story.version < version &&
-			    (w->log[i]->type == EVENT_STAGE_COMPLETE ||
-			     w->log[i]->type == EVENT_STAGE_RESET))
+			    event_patches_story(w->log[i]->type))
 				story_patch(&story,
 					    event_object(w->log[i],
 							    "patch"));

@@ -229,7 +229,7 @@ static void send_commands(struct app *app)
 	while (v->out_count) {
 		const struct view_command *c = &v->outbox[0];
 		const char *args[ACTION_MAX_ARGS] = {c->args[0], c->args[1],
-						     c->args[2]};
+						     c->args[2], c->args[3]};
 		char id[64];
 		if (!go_around(app, c, id, sizeof id))
 			feed_command(app->feed, action_table[c->action].name,

@@ -97,7 +97,7 @@ static void stage_page(struct view *v, int stage)
 		       show_on_failure_name(def->on_failure));
 	add_scope(d, &v->model->ledger.stages[stage].tokens);
 	for (size_t i = 0; i < def->agent_count; i++)
-		add_call(d, v, def->agents[i], &run->calls[i]);
+		add_call(d, v, run->calls[i].agent, &run->calls[i]);
 }
 
 static void poll_page(struct view *v)

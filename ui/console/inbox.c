@@ -24,7 +24,7 @@ static void hint(char *out, size_t out_bytes, enum inbox_kind kind)
 {
 	const struct action *one = &action_table[answers[kind].first];
 	const struct action *two = &action_table[answers[kind].second];
-	const char *more = action_table[ACTION_OPEN].key;
+	const char *more = action_table[ACTION_ANSWER].key;
 	if (one == two)
 		snprintf(out, out_bytes, "  %s answer", more);
 	else

@@ -109,20 +109,6 @@ static void do_panic(struct view *v, enum action_id action)
 			   "every call ");
 }
 
-static void choose_answer(struct view *v, const struct inbox_item *item)
-{
-	char title[64];
-	snprintf(title, sizeof title, " %s %s ", inbox_kind_name(item->kind),
-		 item->id);
-	dialog_open(&v->dialog, DIALOG_CHOOSE, ACTION_ANSWER, title,
-		    item->text ? item->text : "");
-	dialog_add_arg(&v->dialog, item->id);
-	for (int i = 0; item->choices[i]; i++)
-		dialog_add_row(&v->dialog, "%s", item->choices[i]);
-	if (item->kind == INBOX_OVERAGE)
-		dialog_add_row(&v->dialog, "approve another amount");
-}
-
 static void do_answer(struct view *v, enum action_id action)
 {
 	const struct inbox_item *item = view_item(v);
@@ -134,7 +120,7 @@ static void do_answer(struct view *v, enum action_id action)
 	} else if (!item) {
 		view_flash(v, STYLE_WAIT, "The inbox is empty");
 	} else { /* nothing is decided yet: the list says what it is about */
-		choose_answer(v, item);
+		menu_open(v, item);
 	}
 }
 
@@ -441,6 +427,11 @@ static void (*const table[ACTIONS])(struct view *, enum action_id) = {
 	[ACTION_REWIND_BACK_STAGE] = rewind_do,
 	[ACTION_REWIND_FORWARD_STAGE] = rewind_do,
 	[ACTION_LIVE] = rewind_do,
+	[ACTION_KILL] = kill_open,
+	[ACTION_REVIVE] = kill_open,
+	[ACTION_ADOPT] = late_open,
+	[ACTION_DISCARD] = late_open,
+	[ACTION_LATE] = late_open,
 	[ACTION_HELP] = do_help,
 	[ACTION_PALETTE] = do_palette,
 	[ACTION_LEAVE] = do_leave,
@@ -467,7 +458,9 @@ void operate_action(struct view *v, enum action_id action)
 static void typed(struct view *v, const struct dialog *d)
 {
 	const char *arg = d->arg_count ? d->args[0] : NULL;
-	if (d->action == ACTION_STOP)
+	if (d->action == ACTION_ANSWER)
+		menu_typed(v, d);
+	else if (d->action == ACTION_STOP)
 		view_ask(v, d->action, NULL, NULL, NULL, NULL);
 	else if (arg)
 		view_ask(v, d->action, arg, d->input, NULL, NULL);
@@ -484,10 +477,12 @@ static void chosen(struct view *v, const struct dialog *d, int row)
 	const char *choice = d->rows[row];
 	if (d->action == ACTION_SCENE)
 		view_ask(v, d->action, choice, NULL, NULL, NULL);
-	else if (strcmp(choice, "approve another amount") == 0)
-		type_text(v, ACTION_APPROVE, d->args[0], "How many tokens?");
+	else if (d->action == ACTION_LATE)
+		late_chosen(v, d, row);
+	else if (d->action == ACTION_KILL || d->action == ACTION_REVIVE)
+		kill_chosen(v, d, row);
 	else
-		view_ask(v, d->action, d->args[0], choice, NULL, NULL);
+		menu_chosen(v, d, row);
 }
 
 static void dialog_taken(struct view *v)

@@ -11,6 +11,16 @@ void operate_key(struct view *v, int key);
 /* The same by name: a key of the table, or chosen in the palette. */
 void operate_action(struct view *v, enum action_id action);
 
+/* The lists behind an item, the late answers, the agents; and what was chosen
+ * or typed there. menu.c. */
+void menu_open(struct view *v, const struct inbox_item *item);
+void menu_chosen(struct view *v, const struct dialog *d, int row);
+void menu_typed(struct view *v, const struct dialog *d);
+void late_open(struct view *v, enum action_id action);
+void late_chosen(struct view *v, const struct dialog *d, int row);
+void kill_open(struct view *v, enum action_id action);
+void kill_chosen(struct view *v, const struct dialog *d, int row);
+
 /* What the pages say. details.c, help.c. */
 void details_open(struct view *v);
 void help_open(struct view *v);

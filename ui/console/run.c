@@ -112,7 +112,7 @@ static void put_agents(const struct view *v, struct pen *p, int stage)
 	const struct show_stage *def = &v->show->stages[stage];
 	const struct stage_run *run = &v->model->stages[stage];
 	if (def->agent_count == 1) {
-		pen_text(p, STYLE_DIM, v->show->agents[def->agents[0]].id);
+		pen_text(p, STYLE_DIM, v->show->agents[run->calls[0].agent].id);
 	} else if (def->agent_count > 1) {
 		int answered = 0;
 		for (size_t i = 0; i < def->agent_count; i++)

@@ -5,12 +5,12 @@
 #include "console/panes.h"
 #include "console/rewind.h"
 
-static void put_agents(const struct view *v, struct pen *p,
-		       const struct show_stage *stage)
+static void put_agents(const struct view *v, struct pen *p, int index)
 {
+	const struct show_stage *stage = &v->show->stages[index];
 	for (size_t i = 0; i < stage->agent_count; i++)
 		pen_printf(p, STYLE_TEXT, "%s%s", i ? " + " : "",
-			   v->show->agents[stage->agents[i]].id);
+			   v->show->agents[stage_agent(v->model, index, i)].id);
 	if (stage->poll)
 		pen_printf(p, STYLE_TEXT, "%sopens the poll",
 			   stage->agent_count ? " + " : "");
@@ -27,7 +27,7 @@ static void put_stage(const struct view *v, struct pen *p, int index)
 		pen_text(p, STYLE_BUSY, "GO sent: ");
 	else
 		pen_text(p, armed ? STYLE_KEY : STYLE_DIM, "GO: ");
-	put_agents(v, p, stage);
+	put_agents(v, p, index);
 	int64_t wanted = budget_wanted(v->model, index);
 	if (wanted > 0)
 		pen_printf(p, STYLE_TEXT, ", up to %s tokens",

@@ -12,8 +12,8 @@
 #include "core/live.h"
 #include "core/snapshot.h"
 
-#define FLASH_MS       3000
-#define FLASH_BAD_MS   6000
+#define FLASH_MS     3000
+#define FLASH_BAD_MS 6000
 
 struct view *view_new(const struct show *show, int64_t mono_ms)
 {
@@ -397,6 +397,13 @@ void view_flash(struct view *v, enum style style, const char *fmt, ...)
 bool view_ask(struct view *v, enum action_id action, const char *arg1,
 	      const char *arg2, const char *arg3, const char *reason)
 {
+	const char *const args[] = {arg1, arg2, arg3, NULL};
+	return view_ask_all(v, action, args, reason);
+}
+
+bool view_ask_all(struct view *v, enum action_id action,
+		  const char *const *args, const char *reason)
+{
 	if (v->read_only) {
 		view_flash(v, STYLE_WAIT,
 			   "%s: this console is read-only; attach without "
@@ -406,7 +413,6 @@ bool view_ask(struct view *v, enum action_id action, const char *arg1,
 	}
 	if (rewind_refuses(v, action))
 		return false;
-	const char *args[ACTION_MAX_ARGS] = {arg1, arg2, arg3};
 	GROW(v->outbox, v->out_count, v->out_cap);
 	struct view_command *c = &v->outbox[v->out_count++];
 	*c = (struct view_command){.action = action, .reason = xstrdup(reason)};

@@ -201,6 +201,9 @@ void view_flash(struct view *v, enum style style, const char *fmt, ...)
  * flash in a read-only console. */
 bool view_ask(struct view *v, enum action_id action, const char *arg1,
 	      const char *arg2, const char *arg3, const char *reason);
+/* The same with as many arguments as an action may have, ended by NULL. */
+bool view_ask_all(struct view *v, enum action_id action,
+		  const char *const *args, const char *reason);
 /* The app has sent outbox[0], which got this id; moves it to `pending`. */
 void view_sent(struct view *v, const char *id);
 bool view_is_pending(const struct view *v, enum action_id action);
