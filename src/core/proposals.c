@@ -409,17 +409,36 @@ static size_t calls_out(const struct model *m, int stage)
 	return n;
 }
 
+/* A failure that the same call would meet again, however often it is made. */
+static bool is_hopeless(const char *error)
+{
+	static const char *const codes[] = {"http_401", "http_403", "no_key",
+					    "context_overflow"};
+	size_t n = strcspn(error, ":");
+	for (size_t i = 0; i < COUNT_OF(codes); i++)
+		if (strlen(codes[i]) == n && strncmp(codes[i], error, n) == 0)
+			return true;
+	return false;
+}
+
 static void attempt_failed(struct deciding *d, int stage)
 {
 	const struct show_stage *def = &d->m->show->stages[stage];
 	const char *last = "failed";
-	for (size_t k = 0; k < def->agent_count; k++)
-		if (d->m->stages[stage].calls[k].error)
-			last = d->m->stages[stage].calls[k].error;
+	bool hopeless = true;
+	for (size_t k = 0; k < def->agent_count; k++) {
+		const char *error = d->m->stages[stage].calls[k].error;
+		if (error)
+			last = error;
+		hopeless = hopeless && error && is_hopeless(error);
+	}
 	char *code = xstrndup(last, strcspn(last, ":"));
 	const char *text = strstr(last, ": ");
 	char *copy = xstrdup(text ? text + 2 : "");
-	stages_fail(d, stage, code, copy);
+	if (hopeless)
+		stages_fail_final(d, stage, code, copy);
+	else
+		stages_fail(d, stage, code, copy);
 	free(copy);
 	free(code);
 }

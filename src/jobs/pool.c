@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -208,11 +209,13 @@ static void *work(void *ctx)
 
 /* --- the pool ----------------------------------------------------------- */
 
-/* A core file of ours or of an agent would hold secrets. Programs inherit it.
- */
+/* A core file of ours or of an agent would hold secrets. Programs inherit the
+ * limit; it does not hold where core_pattern is a program, so we are not dumpable
+ * either (proc(5)): nobody but root reads our memory or environment then. */
 static void forbid_core_files(void)
 {
 	struct rlimit limit;
+	prctl(PR_SET_DUMPABLE, 0);
 	if (getrlimit(RLIMIT_CORE, &limit) == 0) {
 		limit.rlim_cur = 0;
 		setrlimit(RLIMIT_CORE, &limit);

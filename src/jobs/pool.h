@@ -31,8 +31,8 @@ struct pool_settings {
 
 struct pool;
 
-/* From here on neither this process nor a program of its leaves a core file:
- * both hold secrets. `engine` must be freed after the pool; it gets INPUT_...
+/* From here on neither this process nor a program of its leaves a core file, and
+ * only root may look into it: both hold secrets. `engine` must be freed after the pool; it gets INPUT_...
  * values and so is a mailbox_new(n, input_drop). NULL with err (ERR_USAGE,
  * ERR_UNAVAILABLE) when the threads cannot be had. */
 struct pool *pool_new(const struct show *show,

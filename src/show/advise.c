@@ -220,6 +220,29 @@ static void advise_scenes(struct reader *r)
 	}
 }
 
+/* A key on its way through a network that others share. */
+static void advise_keys(struct reader *r)
+{
+	static const char *const near[] = {"http://127.", "http://localhost",
+					   "http://[::1]"};
+	const struct show *show = r->show;
+	const struct node *map = node_get(r->tree.root, "agents");
+	const struct node *c = map ? map->child : NULL;
+	for (size_t i = 0; i < show->agent_count && c; i++, c = c->next) {
+		const struct show_agent *a = &show->agents[i];
+		bool plain = a->via == VIA_LLM && a->url &&
+			     strncmp(a->url, "http://", 7) == 0 &&
+			     (a->key_env || a->key_file);
+		for (size_t k = 0; plain && k < COUNT_OF(near); k++)
+			plain = strncmp(a->url, near[k], strlen(near[k])) != 0;
+		if (plain)
+			read_warn(r, node_get(c, "url"),
+				  "the key of agent '%s' goes over the network "
+				  "unencrypted: use https",
+				  c->key);
+	}
+}
+
 void advise_show(struct reader *r)
 {
 	advise_caps(r);
@@ -229,5 +252,6 @@ void advise_show(struct reader *r)
 		advise_rehearsal(r, i);
 	}
 	advise_unused(r);
+	advise_keys(r);
 	advise_scenes(r);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -185,6 +186,7 @@ START_TEST(test_surroundings)
 	      "[./a.sh, \"; touch pwned\", \"$(touch pwned)\"]");
 	struct input *in = jobs_stand_call(&stand, "a", 5000, REQUEST);
 	ck_assert_msg(in && in->ok, "%s", in ? in->text : "nothing");
+	ck_assert_int_eq(prctl(PR_GET_DUMPABLE), 0);
 	input_free(&in);
 	static const char *const files[] = {"env",  "pwd",   "fds",
 					    "core", "stdin", "group"};

@@ -157,4 +157,7 @@ wait_event talk '"run:complete"'
 ok $? "the run ends"
 end_core
 ok $? "and the core leaves"
+mkdir away && mv narrator.md second.md talk.yaml away &&
+	"$program" replay talk.log --verify >replayed 2>&1
+ok $? "what was exported is folded again without the files of the prompts"
 plan

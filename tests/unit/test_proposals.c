@@ -163,6 +163,24 @@ START_TEST(a_service_says_when_to_come_again)
 }
 END_TEST
 
+START_TEST(what_no_retry_mends_is_final)
+{
+	struct world *w = world_new(
+		AGENTS "  - { id: s, agents: [a, b], \n"
+		       "      retry: { max_attempts: 3, backoff_ms: 10 } }\n");
+	world_begin(w, true);
+	world_fail(w, "s", "a", "http_401");
+	world_fail(w, "s", "b", "http_500"); /* that one may be better soon */
+	ck_state(w, "s", "backoff");
+	world_tick(w, 10);
+	world_fail(w, "s", "a", "http_401");
+	world_fail(w, "s", "b", "context_overflow");
+	ck_state(w, "s", "failed");
+	ck_assert_int_eq(w->m->stages[0].attempt, 2);
+	world_free(w);
+}
+END_TEST
+
 /* What the call of the last decision carries as its parameters. Caller puts. */
 static json_object *parameters(struct world *w)
 {
@@ -601,6 +619,7 @@ int main(void)
 	tcase_add_test(t, adjudicate_cheapest);
 	tcase_add_test(t, all_fail_and_all_are_asked_again);
 	tcase_add_test(t, a_service_says_when_to_come_again);
+	tcase_add_test(t, what_no_retry_mends_is_final);
 	tcase_add_test(t, a_prompt_gets_what_it_names);
 	tcase_add_test(t, each_misfit_has_its_verdict);
 	tcase_add_test(t, the_same_answer_again_is_nothing_new);
