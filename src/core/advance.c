@@ -187,6 +187,23 @@ static bool skip_if_pointless(struct deciding *d, int stage)
 	return false;
 }
 
+/* Whether a service has room for all calls of a start that run on it. */
+static bool service_is_free(const struct model *m, int stage, int service)
+{
+	if (service < 0 ||
+	    m->show->services[service].max_concurrent == SHOW_UNSET)
+		return true;
+	const struct show_service *s = &m->show->services[service];
+	int64_t calls = 0, mine = 0;
+	for (size_t i = 0; i < s->agent_count; i++)
+		calls += m->agent_calls[s->agents[i]];
+	for (size_t k = 0; k < m->show->stages[stage].agent_count; k++)
+		mine += m->show->agents[stage_agent(m, stage, k)].service ==
+			service;
+	/* A start that is more than it may ever be goes alone. */
+	return calls == 0 || calls + mine <= s->max_concurrent;
+}
+
 static bool agents_are_free(const struct model *m, int stage)
 {
 	const struct show_stage *def = &m->show->stages[stage];
@@ -194,6 +211,8 @@ static bool agents_are_free(const struct model *m, int stage)
 		int agent = stage_agent(m, stage, k);
 		int64_t most = m->show->agents[agent].max_concurrent;
 		if (most != SHOW_UNSET && m->agent_calls[agent] >= most)
+			return false;
+		if (!service_is_free(m, stage, m->show->agents[agent].service))
 			return false;
 	}
 	return true;

@@ -9,51 +9,38 @@
 #include "core/decide.h"
 #include "core/lease_table.h"
 
+static int64_t more_of(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* --- prices --------------------------------------------------------------- */
 
-#define MICROS_MOST (INT64_C(1) << 60)
-
-/* Micros for `tokens` at a price per million, rounded up; what is beyond any
- * money is MICROS_MOST. */
-static int64_t cost_of(int64_t tokens, int64_t per_million)
+/* Micros for `tokens` of whichever kind is dearer; -1: it has no price. */
+static int64_t cost_of(const struct show_agent *a, int64_t tokens)
 {
-	int64_t whole, part;
-	if (tokens <= 0 || per_million <= 0)
-		return 0;
-	if (__builtin_mul_overflow(tokens, per_million / 1000000, &whole) ||
-	    __builtin_mul_overflow(tokens, per_million % 1000000, &part) ||
-	    whole > MICROS_MOST || part > INT64_MAX - 999999)
-		return MICROS_MOST;
-	return whole + (part + 999999) / 1000000;
+	return more_of(show_price_micros(a, tokens, 0),
+		       show_price_micros(a, 0, tokens));
 }
 
-static bool has_price(const struct show_agent *a)
+static bool counts_money(const struct model *m, int stage, int agent)
 {
-	return a->price_input_micros != SHOW_UNSET ||
-	       a->price_output_micros != SHOW_UNSET;
-}
-
-static int64_t dearest(const struct show_agent *a)
-{
-	return a->price_input_micros > a->price_output_micros
-		       ? a->price_input_micros
-		       : a->price_output_micros;
-}
-
-static bool counts_money(const struct model *m, int stage)
-{
+	int service = m->show->agents[agent].service;
 	return m->show->budget.cost_micros != SHOW_UNSET ||
-	       m->show->stages[stage].cost_cap_micros != SHOW_UNSET;
+	       m->show->stages[stage].cost_cap_micros != SHOW_UNSET ||
+	       (service >= 0 &&
+		m->show->services[service].cost_micros != SHOW_UNSET);
 }
 
 int64_t budget_ceiling(const struct model *m, int stage, int agent,
 		       int64_t tokens)
 {
 	const struct show_agent *a = &m->show->agents[agent];
-	if (!counts_money(m, stage) || a->via == VIA_NOOP)
+	if (!counts_money(m, stage, agent) || a->via == VIA_NOOP)
 		return 0;
-	if (has_price(a))
-		return cost_of(tokens, dearest(a));
+	int64_t cost = cost_of(a, tokens);
+	if (cost >= 0)
+		return cost;
 	/* The call's own lease holds the stage's ceiling whole. */
 	return m->show->stages[stage].cost_cap_micros != SHOW_UNSET ? 0 : -1;
 }
@@ -63,13 +50,12 @@ int64_t budget_price(const struct model *m, int agent, const struct input *in)
 	const struct show_agent *a = &m->show->agents[agent];
 	if (in->cost_micros)
 		return in->cost_micros;
-	if (!has_price(a) || in->tokens_used <= 0)
+	if (in->tokens_used <= 0)
 		return 0;
 	if (in->input_tokens < 0 || in->output_tokens < 0)
-		return cost_of(in->tokens_used, dearest(a));
-	int64_t input = a->price_input_micros, output = a->price_output_micros;
-	return cost_of(in->input_tokens, input == SHOW_UNSET ? 0 : input) +
-	       cost_of(in->output_tokens, output == SHOW_UNSET ? 0 : output);
+		return more_of(cost_of(a, in->tokens_used), 0);
+	return more_of(
+		show_price_micros(a, in->input_tokens, in->output_tokens), 0);
 }
 
 /* --- what a start leases -------------------------------------------------- */
@@ -103,10 +89,11 @@ static int64_t ceiling_of(const struct model *m, int stage, size_t k,
 	const struct show_stage *def = &m->show->stages[stage];
 	int agent = stage_agent(m, stage, k);
 	const struct show_agent *a = &m->show->agents[agent];
-	if (!counts_money(m, stage) || a->via == VIA_NOOP)
+	if (!counts_money(m, stage, agent) || a->via == VIA_NOOP)
 		return 0;
-	if (has_price(a) && tokens)
-		return cost_of(tokens, dearest(a));
+	int64_t cost = cost_of(a, tokens);
+	if (cost > 0 || (cost == 0 && tokens))
+		return cost;
 	if (def->cost_cap_micros == SHOW_UNSET)
 		return -1;
 	const struct scope *left = &m->ledger.stages[stage].cost;
@@ -116,20 +103,17 @@ static int64_t ceiling_of(const struct model *m, int stage, size_t k,
 	return whole / (int64_t)def->agent_count;
 }
 
-struct part {
-	int64_t tokens, cost_micros;
-};
-
-/* Frees: the caller. */
-static struct part *parts_of(const struct model *m, int stage, int64_t total)
+/* What the agents of a start need, one after the other. Caller frees. */
+static struct need *needs_of(const struct model *m, int stage, int64_t total)
 {
 	size_t n = m->show->stages[stage].agent_count;
-	struct part *parts = xcalloc(n + 1, sizeof *parts);
+	struct need *needs = xcalloc(n + 1, sizeof *needs);
 	for (size_t k = 0; k < n; k++) {
-		parts[k].tokens = share_of(m, stage, total, k);
-		parts[k].cost_micros = ceiling_of(m, stage, k, parts[k].tokens);
+		int64_t tokens = share_of(m, stage, total, k);
+		needs[k] = (struct need){stage_agent(m, stage, k), tokens,
+					 ceiling_of(m, stage, k, tokens)};
 	}
-	return parts;
+	return needs;
 }
 
 /* --- what is lacking ------------------------------------------------------ */
@@ -151,42 +135,125 @@ int64_t budget_fence(const struct model *m, int stage)
 	return m->ledger.reserve;
 }
 
-static int64_t more_of(int64_t a, int64_t b)
+/* What all of them need of one purse, counted at the first that passes it. */
+static struct need sum_for(const struct model *m, int stage,
+			   const struct need *needs, size_t count, size_t k,
+			   enum scope_kind kind)
 {
-	return a > b ? a : b;
+	struct need sum = {0};
+	struct purse *p = ledger_path(m, stage, needs[k].agent, m->ledger.day)
+				  .purses[kind];
+	for (size_t i = 0; p && i < count; i++) {
+		struct path path =
+			ledger_path(m, stage, needs[i].agent, m->ledger.day);
+		if (path.purses[kind] != p)
+			continue;
+		if (i < k)
+			return (struct need){0};
+		sum.tokens += needs[i].tokens;
+		sum.cost_micros += more_of(needs[i].cost_micros, 0);
+	}
+	return sum;
+}
+
+static void add_raise(json_object *raises, const struct model *m, int agent,
+		      enum scope_kind kind, int64_t more)
+{
+	const char *name = scope_kind_name(kind);
+	const struct show_agent *a = &m->show->agents[agent];
+	if (!raises || (!more && kind > SCOPE_STAGE))
+		return;
+	if (kind <= SCOPE_STAGE) {
+		json_add_int(raises, name, more);
+		return;
+	}
+	json_object *named = json_get_object(raises, name);
+	if (!named) {
+		named = json_object_new_object();
+		json_object_object_add(raises, name, named);
+	}
+	json_add_int(named,
+		     kind >= SCOPE_SERVICE ? m->show->services[a->service].id
+					   : a->id,
+		     more);
+}
+
+static const char *kind_in_words(enum scope_kind kind)
+{
+	static const char *const words[] = {"episode", "stage",	  "agent",
+					    "day",     "service", "day"};
+	return words[kind];
+}
+
+/* The scopes that the k-th of them passes, and nobody before it. */
+static void needs_one(const struct model *m, int stage,
+		      const struct need *needs, size_t count, size_t k,
+		      int64_t fence, struct lack *l, json_object *raises,
+		      json_object *cost)
+{
+	struct path p = ledger_path(m, stage, needs[k].agent, m->ledger.day);
+	for (size_t i = 0; i < SCOPE_KINDS; i++) {
+		enum scope_kind kind = (enum scope_kind)i;
+		if (!p.purses[i] || (k && kind <= SCOPE_STAGE))
+			continue;
+		struct need sum = sum_for(m, stage, needs, count, k, kind);
+		int64_t t = scope_lacks(&p.purses[i]->tokens, sum.tokens,
+					i == SCOPE_EPISODE ? fence : 0);
+		int64_t c = scope_lacks(&p.purses[i]->cost, sum.cost_micros, 0);
+		l->tokens[i] += t;
+		if (l->tokens[i] > l->most) {
+			l->most = l->tokens[i];
+			l->where = kind_in_words(kind);
+		}
+		l->cost_most = more_of(l->cost_most, c);
+		add_raise(raises, m, needs[k].agent, kind, t);
+		if (c)
+			add_raise(cost, m, needs[k].agent, kind, c);
+	}
+}
+
+struct lack budget_needs(const struct model *m, int stage,
+			 const struct need *needs, size_t count, int64_t fence,
+			 json_object *raises)
+{
+	struct lack l = {.where = "cost"};
+	json_object *cost = raises ? json_object_new_object() : NULL;
+	if (raises)
+		json_object_object_add(raises, "agents",
+				       json_object_new_object());
+	for (size_t k = 0; k < count; k++) {
+		l.unpriced = l.unpriced || needs[k].cost_micros < 0;
+		needs_one(m, stage, needs, count, k, fence, &l, raises, cost);
+	}
+	l.episode = l.tokens[SCOPE_EPISODE];
+	l.stage = l.tokens[SCOPE_STAGE];
+	for (int i = SCOPE_AGENT; i < SCOPE_KINDS; i++)
+		l.agents += l.tokens[i];
+	if (cost && json_object_object_length(cost))
+		json_add(raises, "cost", &cost);
+	json_object_put(cost);
+	return l;
 }
 
 struct lack budget_lack(const struct model *m, int stage, int64_t total,
 			int64_t fence)
 {
-	const struct ledger *g = &m->ledger;
-	struct part *parts = parts_of(m, stage, total);
-	struct lack l = {0};
-	int64_t tokens = 0, cost = 0;
-	for (size_t k = 0; k < m->show->stages[stage].agent_count; k++) {
-		const struct purse *p = &g->agents[stage_agent(m, stage, k)];
-		l.agents += scope_lacks(&p->tokens, parts[k].tokens, 0);
-		tokens += parts[k].tokens;
-		cost += more_of(parts[k].cost_micros, 0);
-		l.unpriced = l.unpriced || parts[k].cost_micros < 0;
-	}
-	l.episode = scope_lacks(&g->episode.tokens, tokens, fence);
-	l.stage = scope_lacks(&g->stages[stage].tokens, tokens, 0);
-	l.cost_episode = scope_lacks(&g->episode.cost, cost, 0);
-	l.cost_stage = scope_lacks(&g->stages[stage].cost, cost, 0);
-	l.most = more_of(more_of(l.episode, l.stage), l.agents);
-	l.cost_most = more_of(l.cost_episode, l.cost_stage);
-	free(parts);
+	struct need *needs = needs_of(m, stage, total);
+	struct lack l =
+		budget_needs(m, stage, needs,
+			     m->show->stages[stage].agent_count, fence, NULL);
+	free(needs);
 	return l;
 }
 
-static const char *lacks_where(const struct lack *l)
+json_object *budget_raises(const struct model *m, int stage, int64_t total)
 {
-	if (!l->most)
-		return "cost";
-	return l->episode == l->most ? "episode"
-	       : l->stage == l->most ? "stage"
-				     : "agent";
+	struct need *needs = needs_of(m, stage, total);
+	json_object *raises = json_object_new_object();
+	budget_needs(m, stage, needs, m->show->stages[stage].agent_count, 0,
+		     raises);
+	free(needs);
+	return raises;
 }
 
 bool budget_cover(struct deciding *d, int stage)
@@ -202,40 +269,13 @@ bool budget_cover(struct deciding *d, int stage)
 	}
 	if (l.most == 0 && l.cost_most == 0)
 		return true;
-	return budget_hold(d, stage, lacks_where(&l), 0);
-}
-
-json_object *budget_raises(const struct model *m, int stage, int64_t total)
-{
-	json_object *raises = json_object_new_object();
-	json_object *agents = json_object_new_object();
-	json_object *cost = json_object_new_object();
-	struct lack l = budget_lack(m, stage, total, 0);
-	struct part *parts = parts_of(m, stage, total);
-	json_add_int(raises, "episode", l.episode);
-	json_add_int(raises, "stage", l.stage);
-	for (size_t k = 0; k < m->show->stages[stage].agent_count; k++) {
-		int agent = stage_agent(m, stage, k);
-		int64_t lack = scope_lacks(&m->ledger.agents[agent].tokens,
-					   parts[k].tokens, 0);
-		if (lack)
-			json_add_int(agents, m->show->agents[agent].id, lack);
-	}
-	json_add(raises, "agents", &agents);
-	if (l.cost_most) {
-		json_add_int(cost, "episode", l.cost_episode);
-		json_add_int(cost, "stage", l.cost_stage);
-		json_add(raises, "cost", &cost);
-	}
-	json_object_put(cost);
-	free(parts);
-	return raises;
+	return budget_hold(d, stage, l.where, 0);
 }
 
 /* --- leasing -------------------------------------------------------------- */
 
 static void lease_one(struct deciding *d, int stage, size_t k,
-		      const struct part *part)
+		      const struct need *part)
 {
 	const struct model *m = d->m;
 	int agent = stage_agent(m, stage, k);
@@ -257,7 +297,7 @@ static void lease_one(struct deciding *d, int stage, size_t k,
 void budget_lease(struct deciding *d, int stage)
 {
 	/* Before the first lease changes what is left to share. */
-	struct part *parts = parts_of(d->m, stage, budget_wanted(d->m, stage));
+	struct need *parts = needs_of(d->m, stage, budget_wanted(d->m, stage));
 	for (size_t k = 0; k < d->m->show->stages[stage].agent_count; k++)
 		if (parts[k].tokens || parts[k].cost_micros > 0)
 			lease_one(d, stage, k, &parts[k]);
@@ -305,9 +345,11 @@ void budget_add_overrun(json_object *data, const struct excess *over)
 static struct excess beyond(struct model *m, int stage, int agent,
 			    int64_t tokens, int64_t cost)
 {
-	struct path p = ledger_path(m, stage, agent, 0);
+	struct path p = ledger_path(m, stage, agent, m->ledger.day);
 	struct excess over = {0};
-	for (size_t i = 0; i < p.count; i++) {
+	for (size_t i = 0; i < SCOPE_KINDS; i++) {
+		if (!p.purses[i])
+			continue;
 		over.tokens =
 			more_of(over.tokens,
 				scope_lacks(&p.purses[i]->tokens, tokens, 0));
@@ -324,7 +366,7 @@ struct excess budget_top_up(struct deciding *d, int slot, int64_t tokens,
 	const struct lease *l = ledger_lease(d->m, slot);
 	struct excess over = {more_of(tokens - l->tokens, 0),
 			      more_of(cost - l->cost_micros, 0)};
-	if (!counts_money(d->m, l->stage))
+	if (!counts_money(d->m, l->stage, l->agent))
 		over.cost_micros = 0;
 	if (l->tokens == 0) /* of money alone: tokens were not leased */
 		over.tokens =
@@ -333,7 +375,7 @@ struct excess budget_top_up(struct deciding *d, int slot, int64_t tokens,
 }
 
 /* Books what the lease was used for in all, and gives back the rest. */
-static void settle(struct deciding *d, int slot, const struct settlement *s)
+static bool settle(struct deciding *d, int slot, const struct settlement *s)
 {
 	struct model *m = d->m;
 	struct excess over = budget_top_up(d, slot, s->tokens, s->cost_micros);
@@ -360,8 +402,10 @@ static void settle(struct deciding *d, int slot, const struct settlement *s)
 		emit(d, EVENT_TOKEN_RETURN, stage, agent, &back);
 	}
 	json_object_put(back);
-	if (over.tokens || over.cost_micros)
-		budget_tell_overrun(d, stage, agent, s->tokens, granted);
+	if (!over.tokens && !over.cost_micros)
+		return true;
+	budget_tell_overrun(d, stage, agent, s->tokens, granted);
+	return false;
 }
 
 static void spend_unleased(struct deciding *d, int stage, int agent,
@@ -382,7 +426,7 @@ static void spend_unleased(struct deciding *d, int stage, int agent,
 		budget_tell_overrun(d, stage, agent, s->tokens, 0);
 }
 
-void budget_settle(struct deciding *d, int stage, int agent,
+bool budget_settle(struct deciding *d, int stage, int agent,
 		   const struct input *in)
 {
 	struct model *m = d->m;
@@ -396,7 +440,7 @@ void budget_settle(struct deciding *d, int stage, int agent,
 	if (!l) {
 		s.tokens = more_of(s.tokens, 0);
 		spend_unleased(d, stage, agent, &s);
-		return;
+		return true;
 	}
 	if (s.tokens < 0 && l->metered) { /* the meter knows better */
 		s.tokens = l->metered;
@@ -408,7 +452,7 @@ void budget_settle(struct deciding *d, int stage, int agent,
 	}
 	s.tokens = more_of(s.tokens, l->spent);
 	s.cost_micros = more_of(s.cost_micros, l->cost_spent);
-	settle(d, slot, &s);
+	return settle(d, slot, &s);
 }
 
 void budget_settle_lease(struct deciding *d, int slot, int64_t tokens,

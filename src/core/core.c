@@ -227,7 +227,9 @@ void core_decide(struct model *m, const struct input *input,
 {
 	struct deciding d = {.m = m, .in = input, .out = out};
 	size_t first = out->event_count;
+	ledger_turn_day(&d);
 	decide_one(&d);
+	ledger_turn_day(&d); /* a run has just begun */
 	stages_advance(&d);
 	raises_settle(&d);
 	raise_watch(&d);

@@ -14,9 +14,9 @@ struct deciding {
 	struct model *m;
 	const struct input *in;
 	struct decision *out;
-	bool noted;          /* the command's id stands in an event already */
+	bool noted; /* the command's id stands in an event already */
 	bool refused;
-	bool replied;        /* the answer comes later, or is given already */
+	bool replied; /* the answer comes later, or is given already */
 	char answer[LEASE_TEXT_BYTES]; /* for whoever asked */
 	const char *code;    /* of a refusal: "refused", "not_found", ... */
 	int64_t rest_tokens; /* private to budget.c: what all open stages may */
@@ -65,15 +65,15 @@ APPLY_DOOR(late);
 APPLY_DOOR(kill);
 
 /* stages */
-void stages_reset(struct model *m);              /* for a new run */
-void stages_again(struct model *m, int stage);   /* back to its beginning */
-void stages_relink(struct model *m, int stage);  /* what it waits for, anew */
+void stages_reset(struct model *m);		/* for a new run */
+void stages_again(struct model *m, int stage);	/* back to its beginning */
+void stages_relink(struct model *m, int stage); /* what it waits for, anew */
 void stages_forget_calls(struct model *m, int stage);
-void stages_advance(struct deciding *d);         /* start all that can */
+void stages_advance(struct deciding *d); /* start all that can */
 void stages_fail(struct deciding *d, int stage, const char *code,
-		 const char *text);              /* the attempt failed */
+		 const char *text); /* the attempt failed */
 void stages_fail_final(struct deciding *d, int stage, const char *code,
-		       const char *text);        /* no retry any more */
+		       const char *text); /* no retry any more */
 void stages_complete(struct deciding *d, int stage, int winner,
 		     json_object **patch);
 void stages_skip(struct deciding *d, int stage, const char *reason,
@@ -99,6 +99,9 @@ bool run_panic(struct deciding *d, bool all);
 void ledger_init(struct model *m);
 void ledger_release(struct model *m);
 void ledger_reset(struct model *m);
+void ledger_inherit_day(struct purse *to, const struct purse *from);
+/* Says so when a day of the quotas has begun. */
+void ledger_turn_day(struct deciding *d);
 void ledger_renew(struct model *m, int stage);
 
 /* budget */
@@ -106,7 +109,8 @@ void ledger_renew(struct model *m, int stage);
 bool budget_cover(struct deciding *d, int stage);
 void budget_lease(struct deciding *d, int stage);
 /* Books what a call used and gives back the rest. */
-void budget_settle(struct deciding *d, int stage, int agent,
+/* False: it was more than its lease. */
+bool budget_settle(struct deciding *d, int stage, int agent,
 		   const struct input *used);
 /* The call ended without a report: spent at its full size until corrected. */
 void budget_write_off(struct deciding *d, int stage, int agent,
@@ -117,14 +121,27 @@ void budget_late(struct deciding *d, int stage, int agent,
 /* What an approval has to add to each scope for `total` tokens of a start;
  * `fence` tokens of the episode may not be used. */
 struct lack {
-	int64_t episode, stage, agents, most;
-	int64_t cost_episode, cost_stage, cost_most; /* micros */
-	bool unpriced; /* what it may cost cannot be told */
+	int64_t tokens[SCOPE_KINDS]; /* all of a kind together */
+	int64_t episode, stage, agents; /* agents: and days, services */
+	int64_t most;
+	int64_t cost_most;           /* micros */
+	const char *where; /* the scope that lacks most */
+	bool unpriced;	   /* what it may cost cannot be told */
 };
 struct lack budget_lack(const struct model *m, int stage, int64_t total,
 			int64_t fence);
 /* The same as `raises` of budget:approve. Caller puts. */
 json_object *budget_raises(const struct model *m, int stage, int64_t total);
+
+/* What one call needs of all the scopes that it passes. */
+struct need {
+	int agent;
+	int64_t tokens, cost_micros; /* -1 micros: cannot be told */
+};
+/* Adds to `raises` (NULL: not wanted) what each scope lacks. */
+struct lack budget_needs(const struct model *m, int stage,
+			 const struct need *needs, size_t count, int64_t fence,
+			 json_object *raises);
 int64_t budget_fence(const struct model *m, int stage);
 /* How much `scope` lacks for `tokens` when `fence` of it may not be used. */
 int64_t scope_lacks(const struct scope *scope, int64_t tokens, int64_t fence);
@@ -174,21 +191,15 @@ bool leases_extend(struct deciding *d, const char *lease, const char *tokens);
 bool leases_return(struct deciding *d, const char *lease, const char *tokens);
 bool leases_settle(struct deciding *d, const char *lease, const char *tokens,
 		   const char *cost);
-void leases_use(struct deciding *d);             /* INPUT_USAGE */
+void leases_use(struct deciding *d); /* INPUT_USAGE */
 /* The call has ended, and with it the leases beside its own. */
 void leases_end(struct deciding *d, int stage, int agent, const char *state);
 void leases_reset(struct model *m);
 void requests_add(struct model *m, const struct lease_request *request);
 /* {lease, tokens, spent, cost_micros, ...} into `out`, LEASE_TEXT_BYTES. */
 const char *leases_text(const struct model *m, int slot, char *out);
-struct ask_lack {
-	const char *where;
-	int64_t tokens, cost_micros;
-};
-struct ask_lack leases_lack(struct deciding *d, int stage, int agent,
-			    int64_t tokens, int64_t cost_micros);
-json_object *leases_raises(struct deciding *d, int stage, int agent,
-			   int64_t tokens, int64_t cost_micros);
+struct lack leases_lack(struct deciding *d, int stage, int agent,
+			int64_t tokens, int64_t cost_micros);
 int leases_grant(struct deciding *d, const struct lease_ask *ask,
 		 int64_t tokens, int64_t cost_micros);
 
@@ -250,7 +261,7 @@ json_object *proposals_patch(const struct model *m, int stage,
 			     json_object *result, char *why, size_t why_bytes);
 
 /* polls */
-void polls_blank(struct model *m, int stage);    /* as never opened */
+void polls_blank(struct model *m, int stage); /* as never opened */
 void polls_open(struct deciding *d, int stage);
 void polls_again(struct deciding *d, int stage);
 void polls_timer(struct deciding *d, int stage);

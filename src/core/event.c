@@ -38,17 +38,21 @@ static const struct {
 	[EVENT_POLL_RESOLVE] = {"poll:resolve",
 				"winner, why, counts, total, margin, by"},
 	[EVENT_POLL_VOID] = {"poll:void", "by, reason"},
-	[EVENT_TOKEN_LEASE] = {"token:lease", "lease, tokens, attempt"},
+	[EVENT_TOKEN_LEASE] = {"token:lease",
+			       "lease, tokens, cost_micros, attempt, "
+			       "deadline, outside, extends, request"},
 	[EVENT_TOKEN_SPEND] = {"token:spend",
 			       "lease, tokens, cost_micros, assumed, overrun, "
-			       "state"},
-	[EVENT_TOKEN_RETURN] = {"token:return", "lease, tokens, corrects"},
+			       "cost_overrun, state, request"},
+	[EVENT_TOKEN_RETURN] = {"token:return", "lease, tokens, cost_micros, corrects, "
+				"request"},
 	[EVENT_BUDGET_REQUEST] = {"budget:request",
 				  "tokens, wanted, left, rest, reason, "
 				  "deadline"},
 	[EVENT_BUDGET_APPROVE] = {"budget:approve",
 				  "item, tokens, lease, raises, by"},
 	[EVENT_BUDGET_DENY] = {"budget:deny", "item, by, reason"},
+	[EVENT_BUDGET_DAY] = {"budget:day", "day"},
 	[EVENT_BUDGET_RAISE] = {"budget:raise", "tokens, why, by"},
 	[EVENT_PROPOSAL_LATE] = {"proposal:late",
 				 "verdict, attempt, tokens, base, result; of a "

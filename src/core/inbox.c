@@ -254,21 +254,49 @@ static unsigned offers_of(const struct event *e, enum inbox_kind kind)
 	return offers;
 }
 
+static void money_text(const struct model *m, char *out, size_t bytes,
+		       int64_t micros)
+{
+	const char *unit = m->show->budget.currency;
+	int64_t parts = (micros + 99) / 100; /* of ten thousand */
+	snprintf(out, bytes, "%" PRId64 ".%04" PRId64 "%s%s", parts / 10000,
+		 parts % 10000, unit ? " " : "", unit ? unit : "");
+}
+
+/* Which limit it is that a lease does not fit: behind "wants 800 more". */
+static void limit_text(const struct model *m, const char *why, char *out,
+		       size_t bytes)
+{
+	static const char *const limits[][2] = {
+		{"stage", " than its cap"},
+		{"agent", " than its agent's quota"},
+		{"service", " than its service's quota"},
+	};
+	const char *zone = m->show->budget.time_zone;
+	*out = '\0';
+	for (size_t i = 0; i < COUNT_OF(limits); i++)
+		if (strcmp(why, limits[i][0]) == 0)
+			snprintf(out, bytes, "%s", limits[i][1]);
+	if (strcmp(why, "day") == 0)
+		snprintf(out, bytes, " than it may use until midnight in %s",
+			 zone ? zone : "UTC");
+}
+
 static char *overage_text(const struct model *m, const struct inbox_item *item)
 {
-	char more[32], left[32], rest[32];
+	char more[48], left[32], rest[32], limit[120];
 	const char *why = item->reason;
 	text_thousands(more, sizeof more, item->tokens);
 	text_thousands(left, sizeof left, item->left);
 	text_thousands(rest, sizeof rest, item->rest);
+	if (strcmp(why, "cost") == 0)
+		money_text(m, more, sizeof more, item->cost_micros);
+	limit_text(m, why, limit, sizeof limit);
 	return xasprintf(
 		"%s%s%s %s %s more%s  left %s  rest of show needs ~%s",
 		m->show->stages[item->stage].id, item->agent >= 0 ? ": " : "",
 		item->agent >= 0 ? m->show->agents[item->agent].id : "",
-		strcmp(why, "asked") == 0 ? "asks for" : "wants", more,
-		strcmp(why, "stage") == 0   ? " than its cap"
-		: strcmp(why, "agent") == 0 ? " than its agent's quota"
-					    : "",
+		strcmp(why, "asked") == 0 ? "asks for" : "wants", more, limit,
 		left, rest);
 }
 

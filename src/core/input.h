@@ -77,6 +77,8 @@ struct check_facts {
 struct input {
 	enum input_kind kind;
 	int64_t now_ms;          /* show time, set by the engine */
+	int32_t day;             /* yyyymmdd in the show's time zone, set by
+				    the engine; 0: days are not counted */
 	struct origin origin;
 	char *by;                /* "operator@host/tty", "web", "agent" */
 	char *id;

@@ -171,15 +171,15 @@ static bool item_is_open(const struct model *m, int stage)
 }
 
 static json_object *ask_data(struct deciding *d, const struct lease_ask *a,
-			     const struct ask_lack *lack)
+			     const struct lack *lack)
 {
 	struct model *m = d->m;
 	json_object *data = json_object_new_object();
 	json_add_bool(data, "call", true);
 	json_add_str(data, "reason", lack->where);
-	json_add_int(data, "tokens", lack->tokens);
-	if (lack->cost_micros)
-		json_add_int(data, "cost_micros", lack->cost_micros);
+	json_add_int(data, "tokens", lack->most);
+	if (lack->cost_most)
+		json_add_int(data, "cost_micros", lack->cost_most);
 	json_add_int(data, "asked", a->tokens);
 	if (a->cost_micros)
 		json_add_int(data, "asked_cost", a->cost_micros);
@@ -200,7 +200,7 @@ static json_object *ask_data(struct deciding *d, const struct lease_ask *a,
 static void hold(struct deciding *d, const struct lease_ask *a, uint64_t again)
 {
 	struct model *m = d->m;
-	struct ask_lack lack =
+	struct lack lack =
 		leases_lack(d, a->stage, a->agent, a->tokens, a->cost_micros);
 	json_object *data = ask_data(d, a, &lack);
 	bool queued = item_is_open(m, a->stage);
@@ -254,12 +254,12 @@ static void try_rest(struct deciding *d, int stage)
 		}
 		if (item_is_open(m, stage))
 			return;
-		struct ask_lack lack = leases_lack(d, stage, a->agent,
-						   a->tokens, a->cost_micros);
+		struct lack lack = leases_lack(d, stage, a->agent, a->tokens,
+					       a->cost_micros);
 		struct lease_ask copy = *a;
 		copy.lease = xstrdup(a->lease);
 		copy.request = xstrdup(a->request);
-		if (lack.tokens == 0 && lack.cost_micros == 0)
+		if (lack.most == 0 && lack.cost_most == 0)
 			grant(d, a, a->tokens, a->cost_micros);
 		else
 			hold(d, &copy, copy.seq);
@@ -287,8 +287,9 @@ bool asks_approve(struct deciding *d, const struct inbox_item *item,
 			cost = budget_ceiling(m, a->stage, a->agent, tokens);
 	}
 	json_object *data = decide_data(d);
-	json_object *raises =
-		leases_raises(d, a->stage, a->agent, tokens, cost);
+	json_object *raises = json_object_new_object();
+	struct need need = {a->agent, tokens, cost};
+	budget_needs(m, a->stage, &need, 1, 0, raises);
 	json_add_bool(data, "call", true);
 	json_add_str(data, "item", item->id);
 	json_add_int(data, "tokens", more >= 0 ? more : item->tokens);

@@ -131,47 +131,18 @@ static int64_t fence_of(const struct model *m, int stage)
 	return m->show->stages[stage].finale ? 0 : m->ledger.reserve;
 }
 
-struct ask_lack leases_lack(struct deciding *d, int stage, int agent,
-			    int64_t tokens, int64_t cost)
+struct lack leases_lack(struct deciding *d, int stage, int agent,
+			int64_t tokens, int64_t cost)
 {
-	static const char *const where[] = {"episode", "stage", "agent"};
-	struct path p = ledger_path(d->m, stage, agent, 0);
-	struct ask_lack lack = {.where = where[0]};
-	for (size_t i = 0; i < p.count; i++) {
-		int64_t fence = i == 0 ? fence_of(d->m, stage) : 0;
-		int64_t t = scope_lacks(&p.purses[i]->tokens, tokens, fence);
-		int64_t c = scope_lacks(&p.purses[i]->cost, cost, 0);
-		if (t > lack.tokens || c > lack.cost_micros)
-			lack.where = where[i];
-		lack.tokens = t > lack.tokens ? t : lack.tokens;
-		lack.cost_micros = c > lack.cost_micros ? c : lack.cost_micros;
-	}
-	return lack;
+	struct need need = {agent, tokens, cost};
+	return budget_needs(d->m, stage, &need, 1, fence_of(d->m, stage), NULL);
 }
 
 static bool fits(struct deciding *d, int stage, int agent, int64_t tokens,
 		 int64_t cost)
 {
-	struct ask_lack lack = leases_lack(d, stage, agent, tokens, cost);
-	return lack.tokens == 0 && lack.cost_micros == 0;
-}
-
-json_object *leases_raises(struct deciding *d, int stage, int agent,
-			   int64_t tokens, int64_t cost)
-{
-	struct path p = ledger_path(d->m, stage, agent, 0);
-	json_object *raises = json_object_new_object();
-	json_object *agents = json_object_new_object();
-	(void)cost;
-	json_add_int(raises, "episode",
-		     scope_lacks(&p.purses[0]->tokens, tokens, 0));
-	json_add_int(raises, "stage",
-		     scope_lacks(&p.purses[1]->tokens, tokens, 0));
-	int64_t lack = scope_lacks(&p.purses[2]->tokens, tokens, 0);
-	if (lack)
-		json_add_int(agents, d->m->show->agents[agent].id, lack);
-	json_add(raises, "agents", &agents);
-	return raises;
+	struct lack lack = leases_lack(d, stage, agent, tokens, cost);
+	return lack.most == 0 && lack.cost_most == 0;
 }
 
 /* --- granting ------------------------------------------------------------- */

@@ -78,7 +78,14 @@ bool ledger_holds(const struct ledger *l, size_t stages, size_t agents,
 	if (!add_up(l->stages, stages, &sum) || !same_use(&sum, &l->episode))
 		return false;
 	*where = "an agent";
-	return add_up(l->agents, agents, &sum) && same_use(&sum, &l->episode);
+	if (!add_up(l->agents, agents, &sum) || !same_use(&sum, &l->episode))
+		return false;
+	*where = "a day";
+	if (!add_up(l->days, agents, &sum) ||
+	    !add_up(l->service_days, l->service_count, &sum))
+		return false;
+	*where = "a service";
+	return add_up(l->services, l->service_count, &sum);
 }
 
 /* --- a run's beginning ---------------------------------------------------- */
@@ -95,12 +102,37 @@ static void purse_start(struct purse *p, int64_t tokens, int64_t cost_micros)
 	scope_start(&p->cost, cost_micros);
 }
 
+static void begin_days(struct model *m)
+{
+	struct ledger *l = &m->ledger;
+	for (size_t i = 0; i < m->show->agent_count; i++)
+		purse_start(&l->days[i], m->show->agents[i].quota_daily,
+			    SHOW_UNSET);
+	for (size_t i = 0; i < m->show->service_count; i++)
+		purse_start(&l->service_days[i],
+			    m->show->services[i].quota_daily, SHOW_UNSET);
+}
+
+/* A new run in the same day: what the old one left leased was never told, and
+ * counts as spent. */
+static void keep_day(struct scope *s)
+{
+	s->spent += s->leased;
+	s->leased = 0;
+}
+
 void ledger_init(struct model *m)
 {
 	struct ledger *l = &m->ledger;
 	const struct show *show = m->show;
 	l->stages = xcalloc(show->stage_count + 1, sizeof *l->stages);
 	l->agents = xcalloc(show->agent_count + 1, sizeof *l->agents);
+	l->days = xcalloc(show->agent_count + 1, sizeof *l->days);
+	l->service_count = show->service_count;
+	l->services = xcalloc(show->service_count + 1, sizeof *l->services);
+	l->service_days =
+		xcalloc(show->service_count + 1, sizeof *l->service_days);
+	begin_days(m);
 	l->requests = xcalloc(LEASE_REQUESTS_KEPT, sizeof *l->requests);
 	lease_table_init(&l->leases, show->stage_count);
 }
@@ -114,6 +146,9 @@ void ledger_release(struct model *m)
 	free(l->requests);
 	free(l->stages);
 	free(l->agents);
+	free(l->days);
+	free(l->services);
+	free(l->service_days);
 }
 
 void ledger_reset(struct model *m)
@@ -130,6 +165,24 @@ void ledger_reset(struct model *m)
 	for (size_t i = 0; i < show->agent_count; i++)
 		purse_start(&l->agents[i], show->agents[i].quota_episode,
 			    SHOW_UNSET);
+	for (size_t i = 0; i < show->service_count; i++)
+		purse_start(&l->services[i], show->services[i].quota_episode,
+			    show->services[i].cost_micros);
+	for (size_t i = 0; i < show->agent_count; i++)
+		keep_day(&l->days[i].tokens);
+	for (size_t i = 0; i < show->service_count; i++)
+		keep_day(&l->service_days[i].tokens);
+}
+
+/* Another definition of the show, the same day: the quotas are its own. */
+void ledger_inherit_day(struct purse *to, const struct purse *from)
+{
+	struct scope *s = &to->tokens;
+	s->spent = from->tokens.spent + from->tokens.leased;
+	s->leased = 0;
+	if (!s->limited)
+		s->allocated = s->spent;
+	s->overrun = scope_over(s);
 }
 
 /* Spent is spent; a stage that runs again has its own cap anew. The episode and
@@ -149,12 +202,32 @@ void ledger_renew(struct model *m, int stage)
 
 /* --- booking -------------------------------------------------------------- */
 
-struct path ledger_path(struct model *m, int stage, int agent, int32_t day)
+const char *scope_kind_name(enum scope_kind kind)
 {
-	(void)day;
-	return (struct path){{&m->ledger.episode, &m->ledger.stages[stage],
-			      &m->ledger.agents[agent]},
-			     3};
+	static const char *const names[] = {"episode",	"stage",
+					    "agents",	"days",
+					    "services", "service_days"};
+	return names[kind];
+}
+
+struct path ledger_path(const struct model *m, int stage, int agent,
+			int32_t day)
+{
+	const struct ledger *l = &m->ledger;
+	const struct show_agent *a = &m->show->agents[agent];
+	bool today = day && day == l->day;
+	struct path p = {0};
+	p.purses[SCOPE_EPISODE] = (struct purse *)(uintptr_t)&l->episode;
+	p.purses[SCOPE_STAGE] = &l->stages[stage];
+	p.purses[SCOPE_AGENT] = &l->agents[agent];
+	if (today && a->quota_daily != SHOW_UNSET)
+		p.purses[SCOPE_DAY] = &l->days[agent];
+	if (a->service < 0)
+		return p;
+	p.purses[SCOPE_SERVICE] = &l->services[a->service];
+	if (today && m->show->services[a->service].quota_daily != SHOW_UNSET)
+		p.purses[SCOPE_SERVICE_DAY] = &l->service_days[a->service];
+	return p;
 }
 
 /* What one event adds to an account. */
@@ -180,7 +253,9 @@ static void path_book(struct model *m, int stage, int agent, int32_t day,
 		      const struct booking *tokens, const struct booking *cost)
 {
 	struct path p = ledger_path(m, stage, agent, day);
-	for (size_t i = 0; i < p.count; i++) {
+	for (size_t i = 0; i < SCOPE_KINDS; i++) {
+		if (!p.purses[i])
+			continue;
 		scope_book(&p.purses[i]->tokens, tokens);
 		scope_book(&p.purses[i]->cost, cost);
 	}
@@ -225,6 +300,17 @@ static void close_lease(struct model *m, int slot, enum lease_state state)
 		lease_table_close(t, slot, state, m->at_ms);
 }
 
+void ledger_turn_day(struct deciding *d)
+{
+	struct model *m = d->m;
+	bool going = m->run.state == RUN_RUNNING || m->run.state == RUN_PAUSED;
+	if (!going || d->in->day <= m->ledger.day || !show_counts_days(m->show))
+		return;
+	json_object *data = json_object_new_object();
+	json_add_int(data, "day", d->in->day);
+	emit(d, EVENT_BUDGET_DAY, -1, -1, &data);
+}
+
 /* --- folding -------------------------------------------------------------- */
 
 static void apply_extension(struct model *m, int slot, int64_t tokens,
@@ -248,7 +334,7 @@ static int apply_new_lease(struct model *m, const struct event *e, int stage,
 	l->agent = agent;
 	l->attempt = (int)event_int(e, "attempt", 0);
 	l->deadline_ms = event_int(e, "deadline", 0);
-	l->day = (int32_t)event_int(e, "day", 0);
+	l->day = m->ledger.day;
 	l->outside = event_bool(e, "outside", false);
 	l->tokens = event_int(e, "tokens", 0);
 	l->cost_micros = event_int(e, "cost_micros", 0);
@@ -334,7 +420,7 @@ static void apply_spend(struct model *m, const struct event *e, int stage,
 {
 	int slot = lease_of(m, e, stage, agent);
 	if (slot < 0) { /* unmetered: no lease was asked for */
-		path_book(m, stage, agent, (int32_t)event_int(e, "day", 0),
+		path_book(m, stage, agent, m->ledger.day,
 			  &(struct booking){.spent = event_int(e, "tokens", 0),
 					    .overrun =
 						    event_int(e, "overrun", 0)},
@@ -399,44 +485,72 @@ static void apply_return(struct model *m, const struct event *e, int stage,
 	}
 }
 
+static void raise_named(json_object *named, struct purse *purses, bool cost,
+			int (*find)(const struct show *show, const char *id),
+			const struct show *show)
+{
+	if (!named)
+		return;
+	json_object_object_foreach(named, id, v)
+	{
+		int i = find(show, id);
+		struct scope *s = i < 0	 ? NULL
+				  : cost ? &purses[i].cost
+					 : &purses[i].tokens;
+		if (s && s->limited)
+			s->allocated += json_object_get_int64(v);
+	}
+}
+
 static void apply_raises(struct model *m, const struct event *e, int stage)
 {
+	struct ledger *l = &m->ledger;
 	json_object *raises = event_object(e, "raises");
-	json_object *agents = json_get_object(raises, "agents");
 	json_object *cost = json_get_object(raises, "cost");
-	json_object *stages = json_get_object(raises, "stages");
-	m->ledger.episode.tokens.allocated +=
-		json_get_int(raises, "episode", 0);
-	m->ledger.episode.cost.allocated += json_get_int(cost, "episode", 0);
+	const struct {
+		enum scope_kind kind;
+		struct purse *purses;
+		int (*find)(const struct show *show, const char *id);
+	} named[] = {
+		{SCOPE_AGENT, l->agents, show_find_agent},
+		{SCOPE_DAY, l->days, show_find_agent},
+		{SCOPE_SERVICE, l->services, show_find_service},
+		{SCOPE_SERVICE_DAY, l->service_days, show_find_service},
+	};
+	json_object *lent = json_get_object(raises, "stages");
+	l->episode.tokens.allocated += json_get_int(raises, "episode", 0);
+	l->episode.cost.allocated += json_get_int(cost, "episode", 0);
 	if (stage >= 0) {
-		struct purse *p = &m->ledger.stages[stage];
+		struct purse *p = &l->stages[stage];
 		p->tokens.allocated += json_get_int(raises, "stage", 0);
 		p->cost.allocated += json_get_int(cost, "stage", 0);
 	}
-	if (stages) { /* of whom it is borrowed: less */
-		json_object_object_foreach(stages, name, less)
-		{
-			int from = show_find_stage(m->show, name);
-			if (from >= 0)
-				m->ledger.stages[from].tokens.allocated +=
-					json_object_get_int64(less);
-		}
+	/* Of whom it is borrowed: less. */
+	raise_named(lent, l->stages, false, show_find_stage, m->show);
+	for (size_t i = 0; i < COUNT_OF(named); i++) {
+		const char *name = scope_kind_name(named[i].kind);
+		raise_named(json_get_object(raises, name), named[i].purses,
+			    false, named[i].find, m->show);
+		raise_named(json_get_object(cost, name), named[i].purses, true,
+			    named[i].find, m->show);
 	}
-	if (!agents)
+}
+
+static void apply_day(struct model *m, const struct event *e)
+{
+	int32_t day = (int32_t)event_int(e, "day", 0);
+	if (day <= m->ledger.day)
 		return;
-	json_object_object_foreach(agents, id, v)
-	{
-		int a = show_find_agent(m->show, id);
-		if (a >= 0)
-			m->ledger.agents[a].tokens.allocated +=
-				json_object_get_int64(v);
-	}
+	m->ledger.day = day;
+	begin_days(m);
 }
 
 void ledger_apply(struct model *m, const struct event *e, int stage, int agent)
 {
 	lease_table_expire(&m->ledger.leases,
 			   e->at_ms - m->show->budget.settle_grace_ms);
+	if (e->type == EVENT_BUDGET_DAY)
+		apply_day(m, e);
 	if (e->type == EVENT_BUDGET_APPROVE || e->type == EVENT_BUDGET_RAISE)
 		apply_raises(m, e, stage);
 	if (stage < 0 || agent < 0)

@@ -110,9 +110,15 @@ struct lease_request {
 
 struct ledger {
 	struct purse episode;
-	int64_t reserve;      /* tokens only for stages marked finale */
-	struct purse *stages; /* by stage index */
-	struct purse *agents; /* by agent index: of this episode */
+	int64_t reserve;	/* tokens only for stages marked finale */
+	struct purse *stages;	/* by stage index */
+	struct purse *agents;	/* by agent index: of this episode */
+	struct purse *services; /* by service index: of this episode */
+	size_t service_count;
+	/* Of the day, over all runs; only those with a daily quota count. */
+	int32_t day;		    /* yyyymmdd; 0: none yet */
+	struct purse *days;	    /* by agent index */
+	struct purse *service_days; /* by service index */
 	struct lease_table leases;
 	struct lease_ask *asks; /* oldest first */
 	size_t ask_count, ask_cap;
@@ -125,13 +131,26 @@ struct ledger {
 bool ledger_holds(const struct ledger *ledger, size_t stages, size_t agents,
 		  const char **where);
 
-#define PATH_MAX_PURSES 6
-struct path {
-	struct purse *purses[PATH_MAX_PURSES];
-	size_t count;
+enum scope_kind {
+	SCOPE_EPISODE,
+	SCOPE_STAGE,
+	SCOPE_AGENT,
+	SCOPE_DAY,
+	SCOPE_SERVICE,
+	SCOPE_SERVICE_DAY,
+	SCOPE_KINDS
 };
-/* The purses that a lease of this stage and agent passes. */
-struct path ledger_path(struct model *m, int stage, int agent, int32_t day);
+/* As in `raises` of budget:approve: "episode", "stage", "agents", ... */
+const char *scope_kind_name(enum scope_kind kind);
+
+/* The purses that a lease of this stage and agent passes, each at the place of
+ * its kind; NULL where there is none. A lease of another day than the ledger's
+ * passes none of the day. */
+struct path {
+	struct purse *purses[SCOPE_KINDS];
+};
+struct path ledger_path(const struct model *m, int stage, int agent,
+			int32_t day);
 
 /* The lease in a slot, lent; and the slot of a lease by its id, or -1. */
 const struct lease *ledger_lease(const struct model *m, int slot);

@@ -304,7 +304,8 @@ static void call_failed(struct deciding *d, int stage, int agent,
 	emit(d, EVENT_STAGE_ERROR, stage, agent, &data);
 }
 
-static bool call_succeeded(struct deciding *d, int stage, int agent)
+static bool call_succeeded(struct deciding *d, int stage, int agent,
+			   bool covered)
 {
 	const struct input *in = d->in;
 	char why[160];
@@ -322,9 +323,9 @@ static bool call_succeeded(struct deciding *d, int stage, int agent)
 		return false;
 	}
 	json_object_put(patch);
-	if (in->tokens_used > granted && granted > 0) {
+	if (!covered) {
 		call_failed(d, stage, agent, "overrun",
-			    "it used more tokens than its lease");
+			    "it used more than its lease");
 		return false;
 	}
 	json_object *data = json_object_new_object();
@@ -356,10 +357,10 @@ void proposals_answer(struct deciding *d)
 			too_late(d, stage, agent, verdict);
 		return;
 	}
-	budget_settle(d, stage, agent, in);
+	bool covered = budget_settle(d, stage, agent, in);
 	bool asks = !in->ok && in->needs_tokens > 0;
 	if (in->ok)
-		call_succeeded(d, stage, agent);
+		call_succeeded(d, stage, agent, covered);
 	else
 		call_failed(d, stage, agent,
 			    in->error_code ? in->error_code : "failed",

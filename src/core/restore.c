@@ -6,25 +6,17 @@
 
 #include "base/mem.h"
 #include "core/decide.h"
-#include "core/lease_table.h"
+#include "core/restore.h"
 #include "core/snapshot.h"
 
-/* One snapshot being read. It came from outside: what could stop the core later
- * on is refused now, and the log is folded instead. */
-struct reading {
-	struct model *m;
-	bool sound;
-	bool *seen; /* by stage: it was read */
-};
-
-static char *text_of(json_object *o, const char *key)
+char *restore_text(json_object *o, const char *key)
 {
 	return xstrdup(json_get_str(o, key, NULL));
 }
 
 /* A number from `first` to `last`. */
-static int number_of(struct reading *r, json_object *o, const char *key,
-		     int first, int last)
+int restore_number(struct reading *r, json_object *o, const char *key,
+		   int first, int last)
 {
 	int64_t n = json_get_int(o, key, first);
 	if (n >= first && n <= last)
@@ -42,130 +34,12 @@ static const char *item_str(json_object *list, size_t i)
 		       : "";
 }
 
-static void copy_text(char *out, size_t bytes, json_object *o, const char *key)
+void restore_copy(char *out, size_t bytes, json_object *o, const char *key)
 {
 	const char *s = json_get_str(o, key, "");
 	size_t n = strnlen(s, bytes - 1);
 	memcpy(out, s, n);
 	out[n] = '\0';
-}
-
-static void read_scope(struct scope *s, json_object *o)
-{
-	s->limited = json_get_bool(o, "limited", false);
-	s->allocated = json_get_int(o, "allocated", 0);
-	s->leased = json_get_int(o, "leased", 0);
-	s->spent = json_get_int(o, "spent", 0);
-	s->overrun = json_get_int(o, "overrun", 0);
-}
-
-static void read_purse(struct purse *p, json_object *o)
-{
-	read_scope(&p->tokens, json_get(o, "tokens"));
-	read_scope(&p->cost, json_get(o, "cost"));
-}
-
-static bool read_whose(struct reading *r, json_object *o, int *stage,
-		       int *agent)
-{
-	*stage = show_find_stage(r->m->show, json_get_str(o, "stage", ""));
-	*agent = show_find_agent(r->m->show, json_get_str(o, "agent", ""));
-	if (*stage < 0 || *agent < 0)
-		r->sound = false;
-	return *stage >= 0 && *agent >= 0;
-}
-
-static void read_lease(struct reading *r, json_object *o)
-{
-	struct lease_table *t = &r->m->ledger.leases;
-	const char *id = json_get_str(o, "id", "");
-	int stage, agent;
-	if (!read_whose(r, o, &stage, &agent))
-		return;
-	if (lease_table_find(t, id) >= 0) {
-		r->sound = false;
-		return;
-	}
-	int slot = lease_table_add(t, id, stage);
-	struct lease *l = &t->slots[slot];
-	l->agent = agent;
-	l->attempt = (int)json_get_int(o, "attempt", 0);
-	l->outside = json_get_bool(o, "outside", false);
-	l->tokens = json_get_int(o, "tokens", 0);
-	l->spent = json_get_int(o, "spent", 0);
-	l->metered = json_get_int(o, "metered", 0);
-	l->cost_micros = json_get_int(o, "cost", 0);
-	l->cost_spent = json_get_int(o, "cost_spent", 0);
-	l->cost_metered = json_get_int(o, "cost_metered", 0);
-	l->deadline_ms = json_get_int(o, "deadline", 0);
-	l->day = (int32_t)json_get_int(o, "day", 0);
-	enum lease_state state = (enum lease_state)number_of(
-		r, o, "state", LEASE_HELD, LEASE_REVOKED);
-	if (state != LEASE_HELD)
-		lease_table_close(t, slot, state, json_get_int(o, "closed", 0));
-}
-
-static void read_ask(struct reading *r, json_object *o)
-{
-	struct lease_ask a = {
-		.seq = (uint64_t)json_get_int(o, "seq", 0),
-		.tokens = json_get_int(o, "tokens", 0),
-		.cost_micros = json_get_int(o, "cost", 0),
-		.epoch = json_get_int(o, "epoch", 0),
-		.origin.kind = (enum origin_kind)number_of(
-			r, o, "origin", ORIGIN_NONE, ORIGIN_LOCAL),
-	};
-	if (!read_whose(r, o, &a.stage, &a.agent))
-		return;
-	copy_text(a.origin.id, sizeof a.origin.id, o, "to");
-	a.lease = text_of(o, "lease");
-	a.request = text_of(o, "request");
-	asks_add(r->m, &a);
-}
-
-static void read_request(struct reading *r, json_object *o)
-{
-	struct lease_request q = {
-		.hash = (uint64_t)json_get_int(o, "hash", 0),
-		.wish = (enum lease_wish)number_of(r, o, "wish", WISH_LEASE,
-						   WISH_DENIED),
-		.tokens = json_get_int(o, "tokens", 0),
-		.cost_micros = json_get_int(o, "cost", 0),
-	};
-	if (!read_whose(r, o, &q.stage, &q.agent))
-		return;
-	q.lease = xstrdup(json_get_str(o, "lease", ""));
-	requests_add(r->m, &q);
-}
-
-static void read_each(struct reading *r, json_object *list,
-		      void (*read)(struct reading *r, json_object *o))
-{
-	size_t n = list ? json_object_array_length(list) : 0;
-	for (size_t i = 0; i < n; i++)
-		read(r, json_object_array_get_idx(list, i));
-}
-
-static void read_ledger(struct reading *r, json_object *o)
-{
-	struct model *m = r->m;
-	json_object *agents = json_get_object(o, "agents");
-	read_purse(&m->ledger.episode, json_get(o, "episode"));
-	m->ledger.reserve = json_get_int(o, "reserve", 0);
-	for (size_t i = 0; i < m->show->agent_count; i++)
-		read_purse(&m->ledger.agents[i],
-			   json_get(agents, m->show->agents[i].id));
-	read_each(r, json_get_array(o, "leases"), read_lease);
-	read_each(r, json_get_array(o, "asks"), read_ask);
-	read_each(r, json_get_array(o, "requests"), read_request);
-}
-
-static int lease_slot(struct reading *r, const char *id)
-{
-	int slot = ledger_find(&r->m->ledger, id);
-	if (id && slot < 0)
-		r->sound = false;
-	return slot;
 }
 
 static void read_call(struct reading *r, int stage, size_t k, json_object *o)
@@ -175,17 +49,17 @@ static void read_call(struct reading *r, int stage, size_t k, json_object *o)
 	const char *agent = json_get_str(o, "agent", NULL);
 	*c = (struct call){
 		.agent = agent ? show_find_agent(m->show, agent) : c->agent,
-		.state = (enum call_state)number_of(r, o, "state", CALL_NONE,
-						    CALL_FAILED),
+		.state = (enum call_state)restore_number(
+			r, o, "state", CALL_NONE, CALL_FAILED),
 		.lease_tokens = json_get_int(o, "lease_tokens", 0),
 		.further = (int)json_get_int(o, "further", 0),
-		.lease = lease_slot(r, json_get_str(o, "lease", NULL)),
+		.lease = restore_lease_slot(r, json_get_str(o, "lease", NULL)),
 		.started_ms = json_get_int(o, "started", 0),
 		.ended_ms = json_get_int(o, "ended", 0),
 		.confidence = json_get_num(o, "confidence", 0),
 		.cost_micros = json_get_int(o, "cost_micros", 0),
 		.tokens = json_get_int(o, "tokens", 0),
-		.error = text_of(o, "error"),
+		.error = restore_text(o, "error"),
 		.retry_after_ms = json_get_int(o, "retry_after_ms", 0),
 		.result = json_clone(json_get(o, "result")),
 	};
@@ -206,16 +80,17 @@ static void read_poll(struct reading *r, int stage, json_object *o)
 	for (size_t i = 0; i < def->option_count; i++)
 		p->counts[i] = json_get_int(counts, def->options[i].id, 0);
 	poll_winner(def, p->counts, &p->total, &p->margin);
-	p->state =
-		(enum poll_state)number_of(r, o, "state", POLL_NONE, POLL_VOID);
+	p->state = (enum poll_state)restore_number(r, o, "state", POLL_NONE,
+						   POLL_VOID);
 	p->frozen = json_get_bool(o, "frozen", false);
 	p->opened_ms = json_get_int(o, "opened", 0);
 	p->deadline_ms = json_get_int(o, "deadline", 0);
 	p->left_ms = json_get_int(o, "left", 0);
 	p->extensions = (int)json_get_int(o, "extensions", 0);
 	p->closes = (int)json_get_int(o, "closes", 0);
-	p->winner = number_of(r, o, "winner", -1, (int)def->option_count - 1);
-	p->why = text_of(o, "why");
+	p->winner =
+		restore_number(r, o, "winner", -1, (int)def->option_count - 1);
+	p->why = restore_text(o, "why");
 	timers_set(&m->timers, TIMER_POLL, stage, p->deadline_ms);
 }
 
@@ -251,7 +126,7 @@ static void read_stage(struct reading *r, int stage, json_object *o)
 	json_object *calls = json_get_array(o, "calls");
 	const char *winner = json_get_str(o, "winner", NULL);
 	s->state = state_named(json_get_str(o, "state", ""));
-	s->outcome = (enum stage_outcome)number_of(
+	s->outcome = (enum stage_outcome)restore_number(
 		r, o, "outcome", OUTCOME_OPEN, OUTCOME_BROKEN);
 	s->unmet = (int)json_get_int(o, "unmet", 0);
 	s->released = json_get_bool(o, "released", false);
@@ -270,11 +145,11 @@ static void read_stage(struct reading *r, int stage, json_object *o)
 	s->version = (uint64_t)json_get_int(o, "version", 0);
 	s->deadline_ms = json_get_int(o, "deadline", 0);
 	s->winner = winner ? show_find_agent(m->show, winner) : -1;
-	s->error = text_of(o, "error");
-	s->last_error = text_of(o, "last_error");
-	s->why = text_of(o, "why");
+	s->error = restore_text(o, "error");
+	s->last_error = restore_text(o, "last_error");
+	s->why = restore_text(o, "why");
 	s->queued = false;
-	read_purse(&m->ledger.stages[stage], json_get(o, "scope"));
+	restore_purse(&m->ledger.stages[stage], json_get(o, "scope"));
 	for (size_t k = 0; calls && k < def->agent_count; k++)
 		read_call(r, stage, k, json_object_array_get_idx(calls, k));
 	if (s->poll)
@@ -328,8 +203,8 @@ static void read_item(struct reading *r, json_object *o)
 {
 	const struct show *show = r->m->show;
 	struct inbox_item item = {
-		.kind = (enum inbox_kind)number_of(r, o, "kind", INBOX_OVERAGE,
-						   INBOX_KINDS - 1),
+		.kind = (enum inbox_kind)restore_number(
+			r, o, "kind", INBOX_OVERAGE, INBOX_KINDS - 1),
 		.stage = show_find_stage(show, json_get_str(o, "stage", "")),
 		.tokens = json_get_int(o, "tokens", 0),
 		.wanted = json_get_int(o, "wanted", 0),
@@ -338,12 +213,12 @@ static void read_item(struct reading *r, json_object *o)
 		.agent = show_find_agent(show, json_get_str(o, "agent", "")),
 		.cost_micros = json_get_int(o, "cost_micros", 0),
 		.late = (uint64_t)json_get_int(o, "late", 0),
-		.offers = (unsigned)number_of(r, o, "offers", 0,
-					      (1 << INBOX_CHOICES) - 1),
+		.offers = (unsigned)restore_number(r, o, "offers", 0,
+						   (1 << INBOX_CHOICES) - 1),
 		.opened_ms = json_get_int(o, "opened", 0),
 		.deadline_ms = json_get_int(o, "deadline", 0),
 	};
-	copy_text(item.id, sizeof item.id, o, "id");
+	restore_copy(item.id, sizeof item.id, o, "id");
 	unsigned always = inbox_always(item.kind);
 	if ((item.offers & always) != always)
 		r->sound = false;
@@ -352,7 +227,7 @@ static void read_item(struct reading *r, json_object *o)
 		return;
 	}
 	item.text = xstrdup(json_get_str(o, "text", ""));
-	item.reason = text_of(o, "reason");
+	item.reason = restore_text(o, "reason");
 	inbox_offer(r->m, &item);
 }
 
@@ -374,11 +249,11 @@ static void read_checks(struct reading *r, json_object *a)
 		if (at < 0)
 			continue;
 		m->checks[at] = (struct check_run){
-			.state = (enum check_state)number_of(
+			.state = (enum check_state)restore_number(
 				r, o, "state", CHECK_NEVER, CHECK_FAIL),
 			.at_ms = json_get_int(o, "at", 0),
 			.latency_ms = json_get_int(o, "latency_ms", 0),
-			.text = text_of(o, "text"),
+			.text = restore_text(o, "text"),
 		};
 	}
 }
@@ -394,7 +269,7 @@ static void read_alarms(struct model *m, json_object *a)
 			.text = xstrdup(json_get_str(o, "text", "")),
 			.since_ms = json_get_int(o, "since", 0),
 			.acked = json_get_bool(o, "acked", false),
-			.ack_reason = text_of(o, "ack_reason"),
+			.ack_reason = restore_text(o, "ack_reason"),
 		};
 	}
 }
@@ -416,22 +291,22 @@ static void read_obs(struct model *m, json_object *o)
 	json_object *pending = json_get_array(o, "pending");
 	size_t n = scenes ? json_object_array_length(scenes) : 0;
 	f->connected = json_get_bool(o, "connected", false);
-	f->error = text_of(o, "error");
-	f->program_scene = text_of(o, "program_scene");
-	f->preview_scene = text_of(o, "preview_scene");
+	f->error = restore_text(o, "error");
+	f->program_scene = restore_text(o, "program_scene");
+	f->preview_scene = restore_text(o, "preview_scene");
 	f->streaming = json_get_bool(o, "streaming", false);
 	f->reconnecting = json_get_bool(o, "reconnecting", false);
 	f->recording = json_get_bool(o, "recording", false);
 	m->obs.at_ms = json_get_int(o, "at", 0);
-	m->obs.last_error = text_of(o, "last_error");
+	m->obs.last_error = restore_text(o, "last_error");
 	for (size_t i = 0; i < n && i < INPUT_MAX_SCENES; i++)
 		f->scenes[f->scene_count++] = xstrdup(item_str(scenes, i));
 	n = pending ? json_object_array_length(pending) : 0;
 	for (size_t i = 0; i < n && i < OBS_MAX_PENDING; i++) {
 		json_object *p = json_object_array_get_idx(pending, i);
 		struct obs_pending *to = &m->obs.pending[i];
-		copy_text(to->id, sizeof to->id, p, "id");
-		to->text = text_of(p, "text");
+		restore_copy(to->id, sizeof to->id, p, "id");
+		to->text = restore_text(p, "text");
 		to->sent_ms = json_get_int(p, "sent", 0);
 	}
 }
@@ -439,16 +314,16 @@ static void read_obs(struct model *m, json_object *o)
 static void read_run(struct reading *r, json_object *o)
 {
 	struct model *m = r->m;
-	copy_text(m->run.id, sizeof m->run.id, o, "id");
-	m->run.state = (enum run_state)number_of(r, o, "state", RUN_NONE,
-						 RUN_CANCELLED);
+	restore_copy(m->run.id, sizeof m->run.id, o, "id");
+	m->run.state = (enum run_state)restore_number(r, o, "state", RUN_NONE,
+						      RUN_CANCELLED);
 	m->run.rehearsal = json_get_bool(o, "rehearsal", false);
 	m->run.attended = json_get_bool(o, "attended", false);
 	m->run.panic = json_get_bool(o, "panic", false);
 	m->run.first_seq = (uint64_t)json_get_int(o, "first", 0);
 	m->run.started_ms = json_get_int(o, "started", 0);
 	m->run.ended_ms = json_get_int(o, "ended", 0);
-	m->run.why = text_of(o, "why");
+	m->run.why = restore_text(o, "why");
 }
 
 static void read_rest(struct model *m, json_object *o)
@@ -459,7 +334,7 @@ static void read_rest(struct model *m, json_object *o)
 	m->seq = (uint64_t)json_get_int(o, "seq", 0);
 	m->at_ms = json_get_int(o, "at", 0);
 	m->poll = poll ? show_find_stage(m->show, poll) : -1;
-	copy_text(m->leader.host, sizeof m->leader.host, leader, "host");
+	restore_copy(m->leader.host, sizeof m->leader.host, leader, "host");
 	m->leader.epoch = json_get_int(leader, "epoch", 0);
 	m->leader.pid = (int)json_get_int(leader, "pid", 0);
 	m->leader.at_ms = json_get_int(leader, "at", 0);
@@ -569,6 +444,7 @@ static bool read_lines(struct reading *r, json_object *head, const char *text,
 	const char *second = memchr(text, '\n', (size_t)(end - text));
 	text = second ? second + 1 : end;
 	while (o) {
+		restore_leases(r, json_get_object(o, "leases"));
 		read_stages(r, json_get_object(o, "stages"));
 		story_patch(&r->m->story, json_get_object(o, "doc"));
 		json_object_put(o);
@@ -589,7 +465,7 @@ static bool read_all(struct reading *r, json_object *head, const char *text,
 	struct model *m = r->m;
 	m->ready_head = m->ready_count = 0;
 	read_run(r, json_get(head, "run"));
-	read_ledger(r, json_get(head, "ledger"));
+	restore_ledger(r, json_get(head, "ledger"));
 	if (!read_lines(r, head, text, text + bytes, err))
 		return false;
 	usage_read(m, json_get(head, "usage"));
@@ -613,7 +489,11 @@ struct model *model_restore(const struct show *show, const char *text,
 	json_object *head = snapshot_head(text, bytes, err);
 	if (!head)
 		return NULL;
-	if (strcmp(json_get_str(head, "show", ""), show->hash) != 0) {
+	if (json_get_int(head, "format", 0) != SNAPSHOT_FORMAT) {
+		err_set(err, ERR_DATA,
+			"the snapshot is of another version of showcaller: the "
+			"log is folded instead");
+	} else if (strcmp(json_get_str(head, "show", ""), show->hash) != 0) {
 		err_set(err, ERR_DATA,
 			"the snapshot is of another definition of the show");
 	} else {
@@ -665,6 +545,7 @@ struct model *model_inherit(const struct model *m, const struct show *next)
 	late_read(heir, json_get_array(o, "late"));
 	read_killed(heir, json_get_array(o, "killed"));
 	read_obs(heir, json_get(o, "obs"));
+	restore_inherit_days(heir, json_get(o, "ledger"));
 	usage_read(heir, json_get(o, "usage"));
 	read_rest(heir, o);
 	heir->poll = -1;

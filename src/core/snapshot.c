@@ -30,6 +30,11 @@ static json_object *scope_json(const struct scope *s)
 	return o;
 }
 
+static bool is_empty(const struct scope *s)
+{
+	return !s->limited && !s->allocated && !s->leased && !s->spent;
+}
+
 static json_object *purse_json(const struct purse *p)
 {
 	json_object *o = json_object_new_object();
@@ -43,7 +48,6 @@ static json_object *purse_json(const struct purse *p)
 static json_object *lease_json(const struct model *m, const struct lease *l)
 {
 	json_object *o = json_object_new_object();
-	json_add_str(o, "id", l->id);
 	json_add_str(o, "stage", m->show->stages[l->stage].id);
 	json_add_str(o, "agent", m->show->agents[l->agent].id);
 	json_add_int(o, "attempt", l->attempt);
@@ -59,25 +63,6 @@ static json_object *lease_json(const struct model *m, const struct lease *l)
 	json_add_int(o, "closed", l->closed_ms);
 	json_add_int(o, "day", l->day);
 	return o;
-}
-
-static void add_leases(const struct model *m, json_object *all, int first)
-{
-	const struct lease_table *t = &m->ledger.leases;
-	for (int i = first; i >= 0; i = lease_table_next(t, i))
-		json_object_array_add(all, lease_json(m, &t->slots[i]));
-}
-
-/* In the order of their lists, which restoring makes anew. */
-static json_object *leases_json(const struct model *m)
-{
-	const struct lease_table *t = &m->ledger.leases;
-	json_object *all = json_object_new_array();
-	for (size_t i = 0; i < m->show->stage_count; i++)
-		add_leases(m, all, lease_table_held(t, (int)i));
-	add_leases(m, all, lease_table_closed(t, LEASE_SETTLED));
-	add_leases(m, all, lease_table_closed(t, LEASE_EXPIRED));
-	return all;
 }
 
 static json_object *asks_json(const struct model *m)
@@ -125,22 +110,41 @@ static json_object *requests_json(const struct model *m)
 	return all;
 }
 
+static void add_purse(json_object *all, const char *id,
+		      const struct purse *purse)
+{
+	if (!is_empty(&purse->tokens) || !is_empty(&purse->cost))
+		json_object_object_add(all, id, purse_json(purse));
+}
+
 static json_object *ledger_json(const struct model *m)
 {
 	const struct ledger *l = &m->ledger;
 	json_object *o = json_object_new_object();
 	json_object *episode = purse_json(&l->episode);
 	json_object *agents = json_object_new_object();
-	json_object *leases = leases_json(m);
 	json_object *asks = asks_json(m);
 	json_object *requests = requests_json(m);
-	for (size_t i = 0; i < m->show->agent_count; i++)
-		json_object_object_add(agents, m->show->agents[i].id,
-				       purse_json(&l->agents[i]));
+	json_object *days = json_object_new_object();
+	json_object *services = json_object_new_object();
+	json_object *service_days = json_object_new_object();
+	for (size_t i = 0; i < m->show->agent_count; i++) {
+		const char *id = m->show->agents[i].id;
+		json_object_object_add(agents, id, purse_json(&l->agents[i]));
+		add_purse(days, id, &l->days[i]);
+	}
+	for (size_t i = 0; i < m->show->service_count; i++) {
+		const char *id = m->show->services[i].id;
+		add_purse(services, id, &l->services[i]);
+		add_purse(service_days, id, &l->service_days[i]);
+	}
 	json_add_int(o, "reserve", l->reserve);
+	add_some(o, "day", l->day);
+	json_add(o, "days", &days);
+	json_add(o, "services", &services);
+	json_add(o, "service_days", &service_days);
 	json_add(o, "episode", &episode);
 	json_add(o, "agents", &agents);
-	json_add(o, "leases", &leases);
 	json_add(o, "asks", &asks);
 	json_add(o, "requests", &requests);
 	return o;
@@ -191,11 +195,6 @@ static json_object *poll_json(const struct poll_run *p,
 	json_add_str(o, "why", p->why);
 	json_add(o, "counts", &counts);
 	return o;
-}
-
-static bool is_empty(const struct scope *s)
-{
-	return !s->limited && !s->allocated && !s->leased && !s->spent;
 }
 
 static json_object *bases_json(const struct stage_run *s)
@@ -442,6 +441,7 @@ json_object *snapshot_facts(const struct model *m)
 		"leader", "commands", "raises", "warned", "killed",
 	};
 	json_object *o = json_object_new_object();
+	json_add_int(o, "format", SNAPSHOT_FORMAT);
 	json_add_int(o, "seq", (int64_t)m->seq);
 	json_add_str(o, "show", m->show->hash);
 	json_add_int(o, "timers", (int64_t)m->timers.count);
@@ -528,6 +528,25 @@ static void add_document(struct lines *l, json_object *doc)
 	free(entries);
 }
 
+static void add_leases(struct lines *l, const struct model *m, int first)
+{
+	const struct lease_table *t = &m->ledger.leases;
+	for (int i = first; l->ok && i >= 0; i = lease_table_next(t, i)) {
+		json_object *lease = lease_json(m, &t->slots[i]);
+		add_member(l, "leases", t->slots[i].id, &lease);
+	}
+}
+
+/* In the order of their lists, which restoring makes anew. */
+static void add_all_leases(struct lines *l, const struct model *m)
+{
+	const struct lease_table *t = &m->ledger.leases;
+	for (size_t i = 0; i < m->show->stage_count; i++)
+		add_leases(l, m, lease_table_held(t, (int)i));
+	add_leases(l, m, lease_table_closed(t, LEASE_SETTLED));
+	add_leases(l, m, lease_table_closed(t, LEASE_EXPIRED));
+}
+
 bool model_snapshot_lines(const struct model *m,
 			  bool (*put)(void *whose, const char *text,
 				      size_t bytes),
@@ -537,6 +556,7 @@ bool model_snapshot_lines(const struct model *m,
 	json_object *head = snapshot_facts(m);
 	add_json(&l, &head);
 	l.line.data[--l.line.len] = '\0'; /* its end comes later */
+	add_all_leases(&l, m);
 	for (size_t i = 0; l.ok && i < m->show->stage_count; i++) {
 		json_object *stage = stage_json(m, i);
 		add_member(&l, "stages", m->show->stages[i].id, &stage);

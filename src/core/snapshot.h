@@ -5,17 +5,24 @@
  * model that folded them all: the same snapshot comes out again, byte by byte.
  *
  * The text is lines, each a JSON object: the first has all that there is once
- * (seq, show, run, ledger, ...), and each has some of the stages ("stages") and
- * of the story's members ("doc"). So neither who writes nor who reads it needs
- * the whole as a tree. That of a small show is one line, without an end.
+ * (seq, show, run, ledger, ...), and each has some of the leases ("leases"), of
+ * the stages ("stages") and of the story's members ("doc"). So neither who
+ * writes nor who reads it needs the whole as a tree. That of a small show is
+ * one line, without an end.
  */
 #ifndef CORE_SNAPSHOT_H
 #define CORE_SNAPSHOT_H
 
 #include "core/model.h"
 
-#define SNAPSHOT_LINE_BYTES (256 * 1024) /* a line is ended behind that many   \
-					  */
+/* What is written here and what is read there go together, member by member:
+ * whoever changes either gives it the next number. Another one is refused, and
+ * the log is folded instead. */
+#define SNAPSHOT_FORMAT 2
+
+#define SNAPSHOT_LINE_BYTES                                                    \
+	(256 * 1024) /* a line is ended behind that many                       \
+		      */
 /* Longer ones are not kept: the one before stays where a fold begins. */
 #define SNAPSHOT_MAX_BYTES (64u << 20)
 
@@ -44,7 +51,8 @@ struct model *model_restore(const struct show *show, const char *text,
 
 /* A model for the next run, of another definition of the show: what a run:start
  * leaves as it is goes over (numbers and time, the leader, OBS, alarms, late
- * answers, checks, the commands seen), and the run that was, as a name. */
+ * answers, checks, the commands seen, what was spent today), and the run that
+ * was, as a name. */
 struct model *model_inherit(const struct model *m, const struct show *next);
 
 #endif

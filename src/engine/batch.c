@@ -62,6 +62,7 @@ void engine_decide(struct engine *e, struct input **input, int64_t now_ms)
 		now_ms = e->last_ms;
 	e->last_ms = now_ms;
 	in->now_ms = now_ms;
+	in->day = day_of(e->m->show, now_ms);
 	if (in->kind == INPUT_BEGIN)
 		e->run_began_us = clock_mono_us();
 	e->open.now_ms = now_ms;

@@ -14,6 +14,7 @@
 
 #include "base/mailbox.h"
 #include "core/core.h"
+#include "engine/day.h"
 #include "engine/engine.h"
 #include "engine/gateway.h"
 #include "engine/keeper.h"

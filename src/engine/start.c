@@ -392,6 +392,7 @@ bool engine_open(struct engine *e, struct err *err)
 	if (e->settings->rehearsal)
 		e->rehearse = rehearse_new(e->show);
 	e->tally_stale = xcalloc(e->show->stage_count + 1, sizeof(bool));
+	day_begin(e->show);
 	if (!start_threads(e, epoch, err))
 		return false;
 	e->trim = trim_new(e->address, file, epoch, e->box);

@@ -54,6 +54,38 @@ static void advise_caps(struct reader *r)
 			  (long long)sum, (long long)b->tokens);
 }
 
+/* What nobody could price is refused when it is to be leased. */
+static void advise_prices(struct reader *r)
+{
+	const struct show *show = r->show;
+	for (size_t i = 0; i < show->stage_count; i++) {
+		const struct show_stage *s = &show->stages[i];
+		struct node *agents = stage_member(r, i, NULL, "agents");
+		if (show->budget.cost_micros == SHOW_UNSET ||
+		    s->cost_cap_micros != SHOW_UNSET || s->poll)
+			continue;
+		for (size_t k = 0; agents && k < s->agent_count; k++) {
+			const struct show_agent *a =
+				&show->agents[s->agents[k]];
+			bool priced = a->price_input_micros != SHOW_UNSET ||
+				      a->price_output_micros != SHOW_UNSET;
+			if (a->via == VIA_NOOP ||
+			    (priced && s->token_cap != SHOW_UNSET))
+				continue;
+			read_key_warn(r, agents,
+				      "nobody can tell what '%s' may cost "
+				      "here, and budget.cost counts money: "
+				      "give %s, or the stage will fail",
+				      a->id,
+				      priced ? "the stage a token_cap or a "
+					       "cost_cap"
+					     : "it a price, or the stage a "
+					       "cost_cap");
+			break;
+		}
+	}
+}
+
 static void advise_reserve(struct reader *r)
 {
 	const struct show *show = r->show;
@@ -247,6 +279,7 @@ void advise_show(struct reader *r)
 {
 	advise_caps(r);
 	advise_reserve(r);
+	advise_prices(r);
 	for (size_t i = 0; i < r->show->stage_count; i++) {
 		advise_time(r, i);
 		advise_rehearsal(r, i);

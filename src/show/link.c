@@ -425,6 +425,34 @@ static void link_fallbacks(struct linker *l)
 	}
 }
 
+static void link_services(struct linker *l)
+{
+	struct show *show = l->show;
+	struct node *map = node_get(l->r->tree.root, "agents");
+	struct node *c = map && map->kind == NODE_MAP ? map->child : NULL;
+	for (size_t i = 0; i < show->service_count; i++)
+		show->services[i].agents =
+			arena_alloc(&show->arena,
+				    (show->agent_count + 1) * sizeof(int));
+	for (size_t i = 0; i < show->agent_count; i++) {
+		struct show_agent *a = &show->agents[i];
+		struct node *n = c ? node_get(c, "service") : NULL;
+		c = c ? c->next : NULL;
+		a->service = a->service_name
+				     ? show_find_service(show, a->service_name)
+				     : -1;
+		if (a->service >= 0) {
+			struct show_service *s = &show->services[a->service];
+			s->agents[s->agent_count++] = (int)i;
+		} else if (n && n->kind == NODE_TEXT) {
+			report_unknown(l, n, "service", show->services,
+				       show->service_count,
+				       sizeof(struct show_service),
+				       offsetof(struct show_service, id));
+		}
+	}
+}
+
 void link_show(struct reader *r)
 {
 	struct linker l = {.r = r, .show = r->show};
@@ -435,6 +463,7 @@ void link_show(struct reader *r)
 	for (size_t i = 0; i < r->show->stage_count; i++)
 		link_stage(&l, (int)i);
 	link_fallbacks(&l);
+	link_services(&l);
 	free(l.deps);
 	link_order(r);
 }

@@ -1,6 +1,8 @@
 /* What the tables cannot say about budget, agents, OBS, rules and listeners. */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "show/read.h"
 
@@ -9,6 +11,24 @@ static struct node *good_member(const struct node *map, const char *key)
 {
 	struct node *n = node_get(map, key);
 	return n && n->kind != NODE_BAD ? n : NULL;
+}
+
+/* An IANA name, which stands as a file where the system keeps its zones. */
+static bool is_time_zone(const char *name)
+{
+	static const char letters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		"0123456789_+-/";
+	char path[PATH_MAX];
+	struct stat st;
+	if (strcmp(name, "UTC") == 0)
+		return true;
+	if (!*name || *name == '/' || strstr(name, "..") ||
+	    name[strspn(name, letters)])
+		return false;
+	int n = snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", name);
+	return n > 0 && (size_t)n < sizeof path && stat(path, &st) == 0 &&
+	       S_ISREG(st.st_mode);
 }
 
 void budget_end(struct reader *r, struct node *n, void *item)
@@ -26,6 +46,11 @@ void budget_end(struct reader *r, struct node *n, void *item)
 		read_error(r, reserve,
 			   "budget.reserve needs budget.tokens: it is a part "
 			   "of them");
+	struct node *zone = good_member(n, "time_zone");
+	if (zone && !is_time_zone(b->time_zone))
+		read_error(r, zone,
+			   "budget.time_zone wants a name that this system "
+			   "knows, as Europe/London");
 	if (currency && strspn(b->currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3)
 		read_error(r, currency,
 			   "budget.currency wants three capital letters, as "
@@ -48,7 +73,7 @@ static const struct {
 	{"key_env", VIA(LLM), 0},
 	{"key_file", VIA(LLM), 0},
 	{"prompt", VIA(LLM), 0},
-	{"price", VIA(LLM), 0},
+	{"price", ~VIA(NOOP), 0},
 	{"timeout_ms", ~VIA(NOOP), 0},
 };
 

@@ -29,7 +29,7 @@ const char *const schema_event_words[] = {
 	"stage:reset",	  "poll:create",	  "poll:extend",    "poll:close",
 	"poll:resolve",	  "poll:void",	    "token:lease",
 	"token:spend",	  "token:return",   "budget:request",
-	"budget:approve", "budget:deny",    "budget:raise",
+	"budget:approve", "budget:deny",    "budget:raise", "budget:day",
 	"proposal:late",  "proposal:adopt", "proposal:discard",
 	"obs:status",	  "obs:command",    "check:result",
 	"alarm:raise",	  "alarm:ack",	    "alarm:clear",
@@ -78,9 +78,9 @@ static const struct key budget_keys[] = {
 	INT("tokens", AT(show_budget, tokens), 0, TOKENS, NONE, "tokens",
 	    "Tokens for the whole episode."),
 	CASH("cost", AT(show_budget, cost_micros), NONE,
-	     "Money for the whole episode.", LATER),
+	     "Money for the whole episode."),
 	TEXT("currency", AT(show_budget, currency), 3,
-	     "Three capital letters, as GBP.", LATER),
+	     "Three capital letters, as GBP."),
 	INT("reserve", AT(show_budget, reserve), 0, TOKENS, 0, "tokens",
 	    "Part of tokens that is leased only to stages marked finale, or "
 	    "on approval."),
@@ -95,6 +95,9 @@ static const struct key budget_keys[] = {
 	WORD("approval_default", AT(show_budget, approval_default),
 	     answer_words, ANSWER_DENY,
 	     "The answer to an overage that nobody answered."),
+	EXACT("time_zone", AT(show_budget, time_zone),
+	      "Whose midnight begins a day of the daily quotas, as "
+	      "Europe/London.", .def_text = "UTC"),
 	INT("settle_grace_ms", AT(show_budget, settle_grace_ms), 0, HOURS24,
 	    60000, "ms",
 	    "How long after a call ended a late report still corrects what was "
@@ -107,7 +110,7 @@ static const struct key quota_keys[] = {
 	INT("episode", AT(show_agent, quota_episode), 0, TOKENS, NONE,
 	    "tokens", "Tokens that the agent may spend in one episode."),
 	INT("daily", AT(show_agent, quota_daily), 0, TOKENS, NONE, "tokens",
-	    "Tokens that the agent may spend in one day.", LATER),
+	    "Tokens that the agent may spend in one day, in all runs."),
 	{0}};
 static const struct section quota = {
 	"agents.*.quota", "a quota", .keys = quota_keys};
@@ -173,11 +176,34 @@ static const struct key agent_keys[] = {
 	ROW("price", KEY_SUB, 0, "What tokens cost.", .sub = &price),
 	ROW("fallback_agent", KEY_ID, AT(show_agent, fallback_agent),
 	    "Who is asked when this agent fails.", LATER),
+	ROW("service", KEY_ID, AT(show_agent, service_name),
+	    "The entry of services that it runs on."),
 	{0}};
 static const struct section agent = {
 	"agents.*", "an agent", sizeof(struct show_agent),
 	.id_at = AT(show_agent, id), .line_at = AT(show_agent, line),
 	.keys = agent_keys, .end = agent_end};
+
+static const struct key service_quota_keys[] = {
+	INT("episode", AT(show_service, quota_episode), 0, TOKENS, NONE,
+	    "tokens", "Tokens that all its agents may spend in one episode."),
+	INT("daily", AT(show_service, quota_daily), 0, TOKENS, NONE, "tokens",
+	    "Tokens that all its agents may spend in one day, in all runs."),
+	{0}};
+static const struct section service_quota = {
+	"services.*.quota", "a quota", .keys = service_quota_keys};
+
+static const struct key service_keys[] = {
+	ROW("quota", KEY_SUB, 0, "Limits of what its agents may spend.",
+	    .sub = &service_quota),
+	CASH("cost", AT(show_service, cost_micros), NONE,
+	     "Money that all its agents may spend in one episode."),
+	INT("max_concurrent", AT(show_service, max_concurrent), 1, 10000, NONE,
+	    "calls", "Calls of all its agents at one time."),
+	{0}};
+static const struct section service = {
+	"services.*", "a service", sizeof(struct show_service),
+	.id_at = AT(show_service, id), .keys = service_keys};
 
 static const struct key mcp_keys[] = {
 	ROW("url", KEY_URL, AT(show_mcp, url), "A Streamable HTTP endpoint.",
@@ -194,7 +220,8 @@ static const struct key stage_budget_keys[] = {
 	INT("token_cap", AT(show_stage, token_cap), 0, TOKENS, NONE, "tokens",
 	    "Tokens that all calls of the stage may spend together."),
 	CASH("cost_cap", AT(show_stage, cost_cap_micros), NONE,
-	     "Money that the stage may spend.", LATER),
+	     "Money that the stage may spend; what a call may cost at most when "
+	     "its agent has no price."),
 	INT("time_cap_ms", AT(show_stage, time_cap_ms), 1, HOURS24, NONE,
 	    "ms", "The deadline of one attempt; the agents' own time-outs "
 	    "hold as well."),
@@ -439,6 +466,9 @@ static const struct key show_keys[] = {
 	    .sub = &budget),
 	ROW("agents", KEY_EACH, AT(show, agents), "Who performs, by id.",
 	    .count_at = AT(show, agent_count), .sub = &agent, .max = 10000),
+	ROW("services", KEY_EACH, AT(show, services),
+	    "What several agents run on, by id: quotas that they share.",
+	    .count_at = AT(show, service_count), .sub = &service, .max = 1000),
 	ROW("mcp", KEY_EACH, AT(show, mcp), "MCP servers, by id.",
 	    .count_at = AT(show, mcp_count), .sub = &mcp, .max = 1000, LATER),
 	ROW("defaults", KEY_CALL, 0,
@@ -515,6 +545,8 @@ const struct section *const schema_sections[] = {&schema_show,
 						 &quota,
 						 &price,
 						 &schema_prompt,
+						 &service,
+						 &service_quota,
 						 &mcp,
 						 &schema_defaults,
 						 &defaults_budget,

@@ -137,3 +137,23 @@ int64_t show_price_micros(const struct show_agent *agent, int64_t input_tokens,
 		return PRICE_MAX_MICROS;
 	return whole + (rest + MILLION - 1) / MILLION;
 }
+
+int show_find_service(const struct show *show, const char *id)
+{
+	for (size_t i = 0; id && i < show->service_count; i++)
+		if (show->services[i].id &&
+		    strcmp(show->services[i].id, id) == 0)
+			return (int)i;
+	return -1;
+}
+
+bool show_counts_days(const struct show *show)
+{
+	for (size_t i = 0; i < show->agent_count; i++)
+		if (show->agents[i].quota_daily != SHOW_UNSET)
+			return true;
+	for (size_t i = 0; i < show->service_count; i++)
+		if (show->services[i].quota_daily != SHOW_UNSET)
+			return true;
+	return false;
+}

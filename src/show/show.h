@@ -60,6 +60,7 @@ struct show_budget {
 	double warn_at;       /* share of tokens, 0..1, default 0.8 */
 	int64_t approval_deadline_ms;         /* default 60000 */
 	enum show_answer approval_default;    /* default deny */
+	char *time_zone;          /* days of quotas; NULL: UTC */
 	int64_t settle_grace_ms;  /* late reports correct, default 60000 */
 };
 
@@ -88,7 +89,19 @@ struct show_agent {
 	int64_t price_input_micros;   /* per million tokens; SHOW_UNSET: none */
 	int64_t price_output_micros;
 	char *fallback_agent;
+	char *service_name;      /* what it runs on, or NULL */
+	int service;             /* index into show.services, -1: none */
 	int line;                /* where it stands in the file */
+};
+
+/* What several agents run on: an account, a machine, a key. */
+struct show_service {
+	char *id;
+	int64_t quota_episode, quota_daily; /* tokens, SHOW_UNSET: none */
+	int64_t cost_micros;     /* an episode; SHOW_UNSET: no cap */
+	int64_t max_concurrent;  /* calls of all its agents; SHOW_UNSET */
+	int *agents;             /* indices, worked out */
+	size_t agent_count;
 };
 
 struct show_mcp {
@@ -241,6 +254,8 @@ struct show {
 	struct show_budget budget;
 	struct show_agent *agents; /* in the byte order of their ids */
 	size_t agent_count;
+	struct show_service *services;
+	size_t service_count;
 	struct show_mcp *mcp;
 	size_t mcp_count;
 	struct show_stage *stages; /* in the order of the file */
@@ -275,9 +290,13 @@ extern const char *const show_check_kinds[];
 int show_find_stage(const struct show *show, const char *id);
 int show_find_name(const struct show *show, const char *stage_or_output);
 int show_find_agent(const struct show *show, const char *id);
+int show_find_service(const struct show *show, const char *id); /* few */
 int show_find_option(const struct show_poll *poll, const char *id);
 int show_find_check(const struct show *show, const char *card,
 		    const char *test);
+
+/* Whether anything of it is counted by the day. */
+bool show_counts_days(const struct show *show);
 
 /* Delay in ms before attempt `attempt` (2 is the first retry):
  * backoff_ms * multiplier^(attempt-2), capped by max_backoff_ms, no jitter. */

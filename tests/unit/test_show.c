@@ -104,8 +104,12 @@ static struct show *load_contract(void)
 	ck_assert_msg(show != NULL, "%s", err.text);
 	ck_assert_uint_eq(problems.errors, 0);
 	for (size_t i = 0; i < problems.count; i++)
+		/* Its agents have no price, and it caps money. */
 		ck_assert_msg(strncmp(problems.items[i].text,
-				      "not acted on yet: ", 18) == 0,
+				      "not acted on yet: ", 18) == 0 ||
+				      strncmp(problems.items[i].text,
+					      "nobody can tell what ",
+					      21) == 0,
 			      "%s", problems.items[i].text);
 	show_problems_release(&problems);
 	free(path);

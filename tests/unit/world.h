@@ -22,6 +22,7 @@ struct world {
 	struct model *m, *shadow;
 	struct decision d;      /* of the last step */
 	int64_t now_ms;
+	int32_t day;            /* as the engine tells it */
 	/* Calls that were asked for and not answered or cancelled. */
 	struct { int stage, agent, attempt; char *lease; int64_t tokens; }
 		calls[256];
@@ -134,6 +135,7 @@ static inline void world_check(struct world *w)
 static inline void world_step(struct world *w, struct input *in)
 {
 	in->now_ms = w->now_ms;
+	in->day = w->day;
 	decision_clear(&w->d);
 	core_decide(w->m, in, &w->d);
 	for (size_t i = 0; i < w->d.event_count; i++) {
