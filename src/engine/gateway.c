@@ -190,11 +190,11 @@ static bool is_covered(const struct engine *e, const struct lease *l,
 	struct path p = ledger_path(e->m, l->stage, l->agent, l->day);
 	const struct show_stage *stage = &e->show->stages[l->stage];
 	int64_t fence = stage->finale ? 0 : e->m->ledger.reserve;
-	for (size_t i = 0; i < p.count; i++) {
-		const struct scope *s = &p.purses[i]->tokens;
-		bool episode = p.purses[i] == &e->m->ledger.episode;
-		if (s->limited &&
-		    scope_remaining(s) - (episode ? fence : 0) < tokens)
+	for (size_t i = 0; i < SCOPE_KINDS; i++) {
+		const struct scope *s =
+			p.purses[i] ? &p.purses[i]->tokens : NULL;
+		int64_t kept = i == SCOPE_EPISODE ? fence : 0;
+		if (s && s->limited && scope_remaining(s) - kept < tokens)
 			return false;
 	}
 	return true;
