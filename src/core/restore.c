@@ -114,7 +114,7 @@ static void read_bases(struct stage_run *s, json_object *a)
 	for (size_t i = 0; i < n && i < COUNT_OF(s->bases); i++) {
 		json_object *o = json_object_array_get_idx(a, i);
 		s->bases[i].attempt = (int)json_get_int(o, "attempt", 0);
-		copy_text(s->bases[i].hash, sizeof s->bases[i].hash, o, "hash");
+		restore_copy(s->bases[i].hash, sizeof s->bases[i].hash, o, "hash");
 	}
 }
 
