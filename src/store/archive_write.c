@@ -251,12 +251,13 @@ bool archive_write(struct client *client, const char *show, uint64_t first,
 	bool ok = p.file && look(&p, w, err) && write_all(&p, w, err);
 	if (p.file && fclose(p.file) != 0 && ok)
 		ok = err_set(err, ERR_CONFIG, "%s", strerror(errno));
+	/* Reading back needs as much again: a large show's tree is 30 MB. */
+	json_object_put(p.definitions);
 	ok = ok && read_back(temp, a, err) && give_name(temp, show, a, err);
 	if (p.file && !ok)
 		unlink(temp);
 	free(temp);
 	buf_release(&p.out);
-	json_object_put(p.definitions);
 	return ok ||
 	       err_wrap(err, "the archive of events %" PRIu64 " to %" PRIu64,
 			first, last);
