@@ -69,23 +69,18 @@ static json_object *follow(json_object *value, const char *rest)
 static json_object *look_up(json_object *o, const struct prompt_piece *p,
 			    bool deep)
 {
-	char *name = xstrndup(p->name, p->name_bytes);
-	size_t n = p->name_bytes;
+	char *way = xstrndup(p->name, p->name_bytes);
 	json_object *value = NULL;
-	for (;;) {
-		char *whole = xstrndup(name, n);
-		json_object *found = find_member(o, whole, deep);
-		free(whole);
-		if (found) {
-			value = follow(found, name + n + (name[n] == '.'));
-			break;
-		}
-		while (n && name[--n] != '.')
-			;
-		if (!n)
-			break;
+	size_t n = prompt_longest(p);
+	for (bool found = false; n && !found; n = prompt_shorter(p, n)) {
+		char *name = xstrndup(p->name, n);
+		json_object *at = find_member(o, name, deep);
+		free(name);
+		found = at != NULL;
+		if (found)
+			value = follow(at, way + n + (way[n] == '.'));
 	}
-	free(name);
+	free(way);
 	return value;
 }
 

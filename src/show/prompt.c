@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "show/show.h"
 
 const char *const prompt_words[] = {
 	[WORD_STAGE_ID] = "stage.id",
@@ -18,6 +19,20 @@ const char *const prompt_words[] = {
 	[WORD_RUN_ID] = "run.id",
 	NULL,
 };
+
+size_t prompt_shorter(const struct prompt_piece *p, size_t bytes)
+{
+	while (bytes && p->name[--bytes] != '.')
+		;
+	return bytes;
+}
+
+size_t prompt_longest(const struct prompt_piece *p)
+{
+	if (p->name_bytes <= SHOW_ID_MAX)
+		return p->name_bytes;
+	return prompt_shorter(p, SHOW_ID_MAX + 1);
+}
 
 static bool is_root(const struct prompt_piece *p, const char *root)
 {

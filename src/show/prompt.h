@@ -50,6 +50,12 @@ enum prompt_word {
 };
 extern const char *const prompt_words[];
 
+/* The bytes of the longest part of a name that can be an id: what is longer, or
+ * lies behind it, is a way into a value. 0: no part can. prompt_shorter() is the
+ * next shorter one. */
+size_t prompt_longest(const struct prompt_piece *piece);
+size_t prompt_shorter(const struct prompt_piece *piece, size_t bytes);
+
 /* The next piece of `*rest`, which moves on. False at the end. */
 bool prompt_next(const char **rest, struct prompt_piece *piece);
 

@@ -13,6 +13,7 @@
 /* All prompts of a show together: its definition has to be read back. */
 #define PROMPTS_MAX_BYTES ((size_t)4 * 1024 * 1024)
 #define HINTS_MAX	  20
+#define ERRORS_MAX	  200 /* then the rest is not looked at */
 
 /* --- reading ------------------------------------------------------------- */
 
@@ -137,8 +138,11 @@ struct checking {
 	struct show_agent *agent;
 	const struct node *node; /* of the text, in the show file */
 	const char *file;	 /* the prompt's own, or NULL */
-	int hints;
+	int hints, errors;
 	size_t story_cap;
+	/* The stages of agent i are users[begins[i]] to users[begins[i + 1]],
+	 * without the last. */
+	size_t *begins, *users;
 };
 
 static void report(struct checking *c, const char *at, const char *what,
@@ -146,6 +150,7 @@ static void report(struct checking *c, const char *at, const char *what,
 {
 	char hint[HINT_BYTES] = "";
 	int line = c->node->line, column = c->node->column;
+	c->errors++;
 	char *word = text_clean(p->text, p->bytes, 80);
 	char *name = p->name_bytes ? xstrndup(p->name, p->name_bytes)
 				   : xstrndup(p->text, p->bytes);
@@ -218,14 +223,11 @@ static bool stage_has_input(const struct show *show, const struct show_stage *s,
 
 static bool has_input(const struct checking *c, const char *name)
 {
-	int self = (int)(c->agent - c->show->agents);
-	for (size_t i = 0; i < c->show->stage_count; i++) {
-		const struct show_stage *s = &c->show->stages[i];
-		for (size_t k = 0; k < s->agent_count; k++)
-			if (s->agents[k] == self &&
-			    stage_has_input(c->show, s, name))
-				return true;
-	}
+	size_t self = (size_t)(c->agent - c->show->agents);
+	for (size_t i = c->begins[self]; i < c->begins[self + 1]; i++)
+		if (stage_has_input(c->show, &c->show->stages[c->users[i]],
+				    name))
+			return true;
 	return false;
 }
 
@@ -260,17 +262,15 @@ static void keep_story(struct checking *c, const char *name)
  * meant. */
 static bool check_name(struct checking *c, const struct prompt_piece *p)
 {
-	char *name = xstrndup(p->name, p->name_bytes);
-	bool known;
-	while (!(known = is_known(c, p->kind, name))) {
-		char *dot = strrchr(name, '.');
-		if (!dot)
-			break;
-		*dot = '\0';
+	bool known = false;
+	for (size_t n = prompt_longest(p); n && !known;
+	     n = prompt_shorter(p, n)) {
+		char *name = xstrndup(p->name, n);
+		known = is_known(c, p->kind, name);
+		if (known && p->kind != PROMPT_INPUTS)
+			keep_story(c, name);
+		free(name);
 	}
-	if (known && p->kind != PROMPT_INPUTS)
-		keep_story(c, name);
-	free(name);
 	return known;
 }
 
@@ -305,6 +305,42 @@ static void check_piece(struct checking *c, const struct prompt_piece *p)
 	free(names);
 }
 
+/* Who is called by which stages, in one pass. */
+static void list_users(struct checking *c)
+{
+	const struct show *show = c->show;
+	size_t *at = xcalloc(show->agent_count + 2, sizeof *at), total = 0;
+	for (size_t i = 0; i < show->stage_count; i++)
+		for (size_t k = 0; k < show->stages[i].agent_count; k++) {
+			at[show->stages[i].agents[k] + 1]++;
+			total++;
+		}
+	for (size_t i = 0; i < show->agent_count; i++)
+		at[i + 1] += at[i];
+	c->begins = xcalloc(show->agent_count + 1, sizeof *c->begins);
+	memcpy(c->begins, at, (show->agent_count + 1) * sizeof *at);
+	c->users = xcalloc(total + 1, sizeof *c->users);
+	for (size_t i = 0; i < show->stage_count; i++)
+		for (size_t k = 0; k < show->stages[i].agent_count; k++)
+			c->users[at[show->stages[i].agents[k]]++] = i;
+	free(at);
+}
+
+static void check_prompt(struct checking *c)
+{
+	struct prompt_piece piece;
+	const char *rest = c->agent->prompt_text;
+	c->file = NULL;
+	c->story_cap = 0;
+	if (c->agent->prompt) {
+		char *path = file_beside(c->r->file, c->agent->prompt);
+		c->file = arena_strdup(&c->r->show->arena, path);
+		free(path);
+	}
+	while (c->errors < ERRORS_MAX && prompt_next(&rest, &piece))
+		check_piece(c, &piece);
+}
+
 void check_prompts(struct reader *r)
 {
 	struct show *show = r->show;
@@ -313,18 +349,12 @@ void check_prompts(struct reader *r)
 	size_t total = 0;
 	struct checking c = {.r = r, .show = show};
 	for (size_t i = 0; i < show->agent_count && n; i++, n = n->next) {
-		struct prompt_piece piece;
 		c.agent = &show->agents[i];
 		c.node = node_get(node_get(n, "prompt"), "text");
 		if (!c.agent->prompt_text || !c.node)
 			continue;
-		c.file = NULL;
-		c.story_cap = 0;
-		if (c.agent->prompt) {
-			char *path = file_beside(r->file, c.agent->prompt);
-			c.file = arena_strdup(&show->arena, path);
-			free(path);
-		}
+		if (!c.begins)
+			list_users(&c);
 		size_t before = total;
 		total += strlen(c.agent->prompt_text);
 		if (before <= PROMPTS_MAX_BYTES && total > PROMPTS_MAX_BYTES)
@@ -332,8 +362,8 @@ void check_prompts(struct reader *r)
 				   "the prompts of the show are larger than "
 				   "%zu bytes together",
 				   PROMPTS_MAX_BYTES);
-		const char *rest = c.agent->prompt_text;
-		while (prompt_next(&rest, &piece))
-			check_piece(&c, &piece);
+		check_prompt(&c);
 	}
+	free(c.begins);
+	free(c.users);
 }
