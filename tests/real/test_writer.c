@@ -367,6 +367,29 @@ START_TEST(a_foreign_script_is_waited_out)
 }
 END_TEST
 
+/* An answer that was long under way says nothing about now. */
+START_TEST(a_late_renewal_does_not_lead_surely)
+{
+	lead("surely");
+	ck_assert(writer_leads_surely(w));
+	pid_t pid = here_find_pid();
+	kill(pid, SIGSTOP);
+	writer_renew(w);
+	int64_t end = clock_mono_ms() + SCRIPT_LEASE_MS + 1000;
+	while (writer_leads_surely(w)) {
+		here_turn(w, 50);
+		ck_assert(clock_mono_ms() < end);
+	}
+	kill(pid, SIGCONT);
+	ck_assert_int_eq(outcome(), WRITER_OK);
+	ck_assert(!writer_leads_surely(w));
+	writer_renew(w);
+	ck_assert_int_eq(outcome(), WRITER_OK);
+	ck_assert(writer_leads_surely(w));
+	writer_close(&w);
+}
+END_TEST
+
 START_TEST(a_redis_that_hangs_is_waited_out)
 {
 	lead("hang");
@@ -682,6 +705,7 @@ int main(void)
 		  (int)COUNT_OF(refusals));
 	here_case(s, "BUSY", a_foreign_script_is_waited_out, 0);
 	here_case(s, "redis hangs", a_redis_that_hangs_is_waited_out, 0);
+	here_case(s, "a late renewal", a_late_renewal_does_not_lead_surely, 0);
 	here_case(s, "TCP, user, database", a_shared_redis_over_tcp, 0);
 	here_case(s, "passwords", a_password_is_needed, 0);
 	here_case(s, "redis killed", killed_redis_loses_nothing, 0);

@@ -121,9 +121,22 @@ both() { # TEXT: on both screens
 	until_true on_screen "$1"
 }
 
+# A Redis that stands still for a second costs nobody the lead.
+for stall in 1 2 3; do
+	kill -STOP "$redis"
+	timeout 1 tail -f /dev/null
+	kill -CONT "$redis"
+	do_there note "stall-$stall" >/dev/null
+done
+[ "$(rcli get 'showcaller:{night}:epoch')" = 1 ] &&
+	rcli get 'showcaller:{night}:leader' | grep -q "^1 .* $a\$"
+ok $? "Redis stalls for a second, three times: no false takeover"
+
 killed=$(now_ms)
 kill -KILL "$a"
 wait "$a" 2>/dev/null
+both 'another core leads now'
+ok $? "both consoles say that another core leads"
 timeout 20 "$program" do night note between --redis "$url" >/dev/null
 ok $? "a command that comes when nobody leads is done by the next core"
 followed 2

@@ -546,6 +546,7 @@ static bool open_all(struct app *app, struct err *err)
 	keep_load(app->view, settings->state_dir);
 	app->box = mailbox_new(MAILBOX_ITEMS, feed_item_free);
 	name_operator(app);
+	snprintf(app->view->by, sizeof app->view->by, "%s", app->by);
 	block_signals(app);
 	app->term = term_open(err);
 	if (!app->term)

@@ -114,15 +114,45 @@ int64_t view_next_change(const struct view *v)
 
 /* --- what the feed brings ------------------------------------------------ */
 
+/* Another human did something: who, and what. */
+static void tell_other(struct view *v, const struct event *event)
+{
+	const char *by = event_str(event, "by", "");
+	if (!v->link.caught_up || !*v->by || strcmp(by, v->by) == 0 ||
+	    (!strchr(by, '@') && strcmp(by, "web") != 0))
+		return;
+	char *clean = text_clean_str(by, 100);
+	snprintf(v->other, sizeof v->other, "%s: %s%s%.60s", clean,
+		 event_type_name(event->type), *event->stage ? " " : "",
+		 event->stage);
+	free(clean);
+	v->other_mono_ms = v->mono_ms;
+	view_flash(v, STYLE_WAIT, "%s", v->other);
+}
+
 static void fold(struct view *v, const struct event *event)
 {
 	if (event->seq && event->seq <= v->model->seq)
 		return; /* read again after the link was lost */
 	past_add(v->past, v->model, event);
 	model_apply(v->model, event);
+	tell_other(v, event);
 	if (event->type == EVENT_RUN_START)
 		snprintf(v->run_hash, sizeof v->run_hash, "%s",
 			 event_str(event, "hash", ""));
+}
+
+static void take_leader(struct view *v, const char *leader)
+{
+	struct view_link *l = &v->link;
+	if (*leader && *l->led_last && strcmp(leader, l->led_last) != 0)
+		view_flash(v, STYLE_WAIT,
+			   "another core leads now (epoch, host, pid: %.100s)",
+			   leader);
+	if (*leader)
+		snprintf(l->led_last, sizeof l->led_last, "%s", leader);
+	l->leader_known = true;
+	snprintf(l->leader, sizeof l->leader, "%s", leader);
 }
 
 static void take_reply(struct view *v, const struct feed_item *item)
@@ -139,6 +169,9 @@ static void take_reply(struct view *v, const struct feed_item *item)
 	if (item->ok)
 		view_flash(v, STYLE_GOOD, "%s: %s", found->text,
 			   *text ? text : "done");
+	else if (*v->other && v->mono_ms - v->other_mono_ms < VIEW_TWICE_MS)
+		view_flash(v, STYLE_BAD, "%s: too late; %s", found->text,
+			   v->other);
 	else
 		view_flash(v, STYLE_BAD, "%s: %s", found->text,
 			   *text ? text : "refused");
@@ -207,9 +240,7 @@ void view_take(struct view *v, const struct feed_item *item)
 		take_reply(v, item);
 		break;
 	case FEED_LEADER:
-		v->link.leader_known = true;
-		snprintf(v->link.leader, sizeof v->link.leader, "%s",
-			 item->text ? item->text : "");
+		take_leader(v, item->text ? item->text : "");
 		break;
 	case FEED_BROKEN:
 		v->link.broken = true;

@@ -43,6 +43,7 @@ struct view_link {
 	char *why;          /* lost or broken: for people */
 	bool leader_known;
 	char leader[128];   /* "" when nobody leads */
+	char led_last[128]; /* the last one that did */
 };
 
 struct view_core { /* live `core` */
@@ -111,6 +112,9 @@ struct view {
 	int64_t mono_ms, now_ms; /* of this frame; now_ms is show time */
 	int64_t start_mono_ms;
 	bool read_only;
+	char by[160];            /* who we are; "": not known */
+	char other[200];         /* what somebody else did last, in words */
+	int64_t other_mono_ms;   /* and when we heard of it */
 	char *vote_base;         /* "http://host:port" of the vote page, NULL */
 	char *redis_url;         /* NULL: not known */
 
