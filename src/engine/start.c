@@ -218,7 +218,12 @@ static void read_replay(struct engine *e, struct event ***events, size_t *count)
 	uint64_t after = seq > REPLAY_EVENTS ? seq - REPLAY_EVENTS : 0;
 	struct client *client = client_open(e->address, e->show->id, &err);
 	size_t cap = 0;
-	int n = client ? 1 : -1;
+	uint64_t first = 0, last;
+	int n = client && client_readable(client, &first, &last, NULL, 0, &err)
+			? 1
+			: -1;
+	if (first > after + 1)
+		after = first - 1;
 	while (n > 0 && after < seq) {
 		struct event **chunk = NULL;
 		n = client_events(client, after, seq - after, 0, &chunk, &err);

@@ -50,7 +50,7 @@ bool archives_read(struct archives *a, struct link *link, const char *show,
 {
 	char *rows = key_of(show, "archives"), *base = key_of(show, "trimmed");
 	archives_release(a);
-	link_add(link, "HGET", base, "last", (char *)NULL);
+	link_add(link, "GET", base, (char *)NULL);
 	redisReply *r = link_ask(link, base, err);
 	if (r && r->str)
 		a->trimmed = seq_of(r->str);

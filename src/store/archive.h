@@ -1,13 +1,13 @@
 /*
  * archive: what was trimmed from the log stands in files (core/logfile.h) in
  * the folder `archive` of the show's state folder, on the machine of the core
- * that trimmed it. Redis says which ones there are, in three keys:
+ * that trimmed it. Redis says which ones there are:
  *
  *   archives   hash: "<first>-<last>" -> "<chain> <at> <run> <host>", of the
  *              file's last line, and of its last event
- *   trimmed    hash: the snapshot that stands for all that was trimmed, and how
- *              far that goes: `last` (as snapshot:last), `text`
- *   trim:next  hash: the same, to be the next `trimmed`
+ *   trimmed    the snapshot that stands for all that was trimmed, and so how far
+ *              that goes: as snapshot:last; its text is trimmed:text
+ *   trim:next  the same, to be the next `trimmed`; trim:next:text
  *
  * So a file that was put there by another log, or that was written anew, is
  * told from the one that is meant. Private to store/.

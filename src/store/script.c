@@ -204,9 +204,10 @@ static const char snapshot[] = FENCE
 
 static const char ground[] = FENCE
 	"if redis.call('GET', KEYS[2]) ~= ARGV[2] then return {'MOVED'} end\n"
-	"local text = redis.call('GET', KEYS[3])\n"
-	"if not text then return {'MOVED'} end\n"
-	"redis.call('HSET', KEYS[4], 'last', ARGV[2], 'text', text)\n"
+	"if redis.call('COPY', KEYS[3], KEYS[5], 'REPLACE') == 0 then\n"
+	"  return {'MOVED'}\n"
+	"end\n"
+	"redis.call('SET', KEYS[4], ARGV[2])\n"
 	"return redis.status_reply('OK')\n";
 
 /* The ground becomes the one that readers go by no later than the first event
@@ -219,12 +220,14 @@ static const char trim[] = FENCE
 	"local last = tip[1] and tonumber(string.match(tip[1][1], "
 	"'^(%d+)%-0$'))\n"
 	"if not last or last <= n then return {'SHORT'} end\n"
-	"local new = redis.call('HGET', KEYS[3], 'last') ~= ARGV[3]\n"
-	"if new and redis.call('HGET', KEYS[5], 'last') ~= ARGV[3] then\n"
-	"  return {'GROUND'}\n"
+	"local new = redis.call('GET', KEYS[3]) ~= ARGV[3]\n"
+	"if new and (redis.call('GET', KEYS[6]) ~= ARGV[3] or\n"
+	"   redis.call('EXISTS', KEYS[7]) == 0) then return {'GROUND'} end\n"
+	"redis.call('HSET', KEYS[5], ARGV[4], ARGV[5])\n"
+	"if new then\n"
+	"  redis.call('RENAME', KEYS[6], KEYS[3])\n"
+	"  redis.call('RENAME', KEYS[7], KEYS[4])\n"
 	"end\n"
-	"redis.call('HSET', KEYS[4], ARGV[4], ARGV[5])\n"
-	"if new then redis.call('RENAME', KEYS[5], KEYS[3]) end\n"
 	"redis.call('XTRIM', KEYS[2], 'MINID', string.format('%.0f-0', n + "
 	"1))\n"
 	"return redis.status_reply('OK')\n";

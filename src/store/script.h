@@ -52,10 +52,12 @@ enum script {
 	 * ARGV epoch seq last bytes: "OK"; {"GAP", last}: the log is not that
 	 * long; {"GONE"}: not all of its parts are there */
 	SCRIPT_SNAPSHOT,
-	/* KEYS epoch snapshot:last snapshot:<run> trim:next, ARGV epoch last:
-	 * "OK"; {"MOVED"}: that is no longer the newest snapshot */
+	/* KEYS epoch snapshot:last snapshot:<run> trim:next trim:next:text
+	 * ARGV epoch last: "OK"; {"MOVED"}: that is no longer the newest
+	 * snapshot */
 	SCRIPT_GROUND,
-	/* KEYS epoch events trimmed archives trim:next
+	/* KEYS epoch events trimmed trimmed:text archives
+	 *      trim:next trim:next:text
 	 * ARGV epoch up-to ground archive-field archive-value: "OK";
 	 * {"GROUND"}: there is no such ground; {"SHORT"}: that is all */
 	SCRIPT_TRIM,

@@ -60,46 +60,51 @@ static enum snapshot_got take_text(struct snapshot *s, const redisReply *r,
 }
 
 static enum snapshot_got read_text(struct link *link, const char *show,
-				   struct snapshot *s, struct err *err)
+				   const char *name, struct snapshot *s,
+				   struct err *err)
 {
-	char name[16 + SNAPSHOT_RUN_BYTES];
-	redisReply *r = ask_for(link, key_with(show, "snapshot:", s->run), err);
+	redisReply *r = ask_for(link, key_of(show, name), err);
 	if (!r)
 		return failed(err);
-	snprintf(name, sizeof name, "snapshot:%s", s->run);
 	enum snapshot_got got = take_text(s, r, name, err);
 	reply_free(r);
 	return got;
 }
 
+/* `last` says what `text` holds; NULL: it is snapshot:<run>. */
 static enum snapshot_got read_once(struct link *link, const char *show,
+				   const char *last, const char *text,
 				   struct snapshot *s, struct err *err)
 {
-	redisReply *r = ask_for(link, key_of(show, "snapshot:last"), err);
+	char name[16 + SNAPSHOT_RUN_BYTES];
+	redisReply *r = ask_for(link, key_of(show, last), err);
 	if (!r)
 		return failed(err);
 	enum snapshot_got got = r->str ? SNAPSHOT_FOUND : SNAPSHOT_NONE;
 	if (r->str && !read_last(r->str, s)) {
 		char *clean = text_clean_str(r->str, 80);
-		err_set(err, ERR_DATA, "snapshot:last is none of ours: %s",
-			clean);
+		err_set(err, ERR_DATA, "%s is none of ours: %s", last, clean);
 		free(clean);
 		got = SNAPSHOT_BAD;
 	}
 	reply_free(r);
-	return got == SNAPSHOT_FOUND ? read_text(link, show, s, err) : got;
+	if (got != SNAPSHOT_FOUND)
+		return got;
+	snprintf(name, sizeof name, "snapshot:%s", s->run);
+	return read_text(link, show, text ? text : name, s, err);
 }
 
-enum snapshot_got snapshot_read(struct link *link, const char *show,
-				struct snapshot *out, struct err *err)
+static enum snapshot_got read_pair(struct link *link, const char *show,
+				   const char *last, const char *text,
+				   struct snapshot *out, struct err *err)
 {
 	enum snapshot_got got = SNAPSHOT_BAD;
 	char before[HASH_HEX_BYTES] = "";
 	*out = (struct snapshot){0};
 	/* A core that writes the next one between our two questions is no
-	 * damage: then `snapshot:last` has changed. */
+	 * damage: then what it says has changed. */
 	for (int i = 0; i < TRIES && got == SNAPSHOT_BAD; i++) {
-		got = read_once(link, show, out, err);
+		got = read_once(link, show, last, text, out, err);
 		if (got == SNAPSHOT_BAD && strcmp(before, out->sum) == 0)
 			break;
 		memcpy(before, out->sum, sizeof before);
@@ -109,27 +114,18 @@ enum snapshot_got snapshot_read(struct link *link, const char *show,
 	return got;
 }
 
+enum snapshot_got snapshot_read(struct link *link, const char *show,
+				struct snapshot *out, struct err *err)
+{
+	return read_pair(link, show, "snapshot:last", NULL, out, err);
+}
+
 enum snapshot_got snapshot_read_ground(struct link *link, const char *show,
 				       const char *name, struct snapshot *out,
 				       struct err *err)
 {
-	char *key = key_of(show, name);
-	*out = (struct snapshot){0};
-	link_add(link, "HMGET", key, "last", "text", (char *)NULL);
-	redisReply *r = link_ask(link, key, err);
-	free(key);
-	if (!r)
-		return failed(err);
-	enum snapshot_got got = SNAPSHOT_NONE;
-	if (r->elements == 2 && r->element[0]->str) {
-		got = SNAPSHOT_BAD;
-		if (read_last(r->element[0]->str, out))
-			got = take_text(out, r->element[1], name, err);
-		else
-			err_set(err, ERR_DATA, "%s is none of ours", name);
-	}
-	reply_free(r);
-	if (got != SNAPSHOT_FOUND)
-		snapshot_release(out);
+	char *text = xasprintf("%s:text", name);
+	enum snapshot_got got = read_pair(link, show, name, text, out, err);
+	free(text);
 	return got;
 }

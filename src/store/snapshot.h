@@ -38,7 +38,7 @@ enum snapshot_got {
 enum snapshot_got snapshot_read(struct link *link, const char *show,
 				struct snapshot *out, struct err *err);
 
-/* The same of the hash `trimmed` or `trim:next` (archive.h). */
+/* The same of `trimmed` or `trim:next` (archive.h). */
 enum snapshot_got snapshot_read_ground(struct link *link, const char *show,
 				       const char *name, struct snapshot *out,
 				       struct err *err);

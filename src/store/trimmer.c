@@ -157,17 +157,23 @@ static char *last_of(const struct snapshot *s)
 			 s->show);
 }
 
-/* Puts the newest snapshot aside as the next ground; it may have been replaced
- * meanwhile, then the next round does it. */
-static bool choose_next(struct trimmer *t, struct snapshot *s, struct err *err)
+/* Puts the newest snapshot aside as the next ground, if it goes as far as
+ * `least`; it may have been replaced meanwhile, then the next round does it. */
+static bool choose_next(struct trimmer *t, uint64_t least, struct snapshot *s,
+			struct err *err)
 {
 	snapshot_release(s);
 	if (!read_ground(t, NULL, s, err))
 		return !err->code;
+	if (s->seq < least) {
+		snapshot_release(s);
+		return true;
+	}
 	char *last = last_of(s);
 	char *keys[] = {key_of(t->show, "snapshot:last"),
 			key_with(t->show, "snapshot:", s->run),
-			key_of(t->show, "trim:next"), NULL};
+			key_of(t->show, "trim:next"),
+			key_of(t->show, "trim:next:text"), NULL};
 	const char *args[] = {last, NULL};
 	redisReply *r = run(t, SCRIPT_GROUND, keys, args, err);
 	bool ok = r != NULL;
@@ -185,9 +191,13 @@ static bool choose_next(struct trimmer *t, struct snapshot *s, struct err *err)
 static bool trim_batch(struct trimmer *t, const struct archive *a,
 		       uint64_t up_to, const char *ground, struct err *err)
 {
-	char *keys[] = {key_of(t->show, "events"), key_of(t->show, "trimmed"),
+	char *keys[] = {key_of(t->show, "events"),
+			key_of(t->show, "trimmed"),
+			key_of(t->show, "trimmed:text"),
 			key_of(t->show, "archives"),
-			key_of(t->show, "trim:next"), NULL};
+			key_of(t->show, "trim:next"),
+			key_of(t->show, "trim:next:text"),
+			NULL};
 	char to[24], *field = archive_field(a), *value = archive_value(a);
 	const char *args[] = {to, ground, field, value, NULL};
 	snprintf(to, sizeof to, "%" PRIu64, up_to);
@@ -228,40 +238,41 @@ static bool have_archive(struct trimmer *t, uint64_t first, uint64_t up_to,
 	return false;
 }
 
-static bool trim_to(struct trimmer *t, uint64_t first, uint64_t up_to,
-		    const char *ground, struct err *err)
+/* All from `*first` up to the ground; `*first` goes with it. */
+static bool trim_to(struct trimmer *t, uint64_t *first,
+		    const struct snapshot *ground, struct err *err)
 {
-	while (first <= up_to) {
+	char *last = last_of(ground);
+	bool ok = true;
+	while (ok && *first <= ground->seq) {
 		struct archive a;
-		if (!have_archive(t, first, up_to, &a, err))
-			return false;
-		while (first <= a.last) {
-			uint64_t to = first + BATCH - 1;
+		ok = have_archive(t, *first, ground->seq, &a, err);
+		while (ok && *first <= a.last) {
+			uint64_t to = *first + BATCH - 1;
 			if (to > a.last)
 				to = a.last;
-			if (!goes_on(t, err) ||
-			    !trim_batch(t, &a, to, ground, err))
-				return false;
-			first = to + 1;
+			ok = goes_on(t, err) &&
+			     trim_batch(t, &a, to, last, err);
+			if (ok)
+				*first = to + 1;
 		}
 	}
-	log_info("store", "the log is trimmed up to event %" PRIu64, up_to);
-	return true;
+	if (ok)
+		log_info("store", "the log is trimmed up to event %" PRIu64,
+			 ground->seq);
+	free(last);
+	return ok;
 }
 
 /* What another round began; then what is due. `*next` is the next ground that
  * is chosen already, if there is one. */
-static bool trim_due(struct trimmer *t, uint64_t first, uint64_t last,
+static bool trim_due(struct trimmer *t, uint64_t *first, uint64_t last,
 		     uint64_t keep, struct snapshot *next, struct err *err)
 {
 	struct snapshot begun = {0};
-	if (t->list.trimmed >= first) {
-		if (!read_ground(t, "trimmed", &begun, err))
-			return false;
-		char *ground = last_of(&begun);
-		bool ok = trim_to(t, first, begun.seq, ground, err);
-		first = begun.seq + 1;
-		free(ground);
+	if (t->list.trimmed >= *first) {
+		bool ok = read_ground(t, "trimmed", &begun, err) &&
+			  trim_to(t, first, &begun, err);
 		snapshot_release(&begun);
 		if (!ok)
 			return false;
@@ -274,16 +285,10 @@ static bool trim_due(struct trimmer *t, uint64_t first, uint64_t last,
 		err->code = ERR_NONE;
 		return true;
 	}
-	if (next->seq < first) {
+	bool due = last >= next->seq + keep;
+	bool ok = !due || trim_to(t, first, next, err);
+	if (next->seq < *first) /* it is used */
 		snapshot_release(next);
-		return true;
-	}
-	if (last < next->seq + keep)
-		return true;
-	char *ground = last_of(next);
-	bool ok = trim_to(t, first, next->seq, ground, err);
-	free(ground);
-	snapshot_release(next);
 	return ok;
 }
 
@@ -299,9 +304,9 @@ bool trimmer_trim(struct trimmer *t, uint64_t keep, uint64_t *next_look,
 	*next_look = last + keep / LOOK_AGAIN + 1;
 	if (last < first + keep / 2 || !last)
 		return true; /* a small log needs no ground of its own */
-	bool ok = trim_due(t, first, last, keep, &next, err);
+	bool ok = trim_due(t, &first, last, keep, &next, err);
 	if (ok && !next.seq)
-		ok = choose_next(t, &next, err);
+		ok = choose_next(t, first + keep / LOOK_AGAIN, &next, err);
 	if (ok && next.seq && next.seq + keep > *next_look)
 		*next_look = next.seq + keep;
 	snapshot_release(&next);

@@ -223,7 +223,7 @@ START_TEST(the_ground_stays)
 	expect_fold();
 	here_do("DEL " KEY("snapshot:last"));
 	expect_fold();
-	here_do("HSET " KEY("trimmed") " text nonsense");
+	here_do("SET " KEY("trimmed:text") " nonsense");
 	struct model *again = model_new(show);
 	ck_assert(!writer_fold(w, &again, &err));
 	ck_assert_ptr_nonnull(strstr(err.text, "gap"));
@@ -307,6 +307,7 @@ START_TEST(a_core_that_died_while_it_trimmed)
 				     value));
 	redisFree(r);
 	here_do("RENAME " KEY("trim:next") " " KEY("trimmed"));
+	here_do("RENAME " KEY("trim:next:text") " " KEY("trimmed:text"));
 	here_do("XTRIM " KEY("events") " MINID 21-0");
 	expect_all();
 	trim();
@@ -360,23 +361,25 @@ END_TEST
 /* Ways in which the ground is none: another one is chosen, and meanwhile
  * nothing goes. */
 static const char *const harms[] = {
-	"redis.call('HSET', KEYS[1], 'text', 'nonsense')",
-	"redis.call('HDEL', KEYS[1], 'text')",
+	"redis.call('SET', KEYS[2], 'nonsense')",
+	"redis.call('DEL', KEYS[2])",
 	"redis.call('DEL', KEYS[1])",
-	"redis.call('HSET', KEYS[1], 'last', 'nonsense')",
+	"redis.call('SET', KEYS[1], 'nonsense')",
+	"redis.call('DEL', KEYS[2]) redis.call('LPUSH', KEYS[2], 'x')",
 	/* Whole, with its sum, and yet nobody can begin with it. */
-	"redis.call('HSET', KEYS[1], 'text', '{}') "
-	"redis.call('HSET', KEYS[1], 'last', 'r2 76 ' .. "
+	"redis.call('SET', KEYS[2], '{}') "
+	"redis.call('SET', KEYS[1], 'r2 76 ' .. "
 	"'44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a ' "
-	".. string.match(redis.call('HGET', KEYS[1], 'last'), '%x+$'))",
+	".. string.match(redis.call('GET', KEYS[1]), '%x+$'))",
 };
 
 START_TEST(no_ground_no_trimming)
 {
 	set_up();
 	redisContext *r = here_connect();
-	redisReply *reply =
-		redisCommand(r, "EVAL %s 1 " KEY("trim:next"), harms[_i]);
+	redisReply *reply = redisCommand(
+		r, "EVAL %s 2 " KEY("trim:next") " " KEY("trim:next:text"),
+		harms[_i]);
 	ck_assert_msg(reply->type != REDIS_REPLY_ERROR, "%s", reply->str);
 	freeReplyObject(reply);
 	redisFree(r);
