@@ -242,6 +242,18 @@ static bool borrow(struct deciding *d, const struct answer_given *g)
 	return true;
 }
 
+/* Whether one of the calls goes to it already. */
+static bool is_taken(json_object *agents, const char *id)
+{
+	json_object_object_foreach(agents, from, to)
+	{
+		(void)from;
+		if (strcmp(json_object_get_string(to), id) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool cheaper(struct deciding *d, const struct answer_given *g)
 {
 	struct model *m = d->m;
@@ -251,9 +263,9 @@ static bool cheaper(struct deciding *d, const struct answer_given *g)
 	struct buf names = {0};
 	for (size_t k = 0; k < count; k++) {
 		int other = overage_fallback(m, stage, k);
-		if (other < 0)
+		const char *id = other < 0 ? "" : m->show->agents[other].id;
+		if (other < 0 || is_taken(agents, id))
 			continue;
-		const char *id = m->show->agents[other].id;
 		json_add_str(agents,
 			     m->show->agents[stage_agent(m, stage, k)].id, id);
 		buf_addf(&names, "%s%s", names.len ? ", " : "", id);

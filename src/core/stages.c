@@ -324,7 +324,8 @@ static void change_agents(struct model *m, int stage, json_object *agents)
 				? show_find_agent(m->show,
 						  json_object_get_string(to))
 				: -1;
-		if (k >= 0 && other >= 0)
+		if (k >= 0 && other >= 0 &&
+		    stage_agent_place(m, stage, other) < 0)
 			m->stages[stage].calls[k].agent = other;
 	}
 }

@@ -23,6 +23,8 @@ struct audit *audit_new(const struct show *show)
 	a->agents_money = xcalloc(show->agent_count, sizeof(struct scope_book));
 	a->stages = xcalloc(show->stage_count, sizeof *a->stages);
 	a->calls = xcalloc(show->agent_count, sizeof *a->calls);
+	a->killed = xcalloc(show->agent_count + 1, sizeof *a->killed);
+	a->doc = json_object_new_object();
 	story_init(&empty);
 	memcpy(a->hash, story_hash(&empty), sizeof a->hash);
 	story_release(&empty);
@@ -38,6 +40,8 @@ void audit_free(struct audit **audit)
 	*audit = NULL;
 	if (!a)
 		return;
+	audit_people_release(a);
+	free(a->conflicts);
 	free(a->stages_money);
 	free(a->agents_money);
 	free(a->leases);
@@ -164,6 +168,7 @@ static void start(struct sim *s, const struct event *e, int stage)
 	b->attempt++;
 	leave(a, stage, SB_RUNNING);
 	start_calls(s, stage);
+	audit_started_on(s, stage);
 }
 
 static void progress(struct sim *s, const struct event *e, int stage)
@@ -403,7 +408,12 @@ static void run_start(struct sim *s, const struct event *e)
 	a->going = true;
 	a->paused = false;
 	a->attended = event_bool(e, "attended", true);
-	memset(a->stages, 0, a->show->stage_count * sizeof *a->stages);
+	for (size_t i = 0; i < a->show->stage_count; i++) {
+		struct base_book bases[COUNT_OF(a->stages[i].bases)];
+		memcpy(bases, a->stages[i].bases, sizeof bases);
+		a->stages[i] = (struct stage_book){0};
+		memcpy(a->stages[i].bases, bases, sizeof bases);
+	}
 	memset(a->calls, 0, a->show->agent_count * sizeof *a->calls);
 	a->open_stages = a->show->stage_count;
 	a->held = a->failed = a->asking = a->warnings = 0;
@@ -545,9 +555,13 @@ void audit_event(struct sim *s, const struct event *e, int decision)
 		of_stage(s, e, stage, agent);
 	else
 		of_episode(a, e);
+	if (e->type == EVENT_PROPOSAL_ADOPT)
+		chain(s, e);
+	audit_people(s, e, stage, agent);
 	audit_raised(s, e);
 	audit_expiries(s, e, decision);
-	size_t questions = a->held + a->failed + a->asking + a->warnings;
+	size_t questions = a->held + a->failed + a->asking + a->warnings +
+			   a->conflict_count;
 	if (questions != s->follower->inbox.count)
 		sim_fail(s, "inbox",
 			 "%zu questions are open, the inbox has "

@@ -27,7 +27,7 @@ void audit_run_over(struct sim *s);
 bool audit_started(const struct audit *a, int run, int stage, int attempt);
 bool audit_obs_sent(const struct audit *a, const char *id);
 bool audit_saw(const struct audit *a, int command); /* in an event */
-bool audit_over(const struct audit *a);             /* no run goes on */
-int audit_run(const struct audit *a);               /* its number; 0: none */
+bool audit_over(const struct audit *a);		    /* no run goes on */
+int audit_run(const struct audit *a);		    /* its number; 0: none */
 
 #endif

@@ -168,12 +168,14 @@ static void status(struct sim *s, const struct model *m)
 	same(s, "status", "spent", spent, a->episode.spent);
 	same(s, "status", "leased", json_get_int(budget, "leased", -1),
 	     a->episode.leased);
-	same(s, "status", "remaining", json_get_int(budget, "remaining", -1) -
-			json_get_int(budget, "over", 0),
+	same(s, "status", "remaining",
+	     json_get_int(budget, "remaining", -1) -
+		     json_get_int(budget, "over", 0),
 	     a->episode.allocated - a->episode.leased - a->episode.spent);
 	same(s, "status", "inbox",
 	     (int64_t)json_object_array_length(json_get_array(o, "inbox")),
-	     (int64_t)(a->held + a->failed + a->asking + a->warnings));
+	     (int64_t)(a->held + a->failed + a->asking + a->warnings +
+		       a->conflict_count));
 	same(s, "status", "event", json_get_int(o, "event", -1),
 	     (int64_t)a->seq);
 	json_object *run = json_get_object(o, "run");

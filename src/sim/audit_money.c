@@ -260,6 +260,11 @@ static struct raise_book *find_raise(struct audit *a, uint64_t seq)
 	return NULL;
 }
 
+static bool is_unused(const struct scope_book *b, int64_t tokens)
+{
+	return tokens > 0 && b->allocated > b->leased + b->spent;
+}
+
 void audit_raised(struct sim *s, const struct event *e)
 {
 	struct audit *a = s->audit;
@@ -267,21 +272,38 @@ void audit_raised(struct sim *s, const struct event *e)
 	uint64_t of = (uint64_t)event_int(e, "raise", 0);
 	if (e->type == EVENT_BUDGET_APPROVE && expires_ms) {
 		GROW(a->raises, a->raise_count, a->raise_cap);
+		json_object *raises = event_object(e, "raises");
 		a->raises[a->raise_count++] = (struct raise_book){
-			.seq = e->seq, .expires_ms = expires_ms};
+			.seq = e->seq,
+			.expires_ms = expires_ms,
+			.stage = *e->stage ? show_find_stage(a->show, e->stage)
+					   : -1,
+			.episode_tokens = json_get_int(raises, "episode", 0),
+			.stage_tokens = json_get_int(raises, "stage", 0),
+		};
 		return;
 	}
 	if (e->type != EVENT_BUDGET_RAISE || !of)
 		return;
 	struct raise_book *r = find_raise(a, of);
-	if (!r)
+	if (!r) {
 		sim_fail(s, "raise", "a raise that is gone is taken back");
-	else if (e->at_ms < r->expires_ms)
+		return;
+	}
+	if (e->at_ms < r->expires_ms && r->expires_ms != INT64_MAX)
 		sim_fail(s, "raise", "a raise is taken back too early");
-	else if (event_bool(e, "done", false))
+	r->expires_ms = INT64_MAX; /* what is out comes later */
+	json_object *raises = event_object(e, "raises");
+	r->episode_tokens += json_get_int(raises, "episode", 0);
+	r->stage_tokens += json_get_int(raises, "stage", 0);
+	bool more = is_unused(&a->episode, r->episode_tokens) ||
+		    (r->stage >= 0 &&
+		     is_unused(&a->stages_money[r->stage], r->stage_tokens));
+	if (more)
+		sim_fail(s, "expired",
+			 "what is unused of an expired raise stays");
+	if (event_bool(e, "done", false))
 		*r = a->raises[--a->raise_count];
-	else
-		r->expires_ms = INT64_MAX; /* what is out comes later */
 }
 
 /* A core that was away takes back as soon as it looks at its clock. */

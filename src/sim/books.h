@@ -30,6 +30,12 @@ enum stage_book_state {
 	SB_SETTLED,
 };
 
+/* What a call was made on, as the audit saw it. */
+struct base_book {
+	int run, attempt;
+	char *text;
+};
+
 struct stage_book {
 	enum stage_book_state state;
 	int attempt, failures;
@@ -38,16 +44,24 @@ struct stage_book {
 	uint32_t out, answered; /* agents' places, bits */
 	bool poll_open, poll_closed, asks;
 	bool resolved;
-	int newest[8]; /* by agent's place: its newest lease, -1 */
-	int who[8];    /* by place: the agent that is called */
+	int newest[8];		   /* by agent's place: its newest lease, -1 */
+	int who[8];		   /* by place: the agent that is called */
+	struct base_book bases[4]; /* of the newest attempts */
 };
 
 /* A raise with an expiry. */
 struct raise_book {
 	uint64_t seq;
 	int64_t expires_ms;
+	int stage;			      /* -1: of the episode alone */
+	int64_t episode_tokens, stage_tokens; /* to be taken back */
 	int decision;  /* the last one seen after it expired; 0: none yet */
 	int decisions; /* so many since it expired, and it still stands */
+};
+
+struct late_book {
+	uint64_t seq;
+	int run, stage, attempt;
 };
 
 struct audit {
@@ -66,7 +80,13 @@ struct audit {
 	int *calls;		     /* out, by agent */
 	size_t held, failed, asking; /* questions */
 	size_t warnings;	     /* questions of the whole episode */
-	struct raise_book *raises;   /* for a while, of this run */
+	bool *killed;		     /* by agent */
+	uint64_t *conflicts;	     /* late answers that wait for a person */
+	size_t conflict_count, conflict_cap;
+	json_object *doc;	/* the story, by its patches */
+	struct late_book *late; /* answers that came too late */
+	size_t late_count, late_cap;
+	struct raise_book *raises; /* for a while, of this run */
 	size_t raise_count, raise_cap;
 	uint64_t version;
 	char hash[HASH_HEX_BYTES];
@@ -81,6 +101,10 @@ void audit_money(struct sim *s, const struct event *e, int stage, int agent);
 void audit_money_reset(struct audit *a);
 bool audit_holds_lease(const struct audit *a, int stage);
 void audit_money_renew(struct audit *a, int stage);
+/* What is killed, and what came too late. */
+void audit_people(struct sim *s, const struct event *e, int stage, int agent);
+void audit_started_on(struct sim *s, int stage);
+void audit_people_release(struct audit *a);
 /* A raise was made, or taken back in part; and each is in its time. */
 void audit_raised(struct sim *s, const struct event *e);
 void audit_expiries(struct sim *s, const struct event *e, int decision);

@@ -134,8 +134,7 @@ static void find_version(struct sim *s, const struct sim_core *c,
 	story_init(&story);
 	for (size_t i = c->m->run.first_seq; i < s->store.count; i++) {
 		enum event_type type = (enum event_type)s->store.log[i].type;
-		if (story.version >= to ||
-		    !event_patches_story(type))
+		if (story.version >= to || !event_patches_story(type))
 			continue;
 		struct event *e = store_read(s, i);
 		story_patch(&story, event_object(e, "patch"));

@@ -62,6 +62,7 @@ static struct post *command(struct sim *s, enum action_id action, const char *a,
 	p->action = action;
 	snprintf(p->id, sizeof p->id, "c%d.%d", n, (int)action);
 	snprintf(p->by, sizeof p->by, "op-%d", n);
+	memset(p->args, 0, sizeof p->args);
 	snprintf(p->args[0], sizeof p->args[0], "%s", a ? a : "");
 	snprintf(p->args[1], sizeof p->args[1], "%s", b ? b : "");
 	return p;
@@ -86,6 +87,28 @@ static void ask(struct sim *s, struct dice *d, enum action_id action,
 	post_send(s, p, (int64_t)dice_roll(d, 20));
 }
 
+/* What stands behind a choice: an amount, a time, a stage, or nothing. */
+static void answer_with(struct sim *s, struct dice *d, const char *id,
+			const char *choice)
+{
+	struct post *p = command(s, ACTION_ANSWER, id, choice);
+	bool raises = strcmp(choice, "raise") == 0;
+	if (raises && dice_roll(d, 4))
+		snprintf(p->args[2], sizeof p->args[2], "%d",
+			 (int)dice_roll(d, 9000));
+	if (raises && *p->args[2] && dice_roll(d, 3))
+		snprintf(p->args[3], sizeof p->args[3], "%d",
+			 (int)dice_roll(d, 20000));
+	if (strcmp(choice, "borrow") == 0 && dice_one_in(d, 3))
+		snprintf(
+			p->args[2], sizeof p->args[2], "%s",
+			s->show->stages[dice_roll(d, s->show->stage_count)].id);
+	if (strcmp(choice, "approve-stage") == 0 && dice_one_in(d, 3))
+		snprintf(p->args[2], sizeof p->args[2], "%d",
+			 (int)dice_roll(d, 3000));
+	post_send(s, p, (int64_t)dice_roll(d, 20));
+}
+
 static void answer_item(struct sim *s, struct dice *d)
 {
 	const struct inbox *inbox = &s->follower->inbox;
@@ -107,7 +130,44 @@ static void answer_item(struct sim *s, struct dice *d)
 		ask(s, d, ACTION_APPROVE, item->id, amount);
 		return;
 	}
-	ask(s, d, ACTION_ANSWER, item->id, item->choices[dice_roll(d, n)]);
+	const char *choice = item->choices[dice_roll(d, n)];
+	if (item->kind == INBOX_FAILED || item->kind == INBOX_POLL)
+		ask(s, d, ACTION_ANSWER, item->id, choice);
+	else
+		answer_with(s, d, item->id, choice);
+}
+
+/* One of what came too late. */
+static void take_late(struct sim *s, struct dice *d)
+{
+	const struct model *m = s->follower;
+	char id[24];
+	if (!m->late_count)
+		return;
+	snprintf(id, sizeof id, "l%" PRIu64,
+		 m->late[dice_roll(d, m->late_count)].seq);
+	if (dice_roll(d, 4))
+		ask(s, d, ACTION_ADOPT, id, NULL);
+	else
+		ask(s, d, ACTION_DISCARD, id, "too late");
+}
+
+static bool any_killed(const struct sim *s)
+{
+	for (size_t i = 0; i < s->show->agent_count; i++)
+		if (s->follower->killed[i])
+			return true;
+	return false;
+}
+
+static void turn_switch(struct sim *s, struct dice *d)
+{
+	const char *agent =
+		dice_roll(d, 4)
+			? s->show->agents[dice_roll(d, s->show->agent_count)].id
+			: NULL;
+	bool revives = any_killed(s) && dice_roll(d, 3);
+	ask(s, d, revives ? ACTION_REVIVE : ACTION_KILL, agent, NULL);
 }
 
 static void roll_back(struct sim *s, struct dice *d)
@@ -167,7 +227,13 @@ static void meddle_stage(struct sim *s, struct dice *d, int stage)
 
 static void meddle(struct sim *s, struct dice *d)
 {
-	switch (dice_roll(d, 24)) {
+	switch (dice_roll(d, 26)) {
+	case 8:
+		turn_switch(s, d);
+		break;
+	case 9:
+		take_late(s, d);
+		break;
 	case 0:
 	case 1:
 		ask(s, d, ACTION_PAUSE, NULL, NULL);
@@ -206,6 +272,10 @@ static void operate_well(struct sim *s, struct dice *d)
 		ask(s, d, ACTION_GO, NULL, NULL);
 	else if (m->inbox.count)
 		answer_item(s, d);
+	else if (any_killed(s))
+		ask(s, d, ACTION_REVIVE, NULL, NULL);
+	else if (dice_one_in(d, 8))
+		take_late(s, d);
 	else if (dice_one_in(d, 20))
 		ask(s, d, ACTION_NOTE, "applause", NULL);
 	else if (dice_one_in(d, 20))
@@ -394,6 +464,8 @@ void people_help(struct sim *s)
 		ask(s, &d, ACTION_RESUME, NULL, NULL);
 	if (stage_in_standby(m) >= 0)
 		ask(s, &d, ACTION_GO, NULL, NULL);
+	if (any_killed(s))
+		ask(s, &d, ACTION_REVIVE, NULL, NULL);
 	if (!m->inbox.count)
 		return;
 	const struct inbox_item *item = &m->inbox.items[0];

@@ -40,6 +40,13 @@ static const struct {
 			       "a crash loses what was acknowledged"},
 	[PLANT_WRONG_TOTAL] = {"wrong-total", "a total on the screen is off"},
 	[PLANT_LOST_REPLY] = {"lost-reply", "a command is never answered"},
+	[PLANT_RAISE_STAYS] = {"raise-stays",
+			       "an expired raise is not taken back"},
+	[PLANT_KILLED_CALLED] = {"killed-called",
+				 "a stage starts with an agent that is killed"},
+	[PLANT_ADOPT_BLIND] = {"adopt-blind",
+			       "a late answer is adopted without a look at "
+			       "what it was made on"},
 	[PLANT_ABORT] = {"abort", "the core aborts"},
 };
 
@@ -154,6 +161,41 @@ static bool swap_number(struct event *e, const char *key, int64_t factor)
 	return true;
 }
 
+static bool keep_raise(struct event *e)
+{
+	json_object *nothing = json_object_new_object();
+	json_object_object_del(event_data(e), "raises");
+	json_object_object_del(event_data(e), "done");
+	json_add(event_data(e), "raises", &nothing);
+	json_add_bool(event_data(e), "done", true);
+	return true;
+}
+
+/* A stage that waits for nothing but a killed agent. */
+static bool start_killed(struct sim *s, struct sim_core *c, size_t at)
+{
+	const struct event *e = c->made.events[at];
+	if (c->m->run.state != RUN_RUNNING || at + 1 != c->made.event_count)
+		return false;
+	for (size_t i = 0; i < s->show->stage_count; i++) {
+		const struct stage_run *r = &c->m->stages[i];
+		const struct show_stage *def = &s->show->stages[i];
+		if (r->state != STAGE_WAITING || r->unmet || def->poll ||
+		    !def->agent_count ||
+		    !c->m->killed[stage_agent(c->m, (int)i, 0)] ||
+		    !plant_now(s, PLANT_KILLED_CALLED))
+			continue;
+		json_object *data = json_object_new_object();
+		json_add_int(data, "attempt", r->attempt + 1);
+		json_add_int(data, "deadline", e->at_ms + 1000);
+		insert(&c->made, at + 1,
+		       event_new(EVENT_STAGE_START, e->run, def->id, NULL,
+				 e->at_ms, &data));
+		return true;
+	}
+	return false;
+}
+
 /* One event of a decision; true when the model has to be folded anew. */
 static bool tamper(struct sim *s, struct sim_core *c, size_t i)
 {
@@ -212,6 +254,19 @@ static bool tamper(struct sim *s, struct sim_core *c, size_t i)
 			json_add_int(event_data(e), "cost_micros", 12345);
 		}
 		return false; /* the model goes on with what it decided */
+	case PLANT_RAISE_STAYS:
+		return e->type == EVENT_BUDGET_RAISE &&
+		       event_int(e, "tokens", 0) < 0 &&
+		       plant_now(s, s->plan->plant) && keep_raise(e);
+	case PLANT_KILLED_CALLED:
+		return start_killed(s, c, i);
+	case PLANT_ADOPT_BLIND:
+		if (e->type != EVENT_PROPOSAL_ADOPT ||
+		    !event_bool(e, "anyway", false) ||
+		    !plant_now(s, s->plan->plant))
+			return false;
+		json_object_object_del(event_data(e), "anyway");
+		return true;
 	case PLANT_DOUBLE_COMMAND:
 		if (!event_get(e, "cmd"))
 			return false;

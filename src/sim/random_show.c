@@ -128,6 +128,15 @@ static void add_gear(struct buf *b, struct dice *d)
 			    "{ obs_scene: Live } }\n");
 }
 
+/* Its own dice: older seeds keep the rest of their show. */
+static void add_mode(struct buf *b, uint64_t seed)
+{
+	struct dice d = dice_of(dice_mix(seed, 79), 2);
+	if (dice_one_in(&d, 6))
+		buf_adds(b, ", mode: warn");
+	buf_addf(b, ", warn_at: %s }\n", PICK(&d, "0.3", "0.6", "0.8", "1"));
+}
+
 char *random_show_yaml(uint64_t seed, uint64_t without)
 {
 	struct buf b = {0};
@@ -137,12 +146,14 @@ char *random_show_yaml(uint64_t seed, uint64_t without)
 					: number(&d, 8000, 80000);
 	buf_addf(&b,
 		 "show: t\nbudget: { tokens: %d, reserve: %d, "
-		 "approval_default: %s, approval_deadline_ms: %d }\n",
+		 "approval_default: %s, approval_deadline_ms: %d",
 		 tokens, number(&d, 0, 999), PICK(&d, "deny", "approve"),
 		 number(&d, 1000, 60000));
+	add_mode(&b, seed);
 	buf_addf(&b,
-		 "agents:\n  a: { via: bus }\n"
-		 "  b: { via: bus, quota: { episode: %d } }\n"
+		 "agents:\n  a: { via: bus, fallback_agent: c }\n"
+		 "  b: { via: bus, quota: { episode: %d }, "
+		 "fallback_agent: c }\n"
 		 "  c: { via: bus, max_concurrent: 2 }\n  d: { via: noop }\n",
 		 number(&d, 1, 20000));
 	buf_addf(&b, "polls: { change_vote: %s }\n", PICK(&d, "true", "false"));

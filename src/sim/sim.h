@@ -57,6 +57,9 @@ enum sim_plant {
 	PLANT_LOST_COMMIT,
 	PLANT_WRONG_TOTAL,
 	PLANT_LOST_REPLY,
+	PLANT_RAISE_STAYS,
+	PLANT_KILLED_CALLED,
+	PLANT_ADOPT_BLIND,
 	PLANT_ABORT,
 	PLANTS,
 };
@@ -66,7 +69,7 @@ enum sim_plant sim_plant_find(const char *name); /* PLANTS: none of it */
 
 struct sim_plan {
 	uint64_t seed;
-	int64_t events;      /* the storm goes on until so many are stored */
+	int64_t events;	     /* the storm goes on until so many are stored */
 	int64_t check_every; /* whole models are compared so often; 1: always */
 	enum sim_plant plant;
 
@@ -82,10 +85,10 @@ struct sim_plan {
 
 struct sim_result {
 	bool ok;
-	char broken[32];     /* which invariant, "ledger" */
-	char text[400];      /* what was found, for people */
-	size_t steps;        /* done */
-	uint64_t seq;        /* the event at which it was found */
+	char broken[32]; /* which invariant, "ledger" */
+	char text[400];	 /* what was found, for people */
+	size_t steps;	 /* done */
+	uint64_t seq;	 /* the event at which it was found */
 	int64_t events, runs, crashes, takeovers, fenced, away, cuts, jumps;
 	int64_t commands, answers, votes, repeats, checks, restores;
 };
@@ -99,9 +102,9 @@ void sim_add(struct sim_result *sum, const struct sim_result *more);
  * aborts is a failed plan whose invariant is "abort". */
 void sim_do_apart(const struct sim_plan *plan, struct sim_result *result);
 
-/* The story of a plan in lines for people: the show, what came to the core, what
- * it decided, and what broke. A core that aborts leaves what was told so far.
- * Caller frees. */
+/* The story of a plan in lines for people: the show, what came to the core,
+ * what it decided, and what broke. A core that aborts leaves what was told so
+ * far. Caller frees. */
 char *sim_story(const struct sim_plan *plan);
 
 /* Leaves out of a plan that fails all that it can do without, while the same

@@ -14,9 +14,9 @@
 #include "sim/dice.h"
 #include "sim/sim.h"
 
-#define SIM_BATCHES 64 /* in flight; a few more for a panic while away */
-#define SIM_SPARE   4
-#define SIM_ROUND   64 /* events in one commit */
+#define SIM_BATCHES  64 /* in flight; a few more for a panic while away */
+#define SIM_SPARE    4
+#define SIM_ROUND    64	 /* events in one commit */
 #define SIM_SNAPSHOT 120 /* events between two snapshots */
 
 /* --- what comes to a core ---------------------------------------------- */
@@ -46,7 +46,7 @@ struct post {
 	uint64_t order;
 	char id[40], by[24];
 	enum action_id action;
-	char args[2][72];
+	char args[4][72];
 	/* Answers. Indices beyond the show are names that it does not know. */
 	int stage, agent, attempt;
 	int run, call; /* and attempt that it really answers, for its key */
@@ -56,7 +56,7 @@ struct post {
 	char code[16];
 	int64_t tokens, needs, cost;
 	int confidence; /* percent; -1 */
-	int shape;      /* of the result */
+	int shape;	/* of the result */
 	/* Votes and polls. */
 	int option;
 	int64_t counts[8];
@@ -71,14 +71,14 @@ struct posts { /* a queue */
 };
 void posts_add(struct posts *q, struct post *p);
 void posts_push(struct posts *q, struct post *p); /* at the front */
-struct post *posts_take(struct posts *q);         /* or NULL */
+struct post *posts_take(struct posts *q);	  /* or NULL */
 
 /* --- the store ---------------------------------------------------------- */
 
-struct entry { /* of a commit on its way */
-	char *text;          /* of its data */
+struct entry {		     /* of a commit on its way */
+	char *text;	     /* of its data */
 	struct event *event; /* read back from the text */
-	int decision;        /* which one made it */
+	int decision;	     /* which one made it */
 };
 
 /* One event of the log, as text; the rest is as good as text: small and the
@@ -153,7 +153,7 @@ struct sim_core {
 	struct op *ops; /* asked and not answered, oldest first */
 	size_t op_first, op_count, op_cap;
 	uint64_t next_tag;
-	int conn; /* of its link: what is older is lost */
+	int conn;		   /* of its link: what is older is lost */
 	int64_t there_ms, back_ms; /* newest arrival each way: order is kept */
 };
 
@@ -207,20 +207,20 @@ struct sim {
 	struct store store;
 	struct sim_core **cores; /* by life; those that are over stay */
 	size_t core_count, core_cap;
-	size_t first_alive; /* no core below it is alive */
-	struct sim_core *lead; /* NULL: nobody */
-	struct posts mail;     /* waits for a core */
-	struct post *spare;    /* memory */
+	size_t first_alive;	/* no core below it is alive */
+	struct sim_core *lead;	/* NULL: nobody */
+	struct posts mail;	/* waits for a core */
+	struct post *spare;	/* memory */
 	struct model *follower; /* folded from the log alone */
 	struct audit *audit;
 	struct deed **deeds; /* by stage and agent, newest first */
-	bool calm;           /* everybody helps */
+	bool calm;	     /* everybody helps */
 	uint32_t faults;     /* of this seed, by enum sim_fault */
 	int decision, runs, next_command;
-	int crash_in;        /* moments until the core dies; 0: it does not */
-	int scene;           /* of OBS; -1: not connected */
-	bool planted;        /* the defect is in */
-	struct dice thumb;   /* when to put it in */
+	int crash_in;	   /* moments until the core dies; 0: it does not */
+	int scene;	   /* of OBS; -1: not connected */
+	bool planted;	   /* the defect is in */
+	struct dice thumb; /* when to put it in */
 	char old_items[8][24];
 	bool *told; /* by command: it was answered */
 	size_t told_cap;
@@ -240,7 +240,7 @@ void sim_say(struct sim *s, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 #define SAY(s, ...)                                                            \
 	do {                                                                   \
-		if ((s)->plan->story_fd)                                         \
+		if ((s)->plan->story_fd)                                       \
 			sim_say(s, __VA_ARGS__);                               \
 	} while (0)
 
@@ -248,7 +248,7 @@ void sim_say(struct sim *s, const char *fmt, ...)
 struct due *due_add(struct sim *s, enum due_kind kind, int64_t at_ms);
 void time_pass(struct sim *s, int64_t ms);
 void time_jump(struct sim *s, int64_t ms); /* everything is late by that */
-void time_drain(struct sim *s);            /* till nothing is under way */
+void time_drain(struct sim *s);		   /* till nothing is under way */
 struct post *post_new(struct sim *s, enum post_kind kind);
 void post_free(struct sim *s, struct post *p);
 void post_send(struct sim *s, struct post *p, int64_t after_ms);

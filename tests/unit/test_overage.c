@@ -228,6 +228,23 @@ START_TEST(a_cheaper_agent_takes_the_call)
 }
 END_TEST
 
+START_TEST(two_agents_do_not_share_a_fallback)
+{
+	struct world *w = world_new(HEAD
+		"  - { id: s, agents: [a, b], budget: { token_cap: 4000 } }\n");
+	world_begin(w, true);
+	struct input *in = world_answer_input(w, "s", "a");
+	in->error_code = xstrdup("budget");
+	in->needs_tokens = 500;
+	in->tokens_used = 0;
+	world_step(w, in);
+	ck_assert(reply(w, "cheaper", NULL, NULL));
+	ck_assert_str_eq(w->said, "s goes to c");
+	ck_assert_int_ne(stage_agent(w->m, 0, 0), stage_agent(w->m, 0, 1));
+	world_free(w);
+}
+END_TEST
+
 START_TEST(nobody_is_called_twice_for_one_stage)
 {
 	struct world *w = world_new(HEAD
@@ -356,6 +373,7 @@ int main(void)
 	tcase_add_test(t, what_is_out_when_a_raise_expires_is_taken_back_later);
 	tcase_add_test(t, a_stage_borrows_from_another);
 	tcase_add_test(t, a_cheaper_agent_takes_the_call);
+	tcase_add_test(t, two_agents_do_not_share_a_fallback);
 	tcase_add_test(t, nobody_is_called_twice_for_one_stage);
 	tcase_add_test(t, an_answer_at_the_deadline);
 	tcase_add_test(t, warn_mode_holds_nothing);

@@ -87,6 +87,9 @@ static const char *const found_by[PLANTS] = {
 	[PLANT_LOST_COMMIT] = "lost",
 	[PLANT_WRONG_TOTAL] = "totals",
 	[PLANT_LOST_REPLY] = "reply",
+	[PLANT_RAISE_STAYS] = "expired",
+	[PLANT_KILLED_CALLED] = "killed",
+	[PLANT_ADOPT_BLIND] = "adopt",
 	[PLANT_ABORT] = "abort",
 };
 
