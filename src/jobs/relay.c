@@ -57,6 +57,8 @@ void relay_deliver(struct relay *r, struct input **in)
 static void deliver_late(struct relay *r)
 {
 	size_t n = 0;
+	if (r->late_count == 0)
+		return;
 	while (n < r->late_count && mailbox_post(r->engine, &r->late[n]))
 		n++;
 	memmove(r->late, r->late + n, (r->late_count - n) * sizeof *r->late);
