@@ -142,6 +142,23 @@ bool json_flat_bool(const struct json_flat *f, const char *key, bool fallback)
 	return m ? m->is.i != 0 : fallback;
 }
 
+const char *json_flat_beyond(const struct json_flat *f, int64_t most)
+{
+	static _Thread_local char key[64];
+	for (size_t i = 0; i < f->count; i++) {
+		const struct json_member *m = &f->items[i];
+		if (m->type != json_type_int ||
+		    (m->is.i <= most && m->is.i >= -most))
+			continue;
+		size_t n = m->key_bytes < sizeof key - 1 ? m->key_bytes
+							 : sizeof key - 1;
+		memcpy(key, text_of(f) + m->key, n);
+		key[n] = '\0';
+		return key;
+	}
+	return NULL;
+}
+
 static json_object *member_tree(const struct json_flat *f,
 				const struct json_member *m)
 {

@@ -35,6 +35,9 @@ double json_flat_num(const struct json_flat *flat, const char *key,
 		     double fallback);
 bool json_flat_bool(const struct json_flat *flat, const char *key,
 		    bool fallback);
+/* The key of a member that is an integer beyond +-`most`; lent by the next call
+ * of this thread. NULL: there is none. */
+const char *json_flat_beyond(const struct json_flat *flat, int64_t most);
 /* A tree of that member alone, or of the whole; the caller puts. NULL: it is
  * not there, or null. */
 json_object *json_flat_get(const struct json_flat *flat, const char *key);

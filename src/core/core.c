@@ -22,6 +22,8 @@ void emit(struct deciding *d, enum event_type type, int stage, int agent,
 {
 	struct model *m = d->m;
 	const struct show *show = m->show;
+	if (data && *data)
+		event_fit(data);
 	struct event *e =
 		event_new(type, type == EVENT_RUN_START ? d->in->id : m->run.id,
 			  stage >= 0 ? show->stages[stage].id : NULL,

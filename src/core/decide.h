@@ -104,6 +104,9 @@ void ledger_inherit_day(struct purse *to, const struct purse *from);
 void ledger_turn_day(struct deciding *d);
 void ledger_renew(struct model *m, int stage);
 
+/* numbers: whether what this event moves may be added up */
+bool numbers_take(struct model *m, const struct event *e);
+
 /* budget */
 /* Leases for all agents of `stage`, or holds it. True when leased. */
 bool budget_cover(struct deciding *d, int stage);

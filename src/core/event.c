@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+#define EVENT_CUT_BYTES 1000 /* of a string, where all is too long */
+
 /* What each type is called in the log and what its data carries. */
 static const struct {
 	const char *name, *carries;
@@ -154,15 +156,76 @@ struct event *event_clone(const struct event *e)
 	return copy;
 }
 
+/* Not less than its text has, and mostly not much more. */
+static size_t bytes_at_most(json_object *o)
+{
+	size_t n = 2;
+	struct lh_entry *e;
+	switch (json_object_get_type(o)) {
+	case json_type_string:
+		return 2 + 6 * (size_t)json_object_get_string_len(o);
+	case json_type_array:
+		for (size_t i = 0; i < json_object_array_length(o); i++)
+			n += 1 + bytes_at_most(json_object_array_get_idx(o, i));
+		return n;
+	case json_type_object:
+		lh_foreach(json_object_get_object(o), e) n +=
+			4 + 6 * strlen(lh_entry_k(e)) +
+			bytes_at_most(lh_entry_v(e));
+		return n;
+	default:
+		return 32;
+	}
+}
+
+void event_fit(json_object **data)
+{
+	struct lh_entry *e;
+	lh_foreach(json_object_get_object(*data), e)
+	{
+		json_object *v = lh_entry_v(e);
+		if (!json_object_is_type(v, json_type_int))
+			continue;
+		int64_t n = json_object_get_int64(v);
+		if (n > NUMBER_MOST || n < -NUMBER_MOST)
+			json_object_set_int64(v, n > 0 ? NUMBER_MOST
+						       : -NUMBER_MOST);
+	}
+	if (bytes_at_most(*data) > EVENT_MAX_BYTES &&
+	    strlen(json_text(*data)) > EVENT_MAX_BYTES &&
+	    !json_get(*data, "patch"))
+		json_clean(data, EVENT_CUT_BYTES);
+}
+
 static bool read_time(uint64_t seq, const char *at, int64_t *at_ms,
 		      struct err *err)
 {
 	char *end;
 	errno = 0;
 	*at_ms = strtoll(at && *at ? at : "x", &end, 10);
-	return (!errno && !*end) ||
-	       err_set(err, ERR_DATA, "event %llu: `at` is no number",
-		       (unsigned long long)seq);
+	bool ok = !errno && !*end && *at_ms >= -TIME_MOST_MS &&
+		  *at_ms <= TIME_MOST_MS;
+	return ok || err_set(err, ERR_DATA,
+			     "event %llu: `at` is no number that is a time",
+			     (unsigned long long)seq);
+}
+
+/* The member that is a number beyond what may be; NULL: none is. */
+static const char *too_large(const struct json_flat *flat, json_object *tree)
+{
+	if (flat)
+		return json_flat_beyond(flat, NUMBER_MOST);
+	struct lh_entry *e;
+	lh_foreach(json_object_get_object(tree), e)
+	{
+		json_object *v = lh_entry_v(e);
+		int64_t n = json_object_is_type(v, json_type_int)
+				    ? json_object_get_int64(v)
+				    : 0;
+		if (n > NUMBER_MOST || n < -NUMBER_MOST)
+			return lh_entry_k(e);
+	}
+	return NULL;
 }
 
 struct event *event_read(uint64_t seq, const char *type, const char *run,
@@ -181,6 +244,18 @@ struct event *event_read(uint64_t seq, const char *type, const char *run,
 			err_set(err, ERR_DATA, "data is not an object");
 		json_object_put(tree);
 		err_wrap(err, "event %llu", (unsigned long long)seq);
+		return NULL;
+	}
+	const char *wrong = too_large(flat, tree);
+	if (wrong) {
+		char *name = text_clean_str(wrong, 40);
+		err_set(err, ERR_DATA,
+			"event %llu: the number `%s` is larger than any of a "
+			"show",
+			(unsigned long long)seq, name);
+		free(name);
+		json_flat_free(&flat);
+		json_object_put(tree);
 		return NULL;
 	}
 	enum event_type t = event_type_of(type ? type : "");

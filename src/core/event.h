@@ -63,6 +63,11 @@ enum event_type {
  */
 #define EVENT_RESULT_BYTES (120 * 1024)
 
+/* A number in the data of an event, and its time, are at most so large: an
+ * event that says more is refused. What is nested is as free as JSON. */
+#define NUMBER_MOST  (INT64_C(1) << 61)
+#define TIME_MOST_MS (INT64_C(1) << 53)
+
 struct event {
 	uint64_t seq;  /* 1, 2, 3, ... without a gap; 0: not numbered yet */
 	int64_t at_ms; /* show time */
@@ -90,6 +95,12 @@ struct event *event_new(enum event_type type, const char *run,
 			json_object **data);
 void event_free(struct event **event);
 struct event *event_clone(const struct event *event);
+
+/* Makes `*data` fit into the log: what is decided must be readable. Numbers are
+ * held to NUMBER_MOST; of what is longer than EVENT_MAX_BYTES as text, and has
+ * no patch (a patch is kept short where it is made), the long strings are cut.
+ */
+void event_fit(json_object **data);
 
 /* From the fields of a stream entry. NULL with err when data is not an object
  * or `at` is no number. An unknown type is kept as EVENT_UNKNOWN with its name

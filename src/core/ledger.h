@@ -111,6 +111,7 @@ struct lease_request {
 struct ledger {
 	struct purse episode;
 	int64_t reserve;	/* tokens only for stages marked finale */
+	int64_t moved; /* all amounts of all events together, see numbers.c */
 	struct purse *stages;	/* by stage index */
 	struct purse *agents;	/* by agent index: of this episode */
 	struct purse *services; /* by service index: of this episode */

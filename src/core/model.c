@@ -222,6 +222,8 @@ void model_apply(struct model *m, const struct event *e)
 	m->at_ms = e->at_ms;
 	int stage = *e->stage ? show_find_stage(m->show, e->stage) : -1;
 	int agent = *e->agent ? show_find_agent(m->show, e->agent) : -1;
+	if (!numbers_take(m, e))
+		return;
 	run_apply(m, e);
 	ledger_apply(m, e, stage, agent);
 	proposals_apply(m, e, stage, agent);

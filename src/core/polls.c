@@ -8,6 +8,8 @@
 #include "base/text.h"
 #include "core/decide.h"
 
+#define VOTES_MOST (INT64_C(1) << 50)
+
 static const char *const names[] = {"none",   "open",	  "extended",
 				    "closed", "resolved", "void"};
 
@@ -56,13 +58,20 @@ static void set_deadline(struct model *m, int stage, int64_t at_ms)
 	timers_set(&m->timers, TIMER_POLL, stage, at_ms);
 }
 
+/* So few that those of all options add up. */
+static int64_t votes_of(json_object *counts, const char *option)
+{
+	int64_t n = json_get_int(counts, option, 0);
+	return n < 0 || n > VOTES_MOST ? 0 : n;
+}
+
 static void read_counts(struct model *m, const struct event *e, int stage)
 {
 	const struct show_poll *def = poll_of(m, stage);
 	struct poll_run *p = m->stages[stage].poll;
 	json_object *counts = event_object(e, "counts");
 	for (size_t i = 0; counts && i < def->option_count; i++)
-		p->counts[i] = json_get_int(counts, def->options[i].id, 0);
+		p->counts[i] = votes_of(counts, def->options[i].id);
 	poll_winner(def, p->counts, &p->total, &p->margin);
 }
 

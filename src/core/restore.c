@@ -114,7 +114,8 @@ static void read_bases(struct stage_run *s, json_object *a)
 	for (size_t i = 0; i < n && i < COUNT_OF(s->bases); i++) {
 		json_object *o = json_object_array_get_idx(a, i);
 		s->bases[i].attempt = (int)json_get_int(o, "attempt", 0);
-		restore_copy(s->bases[i].hash, sizeof s->bases[i].hash, o, "hash");
+		restore_copy(s->bases[i].hash, sizeof s->bases[i].hash, o,
+			     "hash");
 	}
 }
 
@@ -137,7 +138,7 @@ static void read_stage(struct reading *r, int stage, json_object *o)
 	s->standing_uses = (int)json_get_int(o, "standing_uses", 0);
 	s->warn_asks = (int)json_get_int(o, "warn_asks", 0);
 	read_bases(s, json_get_array(o, "bases"));
-	s->attempt = (int)json_get_int(o, "attempt", 0);
+	s->attempt = restore_number(r, o, "attempt", 0, ATTEMPTS_MOST);
 	s->failures = (int)json_get_int(o, "failures", 0);
 	s->first_ms = json_get_int(o, "first", 0);
 	s->started_ms = json_get_int(o, "started", 0);

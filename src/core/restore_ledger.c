@@ -136,6 +136,7 @@ void restore_ledger(struct reading *r, json_object *o)
 	json_object *agents = json_get_object(o, "agents");
 	restore_purse(&m->ledger.episode, json_get(o, "episode"));
 	m->ledger.reserve = json_get_int(o, "reserve", 0);
+	m->ledger.moved = json_get_int(o, "moved", 0);
 	for (size_t i = 0; i < m->show->agent_count; i++)
 		restore_purse(&m->ledger.agents[i],
 			      json_get(agents, m->show->agents[i].id));

@@ -143,6 +143,7 @@ static json_object *ledger_json(const struct model *m)
 	json_add(o, "days", &days);
 	json_add(o, "services", &services);
 	json_add(o, "service_days", &service_days);
+	json_add_int(o, "moved", l->moved);
 	json_add(o, "episode", &episode);
 	json_add(o, "agents", &agents);
 	json_add(o, "asks", &asks);

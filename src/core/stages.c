@@ -190,7 +190,9 @@ static void apply_start(struct model *m, const struct event *e, int stage)
 	const struct show_stage *def = &m->show->stages[stage];
 	if (!move_to(m, e, stage, MOVE_START))
 		return;
-	s->attempt = (int)event_int(e, "attempt", s->attempt + 1);
+	int64_t attempt = event_int(e, "attempt", s->attempt + 1);
+	if (attempt >= 0 && attempt <= ATTEMPTS_MOST)
+		s->attempt = (int)attempt;
 	const char *base = event_str(e, "base", NULL);
 	if (base) {
 		s->bases[1] = s->bases[0];

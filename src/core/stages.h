@@ -128,6 +128,9 @@ struct model;
  * agents of a call asks here and not the definition. */
 int stage_agent(const struct model *m, int stage, size_t k);
 
+/* Of one stage in one run; a log that says more is not followed. */
+#define ATTEMPTS_MOST (1 << 24)
+
 /* Why a stage that was open when its run ended did not go on. */
 #define STAGE_WHY_RUN_ENDED "the run ended"
 

@@ -381,6 +381,67 @@ START_TEST(a_snapshot_of_many_lines)
 }
 END_TEST
 
+/* A log that is not ours may say any number. */
+START_TEST(numbers_of_a_foreign_log)
+{
+	struct world *w = busy_world();
+	struct err err = {0};
+	const char *where;
+	char *data = xasprintf("{\"tokens\":%lld}", (long long)INT64_MAX);
+	ck_assert_ptr_null(event_read(1, "token:spend", "r1", "a", "x", "1",
+				      data, &err));
+	ck_assert_ptr_nonnull(strstr(err.text, "`tokens`"));
+	free(data);
+	ck_assert_ptr_null(event_read(1, "note", "r1", "a", "x",
+				      "9223372036854775807", "{}", &err));
+	/* Each as large as it may be; the sums are not. */
+	static const char *const types[] = {"token:spend", "token:lease",
+					    "token:return", "budget:raise",
+					    "stage:start"};
+	for (int i = 0; i < 400; i++) {
+		long long n = (long long)NUMBER_MOST - (i % 3 ? 0 : (long long)draw(9));
+		data = xasprintf("{\"tokens\":%lld,\"cost_micros\":%lld,"
+				 "\"lease\":\"l%d\",\"attempt\":%lld,"
+				 "\"raises\":{\"episode\":%lld}}",
+				 i % 7 ? n >> i % 40 : -n, n >> i % 50, i % 5,
+				 n, (long long)INT64_MAX);
+		struct event *e = event_read(
+			w->m->seq + 1, types[draw(COUNT_OF(types))], "r1", "a",
+			"x", "1000", data, &err);
+		ck_assert_msg(e != NULL, "%s", err.text);
+		model_apply(w->m, e);
+		event_free(&e);
+		free(data);
+	}
+	ledger_holds(&w->m->ledger, w->show->stage_count, w->show->agent_count,
+		     &where);
+	char *text = model_snapshot(w->m);
+	struct model *m =
+		model_restore(w->show, text, strlen(text), &err);
+	ck_assert_int_eq(m ? m->ledger.moved : w->m->ledger.moved,
+			 w->m->ledger.moved);
+	model_free(&m);
+	free(text);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(no_event_is_too_long)
+{
+	struct world *w = world_new(show_text);
+	world_begin(w, true);
+	char *long_text = xmalloc(2 * EVENT_MAX_BYTES);
+	memset(long_text, 'x', 2 * EVENT_MAX_BYTES);
+	long_text[2 * EVENT_MAX_BYTES - 1] = '\0';
+	world_do(w, "note", long_text, NULL);
+	const struct event *e = world_last(w, EVENT_NOTE);
+	ck_assert_uint_gt(strlen(event_str(e, "text", "")), 500);
+	ck_assert_uint_le(strlen(json_text(event_data(e))), EVENT_MAX_BYTES);
+	free(long_text);
+	world_free(w);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("foreign");
@@ -392,6 +453,8 @@ int main(void)
 	tcase_add_test(t, a_spoilt_snapshot_is_refused_or_harmless);
 	tcase_add_test(t, a_state_beyond_the_table_is_refused);
 	tcase_add_test(t, a_snapshot_of_many_lines);
+	tcase_add_test(t, numbers_of_a_foreign_log);
+	tcase_add_test(t, no_event_is_too_long);
 	suite_add_tcase(s, t);
 	return tap_run(s);
 }

@@ -1,0 +1,51 @@
+/* numbers: what a log that is not ours may say, and no sum may follow. A number
+ * beyond NUMBER_MOST is refused where an event is read. Here is what many large
+ * ones would add up to: what moves tokens or money changes nothing any more
+ * once all that was moved since the beginning comes to that. So no sum of the
+ * model, of whatever scope, day or lease, ever leaves 64 bits. */
+#include "core/decide.h"
+
+static bool moves(enum event_type type)
+{
+	return type == EVENT_TOKEN_LEASE || type == EVENT_TOKEN_SPEND ||
+	       type == EVENT_TOKEN_RETURN || type == EVENT_BUDGET_APPROVE ||
+	       type == EVENT_BUDGET_RAISE;
+}
+
+/* `*sum` plus the size of `n`; false when that is too much. */
+static bool add_size(int64_t *sum, int64_t n)
+{
+	int64_t size = n >= 0 ? n : n == INT64_MIN ? INT64_MAX : -n;
+	return !__builtin_add_overflow(*sum, size, sum) && *sum <= NUMBER_MOST;
+}
+
+static bool add_all(int64_t *sum, json_object *o)
+{
+	bool ok = true;
+	if (json_object_is_type(o, json_type_int))
+		return add_size(sum, json_object_get_int64(o));
+	if (!json_object_is_type(o, json_type_object))
+		return true;
+	struct lh_entry *e;
+	lh_foreach(json_object_get_object(o), e) ok =
+		ok && add_all(sum, lh_entry_v(e));
+	return ok;
+}
+
+bool numbers_take(struct model *m, const struct event *e)
+{
+	static const char *const keys[] = {
+		"tokens", "cost_micros", "overrun", "cost_overrun",
+		"used",	  "cost_used",	 "cost"};
+	int64_t sum = m->ledger.moved;
+	bool ok = true;
+	if (!moves(e->type))
+		return true;
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		ok = ok && add_size(&sum, event_int(e, keys[i], 0));
+	if (e->type == EVENT_BUDGET_APPROVE || e->type == EVENT_BUDGET_RAISE)
+		ok = ok && add_all(&sum, event_get(e, "raises"));
+	if (ok)
+		m->ledger.moved = sum;
+	return ok;
+}
