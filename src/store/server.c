@@ -292,12 +292,17 @@ out:
 	return ok;
 }
 
-/* Two cores that start at once must not start two servers. -1 with err. */
-static int lock_folder(const char *state_dir, struct err *err)
+/* Two cores that start at once must not start two servers. -1 with err; `wait`
+ * false: also, without err, when somebody else starts it just now. */
+static int lock_folder(const char *state_dir, bool wait, struct err *err)
 {
 	char *path = xasprintf("%s/redis.lock", state_dir);
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || flock(fd, LOCK_EX) < 0) {
+	if (fd >= 0 && !wait && flock(fd, LOCK_EX | LOCK_NB) < 0 &&
+	    errno == EWOULDBLOCK) {
+		close(fd);
+		fd = -1;
+	} else if (fd < 0 || flock(fd, LOCK_EX) < 0) {
 		err_set(err, ERR_CONFIG,
 			"%s: %s. The show keeps its state there; set "
 			"SHOWCALLER_STATE to a folder that can be written",
@@ -367,7 +372,7 @@ struct redis_server *redis_server_start(const char *state_dir,
 	s->pidfd = -1;
 	s->fsync = fsync ? xstrdup(fsync) : NULL;
 	if (prepare(s, state_dir, err))
-		lock = lock_folder(state_dir, err);
+		lock = lock_folder(state_dir, true, err);
 	if (lock >= 0) {
 		ok = take_over_or_start(s, err) && wait_ready(s, err) &&
 		     settle_fsync(s, err);
@@ -388,9 +393,14 @@ bool redis_server_keep(struct redis_server *s, struct err *err)
 	if (!has_ended(s, 0) ||
 	    (s->started_ms && clock_mono_ms() - s->started_ms < RESTART_MS))
 		return true;
-	int lock = lock_folder(s->state_dir, err);
-	if (lock < 0)
+	struct err why = {0};
+	int lock = lock_folder(s->state_dir, false, &why);
+	if (lock < 0 && !why.code)
+		return true; /* not for us to wait for: the brake is ours */
+	if (lock < 0) {
+		*err = why;
 		return false;
+	}
 	waitpid(s->pid, NULL, WNOHANG);
 	log_warn("store", "redis-server (pid %d) has ended; starting it again",
 		 (int)s->pid);

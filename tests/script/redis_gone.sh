@@ -171,8 +171,10 @@ jq -e '.ok' said >/dev/null
 ok $? "so is a second press, which stops the calls"
 timeout 20 tail --pid="$agent" -f /dev/null
 ok $? "panic ends the call while Redis hangs"
-wait_log '"engine",.*Redis is away: ' &&
+health_is_away() {
 	curl -s -m 5 "$operator/health" | jq -e '.redis == false' >/dev/null
+}
+wait_log '"engine",.*Redis is away: ' && until_true health_is_away
 ok $? "then Redis is known to be away, and /health says so"
 kill -CONT "$redis_pid"
 wait_event brake '"run:pause"'
