@@ -4,6 +4,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -15,6 +18,7 @@
 #define HOUR_MS	 (60 * 60 * 1000)
 #define DAY_MS	 (24 * INT64_C(3600000))
 #define AGAIN_MS 30000 /* after a failure */
+#define NICE	 10
 #define POST_MS	 5000
 
 struct trim {
@@ -101,6 +105,8 @@ static void work(struct trim *t, struct trimmer *trimmer)
 static void *round_of(void *arg)
 {
 	struct trim *t = arg;
+	/* Whoever performs goes first. (Of this thread alone, on Linux.) */
+	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
 	struct trimmer *trimmer = trimmer_open(t->address, t->file->id,
 					       t->epoch, &t->give_up, &t->err);
 	if (trimmer)

@@ -275,6 +275,75 @@ START_TEST(a_console_that_began_with_a_snapshot_goes_back_before_it)
 }
 END_TEST
 
+/* What the console's thread does where the log begins behind event `ground`. */
+static void arrive_trimmed(struct view *v, struct event *const *log,
+			   uint64_t count, uint64_t ground, const char *text)
+{
+	while (rewind_is_loading(v) && !v->rewind.failed) {
+		if (rewind_work(v) || !v->rewind.missing)
+			continue;
+		uint64_t after = past_page_after(v->rewind.missing);
+		uint64_t end =
+			after + PAST_PAGE < count ? after + PAST_PAGE : count;
+		uint64_t from = after > ground ? after : ground;
+		if (after < ground)
+			rewind_ground(v, text, "it is elsewhere");
+		rewind_take(v, after, log + from, end > from ? end - from : 0,
+			    after < ground ? "it is elsewhere" : NULL);
+	}
+}
+
+START_TEST(looking_back_ends_where_the_log_was_trimmed)
+{
+	struct show *show = world_show(show_text);
+	struct event **log = long_log();
+	struct view *v = view_new(show, 0);
+	struct model *m = model_new(show);
+	for (uint64_t i = 0; i < 730; i++)
+		model_apply(m, log[i]);
+	char *ground = model_snapshot(m);
+	for (uint64_t i = 730; i < 2000; i++)
+		model_apply(m, log[i]);
+	char *text = model_snapshot(m);
+	struct feed_item item = {.kind = FEED_SNAPSHOT, .text = text};
+	view_take(v, &item);
+	caught_up(v);
+	/* Behind it: all as ever, also in its own page. */
+	rewind_do(v, ACTION_REWIND_BACK_STAGE);
+	arrive_trimmed(v, log, 2000, 730, ground);
+	ck_assert_uint_eq(v->rewind.target, 1900);
+	must_equal_fresh_fold(v, log);
+	v->rewind.target = 900;
+	arrive_trimmed(v, log, 2000, 730, ground);
+	must_equal_fresh_fold(v, log);
+	/* Before it: there it ends. */
+	v->rewind.target = 200;
+	arrive_trimmed(v, log, 2000, 730, ground);
+	ck_assert(!v->rewind.failed);
+	ck_assert_uint_eq(v->rewind.target, 730);
+	ck_assert_ptr_nonnull(strstr(v->flash.text, "Event 730 is the oldest"));
+	ck_assert_ptr_nonnull(strstr(v->flash.text, "it is elsewhere"));
+	must_equal_fresh_fold(v, log);
+	rewind_do(v, ACTION_REWIND_BACK);
+	ck_assert_uint_eq(v->rewind.target, 730);
+	ck_assert_ptr_nonnull(strstr(v->flash.text, "the oldest event"));
+	rewind_do(v, ACTION_REWIND_FORWARD);
+	arrive_trimmed(v, log, 2000, 730, ground);
+	ck_assert_uint_eq(v->rewind.target, 731);
+	must_equal_fresh_fold(v, log);
+	/* A ground of another definition is none. */
+	v->rewind.target = 200;
+	arrive_trimmed(v, log, 2000, 730, "{\"seq\":730}");
+	ck_assert(v->rewind.failed);
+	free(text);
+	free(ground);
+	model_free(&m);
+	view_free(&v);
+	free_log(log);
+	show_unref(&show);
+}
+END_TEST
+
 START_TEST(a_page_that_cannot_be_had_is_said)
 {
 	struct show *show = world_show(show_text);
@@ -423,6 +492,7 @@ int main(void)
 	tcase_add_test(t, what_is_not_here_is_fetched);
 	tcase_add_test(
 		t, a_console_that_began_with_a_snapshot_goes_back_before_it);
+	tcase_add_test(t, looking_back_ends_where_the_log_was_trimmed);
 	tcase_add_test(t, a_page_that_cannot_be_had_is_said);
 	tcase_add_test(t, memory_is_bounded_and_marks_are_thinned_out);
 	tcase_add_test(t, only_the_brake_works_in_the_past);
