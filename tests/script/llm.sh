@@ -17,6 +17,7 @@ cat >narrator.md <<'PROMPT'
 {{stage.description}}, for {{show.title}}.
 <<say>>The gate opens.<</say>>
 PROMPT
+awk 'BEGIN { for (i = 0; i < 150; i++) print "a line of it" }' >wordy.md
 cat >second.md <<'PROMPT'
 Before: {{story.beat}} {{outputs.beat}} {{inputs.beat}} <<members>> p q
 PROMPT
@@ -44,6 +45,7 @@ agents:
     prompt: second.md
   cut: { via: llm, url: "$at/cut=3/v1", model: test }
   wrong: { via: llm, url: "$at/key=other/v1", model: test, key_env: NARRATOR_KEY }
+  wordy: { via: llm, url: "$at/v1", model: test, prompt: wordy.md }
   hand: { via: exec, argv: [./hand] }
 defaults:
   budget: { token_cap: 600, time_cap_ms: 20000 }
@@ -59,7 +61,11 @@ stages:
   - { id: four, inputs: [beat], agents: [second], outputs: [p, q] }
   - { id: five, inputs: [one], agents: [cut], outputs: [nothing] }
   - { id: six, inputs: [one], agents: [wrong], outputs: [less] }
-  - { id: seven, inputs: [two, three, four, five, six], agents: [hand], outputs: [end] }
+  - { id: long, inputs: [one], agents: [wordy], outputs: [speech], budget: { token_cap: 200 } }
+  - id: seven
+    inputs: [two, three, four, five, six, long]
+    agents: [hand]
+    outputs: [end]
 SHOW
 # What the programs of the show can see: it waits until the test has looked.
 mkfifo started gate
@@ -87,6 +93,18 @@ export NARRATOR_KEY
 start_core talk.yaml
 ok $? "the core runs"
 unset NARRATOR_KEY
+
+# A prompt that alone is more than the stage may spend: nobody is called before
+# a person has looked at it.
+wait_event talk '"budget:request".*"long"'
+ok $? "a prompt beyond its lease asks for a larger one"
+item=$("$program" inbox talk --json |
+	jq -r '.[] | select(.stage == "long") | .id')
+"$program" do talk approve "$item" >/dev/null
+ok $? "which is approved"
+wait_event talk '"stage:complete".*"long"'
+ok $? "and the call goes on"
+
 timeout 30 head -n 1 started >/dev/null
 ok $? "all that went before is settled"
 
@@ -157,7 +175,7 @@ wait_event talk '"run:complete"'
 ok $? "the run ends"
 end_core
 ok $? "and the core leaves"
-mkdir away && mv narrator.md second.md talk.yaml away &&
+mkdir away && mv ./*.md talk.yaml away &&
 	"$program" replay talk.log --verify >replayed 2>&1
 ok $? "what was exported is folded again without the files of the prompts"
 plan
