@@ -384,6 +384,8 @@ void past_add(struct past *p, const struct model *before, const struct event *e)
 	if (gap || !p->known_from)
 		p->known_from = before->seq + 1;
 	p->known_to = before->seq + 1;
+	(void)event_data(
+		e); /* else the copy would make the tree, and lose it */
 	struct event numbered = *e; /* the number it gets */
 	numbered.seq = p->known_to;
 	keep_event(p, &numbered);
