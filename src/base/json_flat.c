@@ -97,12 +97,16 @@ struct json_flat *json_flat_copy(const struct json_flat *flat)
 static const struct json_member *find(const struct json_flat *f,
 				      const char *key)
 {
-	size_t n = strlen(key);
 	const char *text = text_of(f);
-	for (size_t i = 0; i < f->count; i++)
-		if (f->items[i].key_bytes == n &&
-		    memcmp(text + f->items[i].key, key, n) == 0)
-			return &f->items[i];
+	for (size_t i = 0; i < f->count; i++) {
+		const struct json_member *m = &f->items[i];
+		const char *has = text + m->key; /* ends with a quote */
+		size_t n = 0;
+		while (n < m->key_bytes && has[n] == key[n])
+			n++; /* mostly the first differs */
+		if (n == m->key_bytes && !key[n])
+			return m;
+	}
 	return NULL;
 }
 
