@@ -60,16 +60,14 @@ int64_t budget_price(const struct model *m, int agent, const struct input *in)
 
 /* --- what a start leases -------------------------------------------------- */
 
-int64_t budget_wanted(const struct model *m, int stage)
+/* What of its cap the stage has left; when that is nothing, the whole cap is
+ * asked for again. */
+static int64_t whole_of(const struct model *m, int stage)
 {
-	const struct stage_run *s = &m->stages[stage];
 	const struct scope *scope = &m->ledger.stages[stage].tokens;
-	if (s->approved_tokens)
-		return s->approved_tokens;
 	if (!scope->limited || m->show->stages[stage].agent_count == 0)
 		return 0;
 	int64_t left = scope_remaining(scope);
-	/* Nothing is left of it: then the whole cap is asked for again. */
 	return left > 0 ? left : m->show->stages[stage].token_cap;
 }
 
@@ -79,6 +77,29 @@ static int64_t share_of(const struct model *m, int stage, int64_t total,
 {
 	int64_t n = (int64_t)m->show->stages[stage].agent_count;
 	return total / n + (k == 0 ? total % n : 0);
+}
+
+/* Of its share, what the agent usually uses. It may grow to the share when it
+ * needs that after all. */
+static int64_t size_of(const struct model *m, int stage, size_t k)
+{
+	int64_t share = share_of(m, stage, whole_of(m, stage), k);
+	int64_t usual = ledger_usual(&m->ledger, stage_agent(m, stage, k));
+	return usual && usual < share ? usual : share;
+}
+
+static int64_t sizes_of(const struct model *m, int stage)
+{
+	int64_t sum = 0;
+	for (size_t k = 0; k < m->show->stages[stage].agent_count; k++)
+		sum += size_of(m, stage, k);
+	return sum;
+}
+
+int64_t budget_wanted(const struct model *m, int stage)
+{
+	int64_t approved = m->stages[stage].approved_tokens;
+	return approved ? approved : sizes_of(m, stage);
 }
 
 /* The money that goes with it. An agent without a price gets its part of the
@@ -103,16 +124,33 @@ static int64_t ceiling_of(const struct model *m, int stage, size_t k,
 	return whole / (int64_t)def->agent_count;
 }
 
-/* What the agents of a start need, one after the other. Caller frees. */
+/* Another total than usual is divided in the same proportions. */
+static int64_t part_of(const struct model *m, int stage, int64_t total,
+		       int64_t sum, size_t k)
+{
+	int64_t size = size_of(m, stage, k);
+	if (total == sum)
+		return size;
+	if (sum == 0)
+		return share_of(m, stage, total, k);
+	return (int64_t)((double)total / (double)sum * (double)size);
+}
+
+/* What the agents of a start need, one after the other; what division leaves
+ * goes to the first. Caller frees. */
 static struct need *needs_of(const struct model *m, int stage, int64_t total)
 {
 	size_t n = m->show->stages[stage].agent_count;
 	struct need *needs = xcalloc(n + 1, sizeof *needs);
+	int64_t sum = sizes_of(m, stage), rest = total;
 	for (size_t k = 0; k < n; k++) {
-		int64_t tokens = share_of(m, stage, total, k);
-		needs[k] = (struct need){stage_agent(m, stage, k), tokens,
-					 ceiling_of(m, stage, k, tokens)};
+		needs[k].agent = stage_agent(m, stage, k);
+		needs[k].tokens = part_of(m, stage, total, sum, k);
+		rest -= needs[k].tokens;
 	}
+	needs[0].tokens += rest;
+	for (size_t k = 0; k < n; k++)
+		needs[k].cost_micros = ceiling_of(m, stage, k, needs[k].tokens);
 	return needs;
 }
 
@@ -274,7 +312,7 @@ bool budget_cover(struct deciding *d, int stage)
 
 /* --- leasing -------------------------------------------------------------- */
 
-static void lease_one(struct deciding *d, int stage, size_t k,
+static void lease_one(struct deciding *d, int stage, size_t k, int64_t share,
 		      const struct need *part)
 {
 	const struct model *m = d->m;
@@ -288,6 +326,8 @@ static void lease_one(struct deciding *d, int stage, size_t k,
 	json_add_int(data, "tokens", part->tokens);
 	if (part->cost_micros > 0)
 		json_add_int(data, "cost_micros", part->cost_micros);
+	if (share > part->tokens)
+		json_add_int(data, "share", share);
 	json_add_int(data, "attempt", attempt);
 	json_add_int(data, "deadline", m->stages[stage].deadline_ms);
 	emit(d, EVENT_TOKEN_LEASE, stage, agent, &data);
@@ -297,10 +337,14 @@ static void lease_one(struct deciding *d, int stage, size_t k,
 void budget_lease(struct deciding *d, int stage)
 {
 	/* Before the first lease changes what is left to share. */
-	struct need *parts = needs_of(d->m, stage, budget_wanted(d->m, stage));
-	for (size_t k = 0; k < d->m->show->stages[stage].agent_count; k++)
+	const struct model *m = d->m;
+	int64_t whole =
+		m->stages[stage].approved_tokens ? 0 : whole_of(m, stage);
+	struct need *parts = needs_of(m, stage, budget_wanted(m, stage));
+	for (size_t k = 0; k < m->show->stages[stage].agent_count; k++)
 		if (parts[k].tokens || parts[k].cost_micros > 0)
-			lease_one(d, stage, k, &parts[k]);
+			lease_one(d, stage, k, share_of(m, stage, whole, k),
+				  &parts[k]);
 	free(parts);
 }
 
@@ -360,9 +404,34 @@ static struct excess beyond(struct model *m, int stage, int agent,
 	return over;
 }
 
+/* A lease that was made smaller than its share grows, when all scopes cover
+ * that. */
+static void grow(struct deciding *d, int slot, int64_t tokens)
+{
+	const struct lease *l = ledger_lease(d->m, slot);
+	int stage = l->stage, agent = l->agent;
+	struct need need = {
+		agent, tokens - l->tokens,
+		budget_ceiling(d->m, stage, agent, tokens - l->tokens)};
+	if (need.tokens <= 0 || tokens > l->share || need.cost_micros < 0)
+		return;
+	struct lack lack = budget_needs(d->m, stage, &need, 1,
+					budget_fence(d->m, stage), NULL);
+	if (lack.most || lack.cost_most)
+		return;
+	json_object *data = lease_data(d->m, slot);
+	json_add_int(data, "tokens", need.tokens);
+	if (need.cost_micros)
+		json_add_int(data, "cost_micros", need.cost_micros);
+	json_add_int(data, "attempt", l->attempt);
+	json_add_bool(data, "extends", true);
+	emit(d, EVENT_TOKEN_LEASE, stage, agent, &data);
+}
+
 struct excess budget_top_up(struct deciding *d, int slot, int64_t tokens,
 			    int64_t cost)
 {
+	grow(d, slot, tokens);
 	const struct lease *l = ledger_lease(d->m, slot);
 	struct excess over = {more_of(tokens - l->tokens, 0),
 			      more_of(cost - l->cost_micros, 0)};

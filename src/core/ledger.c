@@ -133,6 +133,7 @@ void ledger_init(struct model *m)
 	l->service_days =
 		xcalloc(show->service_count + 1, sizeof *l->service_days);
 	begin_days(m);
+	l->observed = xcalloc(show->agent_count + 1, sizeof *l->observed);
 	l->requests = xcalloc(LEASE_REQUESTS_KEPT, sizeof *l->requests);
 	lease_table_init(&l->leases, show->stage_count);
 }
@@ -147,6 +148,7 @@ void ledger_release(struct model *m)
 	free(l->stages);
 	free(l->agents);
 	free(l->days);
+	free(l->observed);
 	free(l->services);
 	free(l->service_days);
 }
@@ -308,7 +310,11 @@ void ledger_turn_day(struct deciding *d)
 		return;
 	json_object *data = json_object_new_object();
 	json_add_int(data, "day", d->in->day);
+	/* It is not what a command asked for: its id stands in another one. */
+	bool noted = d->noted;
+	d->noted = true;
 	emit(d, EVENT_BUDGET_DAY, -1, -1, &data);
+	d->noted = noted;
 }
 
 /* --- folding -------------------------------------------------------------- */
@@ -338,6 +344,7 @@ static int apply_new_lease(struct model *m, const struct event *e, int stage,
 	l->outside = event_bool(e, "outside", false);
 	l->tokens = event_int(e, "tokens", 0);
 	l->cost_micros = event_int(e, "cost_micros", 0);
+	l->share = event_int(e, "share", 0);
 	if (l->outside) {
 		c->further++;
 	} else {
@@ -391,6 +398,38 @@ static int64_t least(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+static void observe(struct model *m, const struct event *e, int agent,
+		    int64_t tokens)
+{
+	struct observed *o = &m->ledger.observed[agent];
+	if (event_bool(e, "assumed", false) || tokens <= 0)
+		return;
+	o->tokens[o->count++ % OBSERVED_CALLS] = tokens;
+}
+
+#define OBSERVED_LEAST 5
+
+static int by_tokens(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	return (x > y) - (x < y);
+}
+
+/* The 95th percentile, by the nearest rank. */
+int64_t ledger_usual(const struct ledger *l, int agent)
+{
+	const struct observed *o = &l->observed[agent];
+	int64_t sorted[OBSERVED_CALLS];
+	size_t n =
+		o->count < OBSERVED_CALLS ? (size_t)o->count : OBSERVED_CALLS;
+	if (n < OBSERVED_LEAST)
+		return 0;
+	memcpy(sorted, o->tokens, n * sizeof *sorted);
+	qsort(sorted, n, sizeof *sorted, by_tokens);
+	int64_t most = sorted[(n * 95 + 99) / 100 - 1];
+	return most + (most + 3) / 4;
+}
+
 /* What a spending takes from what the lease holds still leased. */
 static void spend_lease(struct model *m, const struct event *e, int slot)
 {
@@ -420,6 +459,7 @@ static void apply_spend(struct model *m, const struct event *e, int stage,
 {
 	int slot = lease_of(m, e, stage, agent);
 	if (slot < 0) { /* unmetered: no lease was asked for */
+		observe(m, e, agent, event_int(e, "tokens", 0));
 		path_book(m, stage, agent, m->ledger.day,
 			  &(struct booking){.spent = event_int(e, "tokens", 0),
 					    .overrun =
@@ -439,6 +479,9 @@ static void apply_spend(struct model *m, const struct event *e, int stage,
 			event_int(e, late ? "cost_used" : "cost_micros", 0);
 		return;
 	}
+	if (strcmp(state, "settled") == 0 && !l->outside &&
+	    l->state == LEASE_HELD)
+		observe(m, e, agent, l->spent);
 	if (strcmp(state, "settled") != 0) {
 		close_lease(m, slot,
 			    strcmp(state, "expired") == 0 ? LEASE_EXPIRED

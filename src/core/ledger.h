@@ -54,7 +54,8 @@ struct lease {
 	enum lease_state state;
 	int64_t deadline_ms; /* as it was when it was granted */
 	int64_t closed_ms;   /* when it was settled or written off */
-	int32_t day;	     /* yyyymmdd; 0: no daily quotas */
+	int64_t share; /* tokens up to which it grows without a question */
+	int32_t day;   /* yyyymmdd; 0: no daily quotas */
 	/* Private to lease_table.c. */
 	size_t hash;
 	int prev, next;
@@ -108,6 +109,13 @@ struct lease_request {
 };
 #define LEASE_REQUESTS_KEPT 1024
 
+/* What the newest calls of an agent used, over all runs: a ring. */
+#define OBSERVED_CALLS 32
+struct observed {
+	int64_t tokens[OBSERVED_CALLS];
+	int64_t count; /* of all that were seen */
+};
+
 struct ledger {
 	struct purse episode;
 	int64_t reserve;	/* tokens only for stages marked finale */
@@ -120,6 +128,7 @@ struct ledger {
 	int32_t day;		    /* yyyymmdd; 0: none yet */
 	struct purse *days;	    /* by agent index */
 	struct purse *service_days; /* by service index */
+	struct observed *observed;  /* by agent index */
 	struct lease_table leases;
 	struct lease_ask *asks; /* oldest first */
 	size_t ask_count, ask_cap;
@@ -152,6 +161,10 @@ struct path {
 };
 struct path ledger_path(const struct model *m, int stage, int agent,
 			int32_t day);
+
+/* What nearly every call of the agent used, and a quarter more; 0: too few of
+ * them were seen. */
+int64_t ledger_usual(const struct ledger *ledger, int agent);
 
 /* The lease in a slot, lent; and the slot of a lease by its id, or -1. */
 const struct lease *ledger_lease(const struct model *m, int slot);

@@ -51,6 +51,7 @@ static void read_lease(struct reading *r, const char *id, json_object *o)
 	l->cost_spent = json_get_int(o, "cost_spent", 0);
 	l->cost_metered = json_get_int(o, "cost_metered", 0);
 	l->deadline_ms = json_get_int(o, "deadline", 0);
+	l->share = json_get_int(o, "share", 0);
 	l->day = (int32_t)json_get_int(o, "day", 0);
 	enum lease_state state = (enum lease_state)restore_number(
 		r, o, "state", LEASE_HELD, LEASE_REVOKED);
@@ -99,11 +100,32 @@ static void read_each(struct reading *r, json_object *list,
 		read(r, json_object_array_get_idx(list, i));
 }
 
+static int64_t nth(json_object *list, size_t i)
+{
+	return json_object_get_int64(json_object_array_get_idx(list, i));
+}
+
+static void read_observed(struct model *m, json_object *all)
+{
+	for (size_t i = 0; i < m->show->agent_count; i++) {
+		json_object *list = json_get_array(all, m->show->agents[i].id);
+		struct observed *o = &m->ledger.observed[i];
+		size_t n = list ? json_object_array_length(list) : 0;
+		int64_t count = n ? nth(list, 0) : 0;
+		if (n < 2 || n > OBSERVED_CALLS + 1 || count < (int64_t)n - 1)
+			continue;
+		o->count = count - (int64_t)n + 1;
+		for (size_t k = 1; k < n; k++)
+			o->tokens[o->count++ % OBSERVED_CALLS] = nth(list, k);
+	}
+}
+
 static void read_days(struct model *m, json_object *o)
 {
 	json_object *days = json_get_object(o, "days");
 	json_object *services = json_get_object(o, "service_days");
 	m->ledger.day = (int32_t)json_get_int(o, "day", 0);
+	read_observed(m, json_get_object(o, "observed"));
 	for (size_t i = 0; i < m->show->agent_count; i++)
 		restore_purse(&m->ledger.days[i],
 			      json_get(days, m->show->agents[i].id));
@@ -112,13 +134,13 @@ static void read_days(struct model *m, json_object *o)
 			      json_get(services, m->show->services[i].id));
 }
 
-/* What was used today, as quotas of another definition see it. */
 void restore_inherit_days(struct model *heir, json_object *o)
 {
 	json_object *days = json_get_object(o, "days");
 	json_object *services = json_get_object(o, "service_days");
 	struct purse from;
 	heir->ledger.day = (int32_t)json_get_int(o, "day", 0);
+	read_observed(heir, json_get_object(o, "observed"));
 	for (size_t i = 0; i < heir->show->agent_count; i++) {
 		restore_purse(&from, json_get(days, heir->show->agents[i].id));
 		ledger_inherit_day(&heir->ledger.days[i], &from);

@@ -60,6 +60,7 @@ static json_object *lease_json(const struct model *m, const struct lease *l)
 	json_add_int(o, "cost_metered", l->cost_metered);
 	json_add_int(o, "state", l->state);
 	json_add_int(o, "deadline", l->deadline_ms);
+	add_some(o, "share", l->share);
 	json_add_int(o, "closed", l->closed_ms);
 	json_add_int(o, "day", l->day);
 	return o;
@@ -117,6 +118,28 @@ static void add_purse(json_object *all, const char *id,
 		json_object_object_add(all, id, purse_json(purse));
 }
 
+/* By agent: how many were seen, and the newest, oldest first. */
+static json_object *observed_json(const struct model *m)
+{
+	json_object *all = json_object_new_object();
+	for (size_t i = 0; i < m->show->agent_count; i++) {
+		const struct observed *o = &m->ledger.observed[i];
+		if (!o->count)
+			continue;
+		json_object *list = json_object_new_array();
+		int64_t first = o->count > OBSERVED_CALLS
+					? o->count - OBSERVED_CALLS
+					: 0;
+		json_object_array_add(list, json_object_new_int64(o->count));
+		for (int64_t k = first; k < o->count; k++)
+			json_object_array_add(
+				list, json_object_new_int64(
+					      o->tokens[k % OBSERVED_CALLS]));
+		json_object_object_add(all, m->show->agents[i].id, list);
+	}
+	return all;
+}
+
 static json_object *ledger_json(const struct model *m)
 {
 	const struct ledger *l = &m->ledger;
@@ -140,6 +163,8 @@ static json_object *ledger_json(const struct model *m)
 	}
 	json_add_int(o, "reserve", l->reserve);
 	add_some(o, "day", l->day);
+	json_object *observed = observed_json(m);
+	json_add(o, "observed", &observed);
 	json_add(o, "days", &days);
 	json_add(o, "services", &services);
 	json_add(o, "service_days", &service_days);

@@ -30,6 +30,7 @@ struct audit *audit_new(const struct show *show)
 	story_release(&empty);
 	for (size_t i = 0; i < show->stage_count; i++)
 		own_agents(a, (int)i);
+	audit_scopes_init(a);
 	audit_money_reset(a);
 	return a;
 }
@@ -44,6 +45,7 @@ void audit_free(struct audit **audit)
 	free(a->conflicts);
 	free(a->stages_money);
 	free(a->agents_money);
+	audit_scopes_free(a);
 	free(a->leases);
 	free(a->stages);
 	free(a->calls);
@@ -434,6 +436,10 @@ void audit_run_over(struct sim *s)
 		sim_fail(s, "ledger",
 			 "the run is over, and %" PRId64 " tokens are leased",
 			 a->episode.leased);
+	if (a->cost.leased)
+		sim_fail(s, "ledger",
+			 "the run is over, and %" PRId64 " of money are leased",
+			 a->cost.leased);
 }
 
 static void run_end(struct sim *s, const struct event *e)
@@ -550,6 +556,7 @@ void audit_event(struct sim *s, const struct event *e, int decision)
 	a->at_ms = e->at_ms;
 	once(s, e, decision);
 	of_run(s, e);
+	audit_scopes(s, e, stage, agent);
 	audit_money(s, e, stage, agent);
 	if (stage >= 0)
 		of_stage(s, e, stage, agent);

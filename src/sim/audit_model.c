@@ -113,8 +113,8 @@ static void same(struct sim *s, const char *where, const char *what,
 			 where, what, shown, booked);
 }
 
-static void same_scope(struct sim *s, const char *where,
-		       const struct scope *have, const struct scope_book *want)
+void audit_same(struct sim *s, const char *where, const struct scope *have,
+		const struct scope_book *want)
 {
 	same(s, where, "allocated", have->allocated, want->allocated);
 	same(s, where, "leased", have->leased, want->leased);
@@ -130,13 +130,14 @@ static void ledger(struct sim *s, const struct model *m)
 			  &where))
 		sim_fail(s, "ledger", "the identity does not hold for %s",
 			 where);
-	same_scope(s, "episode", &m->ledger.episode.tokens, &a->episode);
+	audit_same(s, "episode", &m->ledger.episode.tokens, &a->episode);
 	for (size_t i = 0; i < show->stage_count; i++)
-		same_scope(s, show->stages[i].id, &m->ledger.stages[i].tokens,
+		audit_same(s, show->stages[i].id, &m->ledger.stages[i].tokens,
 			   &a->stages_money[i]);
 	for (size_t i = 0; i < show->agent_count; i++)
-		same_scope(s, show->agents[i].id, &m->ledger.agents[i].tokens,
+		audit_same(s, show->agents[i].id, &m->ledger.agents[i].tokens,
 			   &a->agents_money[i]);
+	audit_scopes_same(s, m);
 }
 
 /* --- what people are shown ---------------------------------------------- */

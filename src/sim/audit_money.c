@@ -20,6 +20,7 @@ void audit_money_reset(struct audit *a)
 	a->rests = 0;
 	a->raise_count = 0;
 	start(&a->episode, show->budget.tokens);
+	audit_scopes_reset(a);
 	for (size_t i = 0; i < show->stage_count; i++) {
 		start(&a->stages_money[i], show->stages[i].token_cap);
 		for (size_t k = 0; k < COUNT_OF(a->stages[i].newest); k++)
@@ -41,17 +42,21 @@ bool audit_holds_lease(const struct audit *a, int stage)
 /* A stage that runs again has its cap anew. */
 void audit_money_renew(struct audit *a, int stage)
 {
-	struct scope_book *b = &a->stages_money[stage];
-	int64_t used = b->leased + b->spent;
-	int64_t more = used + a->show->stages[stage].token_cap - b->allocated;
+	audit_renew(&a->stages_money[stage], a->show->stages[stage].token_cap);
+	audit_scopes_renew(a, stage);
+}
+
+void audit_renew(struct scope_book *b, int64_t cap)
+{
+	int64_t more = b->leased + b->spent + cap - b->allocated;
 	if (b->limited && more > 0) {
 		b->allocated += more;
 		b->granted += more;
 	}
 }
 
-static void book_one(struct sim *s, struct scope_book *b, int64_t leased,
-		     int64_t spent, int64_t overrun, const char *where)
+void audit_book(struct sim *s, struct scope_book *b, int64_t leased,
+		int64_t spent, int64_t overrun, const char *where)
 {
 	b->leased += leased;
 	b->spent += spent;
@@ -72,14 +77,14 @@ static void book(struct sim *s, int stage, int agent, int64_t leased,
 		 int64_t spent, int64_t overrun)
 {
 	struct audit *a = s->audit;
-	book_one(s, &a->episode, leased, spent, overrun, "episode");
-	book_one(s, &a->stages_money[stage], leased, spent, overrun,
-		 a->show->stages[stage].id);
-	book_one(s, &a->agents_money[agent], leased, spent, overrun,
-		 a->show->agents[agent].id);
+	audit_book(s, &a->episode, leased, spent, overrun, "episode");
+	audit_book(s, &a->stages_money[stage], leased, spent, overrun,
+		   a->show->stages[stage].id);
+	audit_book(s, &a->agents_money[agent], leased, spent, overrun,
+		   a->show->agents[agent].id);
 }
 
-static struct lease_book *find(struct audit *a, int stage, int agent,
+struct lease_book *audit_lease(struct audit *a, int stage, int agent,
 			       const char *id)
 {
 	int k = audit_place(a, stage, agent);
@@ -99,19 +104,34 @@ static void lease(struct sim *s, const struct event *e, int stage, int agent)
 	const char *id = event_str(e, "lease", "");
 	int64_t tokens = event_int(e, "tokens", 0);
 	int k = audit_place(a, stage, agent);
-	if (find(a, stage, agent, id))
+	struct lease_book *l = audit_lease(a, stage, agent, id);
+	bool more = event_bool(e, "extends", false);
+	if (l && !more)
 		sim_fail(s, "lease", "%s is leased twice", id);
-	if (tokens <= 0 || k < 0 || b->state != SB_RUNNING ||
-	    event_int(e, "attempt", 0) != b->attempt || a->paused)
+	if (more &&
+	    (!l || l->state != LB_HELD || tokens > l->share - l->tokens))
+		sim_fail(s, "extend",
+			 "%s grows by %" PRId64 ", which it may not", id,
+			 tokens);
+	if (tokens < 0 || k < 0 || b->state != SB_RUNNING ||
+	    event_int(e, "attempt", 0) != b->attempt || (a->paused && !more))
 		sim_fail(s, "lease", "%s is leased for no attempt", id);
 	if (k < 0)
 		return;
-	GROW(a->leases, a->lease_count, a->lease_cap);
-	struct lease_book *l = &a->leases[a->lease_count];
-	*l = (struct lease_book){
-		.stage = stage, .agent = agent, .tokens = tokens};
-	strncpy(l->id, id, sizeof l->id - 1);
-	b->newest[k] = (int)a->lease_count++;
+	if (!more || !l) {
+		GROW(a->leases, a->lease_count, a->lease_cap);
+		l = &a->leases[a->lease_count];
+		*l = (struct lease_book){
+			.stage = stage,
+			.agent = agent,
+			.share = event_int(e, "share", tokens),
+			.cost = event_int(e, "cost_micros", 0),
+			.day = a->day,
+		};
+		strncpy(l->id, id, sizeof l->id - 1);
+		b->newest[k] = (int)a->lease_count++;
+	}
+	l->tokens += tokens;
 	book(s, stage, agent, tokens, 0, 0);
 	bool fenced = !a->show->stages[stage].finale && !b->approved;
 	int64_t left =
@@ -162,7 +182,7 @@ static void spend(struct sim *s, const struct event *e, int stage, int agent)
 		spend_unleased(s, e, stage, agent);
 		return;
 	}
-	struct lease_book *l = find(s->audit, stage, agent, id);
+	struct lease_book *l = audit_lease(s->audit, stage, agent, id);
 	if (!l || l->stage != stage || l->agent != agent || tokens < 0) {
 		sim_fail(s, "lease", "%s was never leased, and is spent", id);
 	} else if (l->state == LB_HELD) {
@@ -185,7 +205,7 @@ static void give_back(struct sim *s, const struct event *e, int stage,
 {
 	const char *id = event_str(e, "lease", "");
 	int64_t tokens = event_int(e, "tokens", -1);
-	struct lease_book *l = find(s->audit, stage, agent, id);
+	struct lease_book *l = audit_lease(s->audit, stage, agent, id);
 	bool corrects = event_bool(e, "corrects", false);
 	if (!l || l->stage != stage || l->agent != agent) {
 		sim_fail(s, "lease", "%s was never leased, and comes back", id);
@@ -198,7 +218,8 @@ static void give_back(struct sim *s, const struct event *e, int stage,
 		l->spent -= tokens;
 		book(s, stage, agent, 0, -tokens, 0);
 	} else {
-		if (l->state != LB_SETTLED || tokens != l->rest || !l->rest)
+		if (l->state != LB_SETTLED || tokens != l->rest ||
+		    (!l->rest && !event_int(e, "cost_micros", 0)))
 			sim_fail(s, "double-return",
 				 "%s: %" PRId64 " come back, %" PRId64
 				 " were left",

@@ -16,7 +16,10 @@ struct lease_book {
 	char id[100];
 	int stage, agent;
 	int64_t tokens, spent;
-	int64_t rest; /* of a settled one: to be given back in this commit */
+	int64_t cost, cost_spent;
+	int32_t day;
+	int64_t share; /* it may grow up to that without a question */
+	int64_t rest;  /* of a settled one: to be given back in this commit */
 	enum lease_book_state state;
 };
 
@@ -72,6 +75,9 @@ struct audit {
 	bool going, paused, attended;
 	char run_id[40];
 	struct scope_book episode, *stages_money, *agents_money;
+	struct scope_book cost, *stage_costs, *services, *service_costs;
+	struct scope_book *days, *service_days;
+	int32_t day;
 	struct lease_book *leases; /* of this run */
 	size_t lease_count, lease_cap;
 	int64_t rests; /* leases settled whose rest was not returned yet */
@@ -108,6 +114,20 @@ void audit_people_release(struct audit *a);
 /* A raise was made, or taken back in part; and each is in its time. */
 void audit_raised(struct sim *s, const struct event *e);
 void audit_expiries(struct sim *s, const struct event *e, int decision);
+/* Of the newest of that call, or any; NULL: there is none. */
+struct lease_book *audit_lease(struct audit *a, int stage, int agent,
+			       const char *id);
+void audit_book(struct sim *s, struct scope_book *b, int64_t leased,
+		int64_t spent, int64_t overrun, const char *where);
+void audit_renew(struct scope_book *b, int64_t cap);
+void audit_same(struct sim *s, const char *where, const struct scope *have,
+		const struct scope_book *want);
+void audit_scopes_init(struct audit *a);
+void audit_scopes_free(struct audit *a);
+void audit_scopes_reset(struct audit *a);
+void audit_scopes_renew(struct audit *a, int stage);
+void audit_scopes(struct sim *s, const struct event *e, int stage, int agent);
+void audit_scopes_same(struct sim *s, const struct model *m);
 void audit_poll(struct sim *s, const struct event *e, int stage);
 
 #endif

@@ -8,6 +8,13 @@
 #include "sim/audit.h"
 #include "sim/world.h"
 
+int32_t sim_day(const struct sim *s, int64_t now_ms)
+{
+	return show_counts_days(s->show)
+		       ? (int32_t)(20260101 + now_ms / SIM_DAY_MS)
+		       : 0;
+}
+
 int64_t core_now_ms(const struct sim *s, const struct sim_core *c)
 {
 	int64_t now = s->now_ms + c->clock_off;
@@ -109,6 +116,8 @@ static void decide(struct sim *s, struct sim_core *c, struct input *in)
 {
 	int64_t now = core_now_ms(s, c);
 	in->now_ms = c->last_ms = now;
+	if (!plant_is(s, PLANT_DAY_FORGOTTEN))
+		in->day = sim_day(s, now);
 	if (plant_now(s, PLANT_CLOCK_BACK))
 		in->now_ms = now - 600000;
 	if (plant_now(s, PLANT_ABORT))

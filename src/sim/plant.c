@@ -13,6 +13,12 @@ static const struct {
 	[PLANT_LOST_RETURN] = {"lost-return",
 			       "what a call did not use never comes back"},
 	[PLANT_OVERSPEND] = {"overspend", "a lease grants more than there is"},
+	[PLANT_MONEY_FORGOTTEN] = {"money-forgotten",
+				   "a lease does not say what it may cost"},
+	[PLANT_DAY_FORGOTTEN] = {"day-forgotten",
+				 "the purses of a day are never begun"},
+	[PLANT_EXTENDED_TWICE] = {"extended-twice",
+				  "an extension is booked twice"},
 	[PLANT_EARLY_START] = {"early-start",
 			       "a stage starts before those it needs are done"},
 	[PLANT_DONE_TWICE] = {"done-twice", "a stage completes twice"},
@@ -221,6 +227,20 @@ static bool tamper(struct sim *s, struct sim_core *c, size_t i)
 		return e->type == EVENT_TOKEN_LEASE &&
 		       plant_now(s, s->plan->plant) &&
 		       swap_number(e, "tokens", 1000);
+	case PLANT_MONEY_FORGOTTEN:
+		if (e->type != EVENT_TOKEN_LEASE ||
+		    !event_int(e, "cost_micros", 0) ||
+		    !plant_now(s, s->plan->plant))
+			return false;
+		json_object_object_del(event_data(e), "cost_micros");
+		return true;
+	case PLANT_EXTENDED_TWICE:
+		if (e->type != EVENT_TOKEN_LEASE ||
+		    !event_bool(e, "extends", false) ||
+		    !plant_now(s, s->plan->plant))
+			return false;
+		insert(d, i + 1, event_clone(e));
+		return true;
 	case PLANT_EARLY_START:
 		return e->type == EVENT_STAGE_START &&
 		       dice_one_in(&s->thumb, 2) && start_early(s, c, i) &&
@@ -250,8 +270,8 @@ static bool tamper(struct sim *s, struct sim_core *c, size_t i)
 	case PLANT_FOLD_DIFFERS:
 		if (e->type == EVENT_TOKEN_SPEND &&
 		    plant_now(s, s->plan->plant)) {
-			json_object_object_del(event_data(e), "cost_micros");
-			json_add_int(event_data(e), "cost_micros", 12345);
+			json_object_object_del(event_data(e), "model");
+			json_add_str(event_data(e), "model", "planted");
 		}
 		return false; /* the model goes on with what it decided */
 	case PLANT_RAISE_STAYS:

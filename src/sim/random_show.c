@@ -1,5 +1,7 @@
 #include "sim/random_show.h"
 
+#include <stdio.h>
+
 #include "base/mem.h"
 #include "sim/dice.h"
 
@@ -73,15 +75,19 @@ static void add_poll(struct buf *b, struct dice *d)
 		 number(d, 1, 3));
 }
 
-static void add_work(struct buf *b, struct dice *d, int i)
+static void add_work(struct buf *b, struct dice *d, struct dice *money, int i)
 {
 	buf_addf(b, "    agents: [%s]\n",
 		 PICK(d, "a", "b", "a, b", "a, b, c", "c", "d", "d", "d"));
 	buf_addf(b, "    adjudicate: %s\n",
 		 PICK(d, "first", "confidence", "cheapest"));
-	if (dice_roll(d, 5))
-		buf_addf(b, "    budget: { token_cap: %d, time_cap_ms: %d }\n",
+	if (dice_roll(d, 5)) {
+		buf_addf(b, "    budget: { token_cap: %d, time_cap_ms: %d",
 			 number(d, 1, 4000), number(d, 1000, 6000));
+		buf_addf(b, "%s }\n",
+			 PICK(money, "", ", cost_cap: \"0.05\"",
+			      ", cost_cap: \"0.4\""));
+	}
 	buf_addf(b,
 		 "    retry: { max_attempts: %d, backoff_ms: %d, "
 		 "multiplier: %d }\n",
@@ -95,6 +101,7 @@ static void add_work(struct buf *b, struct dice *d, int i)
 static void add_stage(struct buf *b, uint64_t seed, uint64_t without, int i)
 {
 	struct dice d = stage_dice(seed, i);
+	struct dice money = dice_of(dice_mix(seed, 81), (uint64_t)i);
 	bool poll = dice_one_in(&d, 6);
 	buf_addf(b, "  - id: s%d\n", i);
 	/* Rolled in any case, so that the rest of the stage stays. */
@@ -104,7 +111,7 @@ static void add_stage(struct buf *b, uint64_t seed, uint64_t without, int i)
 	if (poll)
 		add_poll(b, &d);
 	else
-		add_work(b, &d, i);
+		add_work(b, &d, &money, i);
 	buf_addf(b, "    on_failure: %s\n",
 		 PICK(&d, "ask", "continue", "skip_dependents", "ask",
 		      "continue", "skip_dependents", "ask", "fail_run"));
@@ -137,6 +144,46 @@ static void add_mode(struct buf *b, uint64_t seed)
 	buf_addf(b, ", warn_at: %s }\n", PICK(&d, "0.3", "0.6", "0.8", "1"));
 }
 
+/* Money, days and services have dice of their own, so that a seed's other
+ * parts stay as they are. */
+static void add_agents(struct buf *b, uint64_t seed, int quota)
+{
+	struct dice d = dice_of(seed, 79);
+	bool money = dice_one_in(&d, 2), day = dice_one_in(&d, 2);
+	bool service = dice_one_in(&d, 2);
+	char price[96] = "", daily[48] = "";
+	const char *runs_on = service ? ", service: gpu" : "";
+	if (money)
+		snprintf(price, sizeof price,
+			 ", price: { input_per_mtok: \"%d\", "
+			 "output_per_mtok: \"%d.5\" }",
+			 number(&d, 0, 3), number(&d, 0, 9));
+	if (day)
+		snprintf(daily, sizeof daily, ", quota: { daily: %d }",
+			 number(&d, 200, 9000));
+	buf_addf(b, "agents:\n  a: { via: bus, fallback_agent: c%s%s%s }\n",
+		 price, daily, runs_on);
+	buf_addf(b,
+		 "  b: { via: bus%s%s, quota: { episode: %d }, "
+		 "fallback_agent: c }\n",
+		 price, runs_on, quota);
+	buf_addf(b, "  c: { via: bus%s, max_concurrent: 2 }\n", price);
+	buf_adds(b, "  d: { via: noop }\n");
+	if (service)
+		buf_addf(b,
+			 "services: { gpu: { quota: { episode: %d, daily: %d },"
+			 " cost: \"0.0%d\", max_concurrent: %d } }\n",
+			 number(&d, 1000, 40000), number(&d, 1000, 40000),
+			 number(&d, 10, 99), number(&d, 1, 4));
+}
+
+static void add_money(struct buf *b, uint64_t seed)
+{
+	struct dice d = dice_of(seed, 80);
+	if (dice_one_in(&d, 2))
+		buf_addf(b, ", cost: \"0.%03d\"", number(&d, 5, 400));
+}
+
 char *random_show_yaml(uint64_t seed, uint64_t without)
 {
 	struct buf b = {0};
@@ -149,13 +196,9 @@ char *random_show_yaml(uint64_t seed, uint64_t without)
 		 "approval_default: %s, approval_deadline_ms: %d",
 		 tokens, number(&d, 0, 999), PICK(&d, "deny", "approve"),
 		 number(&d, 1000, 60000));
+	add_money(&b, seed);
 	add_mode(&b, seed);
-	buf_addf(&b,
-		 "agents:\n  a: { via: bus, fallback_agent: c }\n"
-		 "  b: { via: bus, quota: { episode: %d }, "
-		 "fallback_agent: c }\n"
-		 "  c: { via: bus, max_concurrent: 2 }\n  d: { via: noop }\n",
-		 number(&d, 1, 20000));
+	add_agents(&b, seed, number(&d, 1, 20000));
 	buf_addf(&b, "polls: { change_vote: %s }\n", PICK(&d, "true", "false"));
 	add_gear(&b, &d);
 	buf_adds(&b, "stages:\n");

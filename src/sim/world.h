@@ -97,6 +97,8 @@ struct ballot_box { /* by stage */
 };
 
 #define SIM_VOTERS 40
+#define SIM_DAY_MS 20000
+
 
 struct store {
 	struct line *log;
@@ -277,6 +279,9 @@ void core_tick(struct sim *s, struct sim_core *c);
 void core_commit(struct sim *s, struct sim_core *c);
 void core_answered(struct sim *s, const struct due *due);
 void core_pump(struct sim *s); /* mail to the leader, as far as it takes it */
+/* The day of quotas at a time of the show: they are short here; 0 when the show
+ * counts none. */
+int32_t sim_day(const struct sim *s, int64_t now_ms);
 int64_t core_now_ms(const struct sim *s, const struct sim_core *c);
 void core_release(struct sim *s, struct sim_core *c);
 /* What it took from the bus and did not acknowledge goes to the next one. */
