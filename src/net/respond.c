@@ -25,7 +25,8 @@ static const struct {
 	{"usage", 400},	      {"forbidden", 403}, {"not_found", 404},
 	{"refused", 409},     {"duplicate", 409}, {"closed", 409},
 	{"gone", 410},	      {"too_large", 413}, {"busy", 503},
-	{"unavailable", 503}, {"timeout", 504},
+	{"unavailable", 503}, {"timeout", 504},	  {"bad_amount", 422},
+	{"bad_expiry", 422},
 };
 
 int http_status_of(bool ok, const char *code)

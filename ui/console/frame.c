@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "console/operate.h"
 #include "console/panes.h"
 #include "console/rewind.h"
 
@@ -142,6 +143,7 @@ void frame_draw(struct canvas *c, struct view *v)
 	if (a.r.h)
 		header_draw(v, &a);
 	a = part(c, shown, l.middle);
+	menu_refresh(v);
 	dialog_draw(&v->dialog, &a);
 	a = part(c, v, l.keybar);
 	a.stale = false;

@@ -79,16 +79,44 @@ static void add_facts(const struct inbox_item *item, struct buf *b)
 			 fmt_money(n, item->cost_micros));
 }
 
+static void put_title(const struct view *v, const struct inbox_item *item,
+		      char *out, size_t bytes)
+{
+	char left[FMT_BYTES];
+	const char *kind = inbox_kind_name(item->kind);
+	if (item->fallback && item->deadline_ms)
+		snprintf(out, bytes, " %s %s: %s in %s ", kind, item->id,
+			 item->fallback,
+			 fmt_left(left, item->deadline_ms - v->now_ms));
+	else
+		snprintf(out, bytes, " %s %s ", kind, item->id);
+}
+
+/* The answers of an item, or what follows one of them. */
+static bool is_menu(const struct dialog *d)
+{
+	return d->action == ACTION_ANSWER && d->kind != DIALOG_NONE &&
+	       d->arg_count > 0;
+}
+
+void menu_refresh(struct view *v)
+{
+	struct dialog *d = &v->dialog;
+	if (!is_menu(d))
+		return;
+	const struct inbox_item *item = inbox_find(v->model, d->args[0]);
+	if (item && d->arg_count == 1)
+		put_title(v, item, d->title, sizeof d->title);
+	else if (!item)
+		snprintf(d->title, sizeof d->title, " %.24s is answered already ",
+			 d->args[0]);
+}
+
 void menu_open(struct view *v, const struct inbox_item *item)
 {
-	char title[96], left[FMT_BYTES], words[120];
+	char title[96], words[120];
 	struct buf b = {0};
-	snprintf(title, sizeof title, " %s %s ", inbox_kind_name(item->kind),
-		 item->id);
-	if (item->fallback && item->deadline_ms)
-		snprintf(title, sizeof title, " %s %s: %s in %s ",
-			 inbox_kind_name(item->kind), item->id, item->fallback,
-			 fmt_left(left, item->deadline_ms - v->now_ms));
+	put_title(v, item, title, sizeof title);
 	add_facts(item, &b);
 	dialog_open(&v->dialog, DIALOG_CHOOSE, ACTION_ANSWER, title,
 		    buf_str(&b));
