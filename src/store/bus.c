@@ -96,6 +96,7 @@ json_object *bus_proposal(const redisReply *entry, struct err *err)
 	copy_field(o, entry, "stage_id");
 	copy_field(o, entry, "agent_id");
 	copy_field(o, entry, "lease");
+	copy_field(o, entry, "correlationId");
 	for (size_t i = 0; i < COUNT_OF(numbers); i++)
 		copy_json(o, entry, numbers[i]);
 	return o;

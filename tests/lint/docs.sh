@@ -21,6 +21,17 @@ cat man/*.[157] README.md HACKING.md | sed 's/\\f[BIRP]//g; s/\\-/-/g' |
 	done >"$scratch/pages"
 none "$scratch/pages" "every page that is named is there"
 
+# Every key of Redis has its entry, and every entry its key.
+{
+	grep -ohE '\b(key_of|key_with|add_key)\([^"]*"[a-z:]+"' src/store/*.c
+	grep 'streams\[\] = ' src/store/tail.c
+} | grep -oE '"[a-z:]+"' | tr -d '"' | sort -u >"$scratch/keys"
+sed -n '/keys begin/,/keys end/p' man/showcaller-bus.7 |
+	sed -n 's/^\.It Li //p' | sed 's/ Ns .*//; s/ , /\n/g' |
+	grep -v '^snapshot:next:$' | sort -u >"$scratch/told.keys"
+diff "$scratch/keys" "$scratch/told.keys" >"$scratch/keys.diff"
+none "$scratch/keys.diff" "showcaller-bus(7) has every key, and no other"
+
 # Paths in backquotes, from the top of the sources.
 cat README.md HACKING.md docs/STATUS.md | grep -oE '`[^`]+`' | tr -d '`' |
 	grep -E '^(src|ui|tests|dags|man|bench|docs|completions)/' |

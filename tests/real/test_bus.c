@@ -78,10 +78,11 @@ START_TEST(the_tail_gives_commands_and_proposals)
 	input_free(&in);
 
 	here_do("XADD showcaller:{tail}:proposals * stage_id s agent_id a "
-		"attempt 1 payload {}");
+		"attempt 1 correlationId r1/s/1 payload {}");
 	in = next_input(box);
 	ck_assert_int_eq(in->kind, INPUT_ANSWER);
 	ck_assert_str_eq(in->stage, "s");
+	ck_assert_str_eq(in->key, "r1/s/1");
 	ck_assert_str_eq(in->stream, "proposals");
 	input_free(&in); /* the core dies before it acknowledges */
 	tail_stop(&tail);
