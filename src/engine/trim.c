@@ -17,7 +17,8 @@
 #define FIRST_MS 1000
 #define HOUR_MS	 (60 * 60 * 1000)
 #define DAY_MS	 (24 * INT64_C(3600000))
-#define AGAIN_MS 30000 /* after a failure */
+#define AGAIN_MS 30000		  /* after a failure */
+#define LATER_MS (10 * 60 * 1000) /* the same, of what has time */
 #define NICE	 10
 #define POST_MS	 5000
 
@@ -34,7 +35,7 @@ struct trim {
 	bool hourly;
 	char run[sizeof((struct run *)0)->id];
 	uint64_t next_look; /* how long the log is when it is due */
-	struct err err;
+	struct err err, hour_err;
 
 	int64_t hour_at_ms, not_before_ms; /* mono */
 	char told[sizeof((struct err *)0)->text];
@@ -75,14 +76,14 @@ static void note(void *whose, const char *text)
 static bool sweep(struct trim *t, struct trimmer *trimmer)
 {
 	int64_t age_ms = t->file->retention.messages_days * DAY_MS;
-	bool ok = trimmer_sweep(trimmer, "commands", age_ms, &t->err) &&
-		  trimmer_sweep(trimmer, "proposals", age_ms, &t->err);
+	bool ok = trimmer_sweep(trimmer, "commands", age_ms, &t->hour_err) &&
+		  trimmer_sweep(trimmer, "proposals", age_ms, &t->hour_err);
 	for (size_t i = 0; ok && i < t->file->agent_count; i++) {
 		const struct show_agent *agent = &t->file->agents[i];
 		if (agent->via != VIA_BUS)
 			continue;
 		char *stream = xasprintf("inbox:%s", agent->id);
-		ok = trimmer_sweep(trimmer, stream, age_ms, &t->err);
+		ok = trimmer_sweep(trimmer, stream, age_ms, &t->hour_err);
 		free(stream);
 	}
 	return ok;
@@ -99,7 +100,7 @@ static void work(struct trim *t, struct trimmer *trimmer)
 	if (ok && t->hourly && keep->runs_days > 0)
 		trimmer_retire(trimmer,
 			       clock_show_ms() - keep->runs_days * DAY_MS,
-			       t->run, note, t, &t->err);
+			       t->run, note, t, &t->hour_err);
 }
 
 static void *round_of(void *arg)
@@ -124,7 +125,7 @@ static void begin_round(struct trim *t, const struct model *m, int64_t mono_ms)
 	if (t->hourly)
 		t->hour_at_ms = mono_ms + HOUR_MS;
 	t->over = false;
-	t->err = (struct err){0};
+	t->err = t->hour_err = (struct err){0};
 	memcpy(t->run, m->run.id, sizeof t->run);
 	t->runs = pthread_create(&t->thread, NULL, round_of, t) == 0;
 	if (!t->runs)
@@ -148,12 +149,17 @@ static void end_round(struct trim *t, int64_t mono_ms)
 {
 	pthread_join(t->thread, NULL);
 	t->runs = false;
+	if (t->hour_err.code) {
+		log_warn("engine", "old messages and archives stay for now: %s",
+			 t->hour_err.text);
+		t->hour_at_ms = mono_ms + LATER_MS;
+	}
 	if (!t->err.code) {
 		t->told[0] = '\0';
 		return;
 	}
 	t->not_before_ms = mono_ms + AGAIN_MS;
-	if (t->hourly)
+	if (t->hourly) /* it was not done */
 		t->hour_at_ms = t->not_before_ms;
 	if (strcmp(t->told, t->err.text) != 0)
 		tell_trouble(t);
