@@ -302,6 +302,12 @@ static void look(struct engine *e, struct ask *a)
 		     "has run out of time");
 		return;
 	}
+	if (e->m->killed[a->agent]) {
+		fail(g, a, 403, "agent_killed",
+		     "the agent whose model this is was switched off by the "
+		     "operator");
+		return;
+	}
 	int64_t n = a->choices;
 	int64_t left = l->tokens - l->spent - reserved_of(g, a->lease, &others);
 	int64_t wish = a->wish_tokens ? a->wish_tokens : ANSWER_TOKENS;
@@ -565,17 +571,28 @@ void gateway_replied(struct engine *e, const struct origin *origin, bool ok,
 	}
 }
 
+/* Whether the event takes from a request what it stands on: its lease, or the
+ * agent whose model it asks. */
+static bool ends_by(const struct engine *e, const struct ask *a,
+		    const struct event *event)
+{
+	if (event->type == EVENT_AGENT_KILL)
+		return e->m->killed[a->agent];
+	const char *lease = event_str(event, "lease", "");
+	return !strcmp(a->lease, lease) && !held_lease(e, lease);
+}
+
 void gateway_event(struct engine *e, const struct event *event)
 {
 	struct gateway *g = e->gateway;
 	if (!g || !g->asks ||
 	    (event->type != EVENT_TOKEN_SPEND &&
-	     event->type != EVENT_TOKEN_RETURN))
+	     event->type != EVENT_TOKEN_RETURN &&
+	     event->type != EVENT_AGENT_KILL))
 		return;
-	const char *lease = event_str(event, "lease", "");
 	for (struct ask *a = g->asks, *next; a; a = next) {
 		next = a->next;
-		if (strcmp(a->lease, lease) != 0 || held_lease(e, lease))
+		if (!ends_by(e, a, event))
 			continue;
 		if (a->state == ASK_RUNS)
 			relay_end(g->relay, a->id, "revoked");

@@ -126,7 +126,7 @@ static char *cut_tail(const struct stream *s, const char *code, const char *why)
 static const char *why_cut(const struct stream *s)
 {
 	if (!strcmp(s->code, "revoked"))
-		return "the lease was taken back";
+		return "its lease was taken back, or its agent switched off";
 	if (!strcmp(s->code, "timeout"))
 		return "it fell silent";
 	if (!strcmp(s->code, "garbage"))

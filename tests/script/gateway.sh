@@ -37,6 +37,7 @@ agents:
   locked: { via: llm, url: "$peer/key=other/v1", model: locked, key_env: PEER_KEY }
   torn: { via: llm, url: "$peer/cut=3/v1", model: torn, key_env: PEER_KEY }
   endless: { via: llm, url: "$peer/endless+slow=20/v1", model: endless, key_env: PEER_KEY }
+  leaver: { via: llm, url: "$peer/endless+slow=20/v1", model: leaver, key_env: PEER_KEY }
   slow: { via: llm, url: "$peer/slow=40/v1", model: slow, key_env: PEER_KEY }
   garbage: { via: llm, url: "$peer/badjson/v1", model: garbage, key_env: PEER_KEY }
   claude: { via: llm, url: "$peer/v1", api: anthropic, model: claude, key_env: PEER_KEY }
@@ -186,6 +187,26 @@ ask models '' -G
 jq -e '[.data[].id] | contains(["plain", "claude"])' answer >/dev/null
 ok $? "the models can be listed"
 
+mkfifo killed
+curl -sN -m 60 -o killed -H "Authorization: Bearer $key" \
+	-H 'Content-Type: application/json' "$url/chat/completions" -d \
+	'{"model":"endless","max_tokens":500,"stream":true,"messages":[]}' &
+client=$!
+{
+	timeout 30 head -n 1 >/dev/null
+	"$program" do gate kill endless >/dev/null
+	cat >rest
+} <killed
+! wait "$client" && grep -q '"error"' rest
+ok $? "who switches off a model's agent ends its streams"
+chat endless ',"max_tokens":5'
+[ "$status" = 403 ] && grep -q switched answer
+ok $? "and it is not called any more"
+"$program" do gate revive endless >/dev/null
+chat endless ',"max_tokens":5,"stream":true'
+[ "$status" = 200 ]
+ok $? "until it is revived"
+
 chat torn ',"max_tokens":50,"stream":true'
 [ "$rc" -ne 0 ] && grep -q '"error"' answer && ! grep -q DONE answer
 ok $? "a stream that breaks off is an error and a cut connection"
@@ -195,8 +216,8 @@ ok $? "so is one that cannot be read"
 
 # --- a client that leaves ----------------------------------------------------
 
-chat endless ',"max_tokens":5000,"stream":true' -m 0.4
-wait_event gate '"type":"token:spend".*"model":"endless"'
+chat leaver ',"max_tokens":5000,"stream":true' -m 0.4
+wait_event gate '"type":"token:spend".*"model":"leaver"'
 last_spend '.tokens > 4 and .tokens < 1000' | grep -q true
 ok $? "a client that leaves: what was used until then is booked"
 is_left
