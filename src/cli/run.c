@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -161,6 +162,37 @@ static int run_with_console(const struct cli_args *args,
 	return status;
 }
 
+/* `run` takes a file; whoever names a show by its id is told what that takes.
+ * 0: it may be a file. */
+static int judge_word(const char *word)
+{
+	if (strchr(word, '/') || !*word || *word == '.' ||
+	    strlen(word) > SHOW_ID_MAX || access(word, F_OK) == 0)
+		return 0;
+	struct err err = {0};
+	char *file = xasprintf("%s.yaml", word);
+	char *state_dir = file_state_dir(word);
+	bool there = access(file, F_OK) == 0;
+	if (engine_lock_held(state_dir, NULL))
+		err_set(&err, ERR_DATA,
+			"%s: no such file; the show of that name runs here, a "
+			"console on it: showcaller attach %s",
+			word, word);
+	else if (there)
+		err_set(&err, ERR_DATA,
+			"%s: no such file; did you mean: showcaller run %s",
+			word, file);
+	else if (access(state_dir, F_OK) == 0)
+		err_set(&err, ERR_DATA,
+			"%s: no such file; a show of that name has run here "
+			"and is stopped: name its file to start it again; its "
+			"last state: showcaller status %s",
+			word, word);
+	free(file);
+	free(state_dir);
+	return err.code ? cli_fail(&err) : 0;
+}
+
 int cli_run(int argc, char **argv)
 {
 	struct cli_args args;
@@ -172,6 +204,8 @@ int cli_run(int argc, char **argv)
 	if (args.operand_count != 1)
 		return cli_usage("run", "it takes one show file");
 	status = read_settings(&args, &settings);
+	if (status == 0)
+		status = judge_word(args.operands[0]);
 	if (status != 0)
 		return status;
 	struct show *show = cli_load_show(args.operands[0], &status);

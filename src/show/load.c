@@ -135,8 +135,11 @@ static char *read_file(const char *path, size_t *bytes,
 {
 	struct err err = {0};
 	char *text = file_read(path, json_limits_file.max_bytes, bytes, &err);
+	size_t n = strlen(path); /* a problem names its file by itself */
+	bool named = !strncmp(err.text, path, n) && err.text[n] == ':';
 	if (!text)
-		problem_add(problems, SHOW_ERROR, path, 0, 0, "%s", err.text);
+		problem_add(problems, SHOW_ERROR, path, 0, 0, "%s",
+			    named ? err.text + n + 2 : err.text);
 	return text;
 }
 

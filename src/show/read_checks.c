@@ -198,8 +198,7 @@ void read_checks(struct reader *r, struct node *n, void *base)
 	struct err err = {0};
 	char *text = file_read(path, json_limits_file.max_bytes, &bytes, &err);
 	if (!text) {
-		read_error(r, n, "the checks file cannot be read: %s",
-			   err.text);
+		read_error(r, n, "the checks file %s", err.text);
 		return;
 	}
 	struct node *root = read_checks_text(r, path, text, bytes);

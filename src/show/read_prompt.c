@@ -69,7 +69,7 @@ static char *read_prompt_file(struct reader *r, const struct node *n,
 	struct err err = {0};
 	char *raw = file_read(path, PROMPT_MAX_BYTES, &bytes, &err), *text;
 	if (!raw) {
-		read_error(r, n, "the prompt cannot be read: %s", err.text);
+		read_error(r, n, "the prompt %s", err.text);
 		return NULL;
 	}
 	if (is_plain_text(raw, bytes, &at)) {

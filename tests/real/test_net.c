@@ -535,6 +535,33 @@ START_TEST(the_page_escapes_and_forbids)
 }
 END_TEST
 
+START_TEST(an_unknown_poll_is_a_page_for_browsers)
+{
+	char *q = xasprintf("GET /vote/nowhere HTTP/1.1\r\nHost: %s\r\n"
+			    "Accept: text/html,*/*\r\nConnection: close\r\n"
+			    "\r\n",
+			    aud);
+	char *a = peer_ask(aud, q);
+	ck_assert_int_eq(peer_status(a), 404);
+	ck_assert_ptr_nonnull(strstr(a, "Content-Type: text/html"));
+	ck_assert_ptr_nonnull(strstr(a, "this show has no such poll"));
+	ck_assert_ptr_nonnull(strstr(a, "<a href=\"/\">"));
+	free(a);
+	free(q);
+	q = xasprintf("GET /vote/nowhere HTTP/1.1\r\nHost: %s\r\n"
+		      "Connection: close\r\n\r\n",
+		      aud);
+	a = peer_ask(aud, q);
+	ck_assert_int_eq(peer_status(a), 404);
+	json_object *o = body_of(a);
+	ck_assert_str_eq(json_get_str(json_get_object(o, "error"), "code", ""),
+			 "not_found");
+	json_object_put(o);
+	free(a);
+	free(q);
+}
+END_TEST
+
 static char *vote(const char *cookie, const char *type, const char *body)
 {
 	char *q = xasprintf("POST /vote/route HTTP/1.1\r\nHost: %s\r\n%s%s%s"
@@ -662,6 +689,7 @@ static Suite *suite_of_all(void)
 	ADD(a_slow_head_is_cut_and_holds_nobody);
 	ADD(paths_do_not_wander);
 	ADD(the_page_escapes_and_forbids);
+	ADD(an_unknown_poll_is_a_page_for_browsers);
 	ADD(a_vote_counts_once_for_each_browser);
 	ADD(votes_as_json);
 	ADD(events_stream_and_go_on);

@@ -43,6 +43,11 @@ ok $? "and it is not repeated"
 # files
 fails 65 'nosuch.yaml.*No such file' 'a file that is not there' \
 	"$program" run --headless nosuch.yaml
+"$program" lint nosuch.yaml 2>err
+[ $? -eq 65 ] && grep -q '^nosuch.yaml: error: cannot be read: No such' err
+ok $? "which lint names once (65)"
+fails 65 'did you mean: showcaller run good.yaml' 'a file without its ending' \
+	"$program" run --headless good
 fails 65 'cannot be read|not a regular|folder|directory' 'a folder as a file' \
 	"$program" run --headless "$scratch"
 fails 65 '^broken.yaml:[0-9]+:[0-9]+: error: ' 'a broken show' \
@@ -90,6 +95,10 @@ fails 69 'no such show' 'stop of an unknown show' "$program" stop nosuch
 
 start_core good.yaml
 ok $? "a core runs"
+mv good.yaml away.yaml
+fails 65 'runs here, a console on it: showcaller attach good' \
+	'run by the id of a show that runs' "$program" run --headless good
+mv away.yaml good.yaml
 fails 75 'it already runs here \(pid [0-9]+\).*attach good' 'a second core' \
 	"$program" run --headless good.yaml
 fails 69 'in use' 'a port in use' "$program" run --headless --operator \
@@ -131,6 +140,10 @@ ok $? "closed standard descriptors do no harm"
 end_core
 ok $? "SIGTERM ends the core in good order"
 fails 69 'it is stopped' 'a command to a stopped show' "$program" do good go
+mv good.yaml away.yaml
+fails 65 'has run here and is stopped: name its file' \
+	'run by the id of a stopped show' "$program" run --headless good
+mv away.yaml good.yaml
 
 # checks
 cat >checks.json <<'CHECKS'
