@@ -13,7 +13,7 @@
 #define KEEP_EVENTS    500
 #define KEEP_MS	       30000
 #define BYTES_AN_EVENT 256 /* of the log, about */
-#define SHARE	       50  /* of the time: one part in so many */
+#define SHARE	       10  /* of the time: one part in so many */
 #define TURN_MS	       50  /* while it is waited for, at the end */
 
 static bool can_keep(const struct engine *e)

@@ -111,16 +111,17 @@ static bool put_snapshot(struct keeper *k, struct keeper_done *done)
 static void keep(struct keeper *k)
 {
 	struct keeper_done done = {0};
-	int64_t begin_ms = clock_mono_ms();
 	if (!k->m)
 		err_set(&done.err, ERR_DATA, "the model for it was lost");
-	else if (catch_up(k, &done.err))
+	else if (catch_up(k, &done.err)) {
+		int64_t begin_ms = clock_mono_ms();
 		done.ok = put_snapshot(k, &done);
+		done.took_ms = clock_mono_ms() - begin_ms;
+	}
 	if (k->m) {
 		done.seq = k->m->seq;
 		memcpy(done.run, k->m->run.id, sizeof done.run);
 	}
-	done.took_ms = clock_mono_ms() - begin_ms;
 	pthread_mutex_lock(&k->lock);
 	k->done = done;
 	k->is_done = true;

@@ -39,7 +39,7 @@ struct keeper_done {
 	uint64_t seq; /* the last event in it */
 	char run[sizeof((struct run *)0)->id];
 	size_t bytes;
-	int64_t took_ms;
+	int64_t took_ms; /* to print and to put it there */
 	struct err err;
 };
 bool keeper_done(struct keeper *k, struct keeper_done *done);
