@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,8 @@
 #include "store/client.h"
 #include "store/kept.h"
 
-#define CHUNK 500
+#define CHUNK	500
+#define TRIM_MS 10000 /* between two looks for memory to give back */
 
 /* A copy of struct status_extra with its texts. */
 struct last {
@@ -34,6 +36,7 @@ struct keeper {
 	char *begin;	 /* the snapshot where the model begins; NULL: it has */
 	struct model *m; /* NULL: it is lost, and there is nothing to make */
 	struct client *client;
+	int64_t trim_at_ms;
 
 	pthread_mutex_t lock;
 	pthread_cond_t told, ended;
@@ -166,6 +169,17 @@ static void write_last(struct keeper *k, struct last *last)
 
 /* --- the thread ---------------------------------------------------------- */
 
+/* What a burst of work needed, and nobody needs now, stays with glibc's heaps
+ * otherwise: with ten thousand stages that was as much as all models. */
+static void give_back(struct keeper *k)
+{
+	int64_t now_ms = clock_mono_ms();
+	if (now_ms < k->trim_at_ms)
+		return;
+	k->trim_at_ms = now_ms + TRIM_MS;
+	malloc_trim(0);
+}
+
 static void *keeper_thread(void *arg)
 {
 	struct keeper *k = arg;
@@ -187,6 +201,7 @@ static void *keeper_thread(void *arg)
 			keep(k);
 		if (wants_last)
 			write_last(k, &last);
+		give_back(k);
 		pthread_mutex_lock(&k->lock);
 	}
 	pthread_mutex_unlock(&k->lock);
