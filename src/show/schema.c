@@ -85,10 +85,11 @@ static const struct key budget_keys[] = {
 	    "Part of tokens that is leased only to stages marked finale, or "
 	    "on approval."),
 	WORD("mode", AT(show_budget, mode), mode_words, MODE_ENFORCE,
-	     "Whether a lease that does not fit is held, or only noted.",
-	     .later_words = 1u << MODE_WARN),
+	     "Whether a lease that does not fit is held, or given with an "
+	     "alarm."),
 	NUM("warn_at", AT(show_budget, warn_at), 0, 1, 0.8,
-	    "The share of tokens at which an alarm is raised.", LATER),
+	    "The share of tokens or money spent at which the operator is "
+	    "asked, once."),
 	INT("approval_deadline_ms", AT(show_budget, approval_deadline_ms), 1,
 	    HOURS24, 60000, "ms",
 	    "How long an overage waits for the operator."),
@@ -175,7 +176,8 @@ static const struct key agent_keys[] = {
 	    .def_text = "made of role, description, inputs and outputs"),
 	ROW("price", KEY_SUB, 0, "What tokens cost.", .sub = &price),
 	ROW("fallback_agent", KEY_ID, AT(show_agent, fallback_agent),
-	    "Who is asked when this agent fails.", LATER),
+	    "Who gets a held call that the operator sends to a cheaper "
+	    "agent."),
 	ROW("service", KEY_ID, AT(show_agent, service_name),
 	    "The entry of services that it runs on."),
 	{0}};
