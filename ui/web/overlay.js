@@ -6,18 +6,6 @@
 	var list = document.getElementById("options");
 	var current = null;
 	var leaving = 0;
-	var wait = 500;
-
-	function bars(total, counts) {
-		document.getElementById("total").textContent = String(total);
-		list.childNodes.forEach(function (li) {
-			var n = counts[li.dataset.option] || 0;
-			var bar = li.querySelector("progress");
-			bar.max = total > 0 ? total : 1;
-			bar.value = n;
-			li.querySelector(".votes").textContent = String(n);
-		});
-	}
 
 	function make(tag, name, text) {
 		var e = document.createElement(tag);
@@ -27,7 +15,6 @@
 	}
 
 	function build(p) {
-		var counts = {};
 		document.getElementById("question").textContent = p.question;
 		list.textContent = "";
 		p.options.forEach(function (o) {
@@ -37,9 +24,8 @@
 			li.appendChild(document.createElement("progress"));
 			li.appendChild(make("span", "votes", "0"));
 			list.appendChild(li);
-			counts[o.id] = o.votes;
 		});
-		bars(p.total, counts);
+		showVotes(list.childNodes, p.total, countsOf(p));
 		section.hidden = false;
 		current = p.id;
 	}
@@ -55,9 +41,7 @@
 	}
 
 	function whole(polls) {
-		var open = polls.filter(function (p) {
-			return p.state === "open" || p.state === "extended";
-		});
+		var open = polls.filter(isOpen);
 		if (open.length) {
 			clearTimeout(leaving);
 			leaving = 0;
@@ -71,25 +55,8 @@
 		leave();
 	}
 
-	function follow() {
-		var secure = location.protocol === "https:";
-		var ws = new WebSocket((secure ? "wss://" : "ws://") +
-			location.host + "/tally");
-		ws.onopen = function () {
-			wait = 500;
-		};
-		ws.onmessage = function (m) {
-			var o = JSON.parse(m.data);
-			if (o.topic === "polls")
-				whole(o.polls);
-			else if (o.topic === "tally" && o.poll === current)
-				bars(o.total, o.counts);
-		};
-		ws.onclose = function () {
-			setTimeout(follow, wait);
-			wait = Math.min(wait * 2, 5000);
-		};
-	}
-
-	follow();
+	followTally(5000, whole, function (tally) {
+		if (tally.poll === current)
+			showVotes(list.childNodes, tally.total, tally.counts);
+	});
 })();
