@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/text.h"
 #include "core/status.h"
 
@@ -121,7 +120,8 @@ static void command_id(const struct request *r, char out[64])
 			"0123456789_-.") == len)
 		memcpy(out, key, len + 1);
 	else
-		hash_random_hex(out, 16);
+		snprintf(out, 64, "%s-%llu", r->web->boot,
+			 (unsigned long long)++r->web->command_count);
 }
 
 /* NULL when it was refused, and answered. */

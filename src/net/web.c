@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/live.h"
@@ -381,6 +382,7 @@ struct web *web_new(struct net *net, const char *const want[SIDES],
 	web->waiting_last = &web->waiting_first;
 	web->knocks_end = &web->knocks;
 	web->redis_rtt_us = -1;
+	hash_random_hex(web->boot, 8);
 	web->sides[0].fd = web->sides[1].fd = -1;
 	pthread_mutex_init(&web->lock, NULL);
 	web->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -135,6 +135,8 @@ struct web {
 	struct request **places;
 	uint32_t *place_uses;
 	size_t place_count, place_next;
+	char boot[17]; /* chance: begins the ids that we give commands */
+	uint64_t command_count;
 	struct request *waiting_first, **waiting_last;
 	struct request *patient; /* those that wait without a deadline */
 	struct stream *streams;
