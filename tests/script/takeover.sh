@@ -112,8 +112,12 @@ for place in a b; do
 		wait text never
 	SCRIPT
 	ok $? "a console is attached in the folder of $place"
-	eval "screen_$place=\$stays"
+	eval "screen_$place=\$stays console_$place=\$console"
 done
+says_on() { # PLACE TEXT
+	eval "stays=\$screen_$1"
+	until_true on_screen "$2"
+}
 both() { # TEXT: on both screens
 	stays=$screen_a
 	until_true on_screen "$1" || return 1
@@ -156,17 +160,22 @@ ok $? "a third core stands by"
 a=$core
 others="$others $a"
 timeout 20 sh -c 'until [ "$(grep -c call calls)" -ge 3 ]; do :; done'
+# Its machine sleeps, and the console on it.
 stopped=$(now_ms)
-kill -STOP "$b"
+kill -STOP "$b" "$console_b"
 timeout 20 "$program" do night note stopped --redis "$url" >/dev/null
 ok $? "what a leader took that was stopped then is done by the next"
+says_on a 'another core leads now (epoch, host, pid: 3 '
+ok $? "the console elsewhere says that another core leads"
 followed 3
 ok $? "the standby leads"
 ms=$(took "$stopped" 3)
 [ "$ms" -lt 4000 ]
 ok $? "$ms ms after the leader was stopped"
 before=$(rcli xlen 'showcaller:{night}:events')
-kill -CONT "$b"
+kill -CONT "$b" "$console_b"
+says_on b 'another core leads now (epoch, host, pid: 3 '
+ok $? "the old one's console wakes, and says that another core leads"
 wait_log 'steps down, and stands by'
 ok $? "the old one wakes, steps down, and stands by"
 "$program" events night --json --redis "$url" | tail -n +$((before + 1)) |

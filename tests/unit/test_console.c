@@ -630,6 +630,17 @@ START_TEST(a_lost_link_never_looks_healthy)
 	ck_assert_ptr_nonnull(
 		strstr(view_trouble(v, text, sizeof text), "no core"));
 	tell(v, FEED_LEADER, "2 host 1");
+	/* That stays for what others did meanwhile, which comes with it. */
+	snprintf(v->by, sizeof v->by, "me@here");
+	v->link.caught_up = true;
+	tell(v, FEED_LEADER, "3 host 9");
+	happen(v, EVENT_NOTE, "", "{\"by\":\"ann@there\",\"text\":\"x\"}");
+	ck_assert_ptr_nonnull(strstr(v->flash.text,
+				     "another core leads now (epoch, host, "
+				     "pid: 3 host 9)"));
+	later(v, 3000);
+	happen(v, EVENT_NOTE, "", "{\"by\":\"ann@there\",\"text\":\"x\"}");
+	ck_assert_ptr_nonnull(strstr(v->flash.text, "ann@there: note"));
 	tell(v, FEED_BROKEN, "a gap");
 	ck_assert_ptr_nonnull(
 		strstr(view_trouble(v, text, sizeof text), "a gap"));

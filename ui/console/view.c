@@ -127,7 +127,9 @@ static void tell_other(struct view *v, const struct event *event)
 		 event->stage);
 	free(clean);
 	v->other_mono_ms = v->mono_ms;
-	view_flash(v, STYLE_WAIT, "%s", v->other);
+	/* What waited for a new leader comes right behind it. */
+	if (v->mono_ms >= v->link.told_until_mono_ms)
+		view_flash(v, STYLE_WAIT, "%s", v->other);
 }
 
 static void fold(struct view *v, const struct event *event)
@@ -145,10 +147,12 @@ static void fold(struct view *v, const struct event *event)
 static void take_leader(struct view *v, const char *leader)
 {
 	struct view_link *l = &v->link;
-	if (*leader && *l->led_last && strcmp(leader, l->led_last) != 0)
+	if (*leader && *l->led_last && strcmp(leader, l->led_last) != 0) {
 		view_flash(v, STYLE_WAIT,
 			   "another core leads now (epoch, host, pid: %.100s)",
 			   leader);
+		l->told_until_mono_ms = v->flash.until_mono_ms;
+	}
 	if (*leader)
 		snprintf(l->led_last, sizeof l->led_last, "%s", leader);
 	l->leader_known = true;

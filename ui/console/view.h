@@ -19,13 +19,15 @@
 #include "core/model.h"
 #include "store/feed.h"
 
-#define VIEW_SILENT_MS    3000 /* no word from the core: no longer trusted */
-#define VIEW_AWAY_MS      10000 /* the same when its last word was that it lost
-				   Redis: it speaks at each try to come back */
-#define VIEW_TOO_EARLY_MS 300  /* a key so soon after a change was meant for
-				  what stood there before */
-#define VIEW_TWICE_MS     3000 /* for keys that are pressed twice */
-#define VIEW_PENDING_MAX  16
+#define VIEW_SILENT_MS 3000 /* no word from the core: no longer trusted */
+#define VIEW_AWAY_MS                                                           \
+	10000 /* the same when its last word was that it lost                  \
+		 Redis: it speaks at each try to come back */
+#define VIEW_TOO_EARLY_MS                                                      \
+	300		      /* a key so soon after a change was meant for    \
+				 what stood there before */
+#define VIEW_TWICE_MS	 3000 /* for keys that are pressed twice */
+#define VIEW_PENDING_MAX 16
 
 enum view_end { VIEW_GOES_ON, VIEW_LEFT, VIEW_STOPPED };
 
@@ -40,20 +42,21 @@ struct view_link {
 	bool caught_up, lost, broken;
 	bool no_snapshot; /* one did not fit: read all events */
 	int64_t lost_mono_ms;
-	char *why;          /* lost or broken: for people */
+	char *why; /* lost or broken: for people */
 	bool leader_known;
-	char leader[128];   /* "" when nobody leads */
-	char led_last[128]; /* the last one that did */
+	char leader[128];	    /* "" when nobody leads */
+	char led_last[128];	    /* the last one that did */
+	int64_t told_until_mono_ms; /* that another one does */
 };
 
 struct view_core { /* live `core` */
 	bool known;
 	int64_t mono_ms, at_ms;
 	int64_t events_per_s, queue, redis_away_ms, rss_kb;
-	char redis_why[64]; /* while it is away from Redis */
+	char redis_why[64];   /* while it is away from Redis */
 	char redis_fsync[16]; /* "": not known */
-	double redis_rtt_ms; /* smoothed */
-	double shown_rtt_ms; /* follows only what is worth a look */
+	double redis_rtt_ms;  /* smoothed */
+	double shown_rtt_ms;  /* follows only what is worth a look */
 };
 
 struct view_obs { /* live `obs` */
@@ -65,10 +68,12 @@ struct view_obs { /* live `obs` */
 
 #define VIEW_VOTE_SAMPLES 8
 struct view_tally { /* live `tally` of the poll that is shown */
-	int stage;          /* -1: none */
+	int stage;  /* -1: none */
 	int64_t mono_ms;
 	int64_t total, counts[SHOW_MAX_OPTIONS];
-	struct { int64_t mono_ms, total; } samples[VIEW_VOTE_SAMPLES];
+	struct {
+		int64_t mono_ms, total;
+	} samples[VIEW_VOTE_SAMPLES];
 	int sample_count;
 };
 
@@ -83,73 +88,73 @@ struct view_command {
 	enum action_id action;
 	char *args[ACTION_MAX_ARGS];
 	int arg_count;
-	char *reason;       /* NULL: none */
+	char *reason; /* NULL: none */
 };
 
 struct view_pending {
-	char id[64];        /* "" is a free place */
-	char text[64];      /* "approve i12" */
+	char id[64];   /* "" is a free place */
+	char text[64]; /* "approve i12" */
 	enum action_id action;
 	int64_t sent_mono_ms;
 };
 
-struct past;   /* past.h */
+struct past; /* past.h */
 struct view;
 
 /* Where the operator looks back to; rewind.h. */
 struct view_rewind {
-	struct view *then;  /* the show as it was; NULL: the show is live */
-	uint64_t target;    /* the event that is to be shown */
-	uint64_t missing;   /* an event that must be fetched for that, 0 */
-	bool failed;        /* it could not be */
+	struct view *then; /* the show as it was; NULL: the show is live */
+	uint64_t target;   /* the event that is to be shown */
+	uint64_t missing;  /* an event that must be fetched for that, 0 */
+	bool failed;	   /* it could not be */
 };
 
 struct view {
 	const struct show *show; /* lent by the model */
-	char run_hash[72];       /* of the show that the newest run is of; not
+	char run_hash[72];	 /* of the show that the newest run is of; not
 				    that of `show`: it was changed since */
 	struct model *model;
 	int64_t mono_ms, now_ms; /* of this frame; now_ms is show time */
 	int64_t start_mono_ms;
 	bool read_only;
-	char by[160];            /* who we are; "": not known */
-	char other[200];         /* what somebody else did last, in words */
-	int64_t other_mono_ms;   /* and when we heard of it */
-	char *vote_base;         /* "http://host:port" of the vote page, NULL */
-	char *redis_url;         /* NULL: not known */
+	char by[160];	       /* who we are; "": not known */
+	char other[200];       /* what somebody else did last, in words */
+	int64_t other_mono_ms; /* and when we heard of it */
+	char *vote_base;       /* "http://host:port" of the vote page, NULL */
+	char *redis_url;       /* NULL: not known */
 
-	struct past *past;       /* NULL in a view that is itself of the past */
+	struct past *past; /* NULL in a view that is itself of the past */
 	struct view_rewind rewind;
-	uint64_t oldest;         /* nothing before that event can be shown; 0:
-				    all can, as far as is known */
+	uint64_t oldest; /* nothing before that event can be shown; 0:
+			    all can, as far as is known */
 
 	struct view_pace pace;
 	struct view_link link;
 	struct view_core core;
 	struct view_obs obs;
 	struct view_tally tally;
-	char *progress;          /* newest word of an agent, NULL */
+	char *progress; /* newest word of an agent, NULL */
 	int progress_stage;
 
-	enum pane focus;         /* also PANE_INBOX */
-	enum pane shown;         /* the one pane, where only one has room */
+	enum pane focus; /* also PANE_INBOX */
+	enum pane shown; /* the one pane, where only one has room */
 	bool zoom;
 	int selected[PANES];
 	int top[PANES_AND_INBOX]; /* first row shown; kept by the panes */
-	char item[24];           /* selected inbox item, "" none */
-	int64_t item_mono_ms;    /* since when, for VIEW_TOO_EARLY_MS */
-	int standby;             /* stage that GO would release, -1 */
-	int64_t standby_mono_ms; /* since when, or of the last GO */
-	int64_t panic_mono_ms;   /* of the last `!`; 0: none */
-	int64_t resume_mono_ms;  /* of the last `R`; 0: none */
+	char item[24];		  /* selected inbox item, "" none */
+	int64_t item_mono_ms;	  /* since when, for VIEW_TOO_EARLY_MS */
+	int standby;		  /* stage that GO would release, -1 */
+	int64_t standby_mono_ms;  /* since when, or of the last GO */
+	int64_t panic_mono_ms;	  /* of the last `!`; 0: none */
+	int64_t resume_mono_ms;	  /* of the last `R`; 0: none */
 	struct dialog dialog;
 	struct view_flash flash;
 
 	struct view_command *outbox;
 	size_t out_count, out_cap;
 	struct view_pending pending[VIEW_PENDING_MAX];
-	uint64_t bell_seq;       /* inbox items up to this one have rung */
-	bool bell;               /* ring once; the app clears it */
+	uint64_t bell_seq; /* inbox items up to this one have rung */
+	bool bell;	   /* ring once; the app clears it */
 	enum view_end end;
 };
 
