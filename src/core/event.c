@@ -46,16 +46,21 @@ static const struct {
 	[EVENT_TOKEN_SPEND] = {"token:spend",
 			       "lease, tokens, cost_micros, assumed, overrun, "
 			       "cost_overrun, state, request"},
-	[EVENT_TOKEN_RETURN] = {"token:return", "lease, tokens, cost_micros, corrects, "
+	[EVENT_TOKEN_RETURN] = {"token:return",
+				"lease, tokens, cost_micros, corrects, "
 				"request"},
 	[EVENT_BUDGET_REQUEST] = {"budget:request",
-				  "tokens, wanted, left, rest, reason, "
-				  "deadline"},
+				  "tokens, wanted, cost_micros, asked, left, "
+				  "rest, reason, offers, deadline; of the "
+				  "episode: text"},
 	[EVENT_BUDGET_APPROVE] = {"budget:approve",
-				  "item, tokens, lease, raises, by"},
-	[EVENT_BUDGET_DENY] = {"budget:deny", "item, by, reason"},
+				  "item, choice, tokens, lease, raises, "
+				  "again, expires_at, from, agents, by"},
+	[EVENT_BUDGET_DENY] = {"budget:deny", "item, choice, by, reason"},
 	[EVENT_BUDGET_DAY] = {"budget:day", "day"},
-	[EVENT_BUDGET_RAISE] = {"budget:raise", "tokens, why, by"},
+	[EVENT_BUDGET_RAISE] = {"budget:raise",
+				"tokens, lease, raises, standing, raise, done, "
+				"why, by"},
 	[EVENT_PROPOSAL_LATE] = {"proposal:late",
 				 "verdict, attempt, tokens, base, result; of a "
 				 "conflict: late, text"},

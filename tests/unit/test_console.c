@@ -441,6 +441,98 @@ START_TEST(an_answer_names_the_item_that_was_seen)
 }
 END_TEST
 
+/* Opens the answers of the item and takes the n-th. */
+static void choose(struct view *v, int n)
+{
+	press(v, "e");
+	ck_assert_int_eq(v->dialog.kind, DIALOG_CHOOSE);
+	while (n--)
+		press(v, "Down");
+	press(v, "Enter");
+}
+
+START_TEST(the_menu_asks_for_what_an_answer_needs)
+{
+	struct view *v = running_view();
+	happen(v, EVENT_STAGE_GO, "c", "{}");
+	happen(v, EVENT_BUDGET_REQUEST, "c",
+	       "{\"tokens\":42,\"asked\":42,\"left\":7,\"rest\":9,"
+	       "\"offers\":[\"approve\",\"approve-stage\",\"raise\","
+	       "\"deny\"]}");
+	later(v, 400);
+	char want[80];
+	const char *id = v->model->inbox.items[0].id;
+	choose(v, 0);
+	snprintf(want, sizeof want, "answer %s approve", id);
+	ck_assert_str_eq(asked(v), want);
+	choose(v, 1);
+	snprintf(want, sizeof want, "answer %s approve-stage", id);
+	ck_assert_str_eq(asked(v), want);
+	choose(v, 2);
+	ck_assert_int_eq(v->dialog.kind, DIALOG_TYPE);
+	press(v, "5 0 0 space 2 m Enter");
+	snprintf(want, sizeof want, "answer %s raise 500 120000", id);
+	ck_assert_str_eq(asked(v), want);
+	choose(v, 2); /* what is no time the core refuses, in words */
+	press(v, "5 space x Enter");
+	snprintf(want, sizeof want, "answer %s raise 5 x", id);
+	ck_assert_str_eq(asked(v), want);
+	choose(v, 4);
+	press(v, "9 0 Enter");
+	snprintf(want, sizeof want, "approve %s 90", id);
+	ck_assert_str_eq(asked(v), want);
+	/* The title counts, and says when somebody else was faster. */
+	press(v, "e");
+	menu_refresh(v);
+	ck_assert_ptr_nonnull(strstr(v->dialog.title, id));
+	snprintf(want, sizeof want, "{\"item\":\"%s\"}", id);
+	happen(v, EVENT_BUDGET_APPROVE, "c", want);
+	menu_refresh(v);
+	ck_assert_ptr_nonnull(strstr(v->dialog.title, "answered already"));
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(the_switch_takes_two_keys_and_a_name)
+{
+	struct view *v = running_view();
+	press(v, "K Enter");
+	ck_assert_int_eq(v->dialog.kind, DIALOG_CONFIRM);
+	press(v, "Enter"); /* not y: no */
+	ck_assert_str_eq(asked(v), "");
+	char want[80];
+	snprintf(want, sizeof want, "kill %s", v->show->agents[0].id);
+	press(v, "K Enter y");
+	ck_assert_str_eq(asked(v), want);
+	press(v, "K End Enter y");
+	ck_assert_str_eq(asked(v), "kill");
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(late_answers_are_adopted_or_discarded_by_name)
+{
+	struct view *v = running_view();
+	press(v, "l");
+	ck_assert_ptr_nonnull(strstr(v->flash.text, "No answer came too late"));
+	happen(v, EVENT_PROPOSAL_LATE, "b",
+	       "{\"verdict\":\"deadline\",\"attempt\":1,"
+	       "\"result\":{\"x\":1}}");
+	char want[80], id[24];
+	snprintf(id, sizeof id, "l%llu",
+		 (unsigned long long)v->model->late[0].seq);
+	press(v, "l Enter Down Enter");
+	snprintf(want, sizeof want, "adopt %s", id);
+	ck_assert_str_eq(asked(v), want);
+	press(v, "l Enter End Enter n o Enter");
+	snprintf(want, sizeof want, "discard %s no", id);
+	ck_assert_str_eq(asked(v), want);
+	press(v, "l Enter Enter");
+	ck_assert_int_eq(v->dialog.kind, DIALOG_PAGE);
+	view_free(&v);
+}
+END_TEST
+
 START_TEST(an_answer_never_hits_the_item_that_moved_up)
 {
 	struct view *v = running_view();
@@ -1040,6 +1132,9 @@ int main(void)
 	tcase_add_test(tc, p_pauses_and_resumes);
 	tcase_add_test(tc, an_answer_names_the_item_that_was_seen);
 	tcase_add_test(tc, an_answer_never_hits_the_item_that_moved_up);
+	tcase_add_test(tc, the_menu_asks_for_what_an_answer_needs);
+	tcase_add_test(tc, the_switch_takes_two_keys_and_a_name);
+	tcase_add_test(tc, late_answers_are_adopted_or_discarded_by_name);
 	tcase_add_test(tc, a_key_finds_the_item_that_it_fits);
 	tcase_add_test(tc, cancel_takes_a_second_and_different_key);
 	tcase_add_test(tc, stop_wants_the_word);
