@@ -12,9 +12,10 @@
 
 #define KEEP_EVENTS    500
 #define KEEP_MS	       30000
-#define BYTES_AN_EVENT 256 /* of the log, about */
-#define SHARE	       10  /* of the time: one part in so many */
-#define TURN_MS	       50  /* while it is waited for, at the end */
+#define LEAST_MS       1000 /* between two: a burst has Redis for itself */
+#define BYTES_AN_EVENT 256  /* of the log, about */
+#define SHARE	       10   /* of the time: one part in so many */
+#define TURN_MS	       50   /* while it is waited for, at the end */
 
 static bool can_keep(const struct engine *e)
 {
@@ -67,7 +68,8 @@ void keep_tick(struct engine *e, int64_t mono_ms)
 	struct keeper_done done;
 	if (k->out && keeper_done(e->keeper, &done))
 		take_done(e, &done);
-	if (!can_keep(e) || mono_ms < k->not_before_ms)
+	if (!can_keep(e) || mono_ms < k->not_before_ms ||
+	    mono_ms - k->at_ms < LEAST_MS)
 		return;
 	/* Whoever reads a run of another definition begins with that. */
 	bool new_run = strcmp(k->run, e->m->run.id) != 0;
