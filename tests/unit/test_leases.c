@@ -306,6 +306,73 @@ START_TEST(more_than_a_lease_is_an_overrun)
 }
 END_TEST
 
+#define SIZED                                                                  \
+	"show: t\nbudget: { tokens: 10000, reserve: 1000 }\n"                  \
+	"agents: { a: { via: bus } }\n"                                        \
+	"defaults: { on_failure: continue, budget: { token_cap: 1000 } }\n"    \
+	"stages:\n"                                                            \
+	"  - { id: s1, agents: [a] }\n"                                        \
+	"  - { id: s2, agents: [a], inputs: [s1] }\n"                          \
+	"  - { id: s3, agents: [a], inputs: [s2] }\n"                          \
+	"  - { id: s4, agents: [a], inputs: [s3] }\n"                          \
+	"  - { id: s5, agents: [a], inputs: [s4] }\n"                          \
+	"  - { id: s6, agents: [a], inputs: [s5] }\n"                          \
+	"  - { id: s7, agents: [a], inputs: [s6] }\n"                          \
+	"  - { id: s8, agents: [a], inputs: [s7] }\n"
+
+START_TEST(a_lease_is_as_large_as_calls_usually_are)
+{
+	static const char *const first[] = {"s1", "s2", "s3", "s4"};
+	struct world *w = world_new(SIZED);
+	world_begin(w, true);
+	for (int i = 0; i < 4; i++) {
+		ck_assert_int_eq(w->calls[0].tokens, 1000);
+		world_answer(w, first[i], NULL, "{}", 100 + 10 * i);
+	}
+	/* What nobody reported is no observation. */
+	world_answer(w, "s5", NULL, "{}", -1);
+	ck_assert_int_eq(w->calls[0].tokens, 1000);
+	world_answer(w, "s6", NULL, "{}", 200);
+	/* The 95th percentile of five is the largest; a quarter more. */
+	ck_assert_int_eq(w->calls[0].tokens, 250);
+	ck_assert_int_eq(lease(w, "r1/s7/1/a")->share, 1000);
+	/* More than that, within the share: it grows, and nothing is over. */
+	world_answer(w, "s7", NULL, "{}", 900);
+	ck_assert_uint_eq(w->m->alarm_count, 0);
+	ck_state(w, "s7", "done");
+	ck_assert_int_eq(w->m->ledger.stages[6].tokens.spent, 900);
+	ck_assert_int_eq(w->calls[0].tokens, 1000);
+	world_answer(w, "s8", NULL, "{}", 1001);
+	ck_state(w, "s8", "failed");
+	world_free(w);
+}
+END_TEST
+
+START_TEST(a_lease_does_not_grow_into_the_fence)
+{
+	struct world *w = world_new(SIZED);
+	world_begin(w, true);
+	char stage[] = "s1";
+	for (int i = 0; i < 6; i++, stage[1]++)
+		world_answer(w, stage, NULL, "{}", 200);
+	ck_assert_int_eq(w->calls[0].tokens, 250);
+	/* Others take what is before the fence. */
+	struct input *in = input_new(INPUT_USAGE);
+	in->id = xstrdup("u");
+	in->lease = xstrdup("r1/s7/1/a");
+	in->tokens_used = 250;
+	world_step(w, in);
+	w->m->ledger.episode.tokens.allocated =
+		w->m->ledger.episode.tokens.spent + 1500;
+	w->shadow->ledger.episode.tokens.allocated =
+		w->m->ledger.episode.tokens.allocated;
+	world_answer(w, "s7", NULL, "{}", 900);
+	ck_state(w, "s7", "failed");
+	ck_assert_ptr_nonnull(strstr(w->m->stages[6].error, "overrun"));
+	world_free(w);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("leases");
@@ -319,6 +386,8 @@ int main(void)
 	tcase_add_test(t, nobody_is_there_to_ask);
 	tcase_add_test(t, a_call_that_ends_takes_its_leases_along);
 	tcase_add_test(t, more_than_a_lease_is_an_overrun);
+	tcase_add_test(t, a_lease_is_as_large_as_calls_usually_are);
+	tcase_add_test(t, a_lease_does_not_grow_into_the_fence);
 	suite_add_tcase(s, t);
 	return tap_run(s);
 }
