@@ -30,6 +30,26 @@ struct moment {
 
 #define PAUSE "{\"at\":13000,\"type\":\"run:pause\",\"data\":{\"panic\":%s}}"
 
+#define MENU                                                                   \
+	"{\"at\":34000,\"type\":\"budget:request\",\"stage\":\"dialogue\","    \
+	"\"data\":{\"tokens\":4200,\"asked\":4200,\"left\":40590,"             \
+	"\"rest\":31000,\"deadline\":72000,\"offers\":[\"approve\","           \
+	"\"approve-stage\",\"raise\",\"borrow\",\"deny\"]}}"
+#define LATE                                                                   \
+	"{\"at\":34000,\"type\":\"proposal:late\",\"stage\":\"ambient\","      \
+	"\"data\":{\"agent\":\"sound_designer\",\"verdict\":\"deadline\","     \
+	"\"attempt\":2,\"tokens\":310,\"result\":{\"bed\":\"rain on slate\"}}}"
+#define WARNING                                                                \
+	"{\"at\":34000,\"type\":\"budget:request\",\"data\":{\"reason\":"      \
+	"\"tokens\",\"text\":\"96,000 of 120,000 tokens are spent (80%)  "     \
+	"left 24,000  rest of show needs ~31,000\",\"left\":24000,"            \
+	"\"deadline\":72000,\"offers\":[\"continue\",\"pause\",\"raise\"]}}"
+#define KILL "{\"at\":34000,\"type\":\"agent:kill\",\"agent\":\"set_designer\"}"
+#define KILL_ALARM                                                             \
+	"{\"at\":34000,\"type\":\"alarm:raise\",\"data\":{\"id\":\"killed\","   \
+	"\"text\":\"set_designer is killed: nothing is leased to it until "      \
+	"revived\"}}"
+
 static const struct moment moments[] = {
 	{"live-120x40", 120, 40, 33400},
 	{"live-80x24", 80, 24, 33400},
@@ -81,6 +101,14 @@ static const struct moment moments[] = {
 	{"details-run-120x40", 120, 40, 33400, "1 Home Enter"},
 	{"details-check-80x24", 80, 24, 33400, "4 Down Down Enter"},
 	{"answer-120x40", 120, 40, 33400, "Down Enter"},
+	{"menu-80x24", 80, 24, 34400, "Down e Down", .extra = {MENU}},
+	{"menu-20x5", 20, 5, 34400, "Down e Down", .extra = {MENU}},
+	{"raise-80x24", 80, 24, 34400, "Down e Down Down Enter 5 0 0",
+	 .extra = {MENU}},
+	{"late-80x24", 80, 24, 34400, "l", .extra = {LATE}},
+	{"late-what-120x40", 120, 40, 34400, "l Enter", .extra = {LATE}},
+	{"warning-120x40", 120, 40, 34400, "Down Down", .extra = {WARNING}},
+	{"killed-80x24", 80, 24, 34400, "K Down", .extra = {KILL, KILL_ALARM}},
 	{"confirm-cancel-80x24", 80, 24, 33400, "1 k"},
 	{"stop-80x24", 80, 24, 33400, "Q y e"},
 	{"palette-80x24", 80, 24, 33400, ": p o l"},

@@ -108,8 +108,8 @@ void menu_refresh(struct view *v)
 	if (item && d->arg_count == 1)
 		put_title(v, item, d->title, sizeof d->title);
 	else if (!item)
-		snprintf(d->title, sizeof d->title, " %.24s is answered already ",
-			 d->args[0]);
+		snprintf(d->title, sizeof d->title,
+			 " %.24s is answered already ", d->args[0]);
 }
 
 void menu_open(struct view *v, const struct inbox_item *item)
@@ -331,9 +331,10 @@ void kill_open(struct view *v, enum action_id action)
 			  : "Who may work again?");
 	for (size_t i = 0; i < v->show->agent_count; i++)
 		if (v->model->killed[i] != kills)
-			dialog_add_row(&v->dialog, "%-20s %d calls out",
-				       v->show->agents[i].id,
-				       v->model->agent_calls[i]);
+			dialog_add_row(
+				&v->dialog, "%-20s %d call%s out",
+				v->show->agents[i].id, v->model->agent_calls[i],
+				v->model->agent_calls[i] == 1 ? "" : "s");
 	dialog_add_row(&v->dialog, "all of them");
 }
 
