@@ -168,16 +168,13 @@ static const struct lease *held_lease(const struct engine *e, const char *id)
 }
 
 /* What others of the same lease may still use. */
-static int64_t reserved_of(const struct gateway *g, const char *lease,
-			   bool *any)
+static int64_t reserved_of(const struct gateway *g, const char *lease)
 {
 	int64_t sum = 0;
-	*any = false;
 	for (const struct ask *a = g->asks; a; a = a->next) {
 		if (a->state != ASK_RUNS || strcmp(a->lease, lease) != 0)
 			continue;
 		sum += a->reserved_tokens;
-		*any = true;
 	}
 	return sum;
 }
@@ -291,7 +288,6 @@ static void look(struct engine *e, struct ask *a)
 {
 	struct gateway *g = e->gateway;
 	const struct lease *l = held_lease(e, a->lease);
-	bool others;
 	if (flow_is_left(a->flow)) {
 		drop_ask(g, a);
 		return;
@@ -309,7 +305,8 @@ static void look(struct engine *e, struct ask *a)
 		return;
 	}
 	int64_t n = a->choices;
-	int64_t left = l->tokens - l->spent - reserved_of(g, a->lease, &others);
+	int64_t reserved = reserved_of(g, a->lease);
+	int64_t left = l->tokens - l->spent - reserved;
 	int64_t wish = a->wish_tokens ? a->wish_tokens : ANSWER_TOKENS;
 	int64_t least = wish < ANSWER_AT_LEAST ? wish : ANSWER_AT_LEAST;
 	int64_t room = (left - a->prompt_tokens) / n; /* for each choice */
@@ -321,8 +318,8 @@ static void look(struct engine *e, struct ask *a)
 		extend(e, a, lacks);
 	else if (room >= least)
 		run(g, a, room);
-	else if (others)
-		a->state = ASK_WAITS;
+	else if (room + reserved / n >= least && reserved)
+		a->state = ASK_WAITS; /* others may give it back */
 	else if (may_ask)
 		extend(e, a, lacks);
 	else

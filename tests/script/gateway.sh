@@ -306,8 +306,42 @@ for secret in "$PEER_KEY" "${key##*.}"; do
 	! grep -q -- "$secret" events core.log
 	ok $? "no key in the log of the show, nor in ours"
 done
-kill "$others"
-wait "$others" 2>/dev/null
 end_core
 ok $? "the core ends"
+
+# --- the end of a core -------------------------------------------------------
+
+start_core --new gate.yaml
+next_lease
+mkfifo last
+curl -sN -m 60 -o last -H "Authorization: Bearer $key" \
+	-H 'Content-Type: application/json' "$url/chat/completions" -d \
+	'{"model":"endless","max_tokens":500,"stream":true,"messages":[]}' &
+streaming=$!
+{
+	timeout 30 head -n 1 >/dev/null
+	body='{"model":"plain","max_tokens":400,"messages":[{"role":"user","content":"'$(head -c 90000 /dev/zero | tr '\0' x)'"}]}'
+	curl -sN -m 60 -o held.answer -w '%{http_code}' -H "Authorization: Bearer $key" \
+		-H 'Content-Type: application/json' "$url/chat/completions" -d "$body" >held.status &
+	waiting=$!
+	wait_event gate '"type":"budget:request".*"run":"r2"'
+	end_core
+	ok $? "a core ends with a stream and a held request under way"
+	cat >/dev/null
+} <last
+! wait "$streaming"
+ok $? "the stream is cut"
+wait "$waiting"
+[ "$(cat held.status)" = 503 ] || [ "$(cat held.status)" = 000 ]
+ok $? "the held request is not left alone"
+start_core gate.yaml
+next_lease
+[ "$lease" = r2/one/1/worker ]
+ok $? "the next core hands out the same lease"
+chat plain ',"max_tokens":5'
+[ "$status" = 200 ]
+ok $? "and its key is good again"
+kill_core
+kill "$others"
+wait "$others" 2>/dev/null
 plan
