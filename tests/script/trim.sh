@@ -30,12 +30,28 @@ last() {
 	redis XREVRANGE "$(key events)" + - COUNT 1 | sed -n '1s/-0$//p'
 }
 
+# The show is played again and again until the core has said what matches: a
+# log that no longer grows needs no trimming.
+grow_until() { # PATTERN
+	i=0
+	until grep -qE "$1" core.log; do
+		i=$((i + 1))
+		[ "$i" -lt 1000 ] || return 1
+		"$program" do long rerun s0 >/dev/null 2>&1
+	done
+}
+
+in_standby() {
+	"$program" status long --json |
+		jq -e '.run.stages[-1].state == "standby"' >/dev/null
+}
+
 make_show 100
 start_core long.yaml
 ok $? "a show that keeps 100 events in Redis runs"
-wait_log 'the log is trimmed up to'
+grow_until 'the log is trimmed up to'
 ok $? "its log is trimmed"
-wait_event long '"stage:progress".*"end"|"end".*"stage:progress"'
+until_true in_standby
 ok $? "while it goes on"
 [ "$(first)" -gt 1 ] && [ $(($(last) - $(first))) -ge 100 ]
 ok $? "Redis holds events $(first) to $(last)"
@@ -85,7 +101,7 @@ redis RENAME "$(key archives)" "$(key kept)" >/dev/null
 redis SET "$(key archives)" x >/dev/null
 "$program" do long rerun s0 >out
 ok $? "do rerun: the log grows again"
-wait_log 'the log is not trimmed: .*foreign type'
+grow_until 'the log is not trimmed: .*foreign type'
 ok $? "a list that cannot be read is said"
 redis DEL "$(key archives)" >/dev/null
 redis RENAME "$(key kept)" "$(key archives)" >/dev/null
@@ -99,7 +115,7 @@ redis ACL SETUSER default -xtrim >/dev/null
 : >core.log
 start_core long.yaml
 "$program" do long rerun s0 >out
-wait_log 'the log is not trimmed: '
+grow_until 'the log is not trimmed: '
 ok $? "Redis does not let it trim"
 kill_core
 redis ACL SETUSER default +xtrim >/dev/null
@@ -108,7 +124,7 @@ before=$(first)
 ok $? "and it died with its files written"
 : >core.log
 start_core long.yaml
-wait_log 'the log is trimmed up to'
+grow_until 'the log is trimmed up to'
 ok $? "the next core trims"
 [ "$(first)" -gt "$before" ]
 ok $? "and goes on where the dead one was"
@@ -128,10 +144,6 @@ core=
 ok $? "a core that was fenced trims nothing"
 start_core long.yaml
 
-in_standby() {
-	"$program" status long --json |
-		jq -e '.run.stages[-1].state == "standby"' >/dev/null
-}
 until_true in_standby
 ok $? "it is at rest"
 
