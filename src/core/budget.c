@@ -149,8 +149,11 @@ static struct need *needs_of(const struct model *m, int stage, int64_t total)
 		rest -= needs[k].tokens;
 	}
 	needs[0].tokens += rest;
+	/* Who gets no part of what there is to share gets no money for it. */
 	for (size_t k = 0; k < n; k++)
-		needs[k].cost_micros = ceiling_of(m, stage, k, needs[k].tokens);
+		if (needs[k].tokens || !total)
+			needs[k].cost_micros =
+				ceiling_of(m, stage, k, needs[k].tokens);
 	return needs;
 }
 

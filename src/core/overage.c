@@ -170,8 +170,10 @@ static void tell_warned(struct deciding *d, int stage, int64_t tokens)
 	const char *id = d->m->show->stages[stage].id;
 	char more[32];
 	char *alarm = xasprintf("overage/%s", id);
-	char *text = xasprintf("%s was given %s tokens more: the mode is warn",
-			       id, text_thousands(more, sizeof more, tokens));
+	char *text = xasprintf(
+		"%s was given %s%s more: the mode is warn", id,
+		tokens ? text_thousands(more, sizeof more, tokens) : "",
+		tokens ? " tokens" : "money");
 	alarm_raise(d, alarm, text);
 	free(alarm);
 	free(text);
@@ -196,6 +198,8 @@ static bool goes_on(struct deciding *d, int stage, int64_t asked)
 	json_object *raises = budget_raises(m, stage, total);
 	json_add_int(data, "tokens", tokens);
 	json_add_int(data, "lease", total);
+	if (l.cost_most)
+		json_add_int(data, "cost_micros", l.cost_most);
 	json_add(data, "raises", &raises);
 	if (standing)
 		json_add_bool(data, "standing", true);

@@ -74,7 +74,7 @@ static void add_facts(const struct inbox_item *item, struct buf *b)
 {
 	char n[FMT_BYTES];
 	buf_adds(b, item->text ? item->text : "");
-	if (item->kind == INBOX_OVERAGE && item->cost_micros)
+	if (item->kind == INBOX_OVERAGE && item->cost_micros && item->tokens)
 		buf_addf(b, "  and %s of money",
 			 fmt_money(n, item->cost_micros));
 }
