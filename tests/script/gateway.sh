@@ -129,6 +129,28 @@ message claude ',"max_tokens":9,"stream":true'
 grep -q message_stop answer && [ "$(last_spend .tokens)" = 13 ]
 ok $? "messages, streamed"
 
+# While Redis stands still nothing is stored, so no answer ends.
+redis=$(pgrep -P "$core" redis-server)
+mkfifo still
+curl -sN -m 60 -o still -H "Authorization: Bearer $key" \
+	-H 'Content-Type: application/json' "$url/chat/completions" -d \
+	'{"model":"slow","max_tokens":8,"stream":true,"messages":[]}' &
+client=$!
+{
+	timeout 30 head -n 1 <&3 >before
+	kill -STOP "$redis"
+	cat <&3 >>before &
+	reader=$!
+	is_left
+	! grep -q -e length -e DONE before
+	ok $? "the end of an answer waits until what it used is stored"
+	kill -CONT "$redis"
+	wait "$client"
+	wait "$reader"
+} 3<still
+grep -q length before && grep -q DONE before && [ "$(last_spend .tokens)" -ge 8 ]
+ok $? "and comes then"
+
 # --- what goes too far -------------------------------------------------------
 
 chat more ',"max_tokens":5,"stream":true'
