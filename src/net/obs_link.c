@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/lookup.h"
 #include "base/text.h"
 #include "net/obs.h"
 #include "net/ws_priv.h"
@@ -35,8 +36,12 @@ struct obs_link {
 	char *host;
 	int port;
 	char *path;
-	struct lws *wsi; /* the attempt or connection; NULL: none */
-	bool stopped;	 /* the password is wrong; waits to be asked */
+	struct lookup *lookup; /* of the host's name, under way; NULL: none */
+	int64_t looking_ms;    /* since when; 0: that it lasts was told */
+	struct lookup_found found;
+	size_t next_addr; /* of those, to be tried next */
+	struct lws *wsi;  /* the attempt or connection; NULL: none */
+	bool stopped;	  /* the password is wrong; waits to be asked */
 	int64_t backoff_ms;
 	int64_t again_ms;   /* when to connect next; 0: not planned */
 	int64_t opening_ms; /* since when it opens; 0: it does not */
@@ -164,10 +169,14 @@ static void gone(struct obs_link *link, const char *why)
 		free(o);
 	}
 	link->last = &link->first;
-	if (was_ready)
+	if (was_ready) {
 		link->backoff_ms = BACKOFF_MIN_MS;
+		link->found.count = 0; /* the name may mean another by now */
+	}
 	int64_t now = clock_mono_ms();
-	if (!link->stopped) {
+	if (!link->stopped && link->next_addr < link->found.count) {
+		link->again_ms = now; /* it has another address */
+	} else if (!link->stopped) {
 		/* Spread a little, so that two of us do not knock together. */
 		char chance[3];
 		hash_random_hex(chance, 1);
@@ -215,16 +224,16 @@ static void read_password(struct obs_link *link)
 	free(path);
 }
 
-static void connect_now(struct obs_link *link)
+/* To a number: libwebsockets looks names up while everybody waits. */
+static void connect_to(struct obs_link *link, const char *addr)
 {
 	struct lws_client_connect_info info;
 	memset(&info, 0, sizeof info);
 	char *host = xasprintf("%s:%d", link->host, link->port);
-	link->again_ms = 0;
 	link->opening_ms = clock_mono_ms();
 	info.context = link->ws->context;
 	info.vhost = link->ws->obs_vhost;
-	info.address = link->host;
+	info.address = addr;
 	info.port = link->port;
 	info.path = link->path;
 	info.host = host;
@@ -237,8 +246,55 @@ static void connect_now(struct obs_link *link)
 	struct lws *wsi = lws_client_connect_via_info(&info);
 	free(host);
 	if (!wsi && link->opening_ms)
-		gone(link, "its address cannot be found or reached");
+		gone(link, "its address cannot be reached");
 	plan(link);
+}
+
+/* Any thread. */
+static void on_found(void *ctx)
+{
+	struct ws *ws = ctx;
+	lws_cancel_service(ws->context);
+}
+
+void obs_link_look(struct obs_link *link)
+{
+	if (!link->lookup || !lookup_take(&link->lookup, &link->found))
+		return;
+	link->looking_ms = 0;
+	link->next_addr = 0;
+	if (link->found.count) {
+		connect_to(link, link->found.addr[link->next_addr++]);
+		return;
+	}
+	char *why = xasprintf("%s cannot be found: %s", link->host,
+			      link->found.why);
+	gone(link, why);
+	free(why);
+}
+
+/* The addresses that are left, else those that the name has now. */
+static void connect_now(struct obs_link *link)
+{
+	link->again_ms = 0;
+	if (link->lookup)
+		return;
+	if (link->next_addr < link->found.count) {
+		connect_to(link, link->found.addr[link->next_addr++]);
+		return;
+	}
+	link->looking_ms = clock_mono_ms();
+	link->lookup = lookup_start(link->host, on_found, link->ws);
+	obs_link_look(link); /* a number is known at once */
+}
+
+static void tell_looking(struct obs_link *link, int64_t now)
+{
+	char *why =
+		xasprintf("%s is looked up, and no DNS answers", link->host);
+	link->looking_ms = 0;
+	obs_lost(link->session, why, now);
+	free(why);
 }
 
 static void on_timer(lws_sorted_usec_list_t *timer)
@@ -247,6 +303,8 @@ static void on_timer(lws_sorted_usec_list_t *timer)
 	int64_t now = clock_mono_ms();
 	if (link->again_ms && now >= link->again_ms)
 		connect_now(link);
+	else if (link->looking_ms && now >= link->looking_ms + OBS_HANDSHAKE_MS)
+		tell_looking(link, now);
 	else if (link->opening_ms && now >= link->opening_ms + OBS_HANDSHAKE_MS)
 		on_give_up(link,
 			   "nothing that speaks WebSocket answers within 5 s",
@@ -259,8 +317,8 @@ static void on_timer(lws_sorted_usec_list_t *timer)
 static void plan(struct obs_link *link)
 {
 	int64_t next = obs_next_ms(link->session);
-	int64_t opening =
-		link->opening_ms ? link->opening_ms + OBS_HANDSHAKE_MS : 0;
+	int64_t since = link->looking_ms ? link->looking_ms : link->opening_ms;
+	int64_t opening = since ? since + OBS_HANDSHAKE_MS : 0;
 	if (link->again_ms && (!next || link->again_ms < next))
 		next = link->again_ms;
 	if (opening && (!next || opening < next))
@@ -328,6 +386,7 @@ void obs_link_start(struct obs_link *link)
 	}
 	read_password(link);
 	connect_now(link);
+	plan(link);
 }
 
 void obs_link_free(struct obs_link **linkp)
@@ -340,6 +399,7 @@ void obs_link_free(struct obs_link **linkp)
 			 LWS_SET_TIMER_USEC_CANCEL);
 	lws_sul_schedule(link->ws->context, 0, &link->post_timer, post_rest,
 			 LWS_SET_TIMER_USEC_CANCEL);
+	lookup_drop(&link->lookup);
 	while (link->first) {
 		struct outgoing *o = link->first;
 		link->first = o->next;
@@ -368,6 +428,7 @@ void obs_link_request(struct obs_link *link, const char *id, const char *type,
 	if (reconnect) {
 		link->stopped = false;
 		link->backoff_ms = BACKOFF_MIN_MS;
+		link->found.count = 0;
 		read_password(link);
 		on_give_up(link, "asked to connect again", false);
 		link->again_ms = now;

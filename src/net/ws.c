@@ -238,6 +238,7 @@ static void *run(void *arg)
 		if (lws_service(ws->context, 0) < 0)
 			break;
 		take_mail(ws);
+		obs_link_look(ws->obs);
 		keep_sweeping(ws);
 	}
 	return NULL;

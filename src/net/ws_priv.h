@@ -116,6 +116,8 @@ void tally_release(struct ws *ws);
 struct obs_link *obs_link_new(struct ws *ws);
 void obs_link_free(struct obs_link **link);
 void obs_link_start(struct obs_link *link);
+/* Whether the name of its host was found by now. */
+void obs_link_look(struct obs_link *link);
 void obs_link_request(struct obs_link *link, const char *id, const char *type,
 		      const char *data);
 int obs_link_callback(struct lws *wsi, enum lws_callback_reasons reason,
