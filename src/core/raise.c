@@ -124,20 +124,33 @@ static void move_mark(struct model *m)
 
 /* A stage that runs again has its own cap anew: of a raise only what stands
  * above that is still to be taken back. */
-static void renewed(struct model *m)
+static void renew_stage(struct model *m, int stage)
 {
+	int64_t above = scope_remaining(&m->ledger.stages[stage].tokens) -
+			m->show->stages[stage].token_cap;
 	for (size_t i = 0; i < m->raise_count; i++) {
 		struct raise *r = &m->raises[i];
-		arm(m, r);
-		if (r->stage < 0)
-			continue;
-		int64_t above =
-			scope_remaining(&m->ledger.stages[r->stage].tokens) -
-			m->show->stages[r->stage].token_cap;
-		if (m->stages[r->stage].state == STAGE_WAITING &&
-		    r->stage_tokens > above)
+		if (r->stage == stage && r->stage_tokens > above)
 			r->stage_tokens = above > 0 ? above : 0;
 	}
+}
+
+static void renewed(struct model *m, const struct event *e)
+{
+	json_object *list = event_array(e, "stages");
+	size_t n = m->raise_count && list ? json_object_array_length(list) : 0;
+	for (size_t i = 0; i < n; i++) {
+		json_object *id = json_object_array_get_idx(list, i);
+		int stage =
+			json_object_is_type(id, json_type_string)
+				? show_find_stage(m->show,
+						  json_object_get_string(id))
+				: -1;
+		if (stage >= 0)
+			renew_stage(m, stage);
+	}
+	for (size_t i = 0; i < m->raise_count; i++)
+		arm(m, &m->raises[i]); /* the run may go on again */
 }
 
 void raises_apply(struct model *m, const struct event *e, int stage, int agent)
@@ -149,7 +162,7 @@ void raises_apply(struct model *m, const struct event *e, int stage, int agent)
 		m->warned = (struct checkpoint){0};
 		break;
 	case EVENT_STAGE_RESET:
-		renewed(m);
+		renewed(m, e);
 		break;
 	case EVENT_BUDGET_REQUEST:
 		if (stage >= 0)

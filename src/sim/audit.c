@@ -394,6 +394,7 @@ static void reset(struct sim *s, const struct event *e)
 		b->approved = b->done = b->resolved = false;
 		own_agents(a, stage);
 		audit_money_renew(a, stage);
+		audit_raise_renew(a, stage);
 	}
 	a->going = true;
 	chain(s, e);

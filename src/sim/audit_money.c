@@ -273,6 +273,19 @@ void audit_money(struct sim *s, const struct event *e, int stage, int agent)
 
 /* --- raises for a while ------------------------------------------------- */
 
+/* Of a raise what stands above the new cap is still to be taken back. */
+void audit_raise_renew(struct audit *a, int stage)
+{
+	const struct scope_book *b = &a->stages_money[stage];
+	int64_t above = b->allocated - b->leased - b->spent -
+			a->show->stages[stage].token_cap;
+	for (size_t i = 0; i < a->raise_count; i++) {
+		struct raise_book *r = &a->raises[i];
+		if (r->stage == stage && r->stage_tokens > above)
+			r->stage_tokens = above > 0 ? above : 0;
+	}
+}
+
 static struct raise_book *find_raise(struct audit *a, uint64_t seq)
 {
 	for (size_t i = 0; i < a->raise_count; i++)

@@ -112,6 +112,7 @@ void audit_people(struct sim *s, const struct event *e, int stage, int agent);
 void audit_started_on(struct sim *s, int stage);
 void audit_people_release(struct audit *a);
 /* A raise was made, or taken back in part; and each is in its time. */
+void audit_raise_renew(struct audit *a, int stage);
 void audit_raised(struct sim *s, const struct event *e);
 void audit_expiries(struct sim *s, const struct event *e, int decision);
 /* Of the newest of that call, or any; NULL: there is none. */
