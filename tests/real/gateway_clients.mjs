@@ -61,7 +61,9 @@ await point('openai: with its usage', async () => {
   return seen.usage.completion_tokens === 9 && seen.finish === 'length';
 });
 await point('openai: the helper that collects a stream', async () => {
-  const runner = openai.chat.completions.stream(
+  const { completions } = openai.chat.completions.stream
+    ? openai.chat : openai.beta.chat;
+  const runner = completions.stream(
     { model: 'plain', max_tokens: 60, messages });
   const a = await runner.finalChatCompletion();
   return a.choices[0].message.content.startsWith('w01 w02 ');

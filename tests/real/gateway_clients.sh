@@ -13,8 +13,14 @@ peer_program=$(cd "$top_builddir" && pwd)/tests/real/llm_peer
 case $program in /*) ;; *) program=$PWD/$program ;; esac
 cd "$scratch" || exit 99
 echo '{"private": true}' >package.json
+# The newest ones want Node 20; Debian 12 has 18.
+case ${NODE_MAJOR:-$(node -p 'process.versions.node.split(".")[0]')} in
+[1-9] | 1[0-9]) packages="openai@4 @anthropic-ai/sdk@0.39" ;;
+*) packages="openai@6 @anthropic-ai/sdk@1" ;;
+esac
+# shellcheck disable=SC2086
 timeout 120 npm install --no-audit --no-fund --no-progress --silent \
-	openai@6 @anthropic-ai/sdk@1 >npm.log 2>&1 ||
+	$packages >npm.log 2>&1 ||
 	skip_all "the npm registry does not give openai and @anthropic-ai/sdk: $(tail -n 1 npm.log)"
 cp "$source/tests/real/gateway_clients.mjs" clients.mjs
 
