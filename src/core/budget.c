@@ -113,7 +113,7 @@ static int64_t ceiling_of(const struct model *m, int stage, size_t k,
 	if (!counts_money(m, stage, agent) || a->via == VIA_NOOP)
 		return 0;
 	int64_t cost = cost_of(a, tokens);
-	if (cost > 0 || (cost == 0 && tokens))
+	if (cost > 0 || (cost == 0 && (tokens || def->token_cap != SHOW_UNSET)))
 		return cost;
 	if (def->cost_cap_micros == SHOW_UNSET)
 		return -1;
@@ -440,7 +440,9 @@ struct excess budget_top_up(struct deciding *d, int slot, int64_t tokens,
 			      more_of(cost - l->cost_micros, 0)};
 	if (!counts_money(d->m, l->stage, l->agent))
 		over.cost_micros = 0;
-	if (l->tokens == 0) /* of money alone: tokens were not leased */
+	/* Without a cap money alone was leased. */
+	if (d->m->show->stages[l->stage].token_cap == SHOW_UNSET &&
+	    l->tokens == 0)
 		over.tokens =
 			beyond(d->m, l->stage, l->agent, tokens, 0).tokens;
 	return over;

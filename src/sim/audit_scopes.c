@@ -136,7 +136,8 @@ static void lease(struct sim *s, const struct event *e, int stage, int agent)
 	const struct show_agent *who = &a->show->agents[agent];
 	struct move tokens = {.leased = event_int(e, "tokens", 0)};
 	struct move cost = {.leased = event_int(e, "cost_micros", 0)};
-	int64_t wanted = ceiling(who, tokens.leased);
+	bool capped = a->show->stages[stage].token_cap != SHOW_UNSET;
+	int64_t wanted = capped ? ceiling(who, tokens.leased) : -1;
 	if (counts(a, stage, agent) && who->via != VIA_NOOP && wanted >= 0 &&
 	    cost.leased != wanted)
 		sim_fail(s, "price",
