@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-#define BODY_MAX_BYTES	  (4 * 1024 * 1024) /* of an answer in one piece */
+#define BODY_MAX_BYTES	  (1024 * 1024) /* of an answer in one piece */
 #define STREAM_MAX_BYTES  (64 * 1024 * 1024)
 #define ERROR_MAX_BYTES	  (64 * 1024)
 #define CONNECT_MS	  10000

@@ -13,7 +13,7 @@
 
 /* Of one connection: its head, twice over, and libmicrohttpd's own. */
 #define CONN_MEMORY_BYTES (48 * 1024)
-#define OPERATOR_CONNS	  256
+#define OPERATOR_CONNS	  512
 #define AUDIENCE_CONNS	  4096
 
 /* --- connections ---------------------------------------------------------- */
