@@ -238,6 +238,7 @@ void writer_close(struct writer **writer)
 	while (writer_next(w, &done))
 		writer_done_release(&done);
 	link_close(&w->ask);
+	lookup_drop(&w->lookup);
 	if (w->c)
 		redisFree(w->c);
 	address_free(&w->address);

@@ -17,6 +17,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include "base/lookup.h"
 #include "store/link.h"
 #include "store/script.h"
 #include "store/writer.h"
@@ -86,6 +87,9 @@ struct writer {
 	enum writer_state state;
 	redisContext *c;
 	char *numeric_host; /* of the last good connection */
+	struct lookup *lookup; /* of its name, under way; NULL: none */
+	struct lookup_found found;
+	size_t next_found;
 	struct buf hello;   /* greeting and scripts */
 	size_t hello_sent;
 	int hello_left, hello_count;

@@ -14,7 +14,8 @@
 #include "store/writer_in.h"
 
 #define READ_BYTES   (64 * 1024)
-#define RESOLVE_EACH 5 /* tries with the known number before the name */
+#define RESOLVE_EACH 5 /* the fifth try goes where the name points by now */
+#define RESOLVE_AT   1 /* when it is asked for, to be there by then */
 
 void writer_drop(struct writer *w, int delay_ms, const char *why)
 {
@@ -61,18 +62,26 @@ static void remember_host(struct writer *w)
 	w->numeric_host = xstrdup(host);
 }
 
+/* Mostly where it was; the look-up is waited for by nobody. */
+static const char *next_host(struct writer *w)
+{
+	int turn = w->failures % RESOLVE_EACH;
+	if (!w->numeric_host)
+		return w->address->host;
+	if (turn == RESOLVE_AT && !w->lookup)
+		w->lookup = lookup_start(w->address->host, NULL, NULL);
+	if (w->lookup)
+		lookup_take(&w->lookup, &w->found);
+	if (turn == RESOLVE_EACH - 1 && w->found.count)
+		return w->found.addr[w->next_found++ % w->found.count];
+	return w->numeric_host;
+}
+
 void writer_connect(struct writer *w)
 {
 	const struct address *a = w->address;
-	if (a->path) {
-		w->c = redisConnectUnixNonBlock(a->path);
-	} else {
-		/* A name costs a blocking look-up: mostly go where it was. */
-		bool known = w->numeric_host &&
-			     w->failures % RESOLVE_EACH != RESOLVE_EACH - 1;
-		w->c = redisConnectNonBlock(known ? w->numeric_host : a->host,
-					    a->port);
-	}
+	w->c = a->path ? redisConnectUnixNonBlock(a->path)
+		       : redisConnectNonBlock(next_host(w), a->port);
 	REQUIRE(w->c);
 	if (w->c->err) {
 		char why[256];

@@ -12,55 +12,11 @@
 
 #include "base/clock.h"
 #include "base/lookup.h"
+#include "dns_here.h"
 #include "net_stand.h"
 #include "tap.h"
 
 static struct stand *s;
-static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t moved = PTHREAD_COND_INITIALIZER;
-static bool open_gate;
-static int inside; /* who asked for the name that hangs */
-
-/* Names that end in .test are ours, and are this machine or nobody. */
-int getaddrinfo(const char *node, const char *service,
-		const struct addrinfo *hints, struct addrinfo **list)
-{
-	static int (*real)(const char *, const char *, const struct addrinfo *,
-			   struct addrinfo **);
-	pthread_mutex_lock(&gate);
-	if (!real)
-		*(void **)(&real) = dlsym(RTLD_NEXT, "getaddrinfo");
-	bool numeric = hints && hints->ai_flags & AI_NUMERICHOST;
-	bool hangs = node && !numeric && !strcmp(node, "hangs.test");
-	bool nowhere = node && !numeric && !strcmp(node, "nowhere.test");
-	if (hangs) {
-		inside++;
-		pthread_cond_broadcast(&moved);
-		while (!open_gate)
-			pthread_cond_wait(&moved, &gate);
-	}
-	pthread_mutex_unlock(&gate);
-	if (nowhere)
-		return EAI_NONAME;
-	return real(hangs ? "127.0.0.1" : node, service, hints, list);
-}
-
-static void wait_inside(void)
-{
-	pthread_mutex_lock(&gate);
-	while (!inside)
-		pthread_cond_wait(&moved, &gate);
-	pthread_mutex_unlock(&gate);
-}
-
-static void let_go(void)
-{
-	pthread_mutex_lock(&gate);
-	open_gate = true;
-	pthread_cond_broadcast(&moved);
-	pthread_mutex_unlock(&gate);
-}
-
 static void open_stand(const char *host, int port)
 {
 	char *yaml = xasprintf(
@@ -118,7 +74,7 @@ START_TEST(a_name_that_hangs_holds_up_no_tally)
 		    NI_NUMERICSERV);
 
 	open_stand("hangs.test", atoi(port));
-	wait_inside();
+	dns_wait_inside();
 	int fd = ws_open(net_audience_addr(s->net), "/tally", NULL, NULL);
 	ck_assert_msg(fd >= 0, "the WebSocket thread stands still");
 	vote("{\"option\":\"cave\",\"voter\":\"ann\"}");
@@ -132,7 +88,7 @@ START_TEST(a_name_that_hangs_holds_up_no_tally)
 	wait_error("hangs.test is looked up, and no DNS answers");
 
 	/* It answers at last. */
-	let_go();
+	dns_let_go();
 	struct pollfd p = {obs, POLLIN, 0};
 	ck_assert_int_eq(poll(&p, 1, 8000), 1);
 	close(obs);
@@ -143,11 +99,11 @@ END_TEST
 START_TEST(a_show_ends_while_a_name_hangs)
 {
 	open_stand("hangs.test", 4455);
-	wait_inside();
+	dns_wait_inside();
 	int64_t began = clock_mono_ms();
 	stand_free(&s);
 	ck_assert_int_lt(clock_mono_ms() - began, 5000);
-	let_go();
+	dns_let_go();
 }
 END_TEST
 
@@ -188,9 +144,9 @@ START_TEST(a_name_rings)
 	char c;
 	ck_assert_int_eq(pipe(fds), 0);
 	struct lookup *l = lookup_start("hangs.test", ring, fds);
-	wait_inside();
+	dns_wait_inside();
 	ck_assert(!lookup_take(&l, &found));
-	let_go();
+	dns_let_go();
 	ck_assert_int_eq(read(fds[0], &c, 1), 1);
 	while (!lookup_take(&l, &found)) /* it rings with its lock held */
 		;
