@@ -19,7 +19,7 @@
 struct range {
 	const char *run; /* NULL: all */
 	uint64_t first, last;
-	json_object *definitions;
+	json_object *definitions; /* {hash: its text} */
 };
 
 /* A log whose definition is gone can still be kept and verified. */
@@ -29,11 +29,10 @@ static void add_definition(struct source *s, struct range *range,
 	if (json_object_object_get_ex(range->definitions, hash, NULL))
 		return;
 	char *text = source_definition(s, hash);
-	json_object *o =
-		text ? json_read_str(text, &json_limits_own, NULL) : NULL;
+	if (text && json_check(text, strlen(text), &json_limits_own, NULL))
+		json_object_object_add(range->definitions, hash,
+				       json_object_new_string(text));
 	free(text);
-	if (o)
-		json_object_object_add(range->definitions, hash, o);
 }
 
 /* A run begins with its run:start and goes to the next one. */
@@ -78,9 +77,9 @@ static void any_definition(struct source *s, struct range *range)
 		return;
 	struct show *show = source_show(s, "");
 	if (show)
-		json_object_object_add(range->definitions, show->hash,
-				       json_read_str(show->definition,
-						     &json_limits_own, NULL));
+		json_object_object_add(
+			range->definitions, show->hash,
+			json_object_new_string(show->definition));
 	show_unref(&show);
 }
 

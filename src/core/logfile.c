@@ -11,6 +11,11 @@
 /* ,"chain":" 64 digits "} newline */
 #define TAIL_BYTES (CHAIN_BYTES + HEX_DIGITS + 3)
 
+#define DEFINITION_HEAD	 "{\"hash\":\""
+#define DEFINITION_TEXT	 "\",\"definition\":"
+#define DEFINITION_BYTES /* before the text */                                 \
+	(sizeof DEFINITION_HEAD - 1 + HEX_DIGITS + sizeof DEFINITION_TEXT - 1)
+
 /* The chain after a line whose own bytes are `body`. */
 static void chain_on(char chain[HASH_HEX_BYTES], const void *body, size_t bytes)
 {
@@ -22,28 +27,34 @@ static void chain_on(char chain[HASH_HEX_BYTES], const void *body, size_t bytes)
 
 /* --- writing ------------------------------------------------------------ */
 
-/* Takes over `*o`. */
-static void add_line(struct logfile_writer *w, struct buf *out, json_object **o)
+/* The line that begins there has no chain and no } yet. */
+static void end_line(struct logfile_writer *w, struct buf *out, size_t begin)
 {
-	const char *text = json_text(*o);
-	size_t begin = out->len, body = strlen(text) - 1; /* without its } */
-	chain_on(w->chain, text, body);
-	buf_add(out, text, body);
+	chain_on(w->chain, out->data + begin, out->len - begin);
 	buf_addf(out, CHAIN "%s\"}\n", w->chain);
 	if (w->sum)
 		hash_sum_add(w->sum, out->data + begin, out->len - begin);
+}
+
+/* Takes over `*o`. */
+static void add_line(struct logfile_writer *w, struct buf *out, json_object **o)
+{
+	size_t begin = out->len;
+	json_print(out, *o);
+	out->len--; /* its } */
+	end_line(w, out, begin);
 	json_object_put(*o);
 	*o = NULL;
 }
 
+/* As text: the tree of a large show is fifteen times as long. */
 static void add_definition(struct logfile_writer *w, struct buf *out,
-			   const char *hash, json_object *definition)
+			   const char *hash, const char *text)
 {
-	json_object *o = json_object_new_object();
-	json_object *lent = json_object_get(definition);
-	json_add_str(o, "hash", hash);
-	json_add(o, "definition", &lent);
-	add_line(w, out, &o);
+	size_t begin = out->len;
+	buf_addf(out, DEFINITION_HEAD "%s" DEFINITION_TEXT, hash);
+	buf_adds(out, text);
+	end_line(w, out, begin);
 }
 
 void logfile_begin(struct logfile_writer *w, struct buf *out, const char *show,
@@ -64,7 +75,8 @@ void logfile_begin(struct logfile_writer *w, struct buf *out, const char *show,
 	json_add_int(o, "last", (int64_t)last);
 	add_line(w, out, &o);
 	json_object_object_foreach(definitions, hash, definition)
-		add_definition(w, out, hash, definition);
+		add_definition(w, out, hash,
+			       json_object_get_string(definition));
 }
 
 void logfile_event(struct logfile_writer *w, struct buf *out,
@@ -152,11 +164,34 @@ static bool read_definition(struct logfile_reader *r, struct err *err)
 {
 	char hash[HASH_HEX_BYTES];
 	const char *says = json_get_str(r->tree, "hash", "");
-	char *text = json_canonical(json_get_object(r->tree, "definition"));
-	hash_sha256_hex(hash, text, strlen(text));
-	free(text);
+	r->definition = json_canonical(json_get_object(r->tree, "definition"));
+	hash_sha256_hex(hash, r->definition, strlen(r->definition));
+	memcpy(r->hash, hash, sizeof r->hash);
 	return strcmp(hash, says) == 0 ||
 	       bad(r, err, ERR_NO, "it has not the hash that it says");
+}
+
+/* A definition as we write it needs no tree: its bytes have the hash. Whatever
+ * else may stand there is read as any line is. */
+static bool is_plain_definition(struct logfile_reader *r, const char *line,
+				size_t bytes)
+{
+	const char *says = line + sizeof DEFINITION_HEAD - 1;
+	const char *text = line + DEFINITION_BYTES;
+	struct err ignored = {0};
+	if (r->line == 1 || !r->definitions ||
+	    bytes < DEFINITION_BYTES + TAIL_BYTES ||
+	    memcmp(line, DEFINITION_HEAD, sizeof DEFINITION_HEAD - 1) != 0 ||
+	    memcmp(says + HEX_DIGITS, DEFINITION_TEXT,
+		   sizeof DEFINITION_TEXT - 1) != 0)
+		return false;
+	size_t length = bytes - TAIL_BYTES - DEFINITION_BYTES;
+	hash_sha256_hex(r->hash, text, length);
+	if (memcmp(r->hash, says, HEX_DIGITS) != 0 || *text != '{' ||
+	    !json_check(text, length, &json_limits_own, &ignored))
+		return false;
+	r->definition = xstrndup(text, length);
+	return true;
 }
 
 static bool read_event(struct logfile_reader *r, struct err *err)
@@ -230,6 +265,14 @@ enum logfile_line logfile_read(struct logfile_reader *r, const char *line,
 	if (!check_chain(r, line, bytes, err))
 		return LOGFILE_BAD;
 	json_object_put(r->tree);
+	r->tree = NULL;
+	free(r->definition);
+	r->definition = NULL;
+	if (is_plain_definition(r, line, bytes)) {
+		r->definitions--;
+		hash_sum_add(r->sum, line, bytes);
+		return LOGFILE_DEFINITION;
+	}
 	r->tree = json_read(line, bytes - 1, &json_limits_own, &why);
 	if (!json_object_is_type(r->tree, json_type_object)) {
 		bad(r, err, ERR_DATA,
@@ -260,6 +303,7 @@ void logfile_reader_release(struct logfile_reader *r)
 	if (r->sum)
 		hash_sum_end(&r->sum, sum);
 	json_object_put(r->tree);
+	free(r->definition);
 	event_free(&r->event);
 	free(r->show);
 	free(r->run);

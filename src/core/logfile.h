@@ -33,8 +33,8 @@ struct logfile_writer {
 	uint64_t events;
 };
 
-/* Each appends lines to `out`. `definitions` is {hash: definition}; `run` NULL:
- * the whole log. Between begin and end, `last - first + 1` events. */
+/* Each appends lines to `out`. `definitions` is {hash: its canonical text, as a
+ * string}; `run` NULL: the whole log. Between begin and end, `last - first + 1` events. */
 void logfile_begin(struct logfile_writer *w, struct buf *out, const char *show,
 		   const char *run, uint64_t first, uint64_t last,
 		   json_object *definitions);
@@ -59,8 +59,10 @@ struct logfile_reader {
 	char *show, *run; /* of the header; run NULL: the whole log */
 	uint64_t first, last, next;
 	uint64_t definitions; /* still to come */
-	json_object *tree;    /* of the line: a definition; lent, until the
-				 next line */
+	char *definition;     /* of the line: its canonical text, and the hash
+				 of that; lent, until the next line */
+	char hash[HASH_HEX_BYTES];
+	json_object *tree;    /* private */
 	struct event *event;  /* of the line; may be taken (made NULL) */
 	bool ended;
 	uint64_t version; /* of the last line */

@@ -108,8 +108,8 @@ static void *round_of(void *arg)
 	struct trim *t = arg;
 	/* Whoever performs goes first. (Of this thread alone, on Linux.) */
 	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
-	struct trimmer *trimmer = trimmer_open(t->address, t->file->id,
-					       t->epoch, &t->give_up, &t->err);
+	struct trimmer *trimmer = trimmer_open(t->address, t->file, t->epoch,
+					       &t->give_up, &t->err);
 	if (trimmer)
 		work(t, trimmer);
 	trimmer_close(&trimmer);

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "base/hash.h"
+#include "show/show.h"
 #include "store/client.h"
 #include "store/link.h"
 #include "store/snapshot.h"
@@ -57,15 +58,16 @@ char *archive_path(const char *show, const struct archive *a);
 bool archive_is_here(const char *show, const struct archive *a);
 
 /* Writes the events `first` to `last`, which Redis holds, and reads them back:
- * all that verify does. `a` gets what is to be said of it. Slow. False with
+ * all that verify does. `show` is the one of most of its runs, which needs not
+ * be parsed again. `a` gets what is to be said of it. Slow. False with
  * err, and then there is no such file; ERR_AGAIN: `give_up`. */
-bool archive_write(struct client *client, const char *show, uint64_t first,
-		   uint64_t last, const atomic_bool *give_up, struct archive *a,
-		   struct err *err);
+bool archive_write(struct client *client, const struct show *show,
+		   uint64_t first, uint64_t last, const atomic_bool *give_up,
+		   struct archive *a, struct err *err);
 /* Looks for a file that begins with `first` and holds just what Redis does: one
  * that was written, and then the core died. */
-bool archive_adopt(struct client *client, const char *show, uint64_t first,
-		   uint64_t last, const atomic_bool *give_up,
+bool archive_adopt(struct client *client, const struct show *show,
+		   uint64_t first, uint64_t last, const atomic_bool *give_up,
 		   struct archive *a);
 /* Removes what a dead core left half written. */
 void archive_sweep(const char *show);

@@ -72,8 +72,8 @@ static int walk_next(struct walk *w, struct event **e, struct err *err)
 
 struct pen {
 	struct client *client;
-	const char *show;
-	json_object *definitions; /* {hash: definition} */
+	const struct show *show;
+	json_object *definitions; /* {hash: its text} */
 	struct archive *a;
 	FILE *file;
 	struct logfile_writer log;
@@ -86,14 +86,11 @@ static void add_definition(struct pen *p, const char *hash)
 		return;
 	char *text = *hash ? client_definition_of(p->client, hash, NULL)
 			   : client_definition(p->client, NULL);
-	json_object *o =
-		text ? json_read_str(text, &json_limits_own, NULL) : NULL;
 	char sum[HASH_HEX_BYTES];
-	if (o)
-		json_object_object_add(
-			p->definitions,
-			*hash ? hash : hash_sha256_hex(sum, text, strlen(text)),
-			o);
+	if (text && json_check(text, strlen(text), &json_limits_own, NULL))
+		json_object_object_add(p->definitions,
+				       hash_sha256_hex(sum, text, strlen(text)),
+				       json_object_new_string(text));
 	free(text);
 }
 
@@ -116,20 +113,21 @@ static bool look(struct pen *p, struct walk w, struct err *err)
 static struct show *show_of(void *whose, const char *hash)
 {
 	struct pen *p = whose;
-	json_object *o = NULL;
+	const char *text = NULL;
 	json_object_object_foreach(p->definitions, its_hash, definition)
 	{
-		if (!*hash || strcmp(its_hash, hash) == 0)
-			o = definition;
+		if (*hash && strcmp(its_hash, hash) != 0)
+			continue;
+		if (strcmp(its_hash, p->show->hash) == 0)
+			return show_ref((struct show *)(uintptr_t)p->show);
+		text = json_object_get_string(definition);
 	}
-	if (!o)
+	if (!text)
 		return NULL;
 	struct show_problems problems = {0};
-	char *text = json_canonical(o);
 	struct show *show =
-		show_parse_json(text, strlen(text), p->show, &problems);
+		show_parse_json(text, strlen(text), p->show->id, &problems);
 	show_problems_release(&problems);
-	free(text);
 	return show;
 }
 
@@ -164,7 +162,7 @@ static bool write_all(struct pen *p, struct walk w, struct err *err)
 {
 	char sum[HASH_HEX_BYTES];
 	struct replay r = {.show_of = show_of, .whose = p, .to_version = -1};
-	logfile_begin(&p->log, &p->out, p->show, NULL, w.next, w.last,
+	logfile_begin(&p->log, &p->out, p->show->id, NULL, w.next, w.last,
 		      p->definitions);
 	bool ok = replay_begin(&r, w.next, err) && write_events(p, &w, &r, err);
 	walk_end(&w);
@@ -184,11 +182,13 @@ static bool write_all(struct pen *p, struct walk w, struct err *err)
 
 /* --- reading back ------------------------------------------------------- */
 
-static bool read_back(const char *path, const struct archive *a,
-		      struct err *err)
+static bool read_back(const char *path, const struct show *show,
+		      const struct archive *a, struct err *err)
 {
 	struct replay r = {0};
 	struct logread *file = logread_open(path, err);
+	if (file)
+		logread_know(file, show);
 	bool ok = file && logread_verify(file, &r, err);
 	const struct logfile_reader *end = file ? logread_state(file) : NULL;
 	if (ok && (end->first != a->first || end->last != a->last ||
@@ -231,9 +231,9 @@ static FILE *open_temp(const char *show, char **temp, struct err *err)
 	return file;
 }
 
-bool archive_write(struct client *client, const char *show, uint64_t first,
-		   uint64_t last, const atomic_bool *give_up, struct archive *a,
-		   struct err *err)
+bool archive_write(struct client *client, const struct show *show,
+		   uint64_t first, uint64_t last, const atomic_bool *give_up,
+		   struct archive *a, struct err *err)
 {
 	struct pen p = {.client = client,
 			.show = show,
@@ -247,13 +247,13 @@ bool archive_write(struct client *client, const char *show, uint64_t first,
 	*a = (struct archive){.first = first, .last = last, .run = "-"};
 	snprintf(a->host, sizeof a->host, "localhost");
 	gethostname(a->host, sizeof a->host - 1);
-	p.file = open_temp(show, &temp, err);
+	p.file = open_temp(show->id, &temp, err);
 	bool ok = p.file && look(&p, w, err) && write_all(&p, w, err);
 	if (p.file && fclose(p.file) != 0 && ok)
 		ok = err_set(err, ERR_CONFIG, "%s", strerror(errno));
-	/* Reading back needs as much again: a large show's tree is 30 MB. */
 	json_object_put(p.definitions);
-	ok = ok && read_back(temp, a, err) && give_name(temp, show, a, err);
+	ok = ok && read_back(temp, show, a, err) &&
+	     give_name(temp, show->id, a, err);
 	if (p.file && !ok)
 		unlink(temp);
 	free(temp);
@@ -306,8 +306,9 @@ static bool same_events(struct logread *file, struct walk w, struct archive *a)
 	return same && got == 0;
 }
 
-static bool adopt(struct client *client, const char *path, uint64_t first,
-		  uint64_t last, const atomic_bool *give_up, struct archive *a)
+static bool adopt(struct client *client, const struct show *show,
+		  const char *path, uint64_t first, uint64_t last,
+		  const atomic_bool *give_up, struct archive *a)
 {
 	struct logread *file = logread_open(path, NULL);
 	const struct logfile_reader *head = file ? logread_state(file) : NULL;
@@ -324,13 +325,14 @@ static bool adopt(struct client *client, const char *path, uint64_t first,
 		memcpy(a->chain, head->chain, sizeof a->chain);
 	}
 	logread_close(&file);
-	return ok && read_back(path, a, NULL);
+	return ok && read_back(path, show, a, NULL);
 }
 
-bool archive_adopt(struct client *client, const char *show, uint64_t first,
-		   uint64_t last, const atomic_bool *give_up, struct archive *a)
+bool archive_adopt(struct client *client, const struct show *show,
+		   uint64_t first, uint64_t last, const atomic_bool *give_up,
+		   struct archive *a)
 {
-	char *folder = archive_folder(show), begin[40];
+	char *folder = archive_folder(show->id), begin[40];
 	DIR *dir = opendir(folder);
 	struct dirent *entry;
 	bool found = false;
@@ -339,7 +341,7 @@ bool archive_adopt(struct client *client, const char *show, uint64_t first,
 		if (strncmp(entry->d_name, begin, strlen(begin)) != 0)
 			continue;
 		char *path = xasprintf("%s/%s", folder, entry->d_name);
-		found = adopt(client, path, first, last, give_up, a);
+		found = adopt(client, show, path, first, last, give_up, a);
 		free(path);
 	}
 	if (dir)

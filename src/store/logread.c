@@ -19,7 +19,8 @@ struct logread {
 	char *line;
 	size_t line_cap;
 	struct logfile_reader reader;
-	json_object *definitions; /* {hash: definition} */
+	json_object *definitions; /* {hash: its text} */
+	struct show *known;	  /* or NULL */
 };
 
 /* Reads a line into r->line, newline included; 0 at the end, -1 with err. */
@@ -56,10 +57,8 @@ static bool read_head(struct logread *r, struct err *err)
 		kind = next_line(r, &end, err);
 		if (kind == LOGFILE_DEFINITION)
 			json_object_object_add(
-				r->definitions,
-				json_get_str(r->reader.tree, "hash", ""),
-				json_object_get(json_get(r->reader.tree,
-							 "definition")));
+				r->definitions, r->reader.hash,
+				json_object_new_string(r->reader.definition));
 	}
 	if (kind == LOGFILE_BAD)
 		return end ? logfile_complete(&r->reader, err) : false;
@@ -96,6 +95,7 @@ void logread_close(struct logread **logread)
 	free(r->line);
 	logfile_reader_release(&r->reader);
 	json_object_put(r->definitions);
+	show_unref(&r->known);
 	free(r);
 }
 
@@ -138,12 +138,20 @@ char *logread_definition(const struct logread *r, const char *hash)
 		if (!*hash || strcmp(its_hash, hash) == 0)
 			o = definition;
 	}
-	return o ? json_canonical(o) : NULL;
+	return o ? xstrdup(json_object_get_string(o)) : NULL;
+}
+
+void logread_know(struct logread *r, const struct show *show)
+{
+	show_unref(&r->known);
+	r->known = show_ref((struct show *)(uintptr_t)show);
 }
 
 struct show *logread_show(void *whose, const char *hash)
 {
 	struct logread *r = whose;
+	if (r->known && strcmp(r->known->hash, hash) == 0)
+		return show_ref(r->known);
 	char *text = logread_definition(r, hash);
 	struct show_problems problems = {0};
 	struct show *show = text ? show_parse_json(text, strlen(text),

@@ -29,6 +29,9 @@ const struct logfile_reader *logread_state(const struct logread *r);
 /* The definition with that hash, "": any one; canonical JSON, NULL: it is not
  * there. Caller frees. */
 char *logread_definition(const struct logread *r, const char *hash);
+/* A show that the caller has: its definition needs not be parsed again, which
+ * takes much memory for a large one. Takes a reference. */
+void logread_know(struct logread *r, const struct show *show);
 /* For struct replay; `whose` is the logread. */
 struct show *logread_show(void *whose, const char *hash);
 

@@ -23,7 +23,8 @@
 #define RUNS_AT_ONCE 50 /* whose snapshots one script removes */
 
 struct trimmer {
-	char *show;
+	struct show *file;
+	const char *show; /* its id */
 	char epoch[24];
 	const atomic_bool *give_up;
 	struct client *client;
@@ -31,16 +32,17 @@ struct trimmer {
 	struct archives list;
 };
 
-struct trimmer *trimmer_open(const struct address *address, const char *show,
-			     int64_t epoch, const atomic_bool *give_up,
-			     struct err *err)
+struct trimmer *trimmer_open(const struct address *address,
+			     const struct show *file, int64_t epoch,
+			     const atomic_bool *give_up, struct err *err)
 {
 	struct trimmer *t = xcalloc(1, sizeof *t);
-	char *name = link_name(show, "trimmer");
-	t->show = xstrdup(show);
+	char *name = link_name(file->id, "trimmer");
+	t->file = show_ref((struct show *)(uintptr_t)file);
+	t->show = t->file->id;
 	t->give_up = give_up;
 	snprintf(t->epoch, sizeof t->epoch, "%" PRId64, epoch);
-	t->client = client_open(address, show, err);
+	t->client = client_open(address, t->show, err);
 	t->link = t->client ? link_open(address, name, err) : NULL;
 	if (!t->link)
 		trimmer_close(&t);
@@ -57,7 +59,7 @@ void trimmer_close(struct trimmer **trimmer)
 	client_close(&t->client);
 	link_close(&t->link);
 	archives_release(&t->list);
-	free(t->show);
+	show_unref(&t->file);
 	free(t);
 }
 
@@ -110,28 +112,38 @@ static bool is_ok(const redisReply *r)
 
 /* --- the ground --------------------------------------------------------- */
 
+/* The definition with that hash, which Redis holds. NULL with err. */
+static struct show *show_of(struct trimmer *t, const char *hash,
+			    struct err *err)
+{
+	struct show_problems problems = {0};
+	char *text = client_definition_of(t->client, hash, err);
+	struct show *show = NULL;
+	if (text && strcmp(text, t->file->definition) == 0)
+		show = show_ref(t->file); /* it is not parsed again */
+	else if (text)
+		show = show_parse_json(text, strlen(text), t->show, &problems);
+	if (text && !show)
+		err_set(err, ERR_DATA, "its definition %.12s is not readable",
+			hash);
+	show_problems_release(&problems);
+	free(text);
+	return show;
+}
+
 /* Whether a core or a reader could begin with it. */
 static bool holds(struct trimmer *t, const struct snapshot *s, struct err *err)
 {
-	struct show_problems problems = {0};
-	char *text = client_definition_of(t->client, s->show, err);
-	struct show *show =
-		text ? show_parse_json(text, strlen(text), t->show, &problems)
-		     : NULL;
+	struct show *show = show_of(t, s->show, err);
 	struct model *m =
 		show ? model_restore(show, s->text, s->bytes, err) : NULL;
 	bool ok = m && m->seq == s->seq;
-	if (text && !show)
-		err_set(err, ERR_DATA, "its definition %.12s is not readable",
-			s->show);
 	if (m && !ok)
 		err_set(err, ERR_DATA,
 			"it ends at event %" PRIu64 ", not at %" PRIu64, m->seq,
 			s->seq);
 	model_free(&m);
 	show_unref(&show);
-	show_problems_release(&problems);
-	free(text);
 	return ok;
 }
 
@@ -227,8 +239,8 @@ static bool have_archive(struct trimmer *t, uint64_t first, uint64_t up_to,
 		*a = *known;
 		return true;
 	}
-	if (archive_adopt(t->client, t->show, first, up_to, t->give_up, a) ||
-	    archive_write(t->client, t->show, first, last, t->give_up, a,
+	if (archive_adopt(t->client, t->file, first, up_to, t->give_up, a) ||
+	    archive_write(t->client, t->file, first, last, t->give_up, a,
 			  err)) {
 		log_info("store",
 			 "events %" PRIu64 " to %" PRIu64 " are archived",

@@ -18,14 +18,16 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "show/show.h"
 #include "store/address.h"
 
 struct trimmer;
 
-/* `give_up` is looked at between two steps. NULL with err. */
-struct trimmer *trimmer_open(const struct address *address, const char *show,
-			     int64_t epoch, const atomic_bool *give_up,
-			     struct err *err);
+/* `give_up` is looked at between two steps. `file`: the show, as most runs have
+ * it. NULL with err. */
+struct trimmer *trimmer_open(const struct address *address,
+			     const struct show *file, int64_t epoch,
+			     const atomic_bool *give_up, struct err *err);
 void trimmer_close(struct trimmer **t);
 
 /* What is at least `keep` events behind the newest one goes, as far as the

@@ -33,8 +33,7 @@ static char *exported(struct world *w, uint64_t first, size_t *bytes)
 	struct buf b = { 0 };
 	json_object *definitions = json_object_new_object();
 	json_object_object_add(definitions, w->show->hash,
-			       json_read_str(w->show->definition,
-					     &json_limits_own, NULL));
+			       json_object_new_string(w->show->definition));
 	logfile_begin(&out, &b, "t", first == 1 ? NULL : "r1", first,
 		      w->log_count, definitions);
 	for (size_t i = first - 1; i < w->log_count; i++)
