@@ -363,7 +363,7 @@ ok $? "the next core hands out the same lease"
 chat plain ',"max_tokens":5'
 [ "$status" = 200 ]
 ok $? "and its key is good again"
-kill_core
+end_core # and with it what it has started
 kill "$others"
 wait "$others" 2>/dev/null
 plan
