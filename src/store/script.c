@@ -100,7 +100,8 @@ static const char lead[] =
 	"redis.call('DEL', KEYS[5])\n"
 	"return e\n";
 
-/* A show at rest finds out here that Redis came back with less than it had. */
+/* A show at rest finds out here that Redis came back with less than it had, or
+ * that somebody wrote into the story. */
 static const char renew[] = FENCE
 	"redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])\n"
 	"local tip = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)\n"
@@ -108,6 +109,12 @@ static const char renew[] = FENCE
 	"'^(%d+)%-0$')) or 0\n"
 	"if last < tonumber(ARGV[4]) then\n"
 	"  return {'GAP', string.format('%.0f-0', last)}\n"
+	"end\n"
+	"local kind = redis.call('TYPE', KEYS[4]).ok\n"
+	"if ARGV[5] ~= '' and (kind == 'hash' or kind == 'none') and\n"
+	"   (redis.call('HGET', KEYS[4], '_hash') ~= ARGV[5] or\n"
+	"   redis.call('HLEN', KEYS[4]) ~= tonumber(ARGV[6])) then\n"
+	"  return redis.status_reply('STORY')\n"
 	"end\n"
 	"return redis.status_reply('OK')\n";
 

@@ -24,8 +24,9 @@ enum script {
 	 * the new epoch; {"HELD", leader, ms left}; {"FREE"}; {"ENDED", why};
 	 * {"LOST"}; {"SCHEMA", theirs} */
 	SCRIPT_LEAD,
-	/* KEYS epoch leader events, ARGV epoch leader ttl-ms acknowledged:
-	 * "OK";
+	/* KEYS epoch leader events story, ARGV epoch leader ttl-ms
+	 * acknowledged hash members ("": no story yet):
+	 * "OK"; "STORY": the lease is renewed, and the story is not that one;
 	 * {"GAP", last}: the log ends before the event that was acknowledged */
 	SCRIPT_RENEW,
 	/* KEYS epoch leader ended, ARGV epoch why: "OK"; why "": another core

@@ -313,13 +313,23 @@ void writer_renew(struct writer *w)
 	if (w->renewing)
 		return;
 	w->renewing = true;
-	begin_script(w, SCRIPT_RENEW, 3, 4, OP_RENEW, 0);
+	if (w->story_gone) {
+		begin_op(w, OP_QUIET, 0);
+		writer_put_story(w, &w->out, w->story_version, w->story_hash,
+				 w->story);
+		w->story_gone = false;
+	}
+	begin_script(w, SCRIPT_RENEW, 4, 6, OP_RENEW, 0);
 	resp_str(&w->out, w->key_leader);
 	resp_str(&w->out, w->key_events);
+	resp_str(&w->out, w->key_story);
 	add_epoch(w);
 	resp_str(&w->out, w->leader);
 	resp_int(&w->out, SCRIPT_LEASE_MS);
 	resp_int(&w->out, (int64_t)w->acked_seq);
+	/* As it will be when Redis comes to this. */
+	resp_str(&w->out, w->story_hash);
+	resp_int(&w->out, json_object_object_length(w->story) + 2);
 }
 
 /* --- outcomes ----------------------------------------------------------- */
@@ -444,6 +454,9 @@ static void answered_yes(struct writer *w, const struct op *op,
 		break;
 	case OP_RENEW:
 		w->lease_until_ms = w->renew_sent_ms + SCRIPT_LEASE_MS;
+		/* One that is sent again may come behind later commits. */
+		w->story_gone =
+			!op->again && r->str && strcmp(r->str, "STORY") == 0;
 		add_done(w, op, WRITER_OK);
 		break;
 	case OP_AGAIN:

@@ -234,6 +234,29 @@ static bool begin_with_snapshot(struct writer *w, struct model **m,
 	return true;
 }
 
+void writer_put_story(const struct writer *w, struct buf *cmd, uint64_t version,
+		      const char *hash, json_object *doc)
+{
+	char number[24];
+	size_t members = (size_t)json_object_object_length(doc);
+	snprintf(number, sizeof number, "%llu", (unsigned long long)version);
+	resp_begin(cmd, 3 + 2 + 3 + 2 * members);
+	const char *head[] = {
+		"EVALSHA",    w->sha[SCRIPT_STORY], "2",    w->key_epoch,
+		w->key_story, w->epoch_text,	    number, hash};
+	for (size_t i = 0; i < COUNT_OF(head); i++)
+		resp_str(cmd, head[i]);
+	json_object_object_foreach(doc, key, value)
+	{
+		writer_add_member(cmd, key);
+		resp_str(cmd, json_text(value));
+	}
+	log_warn("store",
+		 "the key %s did not hold story version %s; written again from "
+		 "the log",
+		 w->key_story, number);
+}
+
 /* The `story` hash is written with each commit; if it is not what the log
  * says, someone wrote there, and the log is right. */
 static bool mend_story(struct writer *w, const struct model *m, struct err *err)
@@ -253,22 +276,8 @@ static bool mend_story(struct writer *w, const struct model *m, struct err *err)
 	reply_free(r);
 	if (same || fresh || !w->epoch)
 		return true;
-	log_warn("store",
-		 "the key %s did not hold story version %s; written "
-		 "again from the log",
-		 w->key_story, version);
-	size_t members = (size_t)json_object_object_length(m->story.doc);
-	resp_begin(&cmd, 3 + 2 + 3 + 2 * members);
-	const char *head[] = {"EVALSHA",    w->sha[SCRIPT_STORY], "2",
-			      w->key_epoch, w->key_story,	  w->epoch_text,
-			      version,	    story_hash(&m->story)};
-	for (size_t i = 0; i < COUNT_OF(head); i++)
-		resp_str(&cmd, head[i]);
-	json_object_object_foreach(m->story.doc, key, value)
-	{
-		writer_add_member(&cmd, key);
-		resp_str(&cmd, json_text(value));
-	}
+	writer_put_story(w, &cmd, m->story.version, story_hash(&m->story),
+			 m->story.doc);
 	r = writer_ask(w, &cmd, err);
 	reply_free(r);
 	return r != NULL;

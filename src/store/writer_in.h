@@ -83,6 +83,7 @@ struct writer {
 	json_object *story; /* as it stands in the `story` hash */
 	char story_hash[72];
 	uint64_t story_version;
+	bool story_gone; /* Redis holds another one, as a renewal found */
 
 	enum writer_state state;
 	redisContext *c;
@@ -136,6 +137,10 @@ void writer_forget(struct writer *w);
 /* The log ends at `last`: drops the link, and all behind that is sent again on
  * the next one. False: it is not kept any more, nothing was done. */
 bool writer_again(struct writer *w, uint64_t last);
+
+/* writer_fold.c: the command that writes the `story` hash anew; says so. */
+void writer_put_story(const struct writer *w, struct buf *cmd,
+		      uint64_t version, const char *hash, json_object *doc);
 
 /* writer.c: one answer. False: the link was dropped. */
 bool writer_answer(struct writer *w, const redisReply *reply);

@@ -129,6 +129,55 @@ START_TEST(story_follows_patches)
 }
 END_TEST
 
+static void renew(void)
+{
+	writer_renew(w);
+	ck_assert_int_eq(outcome(), WRITER_OK);
+}
+
+START_TEST(a_story_that_was_deleted_is_mended)
+{
+	static const char *const meddling[] = {
+		"DEL showcaller:{story}:story",
+		"HDEL showcaller:{story}:story a",
+		"HSET showcaller:{story}:story alien 1",
+		"HSET showcaller:{story}:story _hash h9",
+	};
+	lead("story");
+	renew(); /* there is none yet */
+	ck_assert_int_eq(here_int("EXISTS showcaller:{story}:story"), 0);
+	commit(1, EVENT_STAGE_COMPLETE, "s",
+	       "{\"patch\":{\"a\":{\"b\":1},\"_hash\":7}}", 1, "h1");
+	ck_assert_int_eq(outcome(), WRITER_OK);
+	for (size_t i = 0; i < COUNT_OF(meddling); i++) {
+		here_do(meddling[i]);
+		renew(); /* finds it */
+		renew(); /* mends it */
+		expect_member("a", "{\"b\":1}");
+		expect_member("alien", NULL);
+		expect_member("_version", "1");
+		expect_member("_hash", "h1");
+		expect_member("__hash", "7");
+	}
+	/* What came meanwhile is in it. */
+	here_do(meddling[0]);
+	renew();
+	commit(2, EVENT_STAGE_COMPLETE, "s", "{\"patch\":{\"c\":2}}", 2, "h2");
+	ck_assert_int_eq(outcome(), WRITER_OK);
+	renew();
+	expect_member("a", "{\"b\":1}");
+	expect_member("c", "2");
+	expect_member("_version", "2");
+	ck_assert_int_eq(here_int("HLEN showcaller:{story}:story"), 5);
+	/* A foreign key is not ours to write over. */
+	here_do("SET showcaller:{story}:story text");
+	renew();
+	renew();
+	ck_assert_int_eq(here_int("STRLEN showcaller:{story}:story"), 4);
+	writer_close(&w);
+}
+END_TEST
+
 START_TEST(a_repeat_is_stored_once)
 {
 	lead("repeat");
@@ -692,6 +741,8 @@ int main(void)
 	Suite *s = suite_create("writer");
 	here_case(s, "a commit is stored", commits_are_stored, 0);
 	here_case(s, "the story follows its patches", story_follows_patches, 0);
+	here_case(s, "a story that was deleted is mended",
+		  a_story_that_was_deleted_is_mended, 0);
 	here_case(s, "a repeat is stored once", a_repeat_is_stored_once, 0);
 	here_case(s, "other data is BROKEN", other_data_is_broken, 0);
 	here_case(s, "lost and written again", what_was_lost_is_written_again,

@@ -213,6 +213,9 @@ over keys
 leads() { rcli get 'showcaller:{calm}:leader' | grep -q '^1 '; }
 until_true leads
 ok $? "other keys are deleted: they are made again"
+has_story() { [ "$(rcli hget 'showcaller:{calm}:story' _hash | wc -c)" -gt 60 ]; }
+until_true has_story
+ok $? "so is the story"
 
 # What the file had not yet: cut by some bytes, as a crash of the machine does.
 noted tail
