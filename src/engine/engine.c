@@ -5,6 +5,7 @@
 #include "engine/conductor.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+
+#define HEAPS	    2
+#define LARGE_BYTES (1 << 20)
 
 int64_t engine_now_ms(const struct engine *e)
 {
@@ -409,8 +413,19 @@ static int lead_once(struct engine *e, struct err *err)
 	return status;
 }
 
+/* glibc would give each thread a heap of its own, and each keeps what a burst
+ * needed: with ten thousand stages that was as much as all models. What is as
+ * large as a snapshot goes back at once. */
+static void share_heaps(void)
+{
+	mallopt(M_ARENA_MAX, HEAPS);
+	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+	mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
+}
+
 int engine_run(const struct engine_settings *settings, struct err *err)
 {
+	share_heaps();
 	int ready_fd = settings->ready_fd, status;
 	bool again = false;
 	do {

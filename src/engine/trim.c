@@ -1,5 +1,6 @@
 #include "engine/trim.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -113,6 +114,7 @@ static void *round_of(void *arg)
 	if (trimmer)
 		work(t, trimmer);
 	trimmer_close(&trimmer);
+	malloc_trim(0); /* a model and a snapshot or two */
 	t->over = true;
 	return NULL;
 }
