@@ -91,6 +91,17 @@ static bool read_id(const char *text, uint64_t *id)
 	return errno == 0 && (*end == '\0' || strcmp(end, "-0") == 0);
 }
 
+/* Of a Redis that was named: a show that it does not know has no events, and is
+ * more likely a slip. Whoever follows may have come first. */
+static int judge_show(struct client *client)
+{
+	struct err err = {0};
+	char *definition = client_definition(client, &err);
+	bool known = definition != NULL;
+	free(definition);
+	return known ? 0 : cli_fail(&err);
+}
+
 int cli_events(int argc, char **argv)
 {
 	struct cli_args args;
@@ -116,6 +127,8 @@ int cli_events(int argc, char **argv)
 	status = cli_find(&args, &place);
 	if (status == 0)
 		status = cli_open(&place, &client);
+	if (status == 0 && place.remote && !wish.follow)
+		status = judge_show(client);
 	if (status == 0)
 		status = print_log(client, &wish);
 	client_close(&client);

@@ -103,6 +103,10 @@ fails 75 'it already runs here \(pid [0-9]+\).*attach good' 'a second core' \
 	"$program" run --headless good.yaml
 fails 69 'in use' 'a port in use' "$program" run --headless --operator \
 	"$(cat state/good/operator.addr)" --audience 127.0.0.1:0 other.yaml
+fails 69 'knows no such show' 'a show that a Redis does not know' "$program" \
+	status nosuch --redis "unix://$scratch/state/good/redis.sock"
+fails 69 'knows no such show' 'and its events' "$program" \
+	events nosuch --redis "unix://$scratch/state/good/redis.sock"
 fails 69 'did you mean good' 'a show by nearly its name' "$program" status goood
 fails 2 'no action aprove \(did you mean approve\?\)' \
 	'an unknown action names the nearest' "$program" do good aprove
