@@ -52,14 +52,24 @@ static void take_done(struct engine *e, const struct keeper_done *done)
 	memcpy(k->run, done->run, sizeof k->run);
 }
 
+/* Fewer, where little stays in Redis. */
+static uint64_t least_events(const struct engine *e)
+{
+	uint64_t least = (uint64_t)e->settings->show->retention.events / 2;
+	return least == 0 || least > KEEP_EVENTS ? KEEP_EVENTS : least;
+}
+
 /* Events after which the next one is due. */
 static uint64_t enough(const struct engine *e)
 {
 	uint64_t worth = e->keep.bytes / BYTES_AN_EVENT;
-	uint64_t least = (uint64_t)e->settings->show->retention.events / 2;
-	if (least == 0 || least > KEEP_EVENTS)
-		least = KEEP_EVENTS; /* less, where little stays in Redis */
+	uint64_t least = least_events(e);
 	return worth > least ? worth : least;
+}
+
+static int64_t least_ms(const struct engine *e)
+{
+	return LEAST_MS * (int64_t)least_events(e) / KEEP_EVENTS;
 }
 
 void keep_tick(struct engine *e, int64_t mono_ms)
@@ -69,7 +79,7 @@ void keep_tick(struct engine *e, int64_t mono_ms)
 	if (k->out && keeper_done(e->keeper, &done))
 		take_done(e, &done);
 	if (!can_keep(e) || mono_ms < k->not_before_ms ||
-	    mono_ms - k->at_ms < LEAST_MS)
+	    mono_ms - k->at_ms < least_ms(e))
 		return;
 	/* Whoever reads a run of another definition begins with that. */
 	bool new_run = strcmp(k->run, e->m->run.id) != 0;

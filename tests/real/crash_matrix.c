@@ -275,7 +275,7 @@ START_TEST(it_was_enough)
 		(double)n->start_us[n->starts * 99 / 100] / 1000,
 		(double)n->start_us[n->starts - 1] / 1000);
 	ck_assert_int_ge(kills, ENOUGH);
-	ck_assert_int_ge(n->archives, ENOUGH / 20);
+	ck_assert_int_ge(n->archives, ENOUGH / 100); /* some, in the midst */
 }
 END_TEST
 
