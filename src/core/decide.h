@@ -254,6 +254,8 @@ int stage_killed_agent(const struct model *m, int stage);
 json_object *proposals_inputs(const struct model *m, int stage);
 void proposals_call(struct deciding *d, int stage);  /* the calls of a start */
 void proposals_again(struct deciding *d, int stage); /* after a restart */
+/* The time of those that are out stands still or goes on, as the stage's. */
+void proposals_stand(struct deciding *d, int stage);
 void proposals_answer(struct deciding *d);
 void proposals_settle(struct deciding *d, int stage);
 /* Which of the calls of `stage` is the agent's; -1: none. */

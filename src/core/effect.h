@@ -14,6 +14,8 @@ enum effect_kind {
 	EFFECT_CALL,        /* call an agent: stage, agent, attempt, key, lease,
 			       limit_ms, text = the request as JSON */
 	EFFECT_CANCEL_CALL, /* key */
+	EFFECT_STAND_CALL,  /* key, agent, flag: its time stands still, for a
+			       person is asked; else it goes on */
 	EFFECT_POLL_OPEN,   /* stage: votes are taken from now on */
 	EFFECT_POLL_FREEZE, /* stage: no votes; nothing is counted yet */
 	EFFECT_POLL_COUNT,  /* stage: no votes any more; answer INPUT_TALLY

@@ -150,6 +150,15 @@ const struct lease_ask *asks_find_request(const struct model *m,
 	return NULL;
 }
 
+/* One of the stage's calls waits for a person, or none does any more: the
+ * agents have as much time as they had then. */
+static void tell_time(struct deciding *d, int stage, bool stood)
+{
+	const struct stage_run *s = &d->m->stages[stage];
+	if (s->state == STAGE_RUNNING && (s->stood_ms != 0) != stood)
+		proposals_stand(d, stage);
+}
+
 /* Whoever waits is told. A ticket of the web is good for the core that gave
  * it. */
 static void reply_to(struct deciding *d, const struct lease_ask *a, bool ok,
@@ -223,8 +232,11 @@ bool asks_hold(struct deciding *d, const struct lease_ask *ask)
 		return refuse(d, "busy",
 			      "%d requests wait for approval already",
 			      LEASE_ASKS_MAX);
+	bool stood = d->m->stages[ask->stage].stood_ms != 0;
+	int stage = ask->stage; /* it may be gone when the default is given */
 	d->replied = true;
 	hold(d, ask, 0);
+	tell_time(d, stage, stood);
 	return true;
 }
 
@@ -301,6 +313,7 @@ bool asks_approve(struct deciding *d, const struct inbox_item *item,
 	a = asks_find(m, item->seq);
 	grant(d, a, tokens, cost);
 	try_rest(d, item->stage);
+	tell_time(d, item->stage, true);
 	return true;
 }
 
@@ -326,6 +339,7 @@ static void end_asks(struct deciding *d, int stage, int agent, const char *by,
 	json_add_str(data, "reason", item ? d->in->reason : text);
 	json_add_int(data, "calls", (int64_t)n);
 	emit(d, EVENT_BUDGET_DENY, stage, agent, &data);
+	tell_time(d, stage, true);
 }
 
 void asks_deny(struct deciding *d, const struct inbox_item *item,

@@ -196,6 +196,25 @@ void proposals_again(struct deciding *d, int stage)
 	for (size_t k = 0; k < def->agent_count; k++)
 		if (s->calls[k].state == CALL_OUT && left > 0)
 			call_one(d, stage, k, left);
+	if (s->stood_ms)
+		proposals_stand(d, stage);
+}
+
+void proposals_stand(struct deciding *d, int stage)
+{
+	const struct stage_run *s = &d->m->stages[stage];
+	const struct show_stage *def = &d->m->show->stages[stage];
+	for (size_t k = 0; k < def->agent_count; k++) {
+		if (s->calls[k].state != CALL_OUT)
+			continue;
+		struct effect *x = effect_add(d, EFFECT_STAND_CALL);
+		x->stage = stage;
+		x->agent = s->calls[k].agent;
+		x->attempt = s->attempt;
+		x->key = xasprintf("%s/%s/%d", d->m->run.id, def->id,
+				   s->attempt);
+		x->flag = s->stood_ms != 0;
+	}
 }
 
 /* --- answering ---------------------------------------------------------- */

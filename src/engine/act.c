@@ -137,6 +137,14 @@ static void act_cancel(struct engine *e, const struct effect *effect)
 		pool_cancel_call(e->pool, effect->key, effect->agent);
 }
 
+/* A rehearsed agent asks for nothing. */
+static void act_stand(struct engine *e, const struct effect *effect)
+{
+	if (!e->rehearse)
+		pool_stand_call(e->pool, effect->key, effect->agent,
+				effect->flag);
+}
+
 /* --- polls, OBS, checks ------------------------------------------------ */
 
 static const char *poll_name(const struct engine *e,
@@ -219,6 +227,9 @@ void engine_act(struct engine *e, const struct effect *effect, int64_t now_ms)
 		break;
 	case EFFECT_CANCEL_CALL:
 		act_cancel(e, effect);
+		break;
+	case EFFECT_STAND_CALL:
+		act_stand(e, effect);
 		break;
 	case EFFECT_POLL_OPEN:
 		act_poll_open(e, effect, now_ms);

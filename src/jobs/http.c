@@ -276,7 +276,8 @@ static enum http_fault drive(struct http_client *c, const struct stop *stop,
 		}
 		if (stop_raised(stop))
 			return HTTP_CANCELLED;
-		if (clock_mono_ms() >= deadline_ms)
+		int64_t due_ms = stop_due_ms(stop, deadline_ms);
+		if (clock_mono_ms() >= due_ms)
 			return HTTP_TIMEOUT;
 		if (mc != CURLM_OK || running == 0) {
 			*rc = CURLE_FAILED_INIT;
@@ -287,7 +288,9 @@ static enum http_fault drive(struct http_client *c, const struct stop *stop,
 			.events = CURL_WAIT_POLLIN,
 		};
 		curl_multi_poll(c->multi, &wake, wake.fd >= 0,
-				stop_wait_ms(stop, deadline_ms), NULL);
+				stop_wait_ms(stop, due_ms), NULL);
+		if (wake.revents)
+			stop_woken(stop);
 	}
 }
 

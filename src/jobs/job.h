@@ -22,8 +22,10 @@ struct job {
 	int stage, agent, attempt;
 	char *key, *lease, *request;
 	int64_t lease_tokens, limit_ms;
-	int64_t deadline_ms; /* clock_mono_ms() */
-	bool cancelled;	     /* under the pool's lock */
+	int64_t deadline_ms; /* clock_mono_ms(), when it was begun */
+	/* Under the pool's lock. */
+	int64_t left_ms; /* while its time stands still; 0: it does not */
+	bool cancelled;
 };
 
 /* What a running job may use; the thread's own. */

@@ -27,7 +27,8 @@ struct worker {
 	pthread_t thread;
 	struct job_room room;
 	atomic_bool stop; /* of the job in hand */
-	struct job *job;  /* under the lock */
+	_Atomic int64_t due_ms;
+	struct job *job; /* under the lock */
 };
 
 struct pool {
@@ -67,7 +68,7 @@ static struct input *call_agent(const struct job_room *room,
 	};
 	const struct show_agent *agent = &room->show->agents[job->agent];
 	struct input *in;
-	if (clock_mono_ms() >= job->deadline_ms)
+	if (clock_mono_ms() >= stop_due_ms(&room->stop, job->deadline_ms))
 		in = job_error("timeout", false,
 			       "no thread was free within %lld ms; run with "
 			       "more pool threads",
@@ -168,7 +169,6 @@ static struct job *take_job(struct worker *w)
 {
 	struct pool *p = w->pool;
 	struct job *job = NULL;
-	uint64_t rest;
 	pthread_mutex_lock(&p->lock);
 	while (!p->over && !p->first)
 		pthread_cond_wait(&p->work, &p->lock);
@@ -182,8 +182,8 @@ static struct job *take_job(struct worker *w)
 		w->job = job;
 		/* Forget a cancel that came for the job before. */
 		atomic_store(&w->stop, false);
-		while (read(w->room.stop.fd, &rest, sizeof rest) > 0)
-			;
+		atomic_store(&w->due_ms, job->deadline_ms);
+		stop_woken(&w->room.stop);
 	}
 	pthread_mutex_unlock(&p->lock);
 	return job;
@@ -210,8 +210,9 @@ static void *work(void *ctx)
 /* --- the pool ----------------------------------------------------------- */
 
 /* A core file of ours or of an agent would hold secrets. Programs inherit the
- * limit; it does not hold where core_pattern is a program, so we are not dumpable
- * either (proc(5)): nobody but root reads our memory or environment then. */
+ * limit; it does not hold where core_pattern is a program, so we are not
+ * dumpable either (proc(5)): nobody but root reads our memory or environment
+ * then. */
 static void forbid_core_files(void)
 {
 	struct rlimit limit;
@@ -238,7 +239,8 @@ static bool start_worker(struct pool *p, struct worker *w, struct err *err)
 	w->room = (struct job_room){
 		.show = p->show,
 		.stop = {.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-			 .flag = &w->stop},
+			 .flag = &w->stop,
+			 .due_ms = &w->due_ms},
 		.max_answer_bytes = p->max_answer_bytes,
 		.output_dir = p->output_dir,
 		.progress = post_progress,
@@ -306,14 +308,19 @@ struct pool *pool_new(const struct show *show,
 	return p;
 }
 
+static void wake_worker(struct worker *w)
+{
+	uint64_t one = 1;
+	if (write(w->room.stop.fd, &one, sizeof one) < 0)
+		REQUIRE(errno == EAGAIN); /* it is full of wakes already */
+}
+
 /* Under the lock. */
 static void stop_worker(struct worker *w)
 {
-	uint64_t one = 1;
 	w->job->cancelled = true;
 	atomic_store(&w->stop, true);
-	if (write(w->room.stop.fd, &one, sizeof one) < 0)
-		REQUIRE(errno == EAGAIN); /* it is full of wakes already */
+	wake_worker(w);
 }
 
 void pool_free(struct pool **pool)
@@ -433,6 +440,43 @@ void pool_cancel_call(struct pool *p, const char *key, int agent)
 		job_free(dropped);
 		dropped = next;
 	}
+}
+
+/* Under the lock. The thread that has it reads the due time alone; the
+ * deadline of a job that waits is nobody's but the queue's. */
+static bool stand(struct job *job, int64_t now_ms, int64_t *due_ms, bool stands)
+{
+	if (stands == (job->left_ms > 0))
+		return false;
+	if (stands) {
+		int64_t left_ms = *due_ms - now_ms;
+		job->left_ms = left_ms > 0 ? left_ms : 1;
+		*due_ms = INT64_MAX;
+	} else {
+		*due_ms = now_ms + job->left_ms;
+		job->left_ms = 0;
+	}
+	return true;
+}
+
+void pool_stand_call(struct pool *p, const char *key, int agent, bool stands)
+{
+	int64_t now_ms = clock_mono_ms();
+	pthread_mutex_lock(&p->lock);
+	for (struct job *job = p->first; job; job = job->next)
+		if (is_call(job, key, agent))
+			stand(job, now_ms, &job->deadline_ms, stands);
+	for (int i = 0; i < p->threads; i++) {
+		struct worker *w = &p->workers[i];
+		if (!w->job || !is_call(w->job, key, agent))
+			continue;
+		int64_t due_ms = atomic_load(&w->due_ms);
+		if (!stand(w->job, now_ms, &due_ms, stands))
+			continue;
+		atomic_store(&w->due_ms, due_ms);
+		wake_worker(w);
+	}
+	pthread_mutex_unlock(&p->lock);
 }
 
 void pool_figures(struct pool *p, struct pool_figures *out)

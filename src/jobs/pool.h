@@ -31,10 +31,11 @@ struct pool_settings {
 
 struct pool;
 
-/* From here on neither this process nor a program of its leaves a core file, and
- * only root may look into it: both hold secrets. `engine` must be freed after the pool; it gets INPUT_...
- * values and so is a mailbox_new(n, input_drop). NULL with err (ERR_USAGE,
- * ERR_UNAVAILABLE) when the threads cannot be had. */
+/* From here on neither this process nor a program of its leaves a core file,
+ * and only root may look into it: both hold secrets. `engine` must be freed
+ * after the pool; it gets INPUT_... values and so is a mailbox_new(n,
+ * input_drop). NULL with err (ERR_USAGE, ERR_UNAVAILABLE) when the threads
+ * cannot be had. */
 struct pool *pool_new(const struct show *show,
 		      const struct pool_settings *settings,
 		      struct mailbox *engine, struct err *err);
@@ -49,6 +50,10 @@ bool pool_call(struct pool *pool, int stage, int agent, int attempt,
 	       const char *key, const char *lease, int64_t lease_tokens,
 	       int64_t limit_ms, const char *request);
 void pool_cancel_call(struct pool *pool, const char *key, int agent);
+/* Its time stands still, queued or running, or goes on with what was left of
+ * it. Repeats change nothing. */
+void pool_stand_call(struct pool *pool, const char *key, int agent,
+		     bool stands);
 
 /* Runs one test of the show. Posts INPUT_CHECK with running = true when it
  * begins and the result when it ends. A kind that this version cannot run is a

@@ -229,6 +229,11 @@ static void die(struct running *r, enum program_end why)
 	kill(-r->pid, SIGTERM);
 }
 
+static int64_t due_ms(const struct running *r)
+{
+	return stop_due_ms(r->program->stop, r->program->deadline_ms);
+}
+
 /* Called when act_ms, the deadline or the stop is due. False: give up. */
 static bool act(struct running *r)
 {
@@ -237,7 +242,7 @@ static bool act(struct running *r)
 		die(r, PROGRAM_CANCELLED);
 	} else if (r->death == ALIVE && now >= r->act_ms) {
 		die(r, PROGRAM_LINGERED);
-	} else if (r->death == ALIVE && now >= r->program->deadline_ms) {
+	} else if (r->death == ALIVE && now >= due_ms(r)) {
 		die(r, PROGRAM_TIMEOUT);
 	} else if (r->death == TERMINATED && now >= r->act_ms) {
 		r->death = KILLED;
@@ -262,9 +267,11 @@ static bool step(struct running *r)
 		{.fd = alive && stop ? stop->fd : -1, .events = POLLIN},
 	};
 	int64_t until = r->act_ms;
-	if (alive && r->program->deadline_ms < until)
-		until = r->program->deadline_ms;
+	if (alive && due_ms(r) < until)
+		until = due_ms(r);
 	poll(fds, COUNT_OF(fds), stop_wait_ms(alive ? stop : NULL, until));
+	if (fds[4].revents)
+		stop_woken(stop);
 	if (fds[1].revents)
 		feed(r);
 	if (fds[2].revents && !drain(r, r->outfd, take_stdout)) {

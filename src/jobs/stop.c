@@ -1,6 +1,16 @@
 #include "jobs/stop.h"
 
+#include <unistd.h>
+
 #include "base/clock.h"
+
+void stop_woken(const struct stop *stop)
+{
+	uint64_t wakes;
+	while (stop && stop->fd >= 0 &&
+	       read(stop->fd, &wakes, sizeof wakes) > 0)
+		;
+}
 
 int stop_wait_ms(const struct stop *stop, int64_t deadline_ms)
 {

@@ -420,6 +420,7 @@ static void act(struct sim *s, struct sim_core *c, const struct effect *x,
 	case EFFECT_REPLY:
 		people_told(s, x);
 		break;
+	case EFFECT_STAND_CALL: /* its agents take their time as it is */
 	case EFFECT_CHECK:
 	case EFFECT_LIVE:
 	case EFFECT_BELL:

@@ -382,6 +382,62 @@ START_TEST(test_cancel_running)
 }
 END_TEST
 
+/* The time of a call stands still and goes on with what was left of it. */
+START_TEST(test_time_stands_still)
+{
+	begin("#!/bin/sh\necho leader $$ >&2\nexec sleep 60\n", "[./a.sh]");
+	int a = show_find_agent(stand.show, "a");
+	jobs_stand_ask(&stand, "a", 1, 600, REQUEST);
+	int leader = wait_number("leader");
+	pool_stand_call(stand.pool, "r1/s/1", a, true);
+	pool_stand_call(stand.pool, "r1/s/1", a, true);
+	pool_stand_call(stand.pool, "r1/s/2", a, false); /* another's */
+	ck_assert_ptr_null(mailbox_wait(stand.engine, 900));
+	pool_stand_call(stand.pool, "r1/s/1", a, false);
+	int64_t began = clock_mono_ms();
+	struct input *in = jobs_stand_wait(&stand, INPUT_ANSWER, NULL);
+	ck_assert(in && !in->ok);
+	ck_assert_str_eq(in->error_code, "timeout");
+	ck_assert_int_lt((int)(clock_mono_ms() - began), 3000);
+	ck_assert(wait_gone(leader));
+	input_free(&in);
+
+	/* It can still be cancelled. */
+	jobs_stand_ask(&stand, "a", 3, 60000, REQUEST);
+	leader = wait_number("leader");
+	pool_stand_call(stand.pool, "r1/s/3", a, true);
+	pool_cancel_call(stand.pool, "r1/s/3", a);
+	ck_assert(jobs_stand_quiet(&stand));
+	ck_assert(wait_gone(leader));
+	end();
+}
+END_TEST
+
+/* One that waits for a thread has its time when it gets one. */
+START_TEST(test_time_stands_in_the_queue)
+{
+	begin("#!/bin/sh\necho leader $$ >&2\nexec sleep 60\n", "[./a.sh]");
+	int a = show_find_agent(stand.show, "a");
+	pool_free(&stand.pool);
+	jobs_stand_open(&stand, 1);
+	jobs_stand_ask(&stand, "a", 1, 900, REQUEST);
+	wait_number("leader");
+	jobs_stand_ask(&stand, "a", 2, 300, REQUEST);
+	pool_stand_call(stand.pool, "r1/s/2", a, true);
+	struct input *in = jobs_stand_wait(&stand, INPUT_ANSWER, NULL);
+	ck_assert(in && in->attempt == 1);
+	input_free(&in);
+	int leader = wait_number("leader"); /* it was begun */
+	pool_stand_call(stand.pool, "r1/s/2", a, false);
+	in = jobs_stand_wait(&stand, INPUT_ANSWER, NULL);
+	ck_assert(in && in->attempt == 2 && in->reached);
+	ck_assert_str_eq(in->error_code, "timeout");
+	ck_assert(wait_gone(leader));
+	input_free(&in);
+	end();
+}
+END_TEST
+
 START_TEST(test_free_kills)
 {
 	begin(FAMILY, "[./a.sh]");
@@ -484,6 +540,8 @@ int main(void)
 	tcase_add_test(t, test_group_dies_at_deadline);
 	tcase_add_test(t, test_group_dies_with_its_leader);
 	tcase_add_test(t, test_cancel_running);
+	tcase_add_test(t, test_time_stands_still);
+	tcase_add_test(t, test_time_stands_in_the_queue);
 	tcase_add_test(t, test_free_kills);
 	tcase_add_test(t, test_no_descriptor_leaks);
 	tcase_add_test(t, test_no_descriptors_left);

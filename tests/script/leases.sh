@@ -42,4 +42,43 @@ ok $? "what the call never settled is written off, and the finale has its part"
 	>/dev/null
 ok $? "the figures add up"
 end_core
+
+# An agent that asks for more than there is has the time that it had when it
+# asked, however long the answer takes.
+cat >asker <<'AGENT'
+#!/bin/sh
+export SHOWCALLER_STATE='STATE_HERE'
+'PROGRAM_HERE' do late lease long asker 9000 >&2 || {
+	echo '{"success":false,"error":{"code":"no","message":"denied"}}'
+	exit 0
+}
+echo '{"success":true,"result":{"a":"done"},"tokens_used":10}'
+AGENT
+chmod +x asker
+cat >late.yaml <<'SHOW'
+show: late
+budget: { tokens: 1000, approval_deadline_ms: 600000 }
+agents:
+  asker: { via: exec, argv: [./asker], timeout_ms: 1500 }
+stages:
+  - { id: long, agents: [asker], outputs: [a], budget: { time_cap_ms: 1500 } }
+SHOW
+sed -i "s|PROGRAM_HERE|$program|; s|STATE_HERE|$SHOWCALLER_STATE|" asker
+start_core late.yaml
+wait_event late '"budget:request".*"long"'
+ok $? "a running agent's request for a lease is held"
+asked=$(date +%s%3N)
+until [ "$(date +%s%3N)" -gt $((asked + 2000)) ]; do
+	"$program" status late >/dev/null || break
+done
+item=$("$program" inbox late --json | jq -r '.[-1].id')
+"$program" do late approve "$item" >out 2>&1
+ok $? "it is approved after the time that the call had"
+wait_event late '"stage:complete".*"long"|"stage:fail"'
+grep -q '"stage:complete"' event
+ok $? "the agent goes on and completes"
+"$program" events late --json | grep -q '"stage:retry"\|"stage:fail"'
+[ $? -eq 1 ]
+ok $? "it was called once"
+end_core
 plan
