@@ -233,6 +233,7 @@ struct keeper *keeper_start(const struct address *address,
 	k->show = show_ref((struct show *)(uintptr_t)show);
 	k->epoch = epoch;
 	k->state_dir = xstrdup(state_dir);
+	k->trim_at_ms = clock_mono_ms() + TRIM_MS;
 	k->begin = *snapshot;
 	*snapshot = NULL;
 	pthread_mutex_init(&k->lock, NULL);

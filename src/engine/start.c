@@ -290,11 +290,8 @@ static bool start_threads(struct engine *e, int64_t epoch, struct err *err)
 	ok = ok && e->keeper;
 	if (ok)
 		e->pool = pool_new(e->show, &settings, e->box, err);
-	ok = ok && e->pool;
-	if (ok)
-		e->tail = tail_start(e->address, e->show->id, e->box, err);
 	free(output_dir);
-	return ok && e->tail;
+	return ok && e->pool;
 }
 
 /* --- the first decisions ------------------------------------------------ */
@@ -388,17 +385,21 @@ bool engine_open(struct engine *e, struct err *err)
 	/* A standby is found here too, by whoever attaches on this machine. */
 	if (e->lock_fd < 0 || !open_signals(e, err) || !open_redis(e, err) ||
 	    !write_files(e, err) || !look_over(e, err) ||
-	    !engine_take_lead(e, &epoch, err) ||
-	    !choose_run(e, &go_on, &changed, err))
+	    !engine_take_lead(e, &epoch, err))
+		return false;
+	e->renew_at_ms = clock_mono_ms() + RENEW_MS;
+	if (!choose_run(e, &go_on, &changed, err))
 		return false;
 	if (!go_on &&
 	    !writer_define(e->writer, file->hash, file->definition, err))
 		return false;
 	if (e->settings->rehearsal)
 		e->rehearse = rehearse_new(e->show);
+	/* What it has to prepare in Redis is done before the show begins. */
+	e->tail = tail_start(e->address, e->show->id, e->box, err);
 	e->tally_stale = xcalloc(e->show->stage_count + 1, sizeof(bool));
 	day_begin(e->show);
-	if (!start_threads(e, epoch, err))
+	if (!e->tail || !start_threads(e, epoch, err))
 		return false;
 	e->trim = trim_new(e->address, file, epoch, e->box);
 	start_clock(e);
@@ -407,6 +408,7 @@ bool engine_open(struct engine *e, struct err *err)
 	queue_first(e, go_on, changed);
 	e->keep.seq = e->m->seq;
 	e->keep.at_ms = clock_mono_ms();
+	e->last_at_ms = e->keep.at_ms + REPORT_MS; /* not in the first moment */
 	e->opened = true;
 	if (go_on && run_is_over(e->m->run.state) &&
 	    e->settings->exit_when_done)

@@ -239,20 +239,27 @@ static bool read_all_pending(struct tail *t, struct err *err)
 	return true;
 }
 
+/* In one turn: each that is made is a write, and Redis syncs a turn at once. */
 static bool make_groups(struct tail *t, struct err *err)
 {
-	for (size_t i = 0; i < STREAMS; i++) {
-		struct err why = {0};
+	bool ok = true;
+	for (size_t i = 0; i < STREAMS; i++)
 		link_add(t->link, "XGROUP", "CREATE", t->sources[i].key, "core",
 			 "0", "MKSTREAM", (char *)NULL);
-		redisReply *r = link_ask(t->link, t->sources[i].key, &why);
-		reply_free(r);
-		if (!r && !strstr(why.text, "BUSYGROUP")) {
-			*err = why;
+	if (!link_flush(t->link, err))
+		return false;
+	for (size_t i = 0; i < STREAMS; i++) {
+		redisReply *r = NULL;
+		if (link_take(t->link, -1, LINK_ASK_MS, &r, err) != LINK_REPLY)
 			return false;
+		if (r->type == REDIS_REPLY_ERROR &&
+		    !strstr(r->str, "BUSYGROUP")) {
+			refusal_set(err, t->sources[i].key, r->str);
+			ok = false;
 		}
+		reply_free(r);
 	}
-	return true;
+	return ok;
 }
 
 /* One blocking read. False: err says why, or we are stopping (no err). */
