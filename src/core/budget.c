@@ -102,6 +102,25 @@ int64_t budget_wanted(const struct model *m, int stage)
 	return approved ? approved : sizes_of(m, stage);
 }
 
+/* A stage without a cap leases no tokens, and does not start when there are
+ * none: what the k-th agent usually uses, or one. */
+static int64_t least_of(const struct model *m, int stage, size_t k)
+{
+	int agent = stage_agent(m, stage, k);
+	if (m->ledger.stages[stage].tokens.limited ||
+	    m->show->agents[agent].via == VIA_NOOP)
+		return 0;
+	return more_of(ledger_usual(&m->ledger, agent), 1);
+}
+
+static int64_t leasts_of(const struct model *m, int stage)
+{
+	int64_t sum = 0;
+	for (size_t k = 0; k < m->show->stages[stage].agent_count; k++)
+		sum += least_of(m, stage, k);
+	return sum;
+}
+
 /* The money that goes with it. An agent without a price gets its part of the
  * ceiling that the stage states; -1: there is none. */
 static int64_t ceiling_of(const struct model *m, int stage, size_t k,
@@ -131,6 +150,8 @@ static int64_t part_of(const struct model *m, int stage, int64_t total,
 	int64_t size = size_of(m, stage, k);
 	if (total == sum)
 		return size;
+	if (sum == 0 && total == leasts_of(m, stage))
+		return least_of(m, stage, k);
 	if (sum == 0)
 		return share_of(m, stage, total, k);
 	return (int64_t)((double)total / (double)sum * (double)size);
@@ -297,6 +318,21 @@ json_object *budget_raises(const struct model *m, int stage, int64_t total)
 	return raises;
 }
 
+int64_t budget_least(const struct model *m, int stage, struct lack *lack)
+{
+	size_t n = m->show->stages[stage].agent_count;
+	int64_t least = budget_wanted(m, stage) ? 0 : leasts_of(m, stage);
+	if (!least)
+		return 0;
+	struct need *needs = xcalloc(n, sizeof *needs);
+	for (size_t k = 0; k < n; k++)
+		needs[k] = (struct need){stage_agent(m, stage, k),
+					 least_of(m, stage, k), 0};
+	*lack = budget_needs(m, stage, needs, n, budget_fence(m, stage), NULL);
+	free(needs);
+	return lack->most ? least : 0;
+}
+
 bool budget_cover(struct deciding *d, int stage)
 {
 	int64_t total = budget_wanted(d->m, stage);
@@ -308,6 +344,9 @@ bool budget_cover(struct deciding *d, int stage)
 				  "give them a price, or the stage a cost_cap");
 		return false;
 	}
+	struct lack least;
+	if (budget_least(d->m, stage, &least))
+		return budget_hold(d, stage, least.where, 0);
 	if (l.most == 0 && l.cost_most == 0)
 		return true;
 	return budget_hold(d, stage, l.where, 0);
@@ -343,10 +382,15 @@ void budget_lease(struct deciding *d, int stage)
 	const struct model *m = d->m;
 	int64_t whole =
 		m->stages[stage].approved_tokens ? 0 : whole_of(m, stage);
+	bool capped = m->ledger.stages[stage].tokens.limited;
+	int64_t left = capped ? 0 : scope_remaining(&m->ledger.episode.tokens);
 	struct need *parts = needs_of(m, stage, budget_wanted(m, stage));
 	for (size_t k = 0; k < m->show->stages[stage].agent_count; k++)
 		if (parts[k].tokens || parts[k].cost_micros > 0)
-			lease_one(d, stage, k, share_of(m, stage, whole, k),
+			lease_one(d, stage, k,
+				  parts[k].tokens && left
+					  ? left
+					  : share_of(m, stage, whole, k),
 				  &parts[k]);
 	free(parts);
 }

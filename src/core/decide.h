@@ -136,6 +136,10 @@ struct lack budget_lack(const struct model *m, int stage, int64_t total,
 /* The same as `raises` of budget:approve. Caller puts. */
 json_object *budget_raises(const struct model *m, int stage, int64_t total);
 
+/* The tokens without which a start that has no cap does not begin, when `lack`
+ * of them are not there; else 0. */
+int64_t budget_least(const struct model *m, int stage, struct lack *lack);
+
 /* What one call needs of all the scopes that it passes. */
 struct need {
 	int agent;

@@ -36,8 +36,10 @@ int64_t budget_rest_of_show(struct deciding *d, int but)
 
 int64_t overage_total(const struct model *m, int stage, int64_t asked)
 {
+	struct lack lack;
+	int64_t least = asked ? 0 : budget_least(m, stage, &lack);
 	if (!asked)
-		return budget_wanted(m, stage);
+		return least ? least : budget_wanted(m, stage);
 	return scope_remaining(&m->ledger.stages[stage].tokens) + asked;
 }
 
@@ -94,7 +96,7 @@ static bool cheaper_fits(struct model *m, int stage)
 		calls[k].agent = other;
 		any = true;
 	}
-	struct lack l = overage_lack(m, stage, budget_wanted(m, stage));
+	struct lack l = overage_lack(m, stage, overage_total(m, stage, 0));
 	bool fits = any && !l.most && !l.cost_most && !l.unpriced;
 	for (size_t k = 0; k < count; k++)
 		calls[k].agent = was[k];

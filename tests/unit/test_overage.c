@@ -10,8 +10,8 @@
 	"  c: { via: bus }\n"
 #define HEAD                                                                   \
 	"show: t\n"                                                            \
-	"budget: { tokens: 10000, warn_at: 1, approval_deadline_ms: 5000 }\n"  \
-	AGENTS "stages:\n"
+	"budget: { tokens: 10000, warn_at: 1, approval_deadline_ms: 5000 "     \
+	"}\n" AGENTS "stages:\n"
 
 static const struct inbox_item *item(struct world *w)
 {
@@ -59,15 +59,49 @@ static void ask_more(struct world *w, const char *stage, int64_t tokens)
 /* s takes 7,000 of 10,000; t wants 4,000: 1,000 lack. */
 static struct world *short_of_1000(void)
 {
-	struct world *w = world_new(HEAD
-		"  - { id: s, agents: [a], budget: { token_cap: 7000 } }\n"
-		"  - { id: t, agents: [a], budget: { token_cap: 4000 },\n"
-		"      retry: { max_attempts: 3, backoff_ms: 1 } }\n");
+	struct world *w = world_new(
+		HEAD "  - { id: s, agents: [a], budget: { token_cap: 7000 } }\n"
+		     "  - { id: t, agents: [a], budget: { token_cap: 4000 },\n"
+		     "      retry: { max_attempts: 3, backoff_ms: 1 } }\n");
 	world_begin(w, true);
 	ck_state(w, "t", "held");
 	ck_assert_int_eq(item(w)->tokens, 1000);
 	return w;
 }
+
+/* Without a cap nothing is leased, but nothing starts on nothing either. */
+START_TEST(without_a_cap_it_needs_what_is_usual)
+{
+	struct world *w = world_new(
+		"show: t\n"
+		"budget: { tokens: 1000, reserve: 400, warn_at: 1 }\n"
+		"agents: { a: { via: bus }, n: { via: noop } }\n"
+		"stages:\n"
+		"  - { id: s, agents: [a], budget: { token_cap: 600 } }\n"
+		"  - { id: t, agents: [a] }\n"
+		"  - { id: u, agents: [n] }\n"
+		"  - { id: v, agents: [a], inputs: [t], go: manual }\n");
+	world_begin(w, true);
+	ck_state(w, "t", "held");
+	ck_state(w, "u", "running"); /* it uses none */
+	ck_assert_int_eq(item(w)->tokens, 1);
+	ck_assert_str_eq(item(w)->reason, "episode");
+	ck_assert(!reply(w, "approve", "0", NULL));
+	ck_assert(reply(w, "approve", NULL, NULL));
+	ck_state(w, "t", "running");
+	ck_assert_int_eq(stage_scope(w, "t")->leased, 1);
+	ck_assert_int_eq(allocated(w), 1000); /* the fence was opened */
+
+	/* It grows with what there is. */
+	world_answer(w, "t", NULL, "{}", 300);
+	ck_state(w, "t", "done");
+	ck_assert_int_eq(w->m->ledger.episode.tokens.spent, 300);
+	ck_assert_int_eq(w->m->ledger.episode.tokens.overrun, 0);
+	world_do(w, "go", "v", NULL);
+	ck_state(w, "v", "held"); /* 100 are left, all of them fenced */
+	world_free(w);
+}
+END_TEST
 
 START_TEST(what_makes_no_sense_is_not_offered)
 {
@@ -146,10 +180,10 @@ END_TEST
 
 START_TEST(what_is_out_when_a_raise_expires_is_taken_back_later)
 {
-	struct world *w = world_new(HEAD
-		"  - { id: s, agents: [a], budget: { token_cap: 7000 } }\n"
-		"  - { id: t, agents: [a], budget: { token_cap: 4000 } }\n"
-		"  - { id: u, go: manual, agents: [a] }\n");
+	struct world *w = world_new(
+		HEAD "  - { id: s, agents: [a], budget: { token_cap: 7000 } }\n"
+		     "  - { id: t, agents: [a], budget: { token_cap: 4000 } }\n"
+		     "  - { id: u, go: manual, agents: [a] }\n");
 	world_begin(w, true);
 	ck_assert(reply(w, "raise", "2000", "1000"));
 	ck_assert_int_eq(allocated(w), 12000);
@@ -170,13 +204,13 @@ END_TEST
 
 START_TEST(a_stage_borrows_from_another)
 {
-	struct world *w = world_new(HEAD
-		"  - { id: s, agents: [a], budget: { token_cap: 2000 } }\n"
-		"  - { id: t, go: manual, agents: [a],\n"
-		"      budget: { token_cap: 4000 } }\n"
-		"  - { id: u, go: manual, agents: [a],\n"
-		"      budget: { token_cap: 1500 } }\n"
-		"  - { id: v, go: manual, agents: [a] }\n");
+	struct world *w = world_new(
+		HEAD "  - { id: s, agents: [a], budget: { token_cap: 2000 } }\n"
+		     "  - { id: t, go: manual, agents: [a],\n"
+		     "      budget: { token_cap: 4000 } }\n"
+		     "  - { id: u, go: manual, agents: [a],\n"
+		     "      budget: { token_cap: 1500 } }\n"
+		     "  - { id: v, go: manual, agents: [a] }\n");
 	world_begin(w, true);
 	ask_more(w, "s", 1800);
 	offers(w, "approve approve-stage raise borrow cheaper deny");
@@ -201,9 +235,9 @@ END_TEST
 
 START_TEST(a_cheaper_agent_takes_the_call)
 {
-	struct world *w = world_new(HEAD
-		"  - { id: s, agents: [b], budget: { token_cap: 4000 },\n"
-		"      retry: { max_attempts: 2, backoff_ms: 1 } }\n");
+	struct world *w = world_new(
+		HEAD "  - { id: s, agents: [b], budget: { token_cap: 4000 },\n"
+		     "      retry: { max_attempts: 2, backoff_ms: 1 } }\n");
 	world_begin(w, true);
 	ck_assert_str_eq(item(w)->reason, "agent");
 	offers(w, "approve approve-stage raise cheaper deny");
@@ -230,7 +264,8 @@ END_TEST
 
 START_TEST(two_agents_do_not_share_a_fallback)
 {
-	struct world *w = world_new(HEAD
+	struct world *w = world_new(
+		HEAD
 		"  - { id: s, agents: [a, b], budget: { token_cap: 4000 } }\n");
 	world_begin(w, true);
 	struct input *in = world_answer_input(w, "s", "a");
@@ -247,7 +282,8 @@ END_TEST
 
 START_TEST(nobody_is_called_twice_for_one_stage)
 {
-	struct world *w = world_new(HEAD
+	struct world *w = world_new(
+		HEAD
 		"  - { id: s, agents: [b, c], budget: { token_cap: 7000 } }\n");
 	world_begin(w, true);
 	offers(w, "approve raise deny"); /* c answers already */
@@ -294,11 +330,13 @@ END_TEST
 
 #define WARNING                                                                \
 	"show: t\n"                                                            \
-	"budget: { tokens: 10000, warn_at: 0.5, approval_deadline_ms: 5000 }\n"\
-	AGENTS "stages:\n"                                                     \
+	"budget: { tokens: 10000, warn_at: 0.5, approval_deadline_ms: 5000 "   \
+	"}\n" AGENTS "stages:\n"                                               \
 	"  - { id: s, agents: [a], budget: { token_cap: 6000 } }\n"            \
-	"  - { id: t, inputs: [s], agents: [a], budget: { token_cap: 2000 } }\n"\
-	"  - { id: u, inputs: [t], agents: [a], budget: { token_cap: 1000 } }\n"
+	"  - { id: t, inputs: [s], agents: [a], budget: { token_cap: 2000 } "  \
+	"}\n"                                                                  \
+	"  - { id: u, inputs: [t], agents: [a], budget: { token_cap: 1000 } "  \
+	"}\n"
 
 START_TEST(warn_at_asks_once)
 {
@@ -366,6 +404,7 @@ int main(void)
 {
 	Suite *s = suite_create("overage");
 	TCase *t = tcase_create("overage");
+	tcase_add_test(t, without_a_cap_it_needs_what_is_usual);
 	tcase_add_test(t, what_makes_no_sense_is_not_offered);
 	tcase_add_test(t, approved_for_the_stage_it_asks_no_more);
 	tcase_add_test(t, a_standing_approval_is_bounded);
