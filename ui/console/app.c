@@ -565,6 +565,7 @@ static void close_all(struct app *app)
 		keep_save(app->view, app->settings->state_dir);
 	feed_stop(&app->feed);
 	pager_stop(&app->pager);
+	brake_wait(); /* its answers go into the box as well */
 	mailbox_free(&app->box);
 	view_free(&app->view);
 	script_free(&app->script);
