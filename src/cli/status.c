@@ -8,6 +8,7 @@
 #include "core/status.h"
 
 #define SHORT_COLUMNS 160
+#define NAME_COLUMNS  20
 
 static const char *number(char *out, size_t bytes, int64_t n)
 {
@@ -26,6 +27,12 @@ static void print_run(json_object *run)
 	char left[24];
 	json_object *stages = json_get_array(run, "stages");
 	size_t n = stages ? json_object_array_length(stages) : 0;
+	int wide = NAME_COLUMNS;
+	for (size_t i = 0; i < n; i++) {
+		json_object *s = json_object_array_get_idx(stages, i);
+		int has = (int)strlen(json_get_str(s, "id", ""));
+		wide = has > wide ? has : wide;
+	}
 	printf("run      %s %s, %s\n", json_get_str(run, "id", "none"),
 	       json_get_str(run, "state", ""),
 	       text_duration(left, sizeof left,
@@ -35,7 +42,7 @@ static void print_run(json_object *run)
 		const char *error = json_get_str(s, "error", NULL);
 		const char *waits = json_get_str(s, "waits_for", "");
 		const char *why = json_get_str(s, "why", "");
-		printf("  %-20s %-9s", json_get_str(s, "id", ""),
+		printf("  %-*s %-9s", wide, json_get_str(s, "id", ""),
 		       json_get_str(s, "state", ""));
 		if (error || why[0])
 			print_short(error ? error : why);
@@ -105,11 +112,17 @@ static void print_redis(json_object *redis)
 {
 	const char *why = json_get_str(redis, "why", "");
 	const char *fsync = json_get_str(redis, "fsync", NULL);
-	printf("redis    %s", json_get_str(redis, "url", ""));
+	const char *url = json_get_str(redis, "url", "");
+	bool connected = json_get_bool(redis, "connected", false);
+	if (!*url && !connected && !*why) {
+		printf("redis    not connected\n");
+		return;
+	}
+	printf("redis    %s", url);
 	if (fsync)
 		printf(", appendfsync %s: a crash of it loses %s", fsync,
 		       status_may_lose(fsync));
-	if (!json_get_bool(redis, "connected", false))
+	if (!connected)
 		printf(" (not connected%s%s)", *why ? ": " : "", why);
 	printf("\n");
 }

@@ -410,11 +410,13 @@ void budget_tell_overrun(struct deciding *d, int stage, int agent, int64_t used,
 {
 	const char *id = d->m->show->stages[stage].id;
 	const char *who = d->m->show->agents[agent].id;
+	char all[32], part[32];
+	text_thousands(all, sizeof all, used);
+	text_thousands(part, sizeof part, granted);
 	char *text = used > granted
-			     ? xasprintf("%s used %lld tokens for %s, %lld "
-					 "were leased",
-					 who, (long long)used, id,
-					 (long long)granted)
+			     ? xasprintf("%s used %s tokens for %s, %s were "
+					 "leased",
+					 who, all, id, part)
 			     : xasprintf("%s cost more for %s than its lease "
 					 "allowed",
 					 who, id);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "core/decide.h"
 #include "core/lease_table.h"
 
@@ -307,8 +308,10 @@ bool asks_approve(struct deciding *d, const struct inbox_item *item,
 	json_add_int(data, "tokens", more >= 0 ? more : item->tokens);
 	json_add_int(data, "lease", tokens);
 	json_add(data, "raises", &raises);
-	answer(d, "approved %" PRId64 " tokens for %s",
-	       more >= 0 ? more : item->tokens, m->show->stages[a->stage].id);
+	char said[32];
+	text_thousands(said, sizeof said, more >= 0 ? more : item->tokens);
+	answer(d, "approved %s tokens for %s", said,
+	       m->show->stages[a->stage].id);
 	emit(d, EVENT_BUDGET_APPROVE, a->stage, a->agent, &data);
 	a = asks_find(m, item->seq);
 	grant(d, a, tokens, cost);

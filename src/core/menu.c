@@ -8,6 +8,8 @@
 #include "core/overage.h"
 
 #define EXPIRY_MS_MAX (7 * 24 * 3600 * INT64_C(1000))
+#define AMOUNT_MAX    INT64_C(1000000000000) /* as in the show file */
+#define AMOUNT_BYTES  32
 
 int64_t budget_read_amount(const char *text)
 {
@@ -17,11 +19,13 @@ int64_t budget_read_amount(const char *text)
 	for (; *text; text++) {
 		if (*text == ',' || *text == '_')
 			continue;
-		if (*text < '0' || *text > '9' || n > INT64_C(1) << 46)
+		if (*text < '0' || *text > '9')
 			return -1;
 		n = n * 10 + (*text - '0');
+		if (n > AMOUNT_MAX)
+			return -1;
 	}
-	return n > INT64_C(1) << 50 ? -1 : n;
+	return n;
 }
 
 /* An amount of the answer, or what stands for it when none was given. */
@@ -32,7 +36,8 @@ static bool take_amount(struct deciding *d, const char *text, int64_t fallback,
 	if (*tokens > 0)
 		return true;
 	char *shown = text_clean_str(text ? text : "0", 40);
-	refuse(d, "bad_amount", "`%s` is no number of tokens", shown);
+	refuse(d, "bad_amount",
+	       "`%s` is no number of tokens (1 to 1,000,000,000,000)", shown);
 	free(shown);
 	return false;
 }
@@ -75,6 +80,8 @@ static bool approve(struct deciding *d, const struct answer_given *g)
 			      "%lld tokens leave nothing to lease",
 			      (long long)tokens);
 	int again = 0;
+	char said[AMOUNT_BYTES];
+	text_thousands(said, sizeof said, tokens);
 	if (g->choice == CHOICE_APPROVE_STAGE)
 		again = overage_again(m, stage,
 				      m->stages[stage].asked_tokens > 0);
@@ -87,13 +94,11 @@ static bool approve(struct deciding *d, const struct answer_given *g)
 		json_add_int(data, "again", again);
 	if (again)
 		answer(d,
-		       "approved %lld tokens for %s, and as many again up "
+		       "approved %s tokens for %s, and as many again up "
 		       "to %d time%s without asking",
-		       (long long)tokens, stage_id(d, g), again,
-		       again == 1 ? "" : "s");
+		       said, stage_id(d, g), again, again == 1 ? "" : "s");
 	else
-		answer(d, "approved %lld tokens for %s", (long long)tokens,
-		       stage_id(d, g));
+		answer(d, "approved %s tokens for %s", said, stage_id(d, g));
 	emit(d, EVENT_BUDGET_APPROVE, stage, -1, &data);
 	return true;
 }
@@ -110,6 +115,15 @@ static bool take_expiry(struct deciding *d, const char *text, int64_t *at_ms)
 			      (long long)EXPIRY_MS_MAX);
 	*at_ms = d->in->now_ms + ms;
 	return true;
+}
+
+static bool refuse_few(struct deciding *d, const struct answer_given *g,
+		       int64_t tokens, int64_t lacks)
+{
+	char few[AMOUNT_BYTES], most[AMOUNT_BYTES];
+	return refuse(d, "bad_amount", "%s tokens are not enough: %s lacks %s",
+		      text_thousands(few, sizeof few, tokens), stage_id(d, g),
+		      text_thousands(most, sizeof most, lacks));
 }
 
 /* Each scope that lacks something gets that much more. */
@@ -132,7 +146,7 @@ static json_object *raise_by(const struct model *m, int stage, int64_t total,
 static void tell_raise(struct deciding *d, const char *what, int64_t tokens,
 		       int64_t expires_ms)
 {
-	char more[32];
+	char more[AMOUNT_BYTES];
 	text_thousands(more, sizeof more, tokens);
 	if (expires_ms)
 		answer(d,
@@ -155,10 +169,7 @@ static bool raise(struct deciding *d, const struct answer_given *g)
 	    !take_expiry(d, g->args[1], &expires_ms))
 		return false;
 	if (tokens < l.most)
-		return refuse(d, "bad_amount",
-			      "%lld tokens are not enough: %s lacks %lld",
-			      (long long)tokens, stage_id(d, g),
-			      (long long)l.most);
+		return refuse_few(d, g, tokens, l.most);
 	json_object *data = answer_data(d, g);
 	json_object *raises = raise_by(m, stage, total, tokens);
 	json_add_int(data, "tokens", tokens);
@@ -190,13 +201,15 @@ static int find_lender(struct deciding *d, const struct answer_given *g,
 		return -1;
 	const struct scope *scope = &m->ledger.stages[from].tokens;
 	const char *id = m->show->stages[from].id;
+	char left[AMOUNT_BYTES];
+	text_thousands(left, sizeof left, scope_remaining(scope));
 	if (from == g->item.stage || !scope->limited ||
 	    scope_remaining(scope) < tokens) {
 		refuse(d, "refused",
 		       from == g->item.stage ? "%s cannot borrow from itself"
 		       : !scope->limited     ? "%s has no cap to borrow from"
-					     : "%s has only %lld left",
-		       id, (long long)scope_remaining(scope));
+					     : "%s has only %s left",
+		       id, left);
 		return -1;
 	}
 	return from;
@@ -218,10 +231,7 @@ static bool borrow(struct deciding *d, const struct answer_given *g)
 			 l.stage ? l.stage : g->item.tokens, &tokens))
 		return false;
 	if (tokens < l.stage)
-		return refuse(d, "bad_amount",
-			      "%lld tokens are not enough: %s lacks %lld",
-			      (long long)tokens, stage_id(d, g),
-			      (long long)l.stage);
+		return refuse_few(d, g, tokens, l.stage);
 	int from = find_lender(d, g, tokens);
 	if (from < 0)
 		return false;
@@ -236,8 +246,9 @@ static bool borrow(struct deciding *d, const struct answer_given *g)
 	json_add_int(data, "lease", total);
 	json_add_str(data, "from", lender);
 	json_add(data, "raises", &raises);
-	answer(d, "%s borrows %lld tokens from %s", stage_id(d, g),
-	       (long long)tokens, lender);
+	char lent[AMOUNT_BYTES];
+	answer(d, "%s borrows %s tokens from %s", stage_id(d, g),
+	       text_thousands(lent, sizeof lent, tokens), lender);
 	emit(d, EVENT_BUDGET_APPROVE, stage, -1, &data);
 	return true;
 }

@@ -144,9 +144,41 @@ char *bus_send(struct link *link, const char *show, const char *command,
 	return entry;
 }
 
-char *bus_withdraw(struct link *link, const char *show, const char *entry,
-		   const char *id)
+/* Whether entry `a` stands in front of `b`, both as "MS-N". */
+static bool stands_before(const char *a, const char *b)
 {
+	char *a_end, *b_end;
+	unsigned long long a_ms = strtoull(a, &a_end, 10);
+	unsigned long long b_ms = strtoull(b, &b_end, 10);
+	if (a_ms != b_ms || *a_end != '-' || *b_end != '-')
+		return a_ms < b_ms;
+	return strtoull(a_end + 1, NULL, 10) < strtoull(b_end + 1, NULL, 10);
+}
+
+/* Commands have one group, the core's. */
+static bool was_read(struct link *link, const char *commands, const char *entry)
+{
+	bool read = false;
+	link_add(link, "XINFO", "GROUPS", commands, (char *)NULL);
+	redisReply *r = link_ask(link, "Redis", NULL);
+	for (size_t i = 0; r && i < r->elements; i++) {
+		const redisReply *group = r->element[i];
+		for (size_t k = 0; k + 1 < group->elements; k += 2) {
+			const char *name = group->element[k]->str;
+			const char *last = group->element[k + 1]->str;
+			if (name && last &&
+			    strcmp(name, "last-delivered-id") == 0)
+				read = read || !stands_before(last, entry);
+		}
+	}
+	reply_free(r);
+	return read;
+}
+
+char *bus_withdraw(struct link *link, const char *show, const char *entry,
+		   const char *id, bool *taken)
+{
+	*taken = false;
 	char *commands = key_of(show, "commands");
 	char *reply = key_with(show, "reply:", id);
 	link_add(link, "XDEL", commands, entry, (char *)NULL);
@@ -159,6 +191,8 @@ char *bus_withdraw(struct link *link, const char *show, const char *entry,
 		if (r && r->str)
 			answer = xstrdup(r->str);
 		reply_free(r);
+		if (!answer)
+			*taken = was_read(link, commands, entry);
 	}
 	free(reply);
 	free(commands);

@@ -42,8 +42,9 @@ char *bus_send(struct link *link, const char *show, const char *command,
 
 /* Nobody answered: takes the command back, so that a core that starts later
  * does not act on it. An answer that came meanwhile: its JSON (caller frees),
- * else NULL. */
+ * else NULL; then `*taken` says that a core had read the command already, which
+ * may be held until a person answers. */
 char *bus_withdraw(struct link *link, const char *show, const char *entry,
-		   const char *id);
+		   const char *id, bool *taken);
 
 #endif

@@ -432,8 +432,14 @@ static char *wait_answer(struct client *c, const char *id, int timeout_ms,
 	return answer;
 }
 
-static bool nobody(struct client *c, struct err *err)
+static bool nobody(struct client *c, bool taken, struct err *err)
 {
+	if (taken)
+		return err_set(err, ERR_AGAIN,
+			       "show %s: the core has the command and has not "
+			       "answered yet; if it waits for approval, "
+			       "`showcaller inbox %s` has it",
+			       c->show, c->show);
 	return err_set(err, ERR_UNAVAILABLE,
 		       "show %s: no core answered; the command was taken back. "
 		       "Is it running? See `showcaller status %s`",
@@ -450,14 +456,14 @@ bool client_command(struct client *c, const char *action,
 	char *command =
 		bus_command_text(action, args, arg_count, by, reason, id);
 	char *entry = NULL, *answer = NULL;
-	bool ok = false;
+	bool ok = false, taken = false;
 	*text = NULL;
 	if (reach(c, &why))
 		entry = bus_send(c->link, c->show, command, &why);
 	if (entry)
 		answer = wait_answer(c, id, timeout_ms, &why);
 	if (entry && !answer && !why.code)
-		answer = bus_withdraw(c->link, c->show, entry, id);
+		answer = bus_withdraw(c->link, c->show, entry, id, &taken);
 	if (answer) {
 		ok = bus_answer(answer, text);
 		if (!ok)
@@ -467,7 +473,7 @@ bool client_command(struct client *c, const char *action,
 		if (err)
 			*err = why;
 	} else {
-		nobody(c, err);
+		nobody(c, taken, err);
 	}
 	free(answer);
 	free(entry);

@@ -103,14 +103,18 @@ static void give_up(struct sender *s, size_t i)
 {
 	struct open_command *c = &s->open[i];
 	char *late = NULL;
+	bool taken = false;
 	if (reach(s, &s->out, NULL))
-		late = bus_withdraw(s->out, s->f->show, c->entry, c->id);
+		late = bus_withdraw(s->out, s->f->show, c->entry, c->id,
+				    &taken);
 	if (late)
 		answer_json(s, c->id, late);
 	else
 		answer(s, c->id, false,
-		       "no core answered within 5 s; the command was taken "
-		       "back");
+		       taken ? "the core has the command, and has not answered "
+			       "within 5 s"
+			     : "no core answered within 5 s; the command was "
+			       "taken back");
 	free(late);
 	close_command(s, i);
 }

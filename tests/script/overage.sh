@@ -94,6 +94,9 @@ grep -q 'without asking' said
 ok $? "and says how often it is good"
 wait_event night 'budget:request.*"more"'
 
+fails 1 'no number of tokens' "or more than any show has" \
+	"$program" do night answer "$(item id)" approve 1000000000001
+
 # A raise for a while, in the console: what is unused is taken back.
 play 80x24 night <<'SCRIPT'
 wait text OVERAGE more
@@ -182,6 +185,12 @@ ok $? "the console adopts it"
 ok $? "and it is in the story, which verifies"
 fails 1 'no late answer' "what is adopted is gone" \
 	"$program" do night adopt l7
+
+wait_event night '"stage:start".*"long"'
+fails 75 'has not answered yet' "a lease that waits for a person says so" \
+	"$program" do night lease long gone 5000
+[ "$(item stage)" = long ]
+ok $? "and stands in the inbox"
 
 # The switch.
 play 120x40 night <<'SCRIPT'

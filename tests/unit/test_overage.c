@@ -128,7 +128,7 @@ START_TEST(approved_for_the_stage_it_asks_no_more)
 {
 	struct world *w = short_of_1000();
 	ck_assert(reply(w, "approve-stage", NULL, NULL));
-	ck_assert_str_eq(w->said, "approved 1000 tokens for t, and as many "
+	ck_assert_str_eq(w->said, "approved 1,000 tokens for t, and as many "
 				  "again up to 2 times without asking");
 	for (int i = 0; i < 2; i++) {
 		ck_state(w, "t", "running");
@@ -218,12 +218,12 @@ START_TEST(a_stage_borrows_from_another)
 	ck_assert(!reply(w, "borrow", "s", NULL));
 	ck_assert(!reply(w, "borrow", "nobody", NULL));
 	ck_assert(!reply(w, "borrow", "u", NULL));
-	ck_assert_str_eq(w->said, "u has only 1500 left");
+	ck_assert_str_eq(w->said, "u has only 1,500 left");
 	ck_assert(!reply(w, "borrow", "v", NULL));
 	ck_assert(!reply(w, "borrow", "t", "1000"));
 	ck_assert(!reply(w, "borrow", "t", "4001"));
 	ck_assert(reply(w, "borrow", NULL, NULL)); /* who has most */
-	ck_assert_str_eq(w->said, "s borrows 1800 tokens from t");
+	ck_assert_str_eq(w->said, "s borrows 1,800 tokens from t");
 	ck_assert_int_eq(stage_scope(w, "s")->allocated, 3800);
 	ck_assert_int_eq(stage_scope(w, "t")->allocated, 2200);
 	ck_assert_int_eq(allocated(w), 10000);
