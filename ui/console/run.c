@@ -125,10 +125,13 @@ static void put_agents(const struct view *v, struct pen *p, int stage)
 static void put_running(const struct view *v, struct pen *p, int stage)
 {
 	const struct stage_run *run = &v->model->stages[stage];
-	if (run->attempt > 1)
-		pen_printf(
-			p, STYLE_WAIT, "try %d of %lld  ", run->attempt,
-			(long long)v->show->stages[stage].retry.max_attempts);
+	int64_t most = v->show->stages[stage].retry.max_attempts;
+	/* A call of a killed agent, and what ran again, is beyond the plan. */
+	if (run->attempt > 1 && run->attempt > most)
+		pen_printf(p, STYLE_WAIT, "try %d  ", run->attempt);
+	else if (run->attempt > 1)
+		pen_printf(p, STYLE_WAIT, "try %d of %lld  ", run->attempt,
+			   (long long)most);
 	put_agents(v, p, stage);
 	if (v->progress_stage == stage && v->progress && *v->progress)
 		pen_printf(p, STYLE_TEXT, "  %s", v->progress);
@@ -168,11 +171,19 @@ static void put_waiting(const struct view *v, struct pen *p, int stage)
 		pen_printf(p, STYLE_DIM, "waits: %s", text);
 }
 
+/* "CODE: URL: why": here the address would leave no room for the why. */
 static void put_failed(const struct view *v, struct pen *p, int stage)
 {
-	const struct stage_run *run = &v->model->stages[stage];
-	pen_printf(p, STYLE_BAD, "failed: %s",
-		   run->error ? run->error : "no reason given");
+	const char *error = v->model->stages[stage].error;
+	const char *why = error ? strchr(error, ' ') : NULL;
+	const char *end = why ? strstr(why + 1, ": ") : NULL;
+	if (end && strncmp(why + 1, "http", 4) == 0 &&
+	    !memchr(why + 1, ' ', (size_t)(end - why - 1)))
+		pen_printf(p, STYLE_BAD, "failed: %.*s%s", (int)(why - error),
+			   error, end + 1);
+	else
+		pen_printf(p, STYLE_BAD, "failed: %s",
+			   error ? error : "no reason given");
 }
 
 /* "needs way = flies": what `when` asked for. */

@@ -128,12 +128,19 @@ static void put_models(const struct view *v, struct table *t)
 {
 	const struct usage *u = &v->model->usage;
 	char text[FMT_BYTES];
+	struct pen p;
 	if (u->model_count == 0 || full(t))
 		return;
 	put_head(t, "by model");
 	for (size_t i = 0; i < u->model_count && !full(t); i++) {
 		const struct usage_model *m = &u->models[i];
-		struct pen p = put_row(t, m->name, m->spent.tokens);
+		if (t->y == t->area->r.h - 1 && i + 1 < u->model_count) {
+			p = pen_at(t->area, 0, t->y++);
+			pen_printf(&p, STYLE_DIM, "%zu more: showcaller usage",
+				   u->model_count - i);
+			return;
+		}
+		p = put_row(t, m->name, m->spent.tokens);
 		if (m->spent.cost_micros)
 			pen_printf(&p, STYLE_TEXT, "   %s",
 				   fmt_money(text, m->spent.cost_micros));
