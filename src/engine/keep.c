@@ -23,11 +23,11 @@ static bool can_keep(const struct engine *e)
 	       e->m->seq != e->keep.seq;
 }
 
-static void keep_now(struct engine *e, int64_t mono_ms)
+static void keep_now(struct engine *e, bool to_the_end, int64_t mono_ms)
 {
 	e->keep.out = true;
 	e->keep.at_ms = mono_ms;
-	keeper_keep(e->keeper);
+	keeper_keep(e->keeper, to_the_end);
 }
 
 static void take_done(struct engine *e, const struct keeper_done *done)
@@ -35,7 +35,9 @@ static void take_done(struct engine *e, const struct keeper_done *done)
 	struct keep *k = &e->keep;
 	int64_t mono_ms = clock_mono_ms();
 	k->out = false;
-	k->not_before_ms = mono_ms + SHARE * done->took_ms;
+	/* The reading before it is part of the time, so that the keeper does
+	 * not rest while a flood goes on. */
+	k->not_before_ms = k->at_ms + SHARE * done->took_ms;
 	if (!done->ok) {
 		if (done->err.code != ERR_UNAVAILABLE &&
 		    strcmp(k->told, done->err.text) != 0)
@@ -85,7 +87,7 @@ void keep_tick(struct engine *e, int64_t mono_ms)
 	bool new_run = strcmp(k->run, e->m->run.id) != 0;
 	if (new_run || e->m->seq - k->seq >= enough(e) ||
 	    mono_ms - k->at_ms >= KEEP_MS)
-		keep_now(e, mono_ms);
+		keep_now(e, false, mono_ms);
 }
 
 int64_t keep_due_ms(const struct engine *e)
@@ -106,7 +108,7 @@ void keep_last(struct engine *e)
 	bool asked = false;
 	while (clock_mono_ms() < end_ms) {
 		if (!asked && can_keep(e)) { /* behind the one under way */
-			keep_now(e, clock_mono_ms());
+			keep_now(e, true, clock_mono_ms());
 			asked = true;
 		}
 		if (!e->keep.out)

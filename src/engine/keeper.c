@@ -17,8 +17,9 @@
 #include "store/client.h"
 #include "store/kept.h"
 
-#define CHUNK	500
+#define CHUNK	2000  /* events; Redis gives them in two milliseconds */
 #define TRIM_MS 10000 /* between two looks for memory to give back */
+#define WAY_MS	1000  /* of reading, and then one is made on the way */
 
 /* A copy of struct status_extra with its texts. */
 struct last {
@@ -41,7 +42,7 @@ struct keeper {
 	pthread_mutex_t lock;
 	pthread_cond_t told, ended;
 	/* Under the lock. */
-	bool stop, keep, last;
+	bool stop, keep, to_the_end, last;
 	struct last wish;
 	bool is_done;
 	struct keeper_done done;
@@ -73,8 +74,9 @@ static bool fold_one(struct keeper *k, const struct event *e, struct err *err)
 	return true;
 }
 
-/* Reads on to the end of the log. */
-static bool catch_up(struct keeper *k, struct err *err)
+/* Reads on to the end of the log; `until_ms` (mono, 0: never) comes first when
+ * more is written than can be read. */
+static bool catch_up(struct keeper *k, int64_t until_ms, struct err *err)
 {
 	int n = 1;
 	bool ok = true;
@@ -82,7 +84,7 @@ static bool catch_up(struct keeper *k, struct err *err)
 		k->client = client_open(k->address, k->show->id, err);
 	if (!k->client)
 		return false;
-	while (ok && n > 0) {
+	while (ok && n > 0 && !(until_ms && clock_mono_ms() >= until_ms)) {
 		struct event **events = NULL;
 		n = client_events(k->client, k->m->seq, CHUNK, 0, &events, err);
 		for (int i = 0; i < n; i++) {
@@ -95,7 +97,7 @@ static bool catch_up(struct keeper *k, struct err *err)
 		client_close(&k->client);
 	if (!ok)
 		model_free(&k->m);
-	return ok && n == 0;
+	return ok && n >= 0;
 }
 
 /* --- what it makes ------------------------------------------------------- */
@@ -111,12 +113,13 @@ static bool put_snapshot(struct keeper *k, struct keeper_done *done)
 			&done->err);
 }
 
-static void keep(struct keeper *k)
+static void keep(struct keeper *k, bool to_the_end)
 {
 	struct keeper_done done = {0};
+	int64_t until_ms = to_the_end ? 0 : clock_mono_ms() + WAY_MS;
 	if (!k->m)
 		err_set(&done.err, ERR_DATA, "the model for it was lost");
-	else if (catch_up(k, &done.err)) {
+	else if (catch_up(k, until_ms, &done.err)) {
 		int64_t begin_ms = clock_mono_ms();
 		done.ok = put_snapshot(k, &done);
 		done.took_ms = clock_mono_ms() - begin_ms;
@@ -157,7 +160,8 @@ void keeper_write_now(const char *state_dir, const struct model *m,
 static void write_last(struct keeper *k, struct last *last)
 {
 	struct err err = {0};
-	if (k->m && last->extra.redis_connected && !catch_up(k, &err))
+	if (k->m && last->extra.redis_connected &&
+	    !catch_up(k, clock_mono_ms() + WAY_MS, &err))
 		log_warn("engine", "last.json may be behind: %s", err.text);
 	if (!k->m)
 		return;
@@ -190,6 +194,7 @@ static void *keeper_thread(void *arg)
 	pthread_mutex_lock(&k->lock);
 	while (!k->stop) {
 		bool wants_keep = k->keep, wants_last = k->last;
+		bool to_the_end = k->to_the_end;
 		struct last last = k->wish;
 		k->last = false;
 		if (!wants_keep && !wants_last) {
@@ -198,7 +203,7 @@ static void *keeper_thread(void *arg)
 		}
 		pthread_mutex_unlock(&k->lock);
 		if (wants_keep)
-			keep(k);
+			keep(k, to_the_end);
 		if (wants_last)
 			write_last(k, &last);
 		give_back(k);
@@ -267,10 +272,11 @@ void keeper_stop(struct keeper **keeper)
 	keeper_free(k);
 }
 
-void keeper_keep(struct keeper *k)
+void keeper_keep(struct keeper *k, bool to_the_end)
 {
 	pthread_mutex_lock(&k->lock);
 	k->keep = true;
+	k->to_the_end = to_the_end;
 	k->is_done = false;
 	pthread_cond_signal(&k->told);
 	pthread_mutex_unlock(&k->lock);

@@ -29,9 +29,11 @@ struct keeper *keeper_start(const struct address *address,
 /* Lets the thread end what it does, and nothing more. */
 void keeper_stop(struct keeper **k);
 
-/* Reads on to the end of the log and puts a snapshot there. One at a time: to
- * be asked again when the last one is done. */
-void keeper_keep(struct keeper *k);
+/* Reads on to the end of the log and puts a snapshot there; or, unless it has to
+ * be the end, on the way after a second of reading: while more is written than
+ * can be read, there is no other. One at a time: to be asked again when the
+ * last one is done. */
+void keeper_keep(struct keeper *k, bool to_the_end);
 
 /* What came of the last one: true once for each. */
 struct keeper_done {
@@ -46,8 +48,8 @@ bool keeper_done(struct keeper *k, struct keeper_done *done);
 /* The same, but waits for it up to `timeout_ms`. */
 bool keeper_wait(struct keeper *k, int timeout_ms, struct keeper_done *done);
 
-/* Writes last.json as the log has it, or without Redis as it had it last. The
- * texts in `extra` are copied. */
+/* Writes last.json as the log has it (in a flood as it was not long ago), or
+ * without Redis as it had it last. The texts in `extra` are copied. */
 void keeper_write_last(struct keeper *k, const struct status_extra *extra);
 
 /* The same at once, on the caller's thread, of its model. */

@@ -178,6 +178,9 @@ fails 1 'the key story holds' 'a story that is not the log'"'"'s' \
 redis HSET 'showcaller:{night}:story' oa 1
 "$program" replay night --verify >out
 ok $? "and is right again"
+# Not while the core makes its first one.
+timeout 20 sh -c "until redis-cli -s state/night/redis.sock \
+	GET 'showcaller:{night}:snapshot:last' | grep -q .; do :; done"
 redis SET 'showcaller:{night}:snapshot:r1' '{"seq":10}'
 fails 1 'event 10: the snapshot that was taken there is not' \
 	'a snapshot that is not the fold' "$program" replay night --verify
