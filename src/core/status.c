@@ -27,6 +27,18 @@ static void add_text(json_object *o, const char *key, const char *text)
 		add_null(o, key);
 }
 
+static json_object *scope_status(const struct scope *s)
+{
+	json_object *o = json_object_new_object();
+	json_add_bool(o, "limited", s->limited);
+	json_add_int(o, "allocated", s->allocated);
+	json_add_int(o, "remaining", scope_remaining(s));
+	json_add_int(o, "leased", s->leased);
+	json_add_int(o, "spent", s->spent);
+	json_add_int(o, "over", scope_over(s));
+	return o;
+}
+
 static json_object *stage_status(const struct model *m, int i)
 {
 	const struct stage_run *s = &m->stages[i];
@@ -38,6 +50,9 @@ static json_object *stage_status(const struct model *m, int i)
 	json_add_int(o, "attempt", s->attempt);
 	add_text(o, "waits_for", stage_waits_for(m, i, waits, sizeof waits));
 	json_add_int(o, "spent", m->ledger.stages[i].tokens.spent);
+	if (def->cost_cap_micros != SHOW_UNSET)
+		json_object_object_add(o, "cost",
+				       scope_status(&m->ledger.stages[i].cost));
 	add_text(o, "error", s->error);
 	add_text(o, "why", s->why);
 	add_time(o, "started_at", s->first_ms);
@@ -309,15 +324,10 @@ static json_object *redis_status(const struct status_extra *extra)
 
 static json_object *budget_status(const struct model *m)
 {
-	const struct scope *s = &m->ledger.episode.tokens;
-	json_object *o = json_object_new_object();
-	json_add_bool(o, "limited", s->limited);
-	json_add_int(o, "allocated", s->allocated);
-	json_add_int(o, "remaining", scope_remaining(s));
-	json_add_int(o, "leased", s->leased);
-	json_add_int(o, "spent", s->spent);
-	json_add_int(o, "over", scope_over(s));
-	json_add_int(o, "cost_micros", m->ledger.episode.cost.spent);
+	const struct purse *p = &m->ledger.episode;
+	json_object *o = scope_status(&p->tokens);
+	json_add_int(o, "cost_micros", p->cost.spent);
+	json_object_object_add(o, "cost", scope_status(&p->cost));
 	return o;
 }
 

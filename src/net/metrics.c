@@ -47,22 +47,30 @@ static void add_run(struct buf *b, const struct model *m)
 			 stage_state_name((enum stage_state)s), stages[s]);
 }
 
-static void add_budget(struct buf *b, const struct model *m)
+static void add_scope(struct buf *b, const char *name, const char *help,
+		      const struct scope *s)
 {
-	const struct scope *e = &m->ledger.episode.tokens;
 	const struct {
 		const char *kind;
 		long long v;
 	} rows[] = {
-		{"allocated", e->allocated},
-		{"remaining", scope_remaining(e)},
-		{"leased", e->leased},
-		{"spent", e->spent},
+		{"allocated", s->allocated}, {"remaining", scope_remaining(s)},
+		{"leased", s->leased},	     {"spent", s->spent},
+		{"over", scope_over(s)},
 	};
-	head(b, "tokens", "gauge", "Tokens of the episode.");
+	head(b, name, "gauge", help);
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
-		buf_addf(b, "showcaller_tokens{kind=\"%s\"} %lld\n",
+		buf_addf(b, "showcaller_%s{kind=\"%s\"} %lld\n", name,
 			 rows[i].kind, rows[i].v);
+}
+
+static void add_budget(struct buf *b, const struct model *m)
+{
+	add_scope(b, "tokens", "Tokens of the episode.",
+		  &m->ledger.episode.tokens);
+	add_scope(b, "money_micros",
+		  "Money of the episode, in millionths of the show's currency.",
+		  &m->ledger.episode.cost);
 	one(b, "cost_micros", "gauge",
 	    "Money spent, in millionths of the show's currency.",
 	    m->ledger.episode.cost.spent);
@@ -81,6 +89,15 @@ static void add_spent(struct buf *b, const struct model *m)
 				 "%lld\n",
 				 show->stages[i].id,
 				 (long long)m->ledger.stages[i].tokens.spent);
+	head(b, "stage_cost_micros", "gauge",
+	     "Money that the run's stages spent, those that spent any.");
+	for (size_t i = 0; i < show->stage_count; i++)
+		if (m->ledger.stages[i].cost.spent)
+			buf_addf(b,
+				 "showcaller_stage_cost_micros{stage=\"%s\"} "
+				 "%lld\n",
+				 show->stages[i].id,
+				 (long long)m->ledger.stages[i].cost.spent);
 	head(b, "agent_tokens_spent", "gauge",
 	     "Tokens that the run's agents spent.");
 	for (size_t i = 0; i < show->agent_count; i++)

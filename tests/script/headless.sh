@@ -185,6 +185,8 @@ shape '(.run.stages[] | select(.id == "two")) | .state == "done" and
 	.attempt == 2' "status: the retried stage"
 shape '.story | .version > 0 and (.hash | length == 64)' "status: story"
 shape '.budget | .allocated == .remaining + .leased + .spent' "status: budget"
+shape '.budget.cost | .limited == false and .over == 0 and
+	.allocated == .remaining + .leased + .spent' "status: money beside it"
 shape '.poll | .id == "way" and .total == 3' "status: poll"
 shape '.checks == [] and .inbox == [] and (.alarms | type == "array")' \
 	"status: checks, inbox, alarms"

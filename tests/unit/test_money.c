@@ -1,4 +1,5 @@
 /* Money beside tokens, quotas of a day, and services that agents share. */
+#include "core/status.h"
 #include "tap.h"
 #include "world.h"
 
@@ -28,6 +29,38 @@ static void answer_cost(struct world *w, const char *stage, int64_t tokens,
 	in->cost_micros = cost;
 	world_step(w, in);
 }
+
+/* What `status` says of the stage's money. */
+static json_object *stage_cost(struct world *w, json_object **run)
+{
+	*run = status_run(w->m, 1);
+	json_object *stages = json_get_array(*run, "stages");
+	return json_get(json_object_array_get_idx(stages, 0), "cost");
+}
+
+START_TEST(status_tells_a_stage_with_a_cost_cap)
+{
+	json_object *run;
+	struct world *w = world_new(
+		"show: t\nbudget: { cost: \"0.01\", currency: GBP }\n"
+		"agents:\n" PRICED "stages:\n"
+		"  - { id: s, agents: [a],\n"
+		"      budget: { token_cap: 2000, cost_cap: \"0.007\" } }\n");
+	world_begin(w, true);
+	json_object *cost = stage_cost(w, &run);
+	ck_assert_int_eq(json_get_int(cost, "allocated", 0), 7000);
+	ck_assert_int_eq(json_get_int(cost, "leased", 0), 6000);
+	ck_assert_int_eq(json_get_int(cost, "remaining", 0), 1000);
+	json_object_put(run);
+	answer_cost(w, "s", 2000, -1, -1, 9000);
+	cost = stage_cost(w, &run);
+	ck_assert_int_eq(json_get_int(cost, "spent", 0), 9000);
+	ck_assert_int_eq(json_get_int(cost, "remaining", -1), 0);
+	ck_assert_int_eq(json_get_int(cost, "over", 0), 2000);
+	json_object_put(run);
+	world_free(w);
+}
+END_TEST
 
 START_TEST(a_lease_holds_what_it_may_cost)
 {
@@ -271,6 +304,7 @@ int main(void)
 {
 	Suite *s = suite_create("money");
 	TCase *t = tcase_create("money");
+	tcase_add_test(t, status_tells_a_stage_with_a_cost_cap);
 	tcase_add_test(t, a_lease_holds_what_it_may_cost);
 	tcase_add_test(t, what_is_reported_wins);
 	tcase_add_test(t, what_cannot_be_priced_needs_a_ceiling);

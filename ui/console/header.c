@@ -129,6 +129,9 @@ static void add_budget(const struct view *v, struct line *l)
 		add(l, 3, STYLE_TEXT, "spent %s", fmt_count(count, s->spent));
 		return;
 	}
+	if (scope_over(s))
+		add(l, 2, STYLE_BAD, "over %s",
+		    fmt_count(count, scope_over(s)));
 	double share = (double)s->spent / (double)s->allocated;
 	enum style style = share >= 1			      ? STYLE_BAD
 			   : share >= v->show->budget.warn_at ? STYLE_WAIT

@@ -28,6 +28,9 @@ static void put_episode(const struct view *v, struct pen *p)
 		pen_printf(p, left > ledger->reserve ? STYLE_TEXT : STYLE_WAIT,
 			   "  left %s", fmt_count(text, left));
 	}
+	if (scope_over(s))
+		pen_printf(p, STYLE_BAD, "  over %s",
+			   fmt_count(text, scope_over(s)));
 	if (ledger->reserve)
 		pen_printf(p, STYLE_DIM, "  reserve %s",
 			   fmt_count(text, ledger->reserve));
@@ -99,14 +102,21 @@ static void put_outlook(const struct view *v, struct pen *p)
 static void put_cost(const struct view *v, struct pen *p)
 {
 	const struct show_budget *budget = &v->show->budget;
-	char spent[FMT_BYTES], cap[FMT_BYTES];
+	const struct scope *s = &v->model->ledger.episode.cost;
+	char spent[FMT_BYTES], other[FMT_BYTES];
 	const char *unit = budget->currency ? budget->currency : "";
-	fmt_money(spent, v->model->ledger.episode.cost.spent);
-	if (budget->cost_micros == SHOW_UNSET)
+	fmt_money(spent, s->spent);
+	if (!s->limited) {
 		pen_printf(p, STYLE_TEXT, "cost %s %s", spent, unit);
-	else
-		pen_printf(p, STYLE_TEXT, "cost %s / %s %s", spent,
-			   fmt_money(cap, budget->cost_micros), unit);
+		return;
+	}
+	pen_printf(p, STYLE_TEXT, "cost %s / %s %s", spent,
+		   fmt_money(other, s->allocated), unit);
+	pen_printf(p, scope_remaining(s) ? STYLE_TEXT : STYLE_WAIT, "  left %s",
+		   fmt_money(other, scope_remaining(s)));
+	if (scope_over(s))
+		pen_printf(p, STYLE_BAD, "  over %s",
+			   fmt_money(other, scope_over(s)));
 }
 
 static void put_agent(const struct view *v, const struct area *a, int y,
