@@ -14,12 +14,14 @@ struct wish {
 	bool follow, json;
 	uint64_t from;	 /* the first event to print */
 	const char *run; /* NULL: of all runs */
+	bool found;	 /* something of that run */
 };
 
-static bool print_event(const struct wish *wish, const struct event *event)
+static bool print_event(struct wish *wish, const struct event *event)
 {
 	if (wish->run && strcmp(event->run, wish->run) != 0)
 		return true;
+	wish->found = true;
 	if (wish->json) {
 		json_object *o = event_json(event);
 		printf("%s\n", json_text(o));
@@ -55,7 +57,7 @@ static bool find_first(struct client *client, struct wish *wish,
 static int print_log(struct client *client, struct wish *wish)
 {
 	struct err err = {0};
-	bool go_on = true;
+	bool go_on = true, all = !wish->from && !wish->follow;
 	if (!find_first(client, wish, &err))
 		return cli_fail(&err);
 	uint64_t after = wish->from ? wish->from - 1 : 0;
@@ -76,6 +78,11 @@ static int print_log(struct client *client, struct wish *wish)
 			return cli_fail(&err);
 		if (count == 0 && !wish->follow)
 			go_on = false;
+	}
+	if (all && wish->run && !wish->found) {
+		err_set(&err, ERR_NO, "events: nothing is of a run %.64s",
+			wish->run);
+		return cli_fail(&err);
 	}
 	return 0;
 }

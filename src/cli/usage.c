@@ -123,6 +123,8 @@ int cli_spent(int argc, char **argv)
 		return status;
 	if (args.operand_count > 1)
 		return cli_usage("usage", "it takes one show");
+	if (cli_option_value(&args, "json") && cli_option_value(&args, "csv"))
+		return cli_usage("usage", "--csv or --json, not both");
 	struct cli_place place;
 	status = cli_find(&args, &place);
 	if (status != 0)

@@ -111,7 +111,8 @@ static bool take_expiry(struct deciding *d, const char *text, int64_t *at_ms)
 	int64_t ms = budget_read_amount(text);
 	if (ms <= 0 || ms > EXPIRY_MS_MAX)
 		return refuse(d, "bad_expiry",
-			      "a raise expires after 1 to %lld ms",
+			      "a raise expires after 1 to %lld ms: a number "
+			      "without a unit",
 			      (long long)EXPIRY_MS_MAX);
 	*at_ms = d->in->now_ms + ms;
 	return true;

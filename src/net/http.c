@@ -314,7 +314,8 @@ static bool may_run(struct request *r)
 		http_error(r, 415, "unsupported_media_type",
 			   t->flags & ROUTE_FORM
 				   ? "send a form or application/json"
-				   : "send application/json");
+				   : "send it as Content-Type: "
+				     "application/json");
 	return fits;
 }
 

@@ -8,6 +8,8 @@
 
 #define LEFT_COLUMNS 5
 #define KIND_COLUMNS 8
+#define NAME_COLUMNS 16 /* of a stage, where room is short */
+#define WORDS_AT     (LEFT_COLUMNS + 3 + KIND_COLUMNS)
 #define HINT_MIN     60 /* narrower rows have no room for keys */
 
 static const struct {
@@ -32,9 +34,10 @@ static void hint(char *out, size_t out_bytes, enum inbox_kind kind)
 			 one->name, two->key, two->name, more);
 }
 
-/* "x failed: why" behind FAILED says nothing twice. */
-static void put_words(const struct view *v, struct pen *p,
-		      const struct inbox_item *item)
+/* "x failed: why" behind FAILED says nothing twice, and a long name must not
+ * cut the figures behind it. */
+static void put_words(const struct view *v, const struct area *a, int y,
+		      struct pen *p, const struct inbox_item *item, int room)
 {
 	const char *text = item->text ? item->text : "";
 	const char *id =
@@ -45,6 +48,12 @@ static void put_words(const struct view *v, struct pen *p,
 	    strncmp(text + n, failed, strlen(failed)) == 0) {
 		pen_printf(p, STYLE_TEXT, "%s: ", id);
 		text += n + strlen(failed);
+	} else if (n > NAME_COLUMNS && strncmp(text, id, n) == 0 &&
+		   text_width(text) > room && room > 2 * NAME_COLUMNS) {
+		struct pen name = pen_within(a, WORDS_AT, y, NAME_COLUMNS);
+		pen_text(&name, STYLE_TEXT, id);
+		pen_skip_to(p, WORDS_AT + NAME_COLUMNS);
+		text += n;
 	}
 	pen_text(p, STYLE_TEXT, text);
 }
@@ -74,7 +83,7 @@ static void put_item(const struct view *v, const struct area *a, int y,
 		if (*c >= 'a' && *c <= 'z')
 			*c = (char)(*c - 'a' + 'A');
 	pen_printf(&p, STYLE_WAIT, "%-*s", KIND_COLUMNS, kind);
-	put_words(v, &p, item);
+	put_words(v, a, y, &p, item, a->r.w - WORDS_AT - width);
 	if (width)
 		area_right(a, a->r.w - width, y, width, STYLE_KEY, keys);
 	if (selected && v->focus == PANE_INBOX && v->model->inbox.count > 1)

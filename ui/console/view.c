@@ -122,9 +122,9 @@ static void tell_other(struct view *v, const struct event *event)
 	    (!strchr(by, '@') && strcmp(by, "web") != 0))
 		return;
 	char *clean = text_clean_str(by, 100);
+	const char *what = *event->stage ? event->stage : event->agent;
 	snprintf(v->other, sizeof v->other, "%s: %s%s%.60s", clean,
-		 event_type_name(event->type), *event->stage ? " " : "",
-		 event->stage);
+		 event_type_name(event->type), *what ? " " : "", what);
 	free(clean);
 	v->other_mono_ms = v->mono_ms;
 	/* What waited for a new leader comes right behind it. */
