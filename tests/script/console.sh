@@ -73,7 +73,13 @@ until_true() {
 }
 
 on_screen() { term_of capture-pane -p -J -t "$stays" | grep -qF -- "$1"; }
-is_gone() { ! kill -0 "$console" 2>/dev/null; }
+# One that ended and that tmux has not reaped yet is gone, too.
+is_gone() {
+	case $(ps -o stat= -p "$console") in
+	'' | Z*) return 0 ;;
+	esac
+	return 1
+}
 ended() { until_true is_gone; }
 
 shows() {
