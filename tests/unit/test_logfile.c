@@ -312,6 +312,61 @@ START_TEST(a_gap_is_named)
 }
 END_TEST
 
+/* What a head with this definition reads as; `text` gets how it was kept. */
+static enum logfile_line definition_read(const char *says, const char *text,
+					 char **kept, struct err *err)
+{
+	struct logfile_writer out;
+	struct logfile_reader r = { 0 };
+	struct buf b = { 0 };
+	char sum[HASH_HEX_BYTES];
+	json_object *definitions = json_object_new_object();
+	json_object_object_add(definitions, says, json_object_new_string(text));
+	logfile_begin(&out, &b, "t", NULL, 1, 1, definitions);
+	hash_sum_end(&out.sum, sum);
+	json_object_put(definitions);
+	size_t head = (size_t)(strchr(b.data, '\n') - b.data) + 1;
+	ck_assert_int_eq(logfile_read(&r, b.data, head, err), LOGFILE_HEADER);
+	enum logfile_line kind =
+		logfile_read(&r, b.data + head, b.len - head, err);
+	*kept = kind == LOGFILE_DEFINITION ? xstrdup(r.definition) : NULL;
+	logfile_reader_release(&r);
+	buf_release(&b);
+	return kind;
+}
+
+START_TEST(a_definition_has_its_hash)
+{
+	static const struct {
+		const char *text, *hashed;
+		bool ok;
+	} cases[] = {
+		{ "{\"a\":1,\"b\":2}", "{\"a\":1,\"b\":2}", true },
+		{ "{ \"b\":2, \"a\":1}", "{\"a\":1,\"b\":2}", true },
+		{ "{\"a\":1,\"b\":3}", "{\"a\":1,\"b\":2}", false },
+		{ "{\"a\":1", "{\"a\":1", false },
+		{ "{}{}", "{}{}", false },
+		{ "", "", false },
+	};
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct err err = { 0 };
+		char hash[HASH_HEX_BYTES], *kept;
+		const char *hashed = cases[i].hashed;
+		hash_sha256_hex(hash, hashed, strlen(hashed));
+		enum logfile_line kind =
+			definition_read(hash, cases[i].text, &kept, &err);
+		ck_assert_int_eq(kind, cases[i].ok ? LOGFILE_DEFINITION
+						   : LOGFILE_BAD);
+		if (cases[i].ok)
+			ck_assert_str_eq(kept, hashed);
+		else
+			ck_assert_ptr_nonnull(
+				strstr(err.text, "line 2 (a definition)"));
+		free(kept);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("logfile");
@@ -325,6 +380,7 @@ int main(void)
 	tcase_add_test(t, a_trimmed_log_goes_on_from_its_snapshot);
 	tcase_add_test(t, a_snapshot_that_does_not_follow);
 	tcase_add_test(t, a_gap_is_named);
+	tcase_add_test(t, a_definition_has_its_hash);
 	suite_add_tcase(s, t);
 	return tap_run(s);
 }
