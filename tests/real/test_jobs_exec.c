@@ -419,6 +419,7 @@ START_TEST(test_time_stands_in_the_queue)
 	begin("#!/bin/sh\necho leader $$ >&2\nexec sleep 60\n", "[./a.sh]");
 	int a = show_find_agent(stand.show, "a");
 	pool_free(&stand.pool);
+	mailbox_free(&stand.engine);
 	jobs_stand_open(&stand, 1);
 	jobs_stand_ask(&stand, "a", 1, 900, REQUEST);
 	wait_number("leader");
