@@ -8,12 +8,80 @@
 #include "base/text.h"
 #include "core/overage.h"
 
+/* --- its parts ---------------------------------------------------------- */
+
+static bool is_of_day(enum scope_kind kind)
+{
+	return kind == SCOPE_DAY || kind == SCOPE_SERVICE_DAY;
+}
+
+static bool is_of_service(enum scope_kind kind)
+{
+	return kind == SCOPE_SERVICE || kind == SCOPE_SERVICE_DAY;
+}
+
+static const char *part_name(const struct model *m, const struct raise_part *p)
+{
+	return is_of_service(p->kind) ? m->show->services[p->index].id
+				      : m->show->agents[p->index].id;
+}
+
+static const struct scope *part_scope(const struct model *m,
+				      const struct raise_part *p)
+{
+	const struct ledger *l = &m->ledger;
+	const struct purse *const purses[] = {
+		[SCOPE_AGENT] = l->agents,
+		[SCOPE_DAY] = l->days,
+		[SCOPE_SERVICE] = l->services,
+		[SCOPE_SERVICE_DAY] = l->service_days,
+	};
+	return &purses[p->kind][p->index].tokens;
+}
+
+/* Both in `raises` of an event and in a snapshot they stand by the names of
+ * their kinds. */
+static void read_parts(const struct model *m, json_object *from,
+		       struct raise *r)
+{
+	for (int i = SCOPE_AGENT; i < SCOPE_KINDS; i++) {
+		enum scope_kind kind = (enum scope_kind)i;
+		json_object *named =
+			json_get_object(from, scope_kind_name(kind));
+		if (!named)
+			continue;
+		json_object_object_foreach(named, id, v)
+		{
+			int index = is_of_service(kind)
+					    ? show_find_service(m->show, id)
+					    : show_find_agent(m->show, id);
+			if (index < 0)
+				continue;
+			GROW(r->parts, r->part_count, r->part_cap);
+			r->parts[r->part_count++] = (struct raise_part){
+				kind, index, json_object_get_int64(v)};
+		}
+	}
+}
+
+static void write_part(const struct model *m, const struct raise_part *p,
+		       int64_t tokens, json_object *to)
+{
+	const char *kind = scope_kind_name(p->kind);
+	json_object *named = json_get_object(to, kind);
+	if (!named) {
+		named = json_object_new_object();
+		json_object_object_add(to, kind, named);
+	}
+	json_add_int(named, part_name(m, p), tokens);
+}
+
 /* --- folding ------------------------------------------------------------ */
 
 static void raise_release(struct model *m, struct raise *r)
 {
 	timers_set(&m->timers, TIMER_RAISE, r->slot, 0);
-	free(r->agents);
+	free(r->parts);
 }
 
 void raises_clear(struct model *m)
@@ -61,7 +129,6 @@ static struct raise *find_raise(struct model *m, uint64_t seq)
 static void begin_raise(struct model *m, const struct event *e, int stage)
 {
 	json_object *raises = event_object(e, "raises");
-	json_object *agents = json_get_object(raises, "agents");
 	struct raise r = {
 		.seq = m->seq,
 		.stage = stage,
@@ -69,17 +136,7 @@ static void begin_raise(struct model *m, const struct event *e, int stage)
 		.stage_tokens = json_get_int(raises, "stage", 0),
 		.expires_ms = event_int(e, "expires_at", 0),
 	};
-	if (agents && json_object_object_length(agents)) {
-		r.agents = xcalloc((size_t)json_object_object_length(agents),
-				   sizeof *r.agents);
-		json_object_object_foreach(agents, id, v)
-		{
-			int agent = show_find_agent(m->show, id);
-			if (agent >= 0)
-				r.agents[r.agent_count++] = (struct raise_part){
-					agent, json_object_get_int64(v)};
-		}
-	}
+	read_parts(m, raises, &r);
 	add_raise(m, &r);
 }
 
@@ -87,16 +144,18 @@ static void take_back(struct model *m, const struct event *e)
 {
 	struct raise *r = find_raise(m, (uint64_t)event_int(e, "raise", 0));
 	json_object *raises = event_object(e, "raises");
-	json_object *agents = json_get_object(raises, "agents");
 	if (!r)
 		return;
 	r->expired = true;
 	timers_set(&m->timers, TIMER_RAISE, r->slot, 0);
 	r->episode_tokens += json_get_int(raises, "episode", 0);
 	r->stage_tokens += json_get_int(raises, "stage", 0);
-	for (size_t i = 0; i < r->agent_count; i++)
-		r->agents[i].tokens += json_get_int(
-			agents, m->show->agents[r->agents[i].agent].id, 0);
+	for (size_t i = 0; i < r->part_count; i++) {
+		struct raise_part *p = &r->parts[i];
+		json_object *named =
+			json_get_object(raises, scope_kind_name(p->kind));
+		p->tokens += json_get_int(named, part_name(m, p), 0);
+	}
 	if (!event_bool(e, "done", false))
 		return;
 	raise_release(m, r);
@@ -135,6 +194,17 @@ static void renew_stage(struct model *m, int stage)
 	}
 }
 
+/* A day that begins has its quotas anew: of the raise nothing is left there. */
+static void turn_day(struct model *m)
+{
+	for (size_t i = 0; i < m->raise_count; i++) {
+		struct raise *r = &m->raises[i];
+		for (size_t k = 0; k < r->part_count; k++)
+			if (is_of_day(r->parts[k].kind))
+				r->parts[k].tokens = 0;
+	}
+}
+
 static void renewed(struct model *m, const struct event *e)
 {
 	json_object *list = event_array(e, "stages");
@@ -163,6 +233,9 @@ void raises_apply(struct model *m, const struct event *e, int stage, int agent)
 		break;
 	case EVENT_STAGE_RESET:
 		renewed(m, e);
+		break;
+	case EVENT_BUDGET_DAY:
+		turn_day(m);
 		break;
 	case EVENT_BUDGET_REQUEST:
 		if (stage >= 0)
@@ -206,7 +279,6 @@ static void say_taken(struct deciding *d, struct raise *r)
 	bool more = false;
 	json_object *data = json_object_new_object();
 	json_object *raises = json_object_new_object();
-	json_object *agents = json_object_new_object();
 	int64_t most = unused(&l->episode.tokens, r->episode_tokens, &more);
 	json_add_int(raises, "episode", -most);
 	if (r->stage >= 0) {
@@ -215,22 +287,19 @@ static void say_taken(struct deciding *d, struct raise *r)
 		json_add_int(raises, "stage", -n);
 		most = n > most ? n : most;
 	}
-	for (size_t i = 0; i < r->agent_count; i++) {
-		int agent = r->agents[i].agent;
-		int64_t n = unused(&l->agents[agent].tokens,
-				   r->agents[i].tokens, &more);
+	for (size_t i = 0; i < r->part_count; i++) {
+		const struct raise_part *p = &r->parts[i];
+		int64_t n = unused(part_scope(d->m, p), p->tokens, &more);
 		if (n)
-			json_add_int(agents, d->m->show->agents[agent].id, -n);
+			write_part(d->m, p, -n, raises);
 		most = n > most ? n : most;
 	}
 	/* Nothing came back since: nothing is said until something does. */
 	if (!most && more && r->expired) {
 		json_object_put(data);
 		json_object_put(raises);
-		json_object_put(agents);
 		return;
 	}
-	json_add(raises, "agents", &agents);
 	json_add_int(data, "raise", (int64_t)r->seq);
 	json_add_int(data, "tokens", -most);
 	json_add(data, "raises", &raises);
@@ -341,11 +410,8 @@ json_object *raises_json(const struct model *m)
 	for (size_t i = 0; i < m->raise_count; i++) {
 		const struct raise *r = &m->raises[i];
 		json_object *o = json_object_new_object();
-		json_object *agents = json_object_new_object();
-		for (size_t k = 0; k < r->agent_count; k++)
-			json_add_int(agents,
-				     m->show->agents[r->agents[k].agent].id,
-				     r->agents[k].tokens);
+		for (size_t k = 0; k < r->part_count; k++)
+			write_part(m, &r->parts[k], r->parts[k].tokens, o);
 		if (r->stage >= 0)
 			json_add_str(o, "stage", m->show->stages[r->stage].id);
 		json_add_int(o, "seq", (int64_t)r->seq);
@@ -353,7 +419,6 @@ json_object *raises_json(const struct model *m)
 		json_add_int(o, "stage_tokens", r->stage_tokens);
 		json_add_int(o, "expires", r->expires_ms);
 		json_add_bool(o, "expired", r->expired);
-		json_add(o, "agents", &agents);
 		json_object_array_add(a, o);
 	}
 	return a;
@@ -369,7 +434,6 @@ json_object *warned_json(const struct model *m)
 
 static bool read_raise(struct model *m, json_object *o)
 {
-	json_object *agents = json_get_object(o, "agents");
 	const struct show *show = m->show;
 	struct raise to = {
 		.seq = (uint64_t)json_get_int(o, "seq", 0),
@@ -379,19 +443,7 @@ static bool read_raise(struct model *m, json_object *o)
 		.expires_ms = json_get_int(o, "expires", 0),
 		.expired = json_get_bool(o, "expired", false),
 	};
-	size_t n = agents ? (size_t)json_object_object_length(agents) : 0;
-	if (n) {
-		to.agents = xcalloc(n, sizeof *to.agents);
-		json_object_object_foreach(agents, id, v)
-		{
-			int agent = show_find_agent(show, id);
-			if (agent >= 0)
-				to.agents[to.agent_count++] =
-					(struct raise_part){
-						agent,
-						json_object_get_int64(v)};
-		}
-	}
+	read_parts(m, o, &to);
 	add_raise(m, &to);
 	return to.expires_ms > 0;
 }

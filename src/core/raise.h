@@ -9,9 +9,12 @@
 #include <stdint.h>
 
 #include "base/json.h"
+#include "core/ledger.h"
 
+/* Of an agent, a service, or of today's quota of one. */
 struct raise_part {
-	int agent;
+	enum scope_kind kind;
+	int index;
 	int64_t tokens;
 };
 
@@ -19,8 +22,8 @@ struct raise {
 	uint64_t seq;       /* of the answer that made it */
 	int stage;          /* -1: of the episode alone */
 	int64_t episode_tokens, stage_tokens; /* not yet taken back */
-	struct raise_part *agents;
-	size_t agent_count;
+	struct raise_part *parts;
+	size_t part_count, part_cap;
 	int64_t expires_ms;
 	bool expired;       /* the rest comes with the leases that are out */
 	int slot;           /* private: of its timer */

@@ -211,6 +211,64 @@ START_TEST(a_day_has_its_quota_and_ends)
 }
 END_TEST
 
+START_TEST(a_raise_is_taken_back_from_a_day)
+{
+	struct world *w = world_new(DAILY);
+	w->day = 20261121;
+	world_begin(w, true);
+	world_answer(w, "s", NULL, "{}", 500);
+	ck_assert(world_do(w, "answer", item(w), "raise", "100", "1000", NULL));
+	ck_assert_int_eq(today(w)->allocated, 1100);
+	world_answer(w, "t", NULL, "{}", 300);
+	world_tick(w, 1000);
+	ck_assert_int_eq(today(w)->allocated, 1000);
+	ck_assert_uint_eq(w->m->raise_count, 0);
+	world_free(w);
+
+	/* Not from another day than it was given to. */
+	w = world_new(DAILY);
+	w->day = 20261121;
+	world_begin(w, true);
+	world_answer(w, "s", NULL, "{}", 500);
+	ck_assert(world_do(w, "answer", item(w), "raise", "100", "1000", NULL));
+	w->day = 20261122;
+	world_tick(w, 10);
+	ck_assert_int_eq(today(w)->allocated, 1000);
+	world_tick(w, 1000);
+	ck_assert_int_eq(today(w)->allocated, 1000);
+	ck_assert_uint_eq(w->m->raise_count, 0);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(a_raise_is_taken_back_from_a_service)
+{
+	struct world *w = world_new(
+		"show: t\n"
+		"services: { gpu: { quota: { episode: 1000, daily: 1000 } } }\n"
+		"agents: { a: { via: bus, service: gpu } }\n"
+		"stages:\n"
+		"  - { id: s, agents: [a], budget: { token_cap: 900 } }\n"
+		"  - { id: t, agents: [a], inputs: [s],\n"
+		"      budget: { token_cap: 300 } }\n"
+		"  - { id: u, agents: [a], go: manual }\n");
+	const struct scope *gpu = &w->m->ledger.services[0].tokens;
+	const struct scope *day = &w->m->ledger.service_days[0].tokens;
+	w->day = 20261121;
+	world_begin(w, true);
+	world_answer(w, "s", NULL, "{}", 800);
+	ck_assert(world_do(w, "answer", item(w), "raise", "100", "1000", NULL));
+	ck_assert_int_eq(gpu->allocated, 1100);
+	ck_assert_int_eq(day->allocated, 1100);
+	world_tick(w, 1000); /* all of it is out */
+	ck_assert_int_eq(gpu->allocated, 1100);
+	world_answer(w, "t", NULL, "{}", 240);
+	ck_assert_int_eq(gpu->allocated, 1040);
+	ck_assert_int_eq(day->allocated, 1040);
+	world_free(w);
+}
+END_TEST
+
 START_TEST(a_day_goes_on_in_the_next_run)
 {
 	struct world *w = world_new(DAILY);
@@ -310,6 +368,8 @@ int main(void)
 	tcase_add_test(t, what_cannot_be_priced_needs_a_ceiling);
 	tcase_add_test(t, money_is_written_off_and_corrected);
 	tcase_add_test(t, a_day_has_its_quota_and_ends);
+	tcase_add_test(t, a_raise_is_taken_back_from_a_day);
+	tcase_add_test(t, a_raise_is_taken_back_from_a_service);
 	tcase_add_test(t, a_day_goes_on_in_the_next_run);
 	tcase_add_test(t, agents_of_a_service_share_its_quota);
 	tcase_add_test(t, a_snapshot_of_another_version_is_refused);
