@@ -15,7 +15,7 @@ clean_up_trouble() {
 	clean_up_console
 }
 trap clean_up_trouble EXIT
-port=$((20000 + $$ % 20000))
+port=$((10000 + $$ % 10000)) # below those that the system gives away
 socket=$scratch/shared.sock
 rcli() {
 	if [ "$trouble_on" = unix ]; then
@@ -29,13 +29,13 @@ start_redis() { # OPTION...
 	rm -f "$socket"
 	for try in 1 2 3 4 5 6 7 8; do
 		: >redis.log
-		if [ "$trouble_on" = unix ]; then
-			set -- --port 0 --unixsocket "$socket" "$@"
-		else
-			set -- --bind 127.0.0.1 --port "$port" "$@"
-		fi
+		place="--bind 127.0.0.1 --port $port"
+		[ "$trouble_on" != unix ] ||
+			place="--port 0 --unixsocket $socket"
+		# shellcheck disable=SC2086 # words of our own
 		redis-server --appendonly yes --save '' --dir "$scratch" \
-			--enable-debug-command local "$@" >>redis.log 2>&1 &
+			--enable-debug-command local $place "$@" \
+			>>redis.log 2>&1 &
 		redis=$!
 		timeout 20 sh -c "until grep -qE 'Server initialized|bind:' \
 			redis.log; do :; done"

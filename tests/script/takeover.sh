@@ -14,7 +14,7 @@ clean_up_takeover() {
 trap clean_up_takeover EXIT
 
 # A port that nobody has: redis-server ends at once when it is taken.
-port=$((20000 + $$ % 20000))
+port=$((10000 + $$ % 10000))
 for try in 1 2 3 4 5 6 7 8; do
 	port=$((port + try * 613))
 	redis-server --port "$port" --bind 127.0.0.1 --appendonly yes \

@@ -70,7 +70,7 @@ static void broken(struct walk *w, const char *what)
 {
 	if (!*w->r->broken)
 		snprintf(w->r->broken, sizeof w->r->broken,
-			 "step %" PRId64 ": %s", w->r->steps, what);
+			 "step %" PRId64 ": %.300s", w->r->steps, what);
 }
 
 static int64_t roll(struct walk *w, int64_t n)
