@@ -135,7 +135,8 @@ jq -e '.ok' answer >/dev/null
 ok $? "a second press acts all the same"
 kill_core
 kill -CONT "$redis"
-on_live && scene_is 'Starting Soon'
+# The log may still say what OBS showed before.
+on_live && until_true scene_is 'Starting Soon'
 ok $? "OBS is on the safe scene"
 
 kill -KILL "$(cat obs/obs.pid)"
