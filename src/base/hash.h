@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define HASH_HEX_BYTES 65 /* 64 digits and the NUL */
 
@@ -15,6 +16,15 @@ struct hash_sum;
 struct hash_sum *hash_sum_new(void);
 void hash_sum_add(struct hash_sum *sum, const void *data, size_t bytes);
 char *hash_sum_end(struct hash_sum **sum, char out[HASH_HEX_BYTES]);
+
+/* FNV-1a, for tables and rings of our own: quick, and no secret. */
+static inline uint64_t hash_fnv1a(const char *s)
+{
+	uint64_t h = UINT64_C(14695981039346656037);
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * UINT64_C(1099511628211);
+	return h;
+}
 
 /* Standard base64 with padding. Caller frees. */
 char *hash_base64(const void *data, size_t bytes);

@@ -4,15 +4,14 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/mem.h"
 
 #define NONE (-1)
 
 static size_t hash_of(const char *id)
 {
-	uint64_t h = UINT64_C(14695981039346656037);
-	for (; *id; id++)
-		h = (h ^ (unsigned char)*id) * UINT64_C(1099511628211);
+	uint64_t h = hash_fnv1a(id);
 	return (size_t)(h ^ (h >> 32));
 }
 
