@@ -30,21 +30,21 @@ static bool was_cut_off(const struct stage_run *s)
 /* Adds all that depends on what is in the set. */
 static void close_downstream(const struct show *show, bool *in)
 {
-	int *todo = xcalloc(show->stage_count + 1, sizeof *todo);
+	int *stack = xcalloc(show->stage_count + 1, sizeof *stack);
 	size_t n = 0;
 	for (size_t i = 0; i < show->stage_count; i++)
 		if (in[i])
-			todo[n++] = (int)i;
+			stack[n++] = (int)i;
 	while (n > 0) {
-		const struct show_stage *def = &show->stages[todo[--n]];
+		const struct show_stage *def = &show->stages[stack[--n]];
 		for (size_t i = 0; i < def->dependent_count; i++) {
 			if (in[def->dependents[i]])
 				continue;
 			in[def->dependents[i]] = true;
-			todo[n++] = def->dependents[i];
+			stack[n++] = def->dependents[i];
 		}
 	}
-	free(todo);
+	free(stack);
 }
 
 static void add_to_plan(const struct model *m, int stage,
