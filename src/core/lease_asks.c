@@ -213,7 +213,8 @@ static void hold(struct deciding *d, const struct lease_ask *a, uint64_t again)
 	struct lack lack =
 		leases_lack(d, a->stage, a->agent, a->tokens, a->cost_micros);
 	json_object *data = ask_data(d, a, &lack);
-	bool queued = item_is_open(m, a->stage);
+	int stage = a->stage; /* with its event `a` itself may move */
+	bool queued = item_is_open(m, stage);
 	if (again)
 		json_add_int(data, "again", (int64_t)again);
 	if (queued)
@@ -222,9 +223,9 @@ static void hold(struct deciding *d, const struct lease_ask *a, uint64_t again)
 		json_add_int(data, "deadline",
 			     d->in->now_ms +
 				     m->show->budget.approval_deadline_ms);
-	emit(d, EVENT_BUDGET_REQUEST, a->stage, a->agent, &data);
+	emit(d, EVENT_BUDGET_REQUEST, stage, a->agent, &data);
 	if (!queued && !m->run.attended)
-		inbox_default(d, inbox_of_stage(m, a->stage));
+		inbox_default(d, inbox_of_stage(m, stage));
 }
 
 bool asks_hold(struct deciding *d, const struct lease_ask *ask)
@@ -234,25 +235,21 @@ bool asks_hold(struct deciding *d, const struct lease_ask *ask)
 			      "%d requests wait for approval already",
 			      LEASE_ASKS_MAX);
 	bool stood = d->m->stages[ask->stage].stood_ms != 0;
-	int stage = ask->stage; /* it may be gone when the default is given */
 	d->replied = true;
 	hold(d, ask, 0);
-	tell_time(d, stage, stood);
+	tell_time(d, ask->stage, stood);
 	return true;
 }
 
-/* What is granted is emitted, and the one that asked is told. */
-static void grant(struct deciding *d, const struct lease_ask *found,
-		  int64_t tokens, int64_t cost)
+/* What is granted is emitted, which takes the ask out of the model; then the
+ * one that asked is told. */
+static void grant(struct deciding *d, const struct lease_ask *a, int64_t tokens,
+		  int64_t cost)
 {
-	struct lease_ask a = *found;
-	a.lease = xstrdup(found->lease);
-	a.request = xstrdup(found->request);
-	int slot = leases_grant(d, &a, tokens, cost);
+	const struct lease_ask asker = {.origin = a->origin, .epoch = a->epoch};
+	int slot = leases_grant(d, a, tokens, cost);
 	char text[LEASE_TEXT_BYTES];
-	reply_to(d, &a, true, "ok", leases_text(d->m, slot, text));
-	free(a.lease);
-	free(a.request);
+	reply_to(d, &asker, true, "ok", leases_text(d->m, slot, text));
 }
 
 /* Those that still wait, in their order: the first that does not fit asks. */
@@ -269,15 +266,10 @@ static void try_rest(struct deciding *d, int stage)
 			return;
 		struct lack lack = leases_lack(d, stage, a->agent, a->tokens,
 					       a->cost_micros);
-		struct lease_ask copy = *a;
-		copy.lease = xstrdup(a->lease);
-		copy.request = xstrdup(a->request);
 		if (lack.most == 0 && lack.cost_most == 0)
 			grant(d, a, a->tokens, a->cost_micros);
 		else
-			hold(d, &copy, copy.seq);
-		free(copy.lease);
-		free(copy.request);
+			hold(d, a, a->seq);
 	}
 }
 
