@@ -19,7 +19,7 @@ struct deciding {
 	bool replied; /* the answer comes later, or is given already */
 	char answer[LEASE_TEXT_BYTES]; /* for whoever asked */
 	const char *code;    /* of a refusal: "refused", "not_found", ... */
-	int64_t rest_tokens; /* private to budget.c: what all open stages may */
+	int64_t rest_tokens; /* private to overage.c: what all open stages may */
 	uint64_t rest_seq;   /* still lease, as it was after that event */
 };
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/decide.h"
@@ -14,10 +15,8 @@
 
 static uint64_t hash_of(const char *id)
 {
-	uint64_t h = UINT64_C(14695981039346656037);
-	for (; *id; id++)
-		h = (h ^ (unsigned char)*id) * UINT64_C(1099511628211);
-	return h ? h : 1;
+	uint64_t h = hash_fnv1a(id);
+	return h ? h : 1; /* 0 is a free place */
 }
 
 static const struct lease_request *find_request(const struct model *m,
@@ -82,9 +81,6 @@ void leases_apply(struct model *m, const struct event *e, int stage, int agent)
 				.agent = agent,
 				.tokens = event_int(e, "asked",
 						    event_int(e, "tokens", 0)),
-				.cost_micros = event_int(
-					e, "asked_cost",
-					event_int(e, "cost_micros", 0)),
 				.lease = xstrdup(event_str(e, "lease", "")),
 			});
 	asks_apply(m, e, stage, agent);
@@ -230,10 +226,7 @@ static bool is_repeat(struct deciding *d, const struct lease_request *figures)
 	const struct lease_ask *a = asks_find_request(d->m, id);
 	if (!r && !a)
 		return false;
-	bool same = r ? r->wish == figures->wish &&
-				    r->tokens == figures->tokens &&
-				    (figures->cost_micros < 0 ||
-				     r->cost_micros == figures->cost_micros)
+	bool same = r ? r->wish == figures->wish && r->tokens == figures->tokens
 		      : a->tokens == figures->tokens;
 	if (r && figures->wish == WISH_LEASE)
 		same = same && r->stage == figures->stage &&
@@ -295,8 +288,7 @@ bool leases_lease(struct deciding *d, int stage, const char *agent_id,
 	if (is_repeat(d, &(struct lease_request){.wish = WISH_LEASE,
 						 .stage = stage,
 						 .agent = agent,
-						 .tokens = tokens,
-						 .cost_micros = -1}))
+						 .tokens = tokens}))
 		return !d->refused;
 	if (m->stages[stage].state != STAGE_RUNNING ||
 	    m->stages[stage].calls[k].state != CALL_OUT)
@@ -309,20 +301,27 @@ bool leases_lease(struct deciding *d, int stage, const char *agent_id,
 						   .tokens = tokens});
 }
 
+/* What is wished of a lease that is held: its slot and the tokens; -1: it is
+ * answered already. */
+static int take_wish(struct deciding *d, enum lease_wish wish, const char *id,
+		     const char *text, int64_t *tokens)
+{
+	*tokens = read_tokens(d, text, 1);
+	if (*tokens < 0 ||
+	    is_repeat(d,
+		      &(struct lease_request){.wish = wish,
+					      .tokens = *tokens,
+					      .lease = (char *)(uintptr_t)id}))
+		return -1;
+	return need_lease(d, id, true);
+}
+
 bool leases_extend(struct deciding *d, const char *id, const char *text)
 {
-	int64_t tokens = read_tokens(d, text, 1);
-	if (tokens < 0)
-		return false;
-	struct lease_request r = {.wish = WISH_EXTEND,
-				  .tokens = tokens,
-				  .cost_micros = -1,
-				  .lease = (char *)(uintptr_t)id};
-	if (is_repeat(d, &r))
-		return !d->refused;
-	int slot = need_lease(d, id, true);
+	int64_t tokens;
+	int slot = take_wish(d, WISH_EXTEND, id, text, &tokens);
 	if (slot < 0)
-		return false;
+		return !d->refused;
 	const struct lease *l = ledger_lease(d->m, slot);
 	return grant_or_ask(d, &(struct lease_ask){.stage = l->stage,
 						   .agent = l->agent,
@@ -351,18 +350,10 @@ static int64_t cost_part(const struct lease *l, int64_t tokens)
 
 bool leases_return(struct deciding *d, const char *id, const char *text)
 {
-	int64_t tokens = read_tokens(d, text, 1);
-	if (tokens < 0)
-		return false;
-	struct lease_request r = {.wish = WISH_RETURN,
-				  .tokens = tokens,
-				  .cost_micros = -1,
-				  .lease = (char *)(uintptr_t)id};
-	if (is_repeat(d, &r))
-		return !d->refused;
-	int slot = need_lease(d, id, true);
+	int64_t tokens;
+	int slot = take_wish(d, WISH_RETURN, id, text, &tokens);
 	if (slot < 0)
-		return false;
+		return !d->refused;
 	const struct lease *l = ledger_lease(d->m, slot);
 	if (tokens > l->tokens - l->spent)
 		return refuse(d, "refused",
@@ -525,7 +516,6 @@ void leases_use(struct deciding *d)
 	}
 	struct lease_request r = {.wish = WISH_USE,
 				  .tokens = tokens,
-				  .cost_micros = -1,
 				  .lease = (char *)(uintptr_t)id};
 	if (is_repeat(d, &r))
 		return;

@@ -95,8 +95,7 @@ enum lease_wish {
 	WISH_EXTEND,
 	WISH_RETURN,
 	WISH_SETTLE,
-	WISH_USE,
-	WISH_DENIED
+	WISH_USE
 };
 
 /* A request that was done: when it comes again, it gets the same answer. */
@@ -104,7 +103,7 @@ struct lease_request {
 	uint64_t hash; /* of its id; 0: a free place */
 	enum lease_wish wish;
 	int stage, agent;
-	int64_t tokens, cost_micros;
+	int64_t tokens;
 	char *lease;
 };
 #define LEASE_REQUESTS_KEPT 1024

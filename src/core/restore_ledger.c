@@ -81,10 +81,9 @@ static void read_request(struct reading *r, json_object *o)
 {
 	struct lease_request q = {
 		.hash = (uint64_t)json_get_int(o, "hash", 0),
-		.wish = (enum lease_wish)restore_number(
-			r, o, "wish", WISH_LEASE, WISH_DENIED),
+		.wish = (enum lease_wish)restore_number(r, o, "wish",
+							WISH_LEASE, WISH_USE),
 		.tokens = json_get_int(o, "tokens", 0),
-		.cost_micros = json_get_int(o, "cost", 0),
 	};
 	if (!read_whose(r, o, &q.stage, &q.agent))
 		return;

@@ -104,7 +104,6 @@ static json_object *requests_json(const struct model *m)
 		json_add_str(o, "stage", m->show->stages[r->stage].id);
 		json_add_str(o, "agent", m->show->agents[r->agent].id);
 		json_add_int(o, "tokens", r->tokens);
-		json_add_int(o, "cost", r->cost_micros);
 		json_add_str(o, "lease", r->lease);
 		json_object_array_add(all, o);
 	}
