@@ -217,6 +217,27 @@ static int64_t read_tokens(struct deciding *d, const char *text, int64_t least)
 	return -1;
 }
 
+static struct lease_request request_of(const struct lease_ask *a)
+{
+	return (struct lease_request){
+		.wish = a->lease ? WISH_EXTEND : WISH_LEASE,
+		.stage = a->stage,
+		.agent = a->agent,
+		.tokens = a->tokens,
+		.lease = a->lease,
+	};
+}
+
+static bool is_same(const struct lease_request *was,
+		    const struct lease_request *now)
+{
+	if (was->wish != now->wish || was->tokens != now->tokens)
+		return false;
+	return now->wish == WISH_LEASE
+		       ? was->stage == now->stage && was->agent == now->agent
+		       : strcmp(was->lease, now->lease) == 0;
+}
+
 /* A request that was seen before: true when it is answered here. `figures` are
  * what it asks for now. */
 static bool is_repeat(struct deciding *d, const struct lease_request *figures)
@@ -226,14 +247,8 @@ static bool is_repeat(struct deciding *d, const struct lease_request *figures)
 	const struct lease_ask *a = asks_find_request(d->m, id);
 	if (!r && !a)
 		return false;
-	bool same = r ? r->wish == figures->wish && r->tokens == figures->tokens
-		      : a->tokens == figures->tokens;
-	if (r && figures->wish == WISH_LEASE)
-		same = same && r->stage == figures->stage &&
-		       r->agent == figures->agent;
-	else if (r)
-		same = same && strcmp(r->lease, figures->lease) == 0;
-	if (!same) {
+	struct lease_request was = r ? *r : request_of(a);
+	if (!is_same(&was, figures)) {
 		refuse(d, "repeat",
 		       "this request was made already, with other figures");
 	} else if (r) {

@@ -191,6 +191,11 @@ START_TEST(more_than_there_is_waits_for_a_person)
 	ck_assert_uint_eq(w->m->ledger.ask_count, 2);
 	ck_assert(!do_as(w, "q3", "lease", "s", "b", "400"));
 	ck_assert_ptr_nonnull(strstr(w->said, "waits for approval"));
+	/* What waits is another request than these. */
+	ck_assert(!do_as(w, "q3", "lease", "s", "a", "400"));
+	ck_assert_ptr_nonnull(strstr(w->said, "with other figures"));
+	ck_assert(!do_as(w, "q3", "lease-return", "r1/s/1/a/1", "400", NULL));
+	ck_assert_ptr_nonnull(strstr(w->said, "with other figures"));
 	world_tick(w, 4000);
 	ck_assert(world_do(w, "approve", w->m->inbox.items[0].id, NULL));
 	const struct effect *x = told(w, "q2");
