@@ -61,6 +61,14 @@ json_object *json_get_array(json_object *o, const char *key)
 	return get_typed(o, key, json_type_array);
 }
 
+const char *json_item_str(json_object *array, size_t i)
+{
+	json_object *v = json_object_array_get_idx(array, i);
+	return json_object_is_type(v, json_type_string)
+		       ? json_object_get_string(v)
+		       : "";
+}
+
 /* ---- adding ---- */
 
 void json_add_(json_object *o, const char *key, bool literal, json_object **v)

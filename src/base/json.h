@@ -65,6 +65,8 @@ bool json_get_bool(json_object *o, const char *key, bool fallback);
 json_object *json_get(json_object *o, const char *key); /* lent, or NULL */
 json_object *json_get_object(json_object *o, const char *key); /* or NULL */
 json_object *json_get_array(json_object *o, const char *key);  /* or NULL */
+/* The i-th of an array of strings, lent; "" when it is none. */
+const char *json_item_str(json_object *array, size_t i);
 
 /* Adding; a NULL string adds nothing, NaN and infinities add a null. json_add
  * moves `*v`. A key that is a string literal is not copied. */

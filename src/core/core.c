@@ -83,12 +83,26 @@ const char *decide_by(const struct deciding *d)
 
 json_object *decide_data(const struct deciding *d)
 {
+	return decide_data_by(d, d->in->kind == INPUT_COMMAND ? decide_by(d)
+							      : NULL);
+}
+
+json_object *decide_data_by(const struct deciding *d, const char *by)
+{
 	json_object *data = json_object_new_object();
-	if (d->in->kind == INPUT_COMMAND) {
-		json_add_str(data, "by", decide_by(d));
+	json_add_str(data, "by", by);
+	if (d->in->kind == INPUT_COMMAND)
 		json_add_str(data, "reason", d->in->reason);
-	}
 	return data;
+}
+
+void decide_add_deadline(const struct deciding *d, json_object *data)
+{
+	const struct model *m = d->m;
+	if (m->run.attended)
+		json_add_int(data, "deadline",
+			     d->in->now_ms +
+				     m->show->budget.approval_deadline_ms);
 }
 
 /* --- inputs ------------------------------------------------------------- */

@@ -41,6 +41,9 @@ void answer(struct deciding *d, const char *fmt, ...)
 const char *decide_by(const struct deciding *d);
 /* A new object with `by` (and `reason` when there is one) in it. */
 json_object *decide_data(const struct deciding *d);
+json_object *decide_data_by(const struct deciding *d, const char *by);
+/* Until when a person may answer, where somebody is there to. */
+void decide_add_deadline(const struct deciding *d, json_object *data);
 
 /* --- the doors of the concerns ----------------------------------------- */
 

@@ -243,11 +243,7 @@ static unsigned offers_of(const struct event *e, enum inbox_kind kind)
 	size_t n = list ? json_object_array_length(list) : 0;
 	unsigned offers = inbox_always(kind);
 	for (size_t i = 0; i < n; i++) {
-		json_object *word = json_object_array_get_idx(list, i);
-		int choice = json_object_is_type(word, json_type_string)
-				     ? inbox_choice_find(
-					       json_object_get_string(word))
-				     : -1;
+		int choice = inbox_choice_find(json_item_str(list, i));
 		if (choice >= 0)
 			offers |= OFFER(choice);
 	}

@@ -201,10 +201,8 @@ static bool adopt(struct deciding *d, const struct late_proposal *l,
 		return false;
 	char after[HASH_HEX_BYTES];
 	bool changes = json_object_object_length(patch) > 0;
-	json_object *data = decide_data(d);
-	json_object_object_del(data, "by");
+	json_object *data = decide_data_by(d, by);
 	story_hash_after(&m->story, patch, after);
-	json_add_str(data, "by", by);
 	json_add_int(data, "late", (int64_t)l->seq);
 	json_add_int(data, "attempt", l->attempt);
 	if (anyway)
@@ -274,9 +272,7 @@ static bool discard(struct deciding *d, const struct late_proposal *l,
 		    const char *reason, const char *by)
 {
 	const struct show *show = d->m->show;
-	json_object *data = decide_data(d);
-	json_object_object_del(data, "by");
-	json_add_str(data, "by", by);
+	json_object *data = decide_data_by(d, by);
 	json_add_int(data, "late", (int64_t)l->seq);
 	if (reason) {
 		char *clean = text_clean_str(reason, 2000);

@@ -219,10 +219,8 @@ static void hold(struct deciding *d, const struct lease_ask *a, uint64_t again)
 		json_add_int(data, "again", (int64_t)again);
 	if (queued)
 		json_add_bool(data, "queued", true);
-	else if (m->run.attended)
-		json_add_int(data, "deadline",
-			     d->in->now_ms +
-				     m->show->budget.approval_deadline_ms);
+	else
+		decide_add_deadline(d, data);
 	emit(d, EVENT_BUDGET_REQUEST, stage, a->agent, &data);
 	if (!queued && !m->run.attended)
 		inbox_default(d, inbox_of_stage(m, stage));

@@ -45,9 +45,7 @@ static bool take_amount(struct deciding *d, const char *text, int64_t fallback,
 static json_object *answer_data(const struct deciding *d,
 				const struct answer_given *g)
 {
-	json_object *data = decide_data(d);
-	json_object_object_del(data, "by");
-	json_add_str(data, "by", g->by);
+	json_object *data = decide_data_by(d, g->by);
 	json_add_str(data, "item", g->item.id);
 	json_add_str(data, "choice", inbox_choice_name(g->choice));
 	return data;

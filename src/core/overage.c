@@ -160,10 +160,7 @@ static json_object *request_data(struct deciding *d, int stage,
 	json_add_int(data, "left", scope_remaining(&m->ledger.episode.tokens));
 	json_add_int(data, "rest", budget_rest_of_show(d, stage));
 	json_add(data, "offers", &offers);
-	if (m->run.attended)
-		json_add_int(data, "deadline",
-			     d->in->now_ms +
-				     m->show->budget.approval_deadline_ms);
+	decide_add_deadline(d, data);
 	return data;
 }
 

@@ -210,12 +210,7 @@ static void renewed(struct model *m, const struct event *e)
 	json_object *list = event_array(e, "stages");
 	size_t n = m->raise_count && list ? json_object_array_length(list) : 0;
 	for (size_t i = 0; i < n; i++) {
-		json_object *id = json_object_array_get_idx(list, i);
-		int stage =
-			json_object_is_type(id, json_type_string)
-				? show_find_stage(m->show,
-						  json_object_get_string(id))
-				: -1;
+		int stage = show_find_stage(m->show, json_item_str(list, i));
 		if (stage >= 0)
 			renew_stage(m, stage);
 	}
@@ -378,10 +373,7 @@ static void ask_once(struct deciding *d, bool cost)
 	json_add_int(data, "left", scope_remaining(&m->ledger.episode.tokens));
 	json_add_int(data, "rest", rest);
 	json_add(data, "offers", &list);
-	if (m->run.attended)
-		json_add_int(data, "deadline",
-			     d->in->now_ms +
-				     m->show->budget.approval_deadline_ms);
+	decide_add_deadline(d, data);
 	emit(d, EVENT_BUDGET_REQUEST, -1, -1, &data);
 	free(text);
 	const struct inbox *in = &m->inbox;

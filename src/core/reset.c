@@ -151,10 +151,7 @@ json_object *reset_patch(json_object *from, json_object *to)
 
 static int listed(const struct model *m, json_object *list, size_t i)
 {
-	json_object *id = json_object_array_get_idx(list, i);
-	return json_object_is_type(id, json_type_string)
-		       ? show_find_stage(m->show, json_object_get_string(id))
-		       : -1;
+	return show_find_stage(m->show, json_item_str(list, i));
 }
 
 void reset_apply(struct model *m, const struct event *e)

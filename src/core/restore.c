@@ -25,15 +25,6 @@ int restore_number(struct reading *r, json_object *o, const char *key,
 	return first;
 }
 
-/* The i-th of a list of strings; "" when it is none. Lent. */
-static const char *item_str(json_object *list, size_t i)
-{
-	json_object *v = json_object_array_get_idx(list, i);
-	return json_object_is_type(v, json_type_string)
-		       ? json_object_get_string(v)
-		       : "";
-}
-
 void restore_copy(char *out, size_t bytes, json_object *o, const char *key)
 {
 	const char *s = json_get_str(o, key, "");
@@ -279,7 +270,7 @@ static void read_killed(struct model *m, json_object *a)
 {
 	size_t n = a ? json_object_array_length(a) : 0;
 	for (size_t i = 0; i < n; i++) {
-		int agent = show_find_agent(m->show, item_str(a, i));
+		int agent = show_find_agent(m->show, json_item_str(a, i));
 		if (agent >= 0)
 			m->killed[agent] = true;
 	}
@@ -301,7 +292,7 @@ static void read_obs(struct model *m, json_object *o)
 	m->obs.at_ms = json_get_int(o, "at", 0);
 	m->obs.last_error = restore_text(o, "last_error");
 	for (size_t i = 0; i < n && i < INPUT_MAX_SCENES; i++)
-		f->scenes[f->scene_count++] = xstrdup(item_str(scenes, i));
+		f->scenes[f->scene_count++] = xstrdup(json_item_str(scenes, i));
 	n = pending ? json_object_array_length(pending) : 0;
 	for (size_t i = 0; i < n && i < OBS_MAX_PENDING; i++) {
 		json_object *p = json_object_array_get_idx(pending, i);
@@ -345,7 +336,7 @@ static void read_rest(struct model *m, json_object *o)
 		return;
 	for (size_t i = 0; i < n; i++) {
 		size_t at = (m->command_next - n + i) % COMMANDS_REMEMBERED;
-		strncpy(m->commands[at], item_str(commands, i),
+		strncpy(m->commands[at], json_item_str(commands, i),
 			sizeof *m->commands - 1);
 	}
 }
@@ -356,7 +347,7 @@ static void read_ready(struct reading *r, json_object *a)
 	struct model *m = r->m;
 	size_t n = a ? json_object_array_length(a) : 0;
 	for (size_t i = 0; i < n && i < m->show->stage_count; i++) {
-		int stage = show_find_stage(m->show, item_str(a, i));
+		int stage = show_find_stage(m->show, json_item_str(a, i));
 		if (stage < 0 || m->stages[stage].queued ||
 		    m->stages[stage].state != STAGE_WAITING) {
 			r->sound = false;

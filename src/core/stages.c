@@ -317,15 +317,13 @@ static void change_agents(struct model *m, int stage, json_object *agents)
 {
 	if (!agents)
 		return;
-	json_object_object_foreach(agents, from, to)
+	json_object_object_foreach(agents, from, nothing)
 	{
+		(void)nothing;
 		int k = stage_agent_place(m, stage,
 					  show_find_agent(m->show, from));
-		int other =
-			json_object_is_type(to, json_type_string)
-				? show_find_agent(m->show,
-						  json_object_get_string(to))
-				: -1;
+		int other = show_find_agent(m->show,
+					    json_get_str(agents, from, ""));
 		if (k >= 0 && other >= 0 &&
 		    stage_agent_place(m, stage, other) < 0)
 			m->stages[stage].calls[k].agent = other;

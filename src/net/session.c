@@ -193,10 +193,7 @@ static void subscribe(struct session *s, json_object *list)
 {
 	unsigned topics = 0;
 	for (size_t i = 0; i < json_object_array_length(list); i++) {
-		json_object *v = json_object_array_get_idx(list, i);
-		const char *name = json_object_is_type(v, json_type_string)
-					   ? json_object_get_string(v)
-					   : "";
+		const char *name = json_item_str(list, i);
 		int found = -1;
 		for (int t = 0; t < WS_TOPICS; t++)
 			if (!strcmp(name, ws_topic_names[t]))
