@@ -222,7 +222,7 @@ const struct lease_ask *asks_find_request(const struct model *m,
 bool asks_hold(struct deciding *d, const struct lease_ask *ask);
 /* `more` tokens instead of what the item says; -1: as it says. */
 bool asks_approve(struct deciding *d, const struct inbox_item *item,
-		  int64_t more);
+		  int64_t more, const char *by);
 void asks_deny(struct deciding *d, const struct inbox_item *item,
 	       const char *by);
 /* What waits for calls that end is told so; agent -1: all of the stage. */

@@ -272,7 +272,7 @@ static void try_rest(struct deciding *d, int stage)
 }
 
 bool asks_approve(struct deciding *d, const struct inbox_item *item,
-		  int64_t more)
+		  int64_t more, const char *by)
 {
 	struct model *m = d->m;
 	const struct lease_ask *a = asks_find(m, item->seq);
@@ -289,7 +289,7 @@ bool asks_approve(struct deciding *d, const struct inbox_item *item,
 		if (a->cost_micros && a->tokens)
 			cost = budget_ceiling(m, a->stage, a->agent, tokens);
 	}
-	json_object *data = decide_data(d);
+	json_object *data = decide_data_by(d, by);
 	json_object *raises = json_object_new_object();
 	struct need need = {a->agent, tokens, cost};
 	budget_needs(m, a->stage, &need, 1, 0, raises);

@@ -347,7 +347,7 @@ static bool answer_ask(struct deciding *d, const struct answer_given *g)
 		return true;
 	}
 	return (!g->args[0] || take_amount(d, g->args[0], 0, &more)) &&
-	       asks_approve(d, &g->item, more);
+	       asks_approve(d, &g->item, more, g->by);
 }
 
 bool overage_answer(struct deciding *d, const struct answer_given *g)

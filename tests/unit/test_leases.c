@@ -243,6 +243,27 @@ START_TEST(another_amount_an_extension_and_a_deadline)
 }
 END_TEST
 
+START_TEST(a_deadline_that_approves_says_that_it_did)
+{
+	struct world *w = world_new(
+		"show: t\n"
+		"budget: { tokens: 10000, approval_default: approve,\n"
+		"          approval_deadline_ms: 5000 }\n"
+		"agents: { a: { via: bus } }\n"
+		"stages:\n"
+		"  - { id: s, agents: [a], budget: { token_cap: 3000 } }\n");
+	world_begin(w, true);
+	do_as(w, "q1", "lease-extend", "r1/s/1/a", "600", NULL);
+	ck_assert_uint_eq(w->m->inbox.count, 1);
+	world_tick(w, 5000);
+	ck_assert(told(w, "q1") && told(w, "q1")->ok);
+	const struct event *e = w->d.events[0];
+	ck_assert_int_eq(e->type, EVENT_BUDGET_APPROVE);
+	ck_assert_str_eq(event_str(e, "by", ""), "deadline");
+	world_free(w);
+}
+END_TEST
+
 START_TEST(nobody_is_there_to_ask)
 {
 	struct world *w = world_new(SHOW);
@@ -388,6 +409,7 @@ int main(void)
 	tcase_add_test(t, what_the_meter_saw_counts_when_nothing_is_reported);
 	tcase_add_test(t, more_than_there_is_waits_for_a_person);
 	tcase_add_test(t, another_amount_an_extension_and_a_deadline);
+	tcase_add_test(t, a_deadline_that_approves_says_that_it_did);
 	tcase_add_test(t, nobody_is_there_to_ask);
 	tcase_add_test(t, a_call_that_ends_takes_its_leases_along);
 	tcase_add_test(t, more_than_a_lease_is_an_overrun);
