@@ -27,7 +27,7 @@ cp "$source/tests/real/gateway_clients.mjs" clients.mjs
 mkfifo peer.out started gate
 "$peer_program" >peer.out &
 others=$!
-port=$(timeout 10 head -n 1 peer.out | cut -d ' ' -f 2)
+port=$(timeout 120 head -n 1 peer.out | cut -d ' ' -f 2)
 peer=http://127.0.0.1:$port
 cat >agent <<'AGENT'
 #!/bin/sh
@@ -56,7 +56,7 @@ PEER_KEY=sk-peer-0123456789
 export PEER_KEY
 start_core clients.yaml
 ok $? "a core with a gateway"
-timeout 30 head -n 1 started >/dev/null
+timeout 120 head -n 1 started >/dev/null
 
 # Whoever is asked for more says no.
 {

@@ -109,7 +109,7 @@ start_display() {
 		3>"$dir/ready" >"$dir/xvfb.log" 2>&1 </dev/null &
 	echo $! >"$dir/xvfb.pid"
 	# It writes its number when it is ready.
-	timeout 20 cat "$dir/ready" | head -n 1 >"$dir/display"
+	timeout 120 cat "$dir/ready" | head -n 1 >"$dir/display"
 	[ -s "$dir/display" ] || {
 		cat "$dir/xvfb.log" >&2
 		exit 1

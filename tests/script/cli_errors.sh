@@ -73,7 +73,7 @@ strict_redis() {
 		"$scratch" --save '' --appendonly yes >/dev/null
 }
 strict_redis
-timeout 10 sh -c "until redis-cli -s '$scratch/auth.sock' ping; do :; done" \
+timeout 120 sh -c "until redis-cli -s '$scratch/auth.sock' ping; do :; done" \
 	>/dev/null 2>&1
 fails 78 'password|NOAUTH' 'a Redis that wants a password' \
 	"$program" run --headless --redis "unix://$scratch/auth.sock" good.yaml

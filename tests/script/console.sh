@@ -9,7 +9,7 @@
 #               when the script wrote to the FIFO `ready`, whose text is then in
 #               $scratch/shot. $console is its process
 #   ended       waits for the end of $console: 0 when it ended
-#   until_true COMMAND...   waits (30 s) until COMMAND is true
+#   until_true COMMAND...   waits (some 60 s) until COMMAND is true
 #   on_screen TEXT          TEXT stands in the terminal now
 #   shows FILE TEXT    a test point: TEXT stands in the dumped screen
 command -v tmux >/dev/null || skip_all "tmux is missing"
@@ -43,7 +43,7 @@ play() {
 	plays=$((plays + 1))
 	stays=p$plays
 	enter "$stays" "$@"
-	timeout 60 tmux -S "$scratch/tmux.sock" wait-for "$stays"
+	timeout 120 tmux -S "$scratch/tmux.sock" wait-for "$stays"
 	term_of capture-pane -p -J -t "$stays" >"$scratch/said"
 	term_of kill-session -t "$stays"
 	status=$(cat "$scratch/status")
@@ -57,7 +57,7 @@ stay() {
 	rm -f "$scratch/ready"
 	mkfifo "$scratch/ready"
 	enter "$stays" "$@"
-	timeout 30 cat "$scratch/ready" >"$scratch/shot"
+	timeout 120 cat "$scratch/ready" >"$scratch/shot"
 	console=$(cat "$scratch/pid")
 	[ -s "$scratch/shot" ]
 }
@@ -67,7 +67,7 @@ until_true() {
 	while ! "$@"; do
 		i=$((i + 1))
 		# Each turn waits for tmux to answer: some 5 ms.
-		[ "$i" -lt 6000 ] || return 1
+		[ "$i" -lt 12000 ] || return 1
 		term_of display-message -p x >/dev/null
 	done
 }
@@ -99,7 +99,7 @@ clean_up_console() {
 	# A core that `run` started is no child of ours.
 	for folder in "$SHOWCALLER_STATE"/*/; do
 		[ -S "$folder/redis.sock" ] &&
-			timeout 10 "$program" stop "$(basename "$folder")"
+			timeout 120 "$program" stop "$(basename "$folder")"
 	done
 	clean_up
 }

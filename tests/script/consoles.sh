@@ -122,10 +122,10 @@ until_true at again '▸1 Run'
 term_of send-keys -t again q
 console=$(cat again.pid)
 ended
-desk again run pair.yaml
-until_true at again '▸1 Run'
+desk anew run pair.yaml
+until_true at anew '▸1 Run'
 ok $? "and run takes up focus and zoom as attach does"
-at again '3 Tokens ─'
+at anew '3 Tokens ─'
 [ $? -ne 0 ]
 ok $? "(zoomed)"
 end_core

@@ -42,7 +42,7 @@ launch_core() {
 		--audience 127.0.0.1:0 "$@" </dev/null >>"$scratch/core.log" \
 		2>&1 3>"$scratch/ready.$starts" &
 	core=$!
-	said=$(timeout 30 head -n 1 "$scratch/ready.$starts")
+	said=$(timeout 120 head -n 1 "$scratch/ready.$starts")
 }
 
 end_core() {
@@ -59,7 +59,7 @@ kill_core() {
 wait_event() {
 	fifo=$scratch/events.$$
 	mkfifo "$fifo"
-	timeout 30 "$program" events "$1" --follow --json >"$fifo" \
+	timeout 120 "$program" events "$1" --follow --json >"$fifo" \
 		2>"$scratch/events.err" &
 	reader=$!
 	grep -m 1 -E "$2" <"$fifo" >"$scratch/event"
@@ -75,7 +75,7 @@ wait_event() {
 wait_log() { # PATTERN
 	fifo=$scratch/words.$$
 	mkfifo "$fifo"
-	timeout 30 tail -n +1 -f "$scratch/core.log" >"$fifo" 2>/dev/null &
+	timeout 120 tail -n +1 -f "$scratch/core.log" >"$fifo" 2>/dev/null &
 	reader=$!
 	grep -m 1 -qE "$1" <"$fifo"
 	found=$?
@@ -88,7 +88,7 @@ wait_log() { # PATTERN
 fails() {
 	want=$1 pattern=$2 text=$3
 	shift 3
-	timeout 60 "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
+	timeout 120 "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
 	got=$?
 	[ "$got" -eq "$want" ] && grep -qE "$pattern" "$scratch/err" &&
 		grep -q '^showcaller: ' "$scratch/err"

@@ -10,7 +10,7 @@ cd "$scratch" || exit 99
 mkfifo peer.out
 "$peer_program" >peer.out &
 others=$!
-port=$(timeout 10 head -n 1 peer.out | cut -d ' ' -f 2)
+port=$(timeout 120 head -n 1 peer.out | cut -d ' ' -f 2)
 peer=http://127.0.0.1:$port
 
 # It hands out what it was given, and waits.
@@ -52,7 +52,7 @@ PEER_KEY=sk-peer-0123456789
 export PEER_KEY
 
 next_lease() { # waits for the agent; sets $lease $key $url
-	timeout 30 head -n 1 started >/dev/null
+	timeout 120 head -n 1 started >/dev/null
 	lease=$(jq -r .lease.id request)
 	key=$(jq -r .lease.key request)
 	url=$(jq -r .lease.base_url request)
@@ -137,7 +137,7 @@ curl -sN -m 60 -o still -H "Authorization: Bearer $key" \
 	'{"model":"slow","max_tokens":8,"stream":true,"messages":[]}' &
 client=$!
 {
-	timeout 30 head -n 1 <&3 >before
+	timeout 120 head -n 1 <&3 >before
 	kill -STOP "$redis"
 	cat <&3 >>before &
 	reader=$!
@@ -215,7 +215,7 @@ curl -sN -m 60 -o killed -H "Authorization: Bearer $key" \
 	'{"model":"endless","max_tokens":500,"stream":true,"messages":[]}' &
 client=$!
 {
-	timeout 30 head -n 1 >/dev/null
+	timeout 120 head -n 1 >/dev/null
 	"$program" do gate kill endless >/dev/null
 	cat >rest
 } <killed
@@ -312,7 +312,7 @@ curl -sN -m 60 -o stream -H "Authorization: Bearer $key" \
 	'{"model":"endless","max_tokens":100,"stream":true,"messages":[]}' &
 client=$!
 {
-	timeout 30 head -n 1 >first
+	timeout 120 head -n 1 >first
 	"$program" do gate cancel three >/dev/null
 	cat >rest
 } <stream
@@ -341,7 +341,7 @@ curl -sN -m 60 -o last -H "Authorization: Bearer $key" \
 	'{"model":"endless","max_tokens":500,"stream":true,"messages":[]}' &
 streaming=$!
 {
-	timeout 30 head -n 1 >/dev/null
+	timeout 120 head -n 1 >/dev/null
 	body='{"model":"plain","max_tokens":400,"messages":[{"role":"user","content":"'$(head -c 90000 /dev/zero | tr '\0' x)'"}]}'
 	curl -sN -m 60 -o held.answer -w '%{http_code}' -H "Authorization: Bearer $key" \
 		-H 'Content-Type: application/json' "$url/chat/completions" -d "$body" >held.status &

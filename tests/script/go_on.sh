@@ -80,7 +80,7 @@ wait_event night '"stage:progress".*"second"' &&
 	"$program" do night go >/dev/null
 over() { "$program" status night --json |
 	jq -e ".run.id == \"$1\" and .run.state == \"done\"" >/dev/null; }
-timeout 20 sh -c "until '$program' status night --json |
+timeout 120 sh -c "until '$program' status night --json |
 	jq -e '.run.id == \"r5\" and .run.state == \"done\"'; do :; done" >/dev/null
 over r5
 ok $? "a run is done, and its core dies"
@@ -95,7 +95,7 @@ over r5
 ok $? "neither after a SIGTERM"
 kill_core
 : >core.log
-timeout 30 "$program" run --headless --exit-when-done --operator 127.0.0.1:0 \
+timeout 120 "$program" run --headless --exit-when-done --operator 127.0.0.1:0 \
 	--audience 127.0.0.1:0 changed.yaml >>core.log 2>&1
 ok $? "with --exit-when-done it ends with the status of that run"
 supervised

@@ -111,7 +111,7 @@ ok $? "the same voter again is refused"
 "$program" status night --json |
 	jq -e '.poll | [.total, .options[1].votes] == [3, 2]' >/dev/null
 ok $? "status knows them while the poll is open"
-timeout 20 redis-cli -s state/night/redis.sock subscribe \
+timeout 120 redis-cli -s state/night/redis.sock subscribe \
 	'showcaller:{night}:live' | grep -q '"total":3'
 ok $? "and who comes to listen later is told"
 "$program" do night poll-close way >out
@@ -127,7 +127,7 @@ ok $? "the next stage is in standby"
 "$program" do night go >out
 ok $? "do go: $(cat out)"
 wait_event night '"stage:start".*"four"'
-timeout 30 head -n 1 started >/dev/null # the agent is at work
+timeout 120 head -n 1 started >/dev/null # the agent is at work
 "$program" status night --json >live
 kill_core
 ok 0 "the core is killed while an agent works"

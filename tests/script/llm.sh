@@ -105,7 +105,7 @@ ok $? "which is approved"
 wait_event talk '"stage:complete".*"long"'
 ok $? "and the call goes on"
 
-timeout 30 head -n 1 started >/dev/null
+timeout 120 head -n 1 started >/dev/null
 ok $? "all that went before is settled"
 
 status() { # FILTER WANTED TEXT

@@ -36,7 +36,7 @@ kill -KILL "$redis_pid"
 ok $? "its Redis is killed"
 : >gate # the agent answers while Redis is away
 wait_redis() { # until a Redis answers again
-	timeout 30 sh -c 'until redis-cli -s state/night/redis.sock ping |
+	timeout 120 sh -c 'until redis-cli -s state/night/redis.sock ping |
 		grep -q PONG; do :; done' 2>/dev/null
 }
 wait_redis
@@ -86,7 +86,7 @@ fails 2 'a shared one has its own policy' "and is for a private redis-server" \
 redis-server --port 0 --unixsocket "$scratch/shared.sock" --appendonly yes \
 	--appendfsync always --save '' --dir "$scratch" --daemonize yes \
 	>/dev/null
-timeout 10 sh -c "until redis-cli -s '$scratch/shared.sock' ping; do :; done" \
+timeout 120 sh -c "until redis-cli -s '$scratch/shared.sock' ping; do :; done" \
 	>/dev/null 2>&1
 start_core night.yaml --redis "unix://$scratch/shared.sock"
 ok $? "a core on a shared Redis"
@@ -135,7 +135,7 @@ echo '  - { id: four, agents: [mark], go: manual }' >>brake.yaml
 start_core brake.yaml --redis "unix://$scratch/shared.sock"
 ok $? "a core whose agent never answers"
 wait_event brake '"stage:start"'
-timeout 20 sh -c 'until [ -e endless.pid ]; do :; done'
+timeout 120 sh -c 'until [ -e endless.pid ]; do :; done'
 agent=$(cat endless.pid)
 redis_pid=$(redis-cli -s shared.sock info server |
 	tr -d '\r' | sed -n 's/^process_id://p')
@@ -169,7 +169,7 @@ ok $? "a panic is answered while Redis hangs: the lease is surely ours"
 act panic '["all"]' 5 >said
 jq -e '.ok' said >/dev/null
 ok $? "so is a second press, which stops the calls"
-timeout 20 tail --pid="$agent" -f /dev/null
+timeout 120 tail --pid="$agent" -f /dev/null
 ok $? "panic ends the call while Redis hangs"
 health_is_away() {
 	curl -s -m 5 "$operator/health" | jq -e '.redis == false' >/dev/null

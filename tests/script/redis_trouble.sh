@@ -37,7 +37,7 @@ start_redis() { # OPTION...
 			--enable-debug-command local $place "$@" \
 			>>redis.log 2>&1 &
 		redis=$!
-		timeout 20 sh -c "until grep -qE 'Server initialized|bind:' \
+		timeout 120 sh -c "until grep -qE 'Server initialized|bind:' \
 			redis.log; do :; done"
 		grep -q 'bind:' redis.log || break
 		wait "$redis"
@@ -60,16 +60,16 @@ stages:
 SHOW
 note() { "$program" do calm note "$1" >/dev/null 2>&1; }
 noted() { # TEXT: it comes through, at the latest when all is well again
-	timeout 30 sh -c "until '$program' do calm note '$1' >/dev/null 2>&1
+	timeout 120 sh -c "until '$program' do calm note '$1' >/dev/null 2>&1
 		do :; done"
 }
 # What `status` says about Redis.
 says() {
-	timeout 20 sh -c "until '$program' status calm 2>&1 |
+	timeout 120 sh -c "until '$program' status calm 2>&1 |
 		grep -qE '(not connected|^showcaller: ).*($1)'; do :; done"
 }
 well() {
-	timeout 20 sh -c "until '$program' status calm --json |
+	timeout 120 sh -c "until '$program' status calm --json |
 		jq -e .redis.connected >/dev/null; do :; done"
 }
 epoch() { rcli get 'showcaller:{calm}:epoch'; }
@@ -197,7 +197,7 @@ ok $? "is done, each once"
 
 before=$(jq -s length log)
 rcli del 'showcaller:{calm}:events' >/dev/null
-timeout 20 sh -c "until [ \"\$($(
+timeout 120 sh -c "until [ \"\$($(
 	[ "$trouble_on" = unix ] && echo "redis-cli -s '$socket'" ||
 		echo "redis-cli -p $port"
 ) xlen 'showcaller:{calm}:events')\" -ge $before ]; do :; done"
@@ -254,7 +254,7 @@ rcli xtrim 'showcaller:{calm}:events' maxlen 5 >/dev/null
 over trimmed
 
 rcli del 'showcaller:{calm}:epoch' >/dev/null
-timeout 20 tail --pid="$core" -f /dev/null
+timeout 120 tail --pid="$core" -f /dev/null
 wait "$core"
 [ $? -eq 69 ]
 ok $? "its epoch is gone: it stops"

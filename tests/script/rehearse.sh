@@ -9,7 +9,7 @@ program=$top_builddir/showcaller
 rehearse() { # NAME SPEED SHOW
 	SHOWCALLER_STATE=$scratch/$1
 	export SHOWCALLER_STATE
-	timeout 60 "$program" run --rehearse="$2" --headless --exit-when-done \
+	timeout 120 "$program" run --rehearse="$2" --headless --exit-when-done \
 		--operator 127.0.0.1:0 --audience 127.0.0.1:0 "$3" \
 		>"$scratch/$1.log" 2>&1
 }

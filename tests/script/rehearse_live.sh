@@ -5,7 +5,7 @@
 . "$top_srcdir/tests/script/core.sh"
 
 rehearse() { # SPEED: runs the whole show, and keeps what it came to
-	timeout 60 "$program" run --headless --exit-when-done --new \
+	timeout 120 "$program" run --headless --exit-when-done --new \
 		--rehearse="$1" --operator 127.0.0.1:0 --audience 127.0.0.1:0 \
 		"$top_srcdir/dags/adventure.yaml" </dev/null \
 		2>>"$scratch/core.log"

@@ -36,7 +36,7 @@ vote() { # VOTER OPTION
 wait_nth() { # COUNT PATTERN: until that many events match
 	fifo=$scratch/nth.$$
 	mkfifo "$fifo"
-	timeout 30 "$program" events night --follow --json >"$fifo" 2>nth.err &
+	timeout 120 "$program" events night --follow --json >"$fifo" 2>nth.err &
 	reader=$!
 	[ "$(grep -m "$1" -E "$2" <"$fifo" | wc -l)" -eq "$1" ]
 	found=$?
@@ -179,7 +179,7 @@ redis HSET 'showcaller:{night}:story' oa 1
 "$program" replay night --verify >out
 ok $? "and is right again"
 # Not while the core makes its first one.
-timeout 20 sh -c "until redis-cli -s state/night/redis.sock \
+timeout 120 sh -c "until redis-cli -s state/night/redis.sock \
 	GET 'showcaller:{night}:snapshot:last' | grep -q .; do :; done"
 redis SET 'showcaller:{night}:snapshot:r1' '{"seq":10}'
 fails 1 'event 10: the snapshot that was taken there is not' \
@@ -203,7 +203,7 @@ ok $? "and its Redis is stopped again"
 redis-server --port 0 --unixsocket "$scratch/r.sock" --dir "$scratch" \
 	--appendonly no --save '' --daemonize yes --pidfile "$scratch/r.pid" \
 	>/dev/null
-timeout 20 sh -c "until redis-cli -s '$scratch/r.sock' ping 2>/dev/null |
+timeout 120 sh -c "until redis-cli -s '$scratch/r.sock' ping 2>/dev/null |
 	grep -q PONG; do :; done"
 changed=$(jq -s 'map(select(.type == "stage:complete" and .stage == "b")) |
 	.[0].id' log)

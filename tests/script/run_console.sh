@@ -22,7 +22,7 @@ sed 's/show: night/show: other/; s/inputs: \[one\]/&, go: manual/' night.yaml \
 sed 's/via: noop/via: bus/; s/show: night/show: fails/; s/stages:/&\n  - { id: zero, agents: [quick], on_failure: fail_run, rehearsal: { fail_first: 9, after_ms: 1 } }/' \
 	night.yaml >fails.yaml
 in_terminal() { # COMMAND: its exit status; what it showed is in `shown`
-	timeout 60 script -qec "stty rows 40 cols 120; $1" shown </dev/null \
+	timeout 120 script -qec "stty rows 40 cols 120; $1" shown </dev/null \
 		>/dev/null 2>&1
 }
 free="--operator 127.0.0.1:0 --audience 127.0.0.1:0"

@@ -20,7 +20,7 @@ for try in 1 2 3 4 5 6 7 8; do
 	redis-server --port "$port" --bind 127.0.0.1 --appendonly yes \
 		--appendfsync always --save '' --dir "$scratch" >redis.log 2>&1 &
 	redis=$!
-	timeout 10 sh -c "until grep -qE 'Ready to accept|Could not create' \
+	timeout 120 sh -c "until grep -qE 'Ready to accept|Could not create' \
 		redis.log; do :; done"
 	grep -q 'Ready to accept' redis.log && break
 	wait "$redis"
@@ -79,11 +79,11 @@ took() {
 	echo $((at - $1))
 }
 followed() { # EPOCH
-	timeout 30 sh -c "until [ \"\$(redis-cli -p $port get \
+	timeout 120 sh -c "until [ \"\$(redis-cli -p $port get \
 		'showcaller:{night}:epoch')\" -ge $1 ]; do :; done"
 	"$program" events night --json --redis "$url" --follow >follow &
 	reader=$!
-	timeout 30 sh -c "until grep -q '\"leader:take\".*\"epoch\":$1' follow
+	timeout 120 sh -c "until grep -q '\"leader:take\".*\"epoch\":$1' follow
 		do :; done"
 	followed=$?
 	kill "$reader"
@@ -100,7 +100,7 @@ start_standby night.yaml --redis "$url"
 ok $? "another one stands by"
 b=$core
 others="$a $b"
-timeout 20 sh -c 'until grep -q call calls; do :; done'
+timeout 120 sh -c 'until grep -q call calls; do :; done'
 ok $? "an agent is at work"
 
 # Two consoles, one on each machine.
@@ -141,7 +141,7 @@ kill -KILL "$a"
 wait "$a" 2>/dev/null
 both 'another core leads now'
 ok $? "both consoles say that another core leads"
-timeout 20 "$program" do night note between --redis "$url" >/dev/null
+timeout 120 "$program" do night note between --redis "$url" >/dev/null
 ok $? "a command that comes when nobody leads is done by the next core"
 followed 2
 ok $? "the standby leads"
@@ -159,11 +159,11 @@ start_standby night.yaml --redis "$url"
 ok $? "a third core stands by"
 a=$core
 others="$others $a"
-timeout 20 sh -c 'until [ "$(grep -c call calls)" -ge 3 ]; do :; done'
+timeout 120 sh -c 'until [ "$(grep -c call calls)" -ge 3 ]; do :; done'
 # Its machine sleeps, and the console on it.
 stopped=$(now_ms)
 kill -STOP "$b" "$console_b"
-timeout 20 "$program" do night note stopped --redis "$url" >/dev/null
+timeout 120 "$program" do night note stopped --redis "$url" >/dev/null
 ok $? "what a leader took that was stopped then is done by the next"
 says_on a 'another core leads now (epoch, host, pid: 3 '
 ok $? "the console elsewhere says that another core leads"
@@ -213,7 +213,7 @@ ok $? "the ledger adds up"
 "$program" stop night --redis "$url" >/dev/null
 wait "$a"
 ok $? "the leader ends when the show is stopped"
-timeout 20 tail --pid="$b" -f /dev/null && wait "$b"
+timeout 120 tail --pid="$b" -f /dev/null && wait "$b"
 ok $? "and whoever stood by leaves too"
 grep -q 'it was stopped (stop)' core.log
 ok $? "and says why"

@@ -14,7 +14,7 @@ trap clean_up_two EXIT
 redis-server --port 0 --unixsocket "$scratch/r.sock" --dir "$scratch" \
 	--appendonly yes --save '' >redis.log 2>&1 &
 redis=$!
-timeout 20 sh -c "until redis-cli -s '$scratch/r.sock' ping 2>/dev/null |
+timeout 120 sh -c "until redis-cli -s '$scratch/r.sock' ping 2>/dev/null |
 	grep -q PONG; do :; done"
 ok $? "a Redis for both"
 url=unix://$scratch/r.sock

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "console/keys.h"
 
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 
 enum verb { KEYS, WAIT_QUIET, WAIT_TEXT, WAIT_GONE, DUMP, RESIZE, QUIT };
 

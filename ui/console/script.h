@@ -10,7 +10,7 @@
  *   resize WxH        draws as if the terminal had this size
  *   quit              leaves
  *
- * A wait that takes longer than 20 s fails the console. One thread.
+ * A wait that takes longer than 60 s fails the console. One thread.
  */
 #ifndef CONSOLE_SCRIPT_H
 #define CONSOLE_SCRIPT_H
