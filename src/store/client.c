@@ -488,8 +488,9 @@ int64_t client_rtt_us(struct client *c)
 	int64_t begin = clock_mono_us();
 	link_add(c->link, "PING", (char *)NULL);
 	redisReply *r = link_ask(c->link, "Redis", NULL);
+	int64_t rtt_us = r ? clock_mono_us() - begin : -1;
 	if (!r)
 		link_close(&c->link);
 	reply_free(r);
-	return r ? clock_mono_us() - begin : -1;
+	return rtt_us;
 }

@@ -1,11 +1,12 @@
 /*
  * writer_in: what the files of the writer share. Private to them.
  *
- *   writer.c       operations into the pipeline, outcomes out of it
- *   writer_link.c  the connection: connect, greet, send, read, reconnect
- *   writer_ask.c   what is asked while the engine waits: inspect, lead
- *   writer_fold.c  the same: fold the log, keep the show's definition
- *   writer_again.c what Redis lost, and is sent again
+ *   writer.c        operations into the pipeline
+ *   writer_answer.c outcomes out of it
+ *   writer_link.c   the connection: connect, greet, send, read, reconnect
+ *   writer_ask.c    what is asked while the engine waits: inspect, lead
+ *   writer_fold.c   the same: fold the log, keep the show's definition
+ *   writer_again.c  what Redis lost, and is sent again
  *
  * The bytes of an operation stay in `out` until it is answered, so that after
  * a lost link all that is unanswered is sent again by setting `sent` back.
@@ -142,9 +143,10 @@ bool writer_again(struct writer *w, uint64_t last);
 void writer_put_story(const struct writer *w, struct buf *cmd,
 		      uint64_t version, const char *hash, json_object *doc);
 
-/* writer.c: one answer. False: the link was dropped. */
+/* writer_answer.c: one answer. False: the link was dropped. */
 bool writer_answer(struct writer *w, const redisReply *reply);
-/* The name under which a member of the story stands in the `story` hash. */
+
+/* writer.c: the name under which a member of the story stands in the `story` hash. */
 void writer_add_member(struct buf *out, const char *name);
 
 #endif
