@@ -59,6 +59,15 @@ void client_close(struct client **client)
 	free(c);
 }
 
+/* The answer to what was added; a link that is lost is closed. */
+static redisReply *ask(struct client *c, struct err *err)
+{
+	redisReply *r = link_ask(c->link, "Redis", err);
+	if (!r)
+		link_close(&c->link);
+	return r;
+}
+
 /* GET key. NULL with err when Redis cannot be asked; "" when it is not there.
  */
 static char *get(struct client *c, char *key, struct err *err)
@@ -66,11 +75,9 @@ static char *get(struct client *c, char *key, struct err *err)
 	char *value = NULL;
 	if (reach(c, err)) {
 		link_add(c->link, "GET", key, (char *)NULL);
-		redisReply *r = link_ask(c->link, "Redis", err);
+		redisReply *r = ask(c, err);
 		if (r)
 			value = xstrdup(r->str ? r->str : "");
-		else
-			link_close(&c->link);
 		reply_free(r);
 	}
 	free(key);
@@ -164,17 +171,13 @@ char *client_ground(struct client *c, uint64_t *seq,
 /* The first (or the last) entry of the log. */
 static redisReply *ask_end(struct client *c, bool last, struct err *err)
 {
-	redisReply *r = NULL;
 	if (!reach(c, err))
 		return NULL;
 	char *key = key_of(c->show, "events");
 	link_add(c->link, last ? "XREVRANGE" : "XRANGE", key, last ? "+" : "-",
 		 last ? "-" : "+", "COUNT", "1", (char *)NULL);
-	r = link_ask(c->link, "Redis", err);
-	if (!r)
-		link_close(&c->link);
 	free(key);
-	return r;
+	return ask(c, err);
 }
 
 bool client_ends(struct client *c, uint64_t *first, uint64_t *last,
@@ -237,12 +240,10 @@ json_object *client_story(struct client *c, uint64_t *version,
 		return NULL;
 	char *key = key_of(c->show, "story");
 	link_add(c->link, "HGETALL", key, (char *)NULL);
-	redisReply *r = link_ask(c->link, "Redis", err);
+	redisReply *r = ask(c, err);
 	free(key);
-	if (!r) {
-		link_close(&c->link);
+	if (!r)
 		return NULL;
-	}
 	story = json_object_new_object();
 	ok = true;
 	for (size_t i = 0; ok && i + 1 < r->elements; i += 2)
@@ -266,12 +267,10 @@ bool client_tally(struct client *c, const char *poll,
 	char *key = key_of(c->show, name);
 	free(name);
 	link_add(c->link, "HGETALL", key, (char *)NULL);
-	redisReply *r = link_ask(c->link, "Redis", err);
+	redisReply *r = ask(c, err);
 	free(key);
-	if (!r) {
-		link_close(&c->link);
+	if (!r)
 		return false;
-	}
 	for (size_t k = 0; k < option_count; k++)
 		counts[k] = 0;
 	for (size_t i = 0; i + 1 < r->elements; i += 2) {
@@ -487,10 +486,8 @@ int64_t client_rtt_us(struct client *c)
 		return -1;
 	int64_t begin = clock_mono_us();
 	link_add(c->link, "PING", (char *)NULL);
-	redisReply *r = link_ask(c->link, "Redis", NULL);
+	redisReply *r = ask(c, NULL);
 	int64_t rtt_us = r ? clock_mono_us() - begin : -1;
-	if (!r)
-		link_close(&c->link);
 	reply_free(r);
 	return rtt_us;
 }
