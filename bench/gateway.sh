@@ -1,6 +1,4 @@
 #!/bin/sh
 # Runs gateway_bench on the program that was just built.
-#   LEASES=N  (default 50000)
 #   ROUNDS=N  (default 2) of 400 streams each
-exec "$top_builddir/bench/gateway_bench" "$top_builddir/showcaller" \
-	"${LEASES:-50000}" "${ROUNDS:-2}"
+exec "$top_builddir/bench/gateway_bench" "$top_builddir/showcaller" "${ROUNDS:-2}"

@@ -1,5 +1,6 @@
 #include "stand.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <math.h>
 #include <poll.h>
@@ -235,6 +236,40 @@ double stand_cpu_ms(pid_t pid)
 	if (clock_getcpuclockid(pid, &clock) == 0)
 		clock_gettime(clock, &t);
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static bool thread_is(const char *task, const char *name)
+{
+	char path[300], comm[64] = "";
+	snprintf(path, sizeof path, "%s/comm", task);
+	FILE *f = fopen(path, "r");
+	if (f && fgets(comm, sizeof comm, f))
+		comm[strcspn(comm, "\n")] = '\0';
+	if (f)
+		fclose(f);
+	return !strcmp(comm, name);
+}
+
+double stand_thread_ms(pid_t pid, const char *name)
+{
+	char tasks[64], task[280], path[300];
+	double ns, ms = 0;
+	snprintf(tasks, sizeof tasks, "/proc/%d/task", (int)pid);
+	DIR *dir = opendir(tasks);
+	for (struct dirent *d; dir && (d = readdir(dir));) {
+		snprintf(task, sizeof task, "%s/%.200s", tasks, d->d_name);
+		if (d->d_name[0] == '.' || !thread_is(task, name))
+			continue;
+		snprintf(path, sizeof path, "%s/schedstat", task);
+		FILE *f = fopen(path, "r");
+		if (f && fscanf(f, "%lf", &ns) == 1)
+			ms += ns / 1e6;
+		if (f)
+			fclose(f);
+	}
+	if (dir)
+		closedir(dir);
+	return ms;
 }
 
 /* A line of /proc/PID/status that is a number of kB. */

@@ -32,6 +32,7 @@ void stand_kill_core(void); /* kill -9 */
 /* Of a process: all its threads' time on a processor; memory now, and at
  * most so far. */
 double stand_cpu_ms(pid_t pid);
+double stand_thread_ms(pid_t pid, const char *name); /* 0: there is none */
 double stand_rss_mb(pid_t pid);
 double stand_peak_mb(pid_t pid);
 

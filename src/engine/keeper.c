@@ -248,8 +248,10 @@ struct keeper *keeper_start(const struct address *address,
 	pthread_cond_init(&k->ended, &attr);
 	pthread_condattr_destroy(&attr);
 	int error = pthread_create(&k->thread, NULL, keeper_thread, k);
-	if (error == 0)
+	if (error == 0) {
+		pthread_setname_np(k->thread, "keeper");
 		return k;
+	}
 	err_set(err, ERR_AGAIN, "no thread for the snapshots: %s",
 		strerror(error));
 	keeper_free(k);

@@ -108,6 +108,7 @@ static void *round_of(void *arg)
 {
 	struct trim *t = arg;
 	/* Whoever performs goes first. (Of this thread alone, on Linux.) */
+	pthread_setname_np(pthread_self(), "trim");
 	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
 	struct trimmer *trimmer = trimmer_open(t->address, t->file, t->epoch,
 					       &t->give_up, &t->err);

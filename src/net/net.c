@@ -18,16 +18,18 @@
  * tables by this limit. */
 #define OPEN_FILES 16384
 
-bool net_thread(pthread_t *thread, void *(*run)(void *), void *arg,
-		struct err *err)
+bool net_thread(pthread_t *thread, const char *name, void *(*run)(void *),
+		void *arg, struct err *err)
 {
 	sigset_t all, old;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	int rc = pthread_create(thread, NULL, run, arg);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (rc == 0)
+	if (rc == 0) {
+		pthread_setname_np(*thread, name);
 		return true;
+	}
 	return err_set(err, ERR_UNAVAILABLE, "a thread of the network: %s",
 		       strerror(rc));
 }

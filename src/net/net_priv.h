@@ -32,8 +32,9 @@ struct net {
 	struct ws *ws;
 };
 
-/* Starts a thread with every signal blocked: signals are the engine's. */
-bool net_thread(pthread_t *thread, void *(*run)(void *), void *arg,
-		struct err *err);
+/* Starts a thread with every signal blocked: signals are the engine's. `name`
+ * is what ps and top say, 15 characters at most. */
+bool net_thread(pthread_t *thread, const char *name, void *(*run)(void *),
+		void *arg, struct err *err);
 
 #endif

@@ -415,7 +415,7 @@ failed:
 
 bool web_start(struct web *web, struct err *err)
 {
-	web->started = net_thread(&web->thread, run, web, err);
+	web->started = net_thread(&web->thread, "web", run, web, err);
 	return web->started;
 }
 

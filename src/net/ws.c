@@ -302,7 +302,7 @@ struct ws *ws_start(struct net *net, struct err *err)
 	if (!open_context(ws, err))
 		goto failed;
 	ws->obs = obs_link_new(ws);
-	if (!net_thread(&ws->thread, run, ws, err))
+	if (!net_thread(&ws->thread, "ws", run, ws, err))
 		goto failed;
 	ws->started = true;
 	return ws;

@@ -1,0 +1,6 @@
+#!/bin/sh
+# Runs leases_bench on the program that was just built.
+#   LEASES=N  (default 50000)
+#   ROUNDS=N  (default 2) of a part of them each
+exec "$top_builddir/bench/leases_bench" "$top_builddir/showcaller" \
+	"${LEASES:-50000}" "${ROUNDS:-2}"

@@ -1,0 +1,289 @@
+/*
+ * leases_bench SHOWCALLER [LEASES] [ROUNDS]: leases over HTTP with 200 clients,
+ * each answered once it is stored (appendfsync always).
+ *
+ * Beside it, in turns and with the same load: a bare server on libmicrohttpd
+ * with our headers, whose answer is a constant that nobody decided and nothing
+ * stores. Times count from when a request was due. At the end redis-benchmark
+ * appends records as small, which is what storing alone can do.
+ */
+#include <microhttpd.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "load.h"
+#include "stand.h"
+
+#define CLIENTS 200
+#define RATE	10000
+
+static const char show[] = "show: leases-bench\n"
+			   "title: Leases bench\n"
+			   "budget: { tokens: 1000000000 }\n"
+			   "agents:\n"
+			   "  worker: { via: bus, timeout_ms: 3600000 }\n"
+			   "stages:\n"
+			   "  - { id: two, agents: [worker], outputs: [b], "
+			   "budget: { token_cap: "
+			   "400000000, time_cap_ms: 3600000 } }\n";
+
+/* --- the bare server ------------------------------------------------------ */
+
+static enum MHD_Result answer(void *cls, struct MHD_Connection *c,
+			      const char *url, const char *method,
+			      const char *version, const char *data,
+			      size_t *bytes, void **context)
+{
+	static char constant[] = "{\"lease\":\"r1/two/1/worker/12345\","
+				 "\"tokens\":10,\"cost_micros\":0,"
+				 "\"deadline_ms\":1795239000000,"
+				 "\"state\":\"held\",\"left\":399000000}\n";
+	static const char *const fields[][2] = {
+		{"Content-Type", "application/json"},
+		{"X-Content-Type-Options", "nosniff"},
+		{"Referrer-Policy", "same-origin"},
+		{"X-Frame-Options", "DENY"},
+		{"Cross-Origin-Resource-Policy", "same-origin"},
+		{"Cache-Control", "no-store"},
+	};
+	(void)cls;
+	(void)url;
+	(void)method;
+	(void)version;
+	(void)data;
+	if (!*context || *bytes) {
+		*context = c;
+		*bytes = 0;
+		return MHD_YES;
+	}
+	struct MHD_Response *r = MHD_create_response_from_buffer(
+		sizeof constant - 1, constant, MHD_RESPMEM_PERSISTENT);
+	for (size_t i = 0; i < COUNT_OF(fields); i++)
+		MHD_add_response_header(r, fields[i][0], fields[i][1]);
+	enum MHD_Result ok = MHD_queue_response(c, 200, r);
+	MHD_destroy_response(r);
+	return ok;
+}
+
+/* A process of its own; ends with us. */
+static pid_t bare_start(int *port)
+{
+	int ends[2];
+	if (pipe(ends))
+		stand_give_up("no pipe");
+	pid_t pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		struct MHD_Daemon *d = MHD_start_daemon(
+			MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, answer,
+			NULL, MHD_OPTION_CONNECTION_LIMIT, CLIENTS + 8u,
+			MHD_OPTION_END);
+		int n = d ? MHD_get_daemon_info(d, MHD_DAEMON_INFO_BIND_PORT)
+					->port
+			  : 0;
+		if (write(ends[1], &n, sizeof n) != sizeof n)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	if (pid < 0 || read(ends[0], port, sizeof *port) != sizeof *port ||
+	    !*port)
+		stand_give_up("the bare server does not start");
+	close(ends[0]);
+	close(ends[1]);
+	return pid;
+}
+
+/* --- what is measured ----------------------------------------------------- */
+
+static const char *const threads[] = {"showcaller", "web", "keeper", "trim"};
+
+/* One side, paced or not, over all rounds. */
+struct side {
+	const char *who;
+	pid_t pid;
+	int port;
+	char *request;
+	double *ms;
+	int count, bad;
+	double seconds, cpu_ms, thread_ms[COUNT_OF(threads)];
+};
+
+static void cpu(struct side *s, int sign)
+{
+	s->cpu_ms += sign * stand_cpu_ms(s->pid);
+	for (size_t i = 0; i < COUNT_OF(threads); i++)
+		s->thread_ms[i] += sign * stand_thread_ms(s->pid, threads[i]);
+}
+
+static void measure(struct side *s, int total, double pace_us)
+{
+	struct load l = {.port = s->port,
+			 .clients = CLIENTS,
+			 .total = total,
+			 .request = s->request,
+			 .pace_us = pace_us};
+	cpu(s, -1);
+	load_run(&l);
+	cpu(s, 1);
+	s->ms = xreallocarray(s->ms, (size_t)(s->count + total),
+			      sizeof(double));
+	memcpy(s->ms + s->count, l.whole_ms, (size_t)total * sizeof(double));
+	s->count += total;
+	s->bad += l.bad;
+	s->seconds += l.seconds;
+	load_release(&l);
+}
+
+static void tell(struct side *s, const char *how, long long stored)
+{
+	printf("{\"bench\":\"leases\",\"who\":\"%s\",\"how\":\"%s\","
+	       "\"clients\":%d,\"requests\":%d,\"refused\":%d",
+	       s->who, how, CLIENTS, s->count, s->bad);
+	if (stored >= 0)
+		printf(",\"stored\":%lld", stored);
+	printf(",\"per_s\":%.0f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
+	       "\"cpu_us_each\":%.1f",
+	       s->count / s->seconds, stand_quantile(s->ms, s->count, .5),
+	       stand_quantile(s->ms, s->count, .99),
+	       s->cpu_ms * 1000 / s->count);
+	for (size_t i = 0; stored >= 0 && i < COUNT_OF(threads); i++)
+		printf(",\"%s_us\":%.1f", i ? threads[i] : "engine",
+		       s->thread_ms[i] * 1000 / s->count);
+	printf("}\n");
+	free(s->ms);
+	s->ms = NULL;
+	s->count = s->bad = 0;
+	s->seconds = s->cpu_ms = 0;
+	memset(s->thread_ms, 0, sizeof s->thread_ms);
+}
+
+static long long events_stored(void)
+{
+	redisContext *redis = stand_connect();
+	redisReply *reply =
+		stand_ask(redis, "XREVRANGE showcaller:{leases-bench}:events"
+				 " + - COUNT 1");
+	/* Not its length: old events move into files. */
+	long long n = atoll(reply->element[0]->element[0]->str);
+	freeReplyObject(reply);
+	redisFree(redis);
+	return n;
+}
+
+static void both(struct side sides[2], const char *how, int total, int rounds,
+		 double pace_us)
+{
+	long long before = events_stored();
+	for (int i = 0; i < rounds; i++)
+		for (int s = 0; s < 2; s++)
+			measure(&sides[s], total / rounds, pace_us);
+	tell(&sides[0], how, -1);
+	tell(&sides[1], how, events_stored() - before);
+}
+
+/* The call of the stage holds all of its cap: most of it is given back. */
+static void make_room(int port, const char *token)
+{
+	char *request = load_post("/api/v1/leases/r1/two/1/worker/return",
+				  token, "{\"tokens\":399000000}");
+	struct load l = {
+		.port = port, .clients = 1, .total = 1, .request = request};
+	load_run(&l);
+	if (l.bad)
+		stand_give_up("nothing was given back");
+	load_release(&l);
+	free(request);
+}
+
+static void bench_redis(void)
+{
+	char line[600];
+	snprintf(line, sizeof line,
+		 "redis-benchmark -s '%s' -c %d -n 100000 --csv XADD bench "
+		 "'*' type token:lease run r1 stage two agent worker at 1 data "
+		 "lease=r1/two/1/worker/"
+		 "12345,tokens=10,attempt=1,deadline=1795239"
+		 " "
+		 "2>/dev/null | tail -n 1",
+		 stand_socket(), CLIENTS);
+	FILE *f = popen(line, "r");
+	if (f && fgets(line, sizeof line, f)) {
+		/* "test","rps","avg","min","p50","p95","p99","max" */
+		double rps = 0, p50 = 0, p99 = 0;
+		char *s = strstr(line, "\",\"");
+		if (s && sscanf(s,
+				"\",\"%lf\",\"%*[^\"]\",\"%*[^\"]\",\"%lf\","
+				"\"%*[^\"]\",\"%lf\"",
+				&rps, &p50, &p99) == 3)
+			printf("{\"bench\":\"leases\",\"who\":\"bare "
+			       "redis-benchmark XADD\",\"clients\":%d,"
+			       "\"per_s\":%.0f,\"p50_ms\":%.3f,\"p99_ms\":%.3f}"
+			       "\n",
+			       CLIENTS, rps, p50, p99);
+	}
+	if (f)
+		pclose(f);
+}
+
+static char *state_line(const char *name)
+{
+	struct err err = {0};
+	char *dir = file_state_dir("leases-bench");
+	char *path = xasprintf("%s/%s", dir, name);
+	char *text = file_read(path, 4096, NULL, &err);
+	if (!text)
+		stand_give_up("%s", err.text);
+	text[strcspn(text, "\n")] = '\0';
+	free(path);
+	free(dir);
+	return text;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		fprintf(stderr,
+			"usage: leases_bench SHOWCALLER [LEASES] [ROUNDS]\n");
+		return 2;
+	}
+	int leases = argc > 2 ? atoi(argv[2]) : 50000;
+	int rounds = argc > 3 ? atoi(argv[3]) : 2;
+	stand_begin("leases_bench");
+	struct side sides[2] = {{.who = "bare libmicrohttpd"},
+				{.who = "showcaller"}};
+	sides[0].pid = bare_start(&sides[0].port);
+	sides[1].pid = stand_start_core(argv[1], "leases-bench", show);
+	char *token = state_line("operator.token");
+	char *addr = state_line("operator.addr");
+	sides[1].port = atoi(strrchr(addr, ':') + 1);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	make_room(sides[1].port, token);
+	for (int s = 0; s < 2; s++)
+		sides[s].request =
+			load_post("/api/v1/leases", token,
+				  "{\"stage\":\"two\",\"agent\":\"worker\","
+				  "\"tokens\":10}");
+	both(sides, "10,000 a second", leases, rounds, 1e6 / RATE);
+	both(sides, "as fast as they can", leases, rounds, 0);
+	bench_redis();
+	stand_kill_core();
+	kill(sides[0].pid, SIGKILL);
+	waitpid(sides[0].pid, NULL, 0);
+	for (int s = 0; s < 2; s++)
+		free(sides[s].request);
+	free(addr);
+	free(token);
+	return 0;
+}

@@ -1,0 +1,216 @@
+#include "load.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "stand.h"
+
+#define PATIENCE_MS 60000
+#define HEAD_BYTES  2048
+#define READY	    64
+
+struct client {
+	struct client *next; /* of those that are idle, in turn */
+	int fd;
+	int64_t start_us, first_us;
+	int64_t left;	       /* of the body; -1: it comes in chunks */
+	char tail[5];	       /* of what came last, for the end of chunks */
+	size_t head_bytes;     /* while it is not whole */
+	char head[HEAD_BYTES]; /* of the answer */
+};
+
+static int dial(int port)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)port)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (connect(fd, (struct sockaddr *)&to, sizeof to))
+		stand_give_up("port %d: %s", port, strerror(errno));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	return fd;
+}
+
+static void begin(const struct load *l, size_t bytes, struct client *c,
+		  int64_t due_us)
+{
+	c->head_bytes = 0;
+	c->first_us = 0;
+	c->start_us = due_us ? due_us : clock_mono_us();
+	if (send(c->fd, l->request, bytes, MSG_NOSIGNAL) != (ssize_t)bytes)
+		stand_give_up("a request was not taken: %s", strerror(errno));
+}
+
+/* Takes the head; how many bytes of `text` are its own, 0 while there is more
+ * to come. */
+static size_t take_head(struct load *l, struct client *c, const char *text,
+			size_t bytes)
+{
+	size_t old = c->head_bytes;
+	size_t n = bytes < HEAD_BYTES - 1 - old ? bytes : HEAD_BYTES - 1 - old;
+	memcpy(c->head + old, text, n);
+	c->head_bytes += n;
+	c->head[c->head_bytes] = '\0';
+	const char *end = memmem(c->head, c->head_bytes, "\r\n\r\n", 4);
+	if (!end && c->head_bytes == HEAD_BYTES - 1)
+		stand_give_up("the head of an answer has no end");
+	if (!end)
+		return 0;
+	const char *length =
+		memmem(c->head, c->head_bytes, "\r\nContent-Length: ", 18);
+	c->left = length && length < end ? atoll(length + 18) : -1;
+	c->first_us = clock_mono_us();
+	if (strncmp(c->head, "HTTP/1.1 200", 12) != 0 && !l->bad++)
+		fprintf(stderr, "%s\n", c->head);
+	return (size_t)(end + 4 - c->head) - old;
+}
+
+static void keep_tail(struct client *c, const char *text, size_t bytes)
+{
+	size_t keep = sizeof c->tail;
+	if (bytes < keep) {
+		memmove(c->tail, c->tail + bytes, keep - bytes);
+		memcpy(c->tail + keep - bytes, text, bytes);
+	} else {
+		memcpy(c->tail, text + bytes - keep, keep);
+	}
+}
+
+/* Reads what there is; true when the answer is whole. */
+static bool take(struct load *l, struct client *c)
+{
+	char room[16384];
+	ssize_t n = recv(c->fd, room, sizeof room, MSG_DONTWAIT);
+	if (n < 0 && errno == EAGAIN)
+		return false;
+	if (n <= 0)
+		stand_give_up("the answer was cut: %.300s", c->head);
+	size_t at = c->first_us ? 0 : take_head(l, c, room, (size_t)n);
+	if (!c->first_us)
+		return false;
+	if (c->left < 0) {
+		keep_tail(c, room + at, (size_t)n - at);
+		return !memcmp(c->tail, "0\r\n\r\n", 5);
+	}
+	c->left -= (int64_t)((size_t)n - at);
+	return c->left == 0;
+}
+
+static void note(struct load *l, const struct client *c)
+{
+	int64_t now_us = clock_mono_us();
+	l->first_ms[l->done] = (double)(c->first_us - c->start_us) / 1000;
+	l->whole_ms[l->done] = (double)(now_us - c->start_us) / 1000;
+	l->done++;
+}
+
+struct idle {
+	struct client *first, **last;
+};
+
+static void add_idle(struct idle *idle, struct client *c)
+{
+	c->next = NULL;
+	*idle->last = c;
+	idle->last = &c->next;
+}
+
+static struct client *take_idle(struct idle *idle)
+{
+	struct client *c = idle->first;
+	idle->first = c->next;
+	if (!idle->first)
+		idle->last = &idle->first;
+	return c;
+}
+
+/* What is due goes out; microseconds until the next one, or -1. */
+static int64_t send_due(const struct load *l, size_t bytes, int64_t began_us,
+			int *begun, struct idle *idle)
+{
+	while (*begun < l->total && idle->first) {
+		double step = l->pace_us > 0	    ? l->pace_us
+			      : *begun < l->clients ? (double)l->stagger_us
+						    : 0;
+		int64_t due_us = began_us + (int64_t)(*begun * step);
+		int64_t now_us = clock_mono_us();
+		if (due_us > now_us)
+			return due_us - now_us;
+		begin(l, bytes, take_idle(idle), l->pace_us > 0 ? due_us : 0);
+		++*begun;
+	}
+	return -1;
+}
+
+static struct client *dial_all(const struct load *l, int ep, struct idle *idle)
+{
+	struct client *clients = xcalloc((size_t)l->clients, sizeof *clients);
+	for (int i = 0; i < l->clients; i++) {
+		struct epoll_event ev = {.events = EPOLLIN,
+					 .data.ptr = &clients[i]};
+		clients[i].fd = dial(l->port);
+		add_idle(idle, &clients[i]);
+		epoll_ctl(ep, EPOLL_CTL_ADD, clients[i].fd, &ev);
+	}
+	return clients;
+}
+
+void load_run(struct load *l)
+{
+	int ep = epoll_create1(EPOLL_CLOEXEC), begun = 0;
+	struct idle idle = {.last = &idle.first};
+	struct client *clients = dial_all(l, ep, &idle);
+	struct epoll_event ready[READY];
+	size_t bytes = strlen(l->request);
+	l->first_ms = xcalloc((size_t)l->total, sizeof(double));
+	l->whole_ms = xcalloc((size_t)l->total, sizeof(double));
+	l->done = l->bad = 0;
+	int64_t began_us = clock_mono_us();
+	while (l->done < l->total) {
+		int64_t us = send_due(l, bytes, began_us, &begun, &idle);
+		struct timespec wait = {us < 0 ? PATIENCE_MS / 1000 : 0,
+					us < 0 ? 0 : us * 1000};
+		if (us >= 1000000)
+			wait = (struct timespec){1, 0};
+		int n = epoll_pwait2(ep, ready, READY, &wait, NULL);
+		if (n == 0 && us < 0)
+			stand_give_up("no answer for a minute");
+		for (int i = 0; i < n; i++) {
+			struct client *c = ready[i].data.ptr;
+			if (!take(l, c))
+				continue;
+			note(l, c);
+			add_idle(&idle, c);
+		}
+	}
+	l->seconds = (double)(clock_mono_us() - began_us) / 1e6;
+	for (int i = 0; i < l->clients; i++)
+		close(clients[i].fd);
+	free(clients);
+	close(ep);
+}
+
+void load_release(struct load *l)
+{
+	free(l->first_ms);
+	free(l->whole_ms);
+}
+
+char *load_post(const char *path, const char *key, const char *body)
+{
+	return xasprintf("POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+			 "Authorization: Bearer %s\r\n"
+			 "Content-Type: application/json\r\n"
+			 "Content-Length: %zu\r\n\r\n%s",
+			 path, key, strlen(body), body);
+}
