@@ -5,37 +5,274 @@
 
 #include "sim/world.h"
 
+/* One event of a decision, that something may be done to. */
+struct spot {
+	struct sim *s;
+	struct sim_core *c;
+	size_t at;
+	struct event *e;
+};
+
+/* --- where it fits ---------------------------------------------------------
+ */
+
+static bool costs(const struct spot *p)
+{
+	return event_int(p->e, "cost_micros", 0) != 0;
+}
+
+static bool extends(const struct spot *p)
+{
+	return event_bool(p->e, "extends", false);
+}
+
+/* The last word of a decision: a stage has failed for good, and it may. */
+static bool fails_last(const struct spot *p)
+{
+	const struct event *e = p->e;
+	return !*e->agent && event_bool(e, "final", false) &&
+	       !event_bool(e, "cancelled", false) &&
+	       strcmp(event_str(e, "code", ""), "budget") != 0 &&
+	       p->at + 1 == p->c->made.event_count;
+}
+
+static bool takes_back(const struct spot *p)
+{
+	return event_int(p->e, "tokens", 0) < 0;
+}
+
+static bool is_anyway(const struct spot *p)
+{
+	return event_bool(p->e, "anyway", false);
+}
+
+static bool is_commanded(const struct spot *p)
+{
+	return event_get(p->e, "cmd") != NULL;
+}
+
+/* --- tampering: true when the model has to be folded anew ------------------
+ */
+
+static void renumber(struct decision *d)
+{
+	uint64_t first = d->events[0]->seq;
+	for (size_t i = 0; i < d->event_count; i++)
+		d->events[i]->seq = first + i;
+}
+
+static void insert(struct decision *d, size_t at, struct event *e)
+{
+	e->seq = d->events[0]->seq;
+	GROW(d->events, d->event_count, d->event_cap);
+	memmove(d->events + at + 1, d->events + at,
+		(d->event_count - at) * sizeof(struct event *));
+	d->events[at] = e;
+	d->event_count++;
+	renumber(d);
+}
+
+static void take_out(struct decision *d, size_t at)
+{
+	if (at == 0 && d->event_count > 1)
+		d->events[1]->seq = d->events[0]->seq;
+	event_free(&d->events[at]);
+	d->event_count--;
+	memmove(d->events + at, d->events + at + 1,
+		(d->event_count - at) * sizeof(struct event *));
+	if (d->event_count)
+		renumber(d);
+}
+
+static bool repeat(const struct spot *p)
+{
+	insert(&p->c->made, p->at + 1, event_clone(p->e));
+	return true;
+}
+
+static bool lose(const struct spot *p)
+{
+	take_out(&p->c->made, p->at);
+	return true;
+}
+
+static bool forget(const struct spot *p, const char *key)
+{
+	json_object_object_del(event_data(p->e), key);
+	return true;
+}
+
+static bool forget_money(const struct spot *p)
+{
+	return forget(p, "cost_micros");
+}
+
+static bool forget_anyway(const struct spot *p)
+{
+	return forget(p, "anyway");
+}
+
+static bool forget_command(const struct spot *p)
+{
+	return forget(p, "cmd");
+}
+
+static bool grant_too_much(const struct spot *p)
+{
+	int64_t tokens = event_int(p->e, "tokens", 0);
+	forget(p, "tokens");
+	json_add_int(event_data(p->e), "tokens", tokens * 1000);
+	return true;
+}
+
+static bool try_again(const struct spot *p)
+{
+	json_add_int(event_data(p->e), "retry_at", p->e->at_ms + 1);
+	return true;
+}
+
+static bool change_hash(const struct spot *p)
+{
+	forget(p, "pre_state_hash");
+	json_add_str(event_data(p->e), "pre_state_hash", "0000");
+	return true;
+}
+
+static bool change_model(const struct spot *p)
+{
+	forget(p, "model");
+	json_add_str(event_data(p->e), "model", "planted");
+	return false; /* the model goes on with what it decided */
+}
+
+static bool forget_calls(const struct spot *p)
+{
+	struct decision *d = &p->c->made;
+	if (event_int(p->e, "deadline", 0) == 0)
+		return false; /* a poll */
+	forget(p, "deadline");
+	for (size_t i = 0; i < d->effect_count; i++) {
+		struct effect *x = &d->effects[i];
+		if (x->kind != EFFECT_CALL ||
+		    strcmp(p->s->show->stages[x->stage].id, p->e->stage) != 0)
+			continue;
+		effect_release(x);
+		*x = (struct effect){
+			.kind = EFFECT_BELL, .stage = -1, .agent = -1};
+	}
+	return true;
+}
+
+static bool keep_raise(const struct spot *p)
+{
+	json_object *nothing = json_object_new_object();
+	forget(p, "raises");
+	forget(p, "done");
+	json_add(event_data(p->e), "raises", &nothing);
+	json_add_bool(event_data(p->e), "done", true);
+	return true;
+}
+
+static void start(const struct spot *p, size_t stage)
+{
+	const struct event *e = p->e;
+	json_object *data = json_object_new_object();
+	json_add_int(data, "attempt", p->c->m->stages[stage].attempt + 1);
+	json_add_int(data, "deadline", e->at_ms + 1000);
+	insert(&p->c->made, p->at + 1,
+	       event_new(EVENT_STAGE_START, e->run,
+			 p->s->show->stages[stage].id, NULL, e->at_ms, &data));
+}
+
+static bool start_early(const struct spot *p)
+{
+	if (!dice_one_in(&p->s->thumb, 2))
+		return false;
+	for (size_t i = 0; i < p->s->show->stage_count; i++) {
+		const struct stage_run *r = &p->c->m->stages[i];
+		if (r->state != STAGE_WAITING || !r->unmet)
+			continue;
+		start(p, i);
+		p->s->planted = true;
+		return true;
+	}
+	return false;
+}
+
+/* A stage that waits for nothing but a killed agent. */
+static bool start_killed(const struct spot *p)
+{
+	const struct model *m = p->c->m;
+	if (m->run.state != RUN_RUNNING || p->at + 1 != p->c->made.event_count)
+		return false;
+	for (size_t i = 0; i < p->s->show->stage_count; i++) {
+		const struct stage_run *r = &m->stages[i];
+		const struct show_stage *def = &p->s->show->stages[i];
+		if (r->state != STAGE_WAITING || r->unmet || def->poll ||
+		    !def->agent_count ||
+		    !m->killed[stage_agent(m, (int)i, 0)] ||
+		    !plant_now(p->s, PLANT_KILLED_CALLED))
+			continue;
+		start(p, i);
+		return true;
+	}
+	return false;
+}
+
+/* --- the table -------------------------------------------------------------
+ */
+
+/* Those without a `tamper` are in the world, where it says plant_is() or
+ * plant_now(). */
 static const struct {
 	const char *name, *help;
+	enum event_type type;		      /* EVENT_UNKNOWN: any */
+	bool (*fits)(const struct spot *p);   /* NULL: each of that type */
+	bool (*tamper)(const struct spot *p); /* true: fold it anew */
+	bool whenever; /* it says itself when, and how often */
 } table[PLANTS] = {
 	[PLANT_NONE] = {"", ""},
-	[PLANT_DOUBLE_SPEND] = {"double-spend", "a lease is spent twice"},
+	[PLANT_DOUBLE_SPEND] = {"double-spend", "a lease is spent twice",
+				EVENT_TOKEN_SPEND, NULL, repeat},
 	[PLANT_LOST_RETURN] = {"lost-return",
-			       "what a call did not use never comes back"},
-	[PLANT_OVERSPEND] = {"overspend", "a lease grants more than there is"},
+			       "what a call did not use never comes back",
+			       EVENT_TOKEN_RETURN, NULL, lose},
+	[PLANT_OVERSPEND] = {"overspend", "a lease grants more than there is",
+			     EVENT_TOKEN_LEASE, NULL, grant_too_much},
 	[PLANT_MONEY_FORGOTTEN] = {"money-forgotten",
-				   "a lease does not say what it may cost"},
+				   "a lease does not say what it may cost",
+				   EVENT_TOKEN_LEASE, costs, forget_money},
 	[PLANT_DAY_FORGOTTEN] = {"day-forgotten",
 				 "the purses of a day are never begun"},
 	[PLANT_EXTENDED_TWICE] = {"extended-twice",
-				  "an extension is booked twice"},
+				  "an extension is booked twice",
+				  EVENT_TOKEN_LEASE, extends, repeat},
 	[PLANT_EARLY_START] = {"early-start",
-			       "a stage starts before those it needs are done"},
-	[PLANT_DONE_TWICE] = {"done-twice", "a stage completes twice"},
+			       "a stage starts before those it needs are done",
+			       EVENT_STAGE_START, NULL, start_early,
+			       .whenever = true},
+	[PLANT_DONE_TWICE] = {"done-twice", "a stage completes twice",
+			      EVENT_STAGE_COMPLETE, NULL, repeat},
 	[PLANT_EXTRA_RETRY] = {"extra-retry",
-			       "a stage is tried once more than it may be"},
+			       "a stage is tried once more than it may be",
+			       EVENT_STAGE_ERROR, fails_last, try_again},
 	[PLANT_HASH_CHAIN] = {"hash-chain",
-			      "a stage names another hash before its patch"},
-	[PLANT_DEADLOCK] = {"deadlock", "a stage runs without calling anybody"},
+			      "a stage names another hash before its patch",
+			      EVENT_STAGE_COMPLETE, NULL, change_hash},
+	[PLANT_DEADLOCK] = {"deadlock", "a stage runs without calling anybody",
+			    EVENT_STAGE_START, NULL, forget_calls},
 	[PLANT_FOLD_DIFFERS] = {"fold-differs",
-				"an event is stored otherwise than decided"},
+				"an event is stored otherwise than decided",
+				EVENT_TOKEN_SPEND, NULL, change_model},
 	[PLANT_CLOCK_BACK] = {"clock-back", "the show clock goes back"},
 	[PLANT_EARLY_EFFECT] = {"early-effect",
 				"the core acts before the store has answered"},
 	[PLANT_EFFECT_TWICE] = {"effect-twice", "an agent is called twice"},
 	[PLANT_NEW_KEY] = {"new-key", "a call is repeated under another key"},
 	[PLANT_DOUBLE_COMMAND] = {"double-command",
-				  "commands are not remembered"},
+				  "commands are not remembered", EVENT_UNKNOWN,
+				  is_commanded, forget_command,
+				  .whenever = true},
 	[PLANT_VOTE_TWICE] = {"vote-twice", "a vote is counted twice"},
 	[PLANT_EPOCH_IGNORED] = {"epoch-ignored",
 				 "the store takes commits of an old leader"},
@@ -47,12 +284,16 @@ static const struct {
 	[PLANT_WRONG_TOTAL] = {"wrong-total", "a total on the screen is off"},
 	[PLANT_LOST_REPLY] = {"lost-reply", "a command is never answered"},
 	[PLANT_RAISE_STAYS] = {"raise-stays",
-			       "an expired raise is not taken back"},
+			       "an expired raise is not taken back",
+			       EVENT_BUDGET_RAISE, takes_back, keep_raise},
 	[PLANT_KILLED_CALLED] = {"killed-called",
-				 "a stage starts with an agent that is killed"},
+				 "a stage starts with an agent that is killed",
+				 EVENT_UNKNOWN, NULL, start_killed,
+				 .whenever = true},
 	[PLANT_ADOPT_BLIND] = {"adopt-blind",
 			       "a late answer is adopted without a look at "
-			       "what it was made on"},
+			       "what it was made on",
+			       EVENT_PROPOSAL_ADOPT, is_anyway, forget_anyway},
 	[PLANT_ABORT] = {"abort", "the core aborts"},
 };
 
@@ -91,210 +332,17 @@ bool plant_now(struct sim *s, enum sim_plant plant)
 	return true;
 }
 
-/* --- tampering ---------------------------------------------------------- */
-
-static void renumber(struct decision *d)
+static bool tamper(struct sim *s, struct sim_core *c, size_t at)
 {
-	uint64_t first = d->events[0]->seq;
-	for (size_t i = 0; i < d->event_count; i++)
-		d->events[i]->seq = first + i;
-}
-
-static void insert(struct decision *d, size_t at, struct event *e)
-{
-	e->seq = d->events[0]->seq;
-	GROW(d->events, d->event_count, d->event_cap);
-	memmove(d->events + at + 1, d->events + at,
-		(d->event_count - at) * sizeof(struct event *));
-	d->events[at] = e;
-	d->event_count++;
-	renumber(d);
-}
-
-static void take_out(struct decision *d, size_t at)
-{
-	if (at == 0 && d->event_count > 1)
-		d->events[1]->seq = d->events[0]->seq;
-	event_free(&d->events[at]);
-	d->event_count--;
-	memmove(d->events + at, d->events + at + 1,
-		(d->event_count - at) * sizeof(struct event *));
-	if (d->event_count)
-		renumber(d);
-}
-
-static bool start_early(struct sim *s, struct sim_core *c, size_t at)
-{
-	const struct event *e = c->made.events[at];
-	for (size_t i = 0; i < s->show->stage_count; i++) {
-		const struct stage_run *r = &c->m->stages[i];
-		if (r->state != STAGE_WAITING || !r->unmet)
-			continue;
-		json_object *data = json_object_new_object();
-		json_add_int(data, "attempt", r->attempt + 1);
-		json_add_int(data, "deadline", e->at_ms + 1000);
-		insert(&c->made, at + 1,
-		       event_new(EVENT_STAGE_START, e->run,
-				 s->show->stages[i].id, NULL, e->at_ms, &data));
-		return true;
-	}
-	return false;
-}
-
-static bool forget_calls(struct sim_core *c, struct event *e)
-{
-	struct decision *d = &c->made;
-	if (event_int(e, "deadline", 0) == 0)
-		return false; /* a poll */
-	json_object_object_del(event_data(e), "deadline");
-	for (size_t i = 0; i < d->effect_count; i++) {
-		struct effect *x = &d->effects[i];
-		if (x->kind != EFFECT_CALL ||
-		    strcmp(c->m->show->stages[x->stage].id, e->stage) != 0)
-			continue;
-		effect_release(x);
-		*x = (struct effect){
-			.kind = EFFECT_BELL, .stage = -1, .agent = -1};
-	}
-	return true;
-}
-
-static bool swap_number(struct event *e, const char *key, int64_t factor)
-{
-	int64_t n = event_int(e, key, 0);
-	json_object_object_del(event_data(e), key);
-	json_add_int(event_data(e), key, n * factor);
-	return true;
-}
-
-static bool keep_raise(struct event *e)
-{
-	json_object *nothing = json_object_new_object();
-	json_object_object_del(event_data(e), "raises");
-	json_object_object_del(event_data(e), "done");
-	json_add(event_data(e), "raises", &nothing);
-	json_add_bool(event_data(e), "done", true);
-	return true;
-}
-
-/* A stage that waits for nothing but a killed agent. */
-static bool start_killed(struct sim *s, struct sim_core *c, size_t at)
-{
-	const struct event *e = c->made.events[at];
-	if (c->m->run.state != RUN_RUNNING || at + 1 != c->made.event_count)
+	enum sim_plant plant = s->plan->plant;
+	const struct spot p = {s, c, at, c->made.events[at]};
+	enum event_type type = table[plant].type;
+	if (!table[plant].tamper ||
+	    (type != EVENT_UNKNOWN && type != p.e->type) ||
+	    (table[plant].fits && !table[plant].fits(&p)))
 		return false;
-	for (size_t i = 0; i < s->show->stage_count; i++) {
-		const struct stage_run *r = &c->m->stages[i];
-		const struct show_stage *def = &s->show->stages[i];
-		if (r->state != STAGE_WAITING || r->unmet || def->poll ||
-		    !def->agent_count ||
-		    !c->m->killed[stage_agent(c->m, (int)i, 0)] ||
-		    !plant_now(s, PLANT_KILLED_CALLED))
-			continue;
-		json_object *data = json_object_new_object();
-		json_add_int(data, "attempt", r->attempt + 1);
-		json_add_int(data, "deadline", e->at_ms + 1000);
-		insert(&c->made, at + 1,
-		       event_new(EVENT_STAGE_START, e->run, def->id, NULL,
-				 e->at_ms, &data));
-		return true;
-	}
-	return false;
-}
-
-/* One event of a decision; true when the model has to be folded anew. */
-static bool tamper(struct sim *s, struct sim_core *c, size_t i)
-{
-	struct decision *d = &c->made;
-	struct event *e = d->events[i];
-	bool last = event_bool(e, "final", false) &&
-		    !event_bool(e, "cancelled", false) &&
-		    strcmp(event_str(e, "code", ""), "budget") != 0;
-	switch (s->plan->plant) {
-	case PLANT_DOUBLE_SPEND:
-		if (e->type != EVENT_TOKEN_SPEND ||
-		    !plant_now(s, s->plan->plant))
-			return false;
-		insert(d, i + 1, event_clone(e));
-		return true;
-	case PLANT_LOST_RETURN:
-		if (e->type != EVENT_TOKEN_RETURN ||
-		    !plant_now(s, s->plan->plant))
-			return false;
-		take_out(d, i);
-		return true;
-	case PLANT_OVERSPEND:
-		return e->type == EVENT_TOKEN_LEASE &&
-		       plant_now(s, s->plan->plant) &&
-		       swap_number(e, "tokens", 1000);
-	case PLANT_MONEY_FORGOTTEN:
-		if (e->type != EVENT_TOKEN_LEASE ||
-		    !event_int(e, "cost_micros", 0) ||
-		    !plant_now(s, s->plan->plant))
-			return false;
-		json_object_object_del(event_data(e), "cost_micros");
-		return true;
-	case PLANT_EXTENDED_TWICE:
-		if (e->type != EVENT_TOKEN_LEASE ||
-		    !event_bool(e, "extends", false) ||
-		    !plant_now(s, s->plan->plant))
-			return false;
-		insert(d, i + 1, event_clone(e));
-		return true;
-	case PLANT_EARLY_START:
-		return e->type == EVENT_STAGE_START &&
-		       dice_one_in(&s->thumb, 2) && start_early(s, c, i) &&
-		       (s->planted = true);
-	case PLANT_DONE_TWICE:
-		if (e->type != EVENT_STAGE_COMPLETE ||
-		    !plant_now(s, s->plan->plant))
-			return false;
-		insert(d, i + 1, event_clone(e));
-		return true;
-	case PLANT_EXTRA_RETRY:
-		if (e->type != EVENT_STAGE_ERROR || *e->agent || !last ||
-		    i + 1 != d->event_count || !plant_now(s, s->plan->plant))
-			return false;
-		json_add_int(event_data(e), "retry_at", e->at_ms + 1);
-		return true;
-	case PLANT_HASH_CHAIN:
-		if (e->type != EVENT_STAGE_COMPLETE ||
-		    !plant_now(s, s->plan->plant))
-			return false;
-		json_object_object_del(event_data(e), "pre_state_hash");
-		json_add_str(event_data(e), "pre_state_hash", "0000");
-		return true;
-	case PLANT_DEADLOCK:
-		return e->type == EVENT_STAGE_START &&
-		       plant_now(s, s->plan->plant) && forget_calls(c, e);
-	case PLANT_FOLD_DIFFERS:
-		if (e->type == EVENT_TOKEN_SPEND &&
-		    plant_now(s, s->plan->plant)) {
-			json_object_object_del(event_data(e), "model");
-			json_add_str(event_data(e), "model", "planted");
-		}
-		return false; /* the model goes on with what it decided */
-	case PLANT_RAISE_STAYS:
-		return e->type == EVENT_BUDGET_RAISE &&
-		       event_int(e, "tokens", 0) < 0 &&
-		       plant_now(s, s->plan->plant) && keep_raise(e);
-	case PLANT_KILLED_CALLED:
-		return start_killed(s, c, i);
-	case PLANT_ADOPT_BLIND:
-		if (e->type != EVENT_PROPOSAL_ADOPT ||
-		    !event_bool(e, "anyway", false) ||
-		    !plant_now(s, s->plan->plant))
-			return false;
-		json_object_object_del(event_data(e), "anyway");
-		return true;
-	case PLANT_DOUBLE_COMMAND:
-		if (!event_get(e, "cmd"))
-			return false;
-		json_object_object_del(event_data(e), "cmd");
-		return true;
-	default:
-		return false;
-	}
+	return (table[plant].whenever || plant_now(s, plant)) &&
+	       table[plant].tamper(&p);
 }
 
 bool plant_decided(struct sim *s, struct sim_core *c)
