@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -65,7 +66,7 @@ static bool look(struct source *s, struct range *range, struct err *err)
 	if (got < 0)
 		return false;
 	if (!range->first && range->run)
-		return err_set(err, ERR_DATA, "there is no run %.40s",
+		return err_set(err, ERR_NO, "there is no run %.40s",
 			       range->run);
 	return range->first || err_set(err, ERR_DATA, "the log is empty");
 }
@@ -137,6 +138,17 @@ static bool export(struct source *s, const struct range *range,
 	return ok;
 }
 
+/* Said before the log is read, which may take a while. */
+static bool is_there(const char *path, struct err *err)
+{
+	struct stat st;
+	if (lstat(path, &st) != 0)
+		return false;
+	err_set(err, ERR_NO, "%s: is there already; --force writes over it",
+		path);
+	return true;
+}
+
 int cli_export(int argc, char **argv)
 {
 	struct cli_args args;
@@ -151,6 +163,8 @@ int cli_export(int argc, char **argv)
 					   "that is wanted");
 	if (!path)
 		return cli_usage("export", "it needs -o FILE");
+	if (!cli_option_value(&args, "force") && is_there(path, &err))
+		return cli_fail(&err);
 	struct range range = {.run = args.operand_count > 1 ? args.operands[1]
 							    : NULL};
 	struct source *s = source_open(&args, &status);

@@ -283,9 +283,9 @@ static bool not_there(const struct wish *wish, const struct source *s,
 		      const struct replay *r, struct err *err)
 {
 	if (wish->to_event)
-		return err_set(err, ERR_DATA, "the log ends at event %" PRIu64,
+		return err_set(err, ERR_NO, "the log ends at event %" PRIu64,
 			       source_last(s));
-	return err_set(err, ERR_DATA,
+	return err_set(err, ERR_NO,
 		       "%s%s has no version %" PRId64 " of the story",
 		       r->only_run[0] ? "run " : "the log", r->only_run,
 		       wish->to_version);

@@ -106,6 +106,7 @@ static const struct cli_option rollback_options[] = {
 
 static const struct cli_option export_options[] = {
 	{"output", "FILE", "the file to write; -o FILE is the same"},
+	{"force", NULL, "write over a file that is there"},
 	OPTION_REDIS,
 	END_OF_OPTIONS};
 

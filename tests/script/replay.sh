@@ -116,9 +116,9 @@ ok $? "replay --to EVENT too"
 ok $? "with the story"
 "$program" replay night --to v1 | grep -q '^folded .* and stopped there$'
 ok $? "in words, too"
-fails 65 'the log ends at event' 'an event that is not there' \
+fails 1 'the log ends at event' 'an event that is not there' \
 	"$program" replay night --to 99999
-fails 65 'no version 77' 'a version that is not there' \
+fails 1 'no version 77' 'a version that is not there' \
 	"$program" replay night --to v77
 fails 2 'it takes an event' 'a place that is none' \
 	"$program" replay night --to yesterday
@@ -128,13 +128,21 @@ ok $? "replay --verify: $(grep verified out)"
 # One file.
 "$program" export night -o night.log >out
 ok $? "export: $(cut -c1-60 out)"
+cp night.log kept.log
+fails 1 'is there already; --force' 'a file that is there' \
+	"$program" export night r1 -o night.log
+cmp -s night.log kept.log
+ok $? "is left alone"
+"$program" export night r1 -o night.log --force >out && ! cmp -s night.log kept.log
+ok $? "and is written over with --force"
+mv kept.log night.log
 [ "$(stat -c %a night.log)" = 600 ] && jq -e . night.log >/dev/null
 ok $? "is JSON lines, for its owner alone"
 env SHOWCALLER_STATE=/nowhere PATH= "$program" verify night.log >out
 ok $? "verify needs nothing else: $(cut -c1-40 out)"
 "$program" export night r1 --output r1.log >out && "$program" verify r1.log >out
 ok $? "one run alone"
-fails 65 'no run r7' 'a run that is not there' \
+fails 1 'no run r7' 'a run that is not there' \
 	"$program" export night r7 -o r7.log
 [ ! -e r7.log ]
 ok $? "leaves no file"
