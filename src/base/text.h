@@ -54,4 +54,10 @@ char *text_thousands(char *out, size_t out_bytes, long long n);
  * Returns `out` (at least 24 bytes). */
 char *text_duration(char *out, size_t out_bytes, long long ms);
 
+/* What people write for a time: "90s", "10m", "1h", "500ms", and a number
+ * alone, which is ms; figures may be grouped ("600,000"). -1 when it is none,
+ * or is beyond TEXT_MS_MOST. */
+#define TEXT_MS_MOST (1000LL * 366 * 24 * 3600)
+long long text_read_ms(const char *text);
+
 #endif

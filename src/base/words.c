@@ -100,3 +100,29 @@ char *text_duration(char *out, size_t out_bytes, long long ms)
 		snprintf(out, out_bytes, "%s%llu:%02llu", sign, m, s % 60);
 	return out;
 }
+
+long long text_read_ms(const char *text)
+{
+	static const struct {
+		const char *unit;
+		long long ms;
+	} units[] = {
+		{"", 1},      {"ms", 1},	 {"s", 1000},
+		{"m", 60000}, {"h", 60 * 60000},
+	};
+	long long n = 0;
+	if (*text < '0' || *text > '9')
+		return -1;
+	for (; (*text >= '0' && *text <= '9') || *text == ',' || *text == '_';
+	     text++) {
+		if (*text != ',' && *text != '_')
+			n = n * 10 + (*text - '0');
+		if (n > TEXT_MS_MOST)
+			return -1;
+	}
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+		if (strcmp(text, units[i].unit) == 0)
+			return n > TEXT_MS_MOST / units[i].ms ? -1
+							      : n * units[i].ms;
+	return -1;
+}

@@ -49,7 +49,7 @@ const struct action action_table[ACTIONS] = {
 	    "Runs every check."),
 	ROW(ACTION_SCENE, CORE, "scene", NULL, "NAME", 1, 1, false, NULL,
 	    "Switches the program scene in OBS."),
-	ROW(ACTION_POLL_EXTEND, CORE, "poll-extend", NULL, "POLL [MS]", 1, 2,
+	ROW(ACTION_POLL_EXTEND, CORE, "poll-extend", NULL, "POLL [TIME]", 1, 2,
 	    false, NULL, "Gives a poll more time."),
 	ROW(ACTION_POLL_CLOSE, CORE, "poll-close", NULL, "POLL", 1, 1, false,
 	    NULL, "Ends a poll now and counts it."),

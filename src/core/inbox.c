@@ -20,7 +20,7 @@ static const struct {
 	[CHOICE_APPROVE_STAGE] = {"approve-stage", "[AMOUNT]"},
 	[CHOICE_CONTINUE] = {"continue", ""},
 	[CHOICE_PAUSE] = {"pause", ""},
-	[CHOICE_RAISE] = {"raise", "[AMOUNT] [MS]"},
+	[CHOICE_RAISE] = {"raise", "[AMOUNT] [TIME]"},
 	[CHOICE_BORROW] = {"borrow", "[STAGE] [AMOUNT]"},
 	[CHOICE_CHEAPER] = {"cheaper", ""},
 	[CHOICE_ADOPT_ANYWAY] = {"adopt-anyway", ""},

@@ -30,7 +30,7 @@ enum inbox_choice {
 	CHOICE_APPROVE_STAGE, /* [AMOUNT] and the same for later attempts */
 	CHOICE_CONTINUE,
 	CHOICE_PAUSE,
-	CHOICE_RAISE,         /* [AMOUNT] [MS], taken back after MS */
+	CHOICE_RAISE,         /* [AMOUNT] [TIME], taken back then */
 	CHOICE_BORROW,        /* [STAGE] [AMOUNT] */
 	CHOICE_CHEAPER,       /* the call goes to the fallback agent */
 	CHOICE_ADOPT_ANYWAY,

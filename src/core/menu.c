@@ -106,12 +106,16 @@ static bool take_expiry(struct deciding *d, const char *text, int64_t *at_ms)
 	*at_ms = 0;
 	if (!text)
 		return true;
-	int64_t ms = budget_read_amount(text);
-	if (ms <= 0 || ms > EXPIRY_MS_MAX)
-		return refuse(d, "bad_expiry",
-			      "a raise expires after 1 to %lld ms: a number "
-			      "without a unit",
-			      (long long)EXPIRY_MS_MAX);
+	int64_t ms = text_read_ms(text);
+	if (ms <= 0 || ms > EXPIRY_MS_MAX) {
+		char *shown = text_clean_str(text, 40);
+		refuse(d, "bad_expiry",
+		       "`%s` is no time for a raise: 90s, 10m, 1h, or a number "
+		       "of ms; a week at most",
+		       shown);
+		free(shown);
+		return false;
+	}
 	*at_ms = d->in->now_ms + ms;
 	return true;
 }

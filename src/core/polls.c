@@ -8,7 +8,9 @@
 #include "base/text.h"
 #include "core/decide.h"
 
-#define VOTES_MOST (INT64_C(1) << 50)
+#define VOTES_MOST	(INT64_C(1) << 50)
+#define EXTEND_MS_LEAST 1000
+#define EXTEND_MS_MOST	3600000
 
 static const char *const names[] = {"none",   "open",	  "extended",
 				    "closed", "resolved", "void"};
@@ -466,12 +468,16 @@ bool polls_command(struct deciding *d, int stage, enum action_id what,
 		close_poll(d, stage);
 		answer(d, "poll %s is closed", id);
 	} else {
-		char *end = NULL;
-		long long ms = arg ? strtoll(arg, &end, 10) : def->extend_ms;
-		if (arg && (*end || ms < 1000 || ms > 3600000))
-			return refuse(d, "bad_amount",
-				      "`%s` is no time from 1000 to 3600000 ms",
-				      arg);
+		long long ms = arg ? text_read_ms(arg) : def->extend_ms;
+		if (arg && (ms < EXTEND_MS_LEAST || ms > EXTEND_MS_MOST)) {
+			char *shown = text_clean_str(arg, 40);
+			refuse(d, "bad_amount",
+			       "`%s` is no time from 1s to 1h: 30s, 5m, or a "
+			       "number of ms",
+			       shown);
+			free(shown);
+			return false;
+		}
 		if (p->frozen)
 			return refuse(d, "refused", "polls are frozen: resume");
 		extend(d, stage, ms, false, "operator");

@@ -211,43 +211,62 @@ static bool is_whole(struct request *r, const char *name)
 	return !v || json_object_is_type(v, json_type_int);
 }
 
+static bool is_text(struct request *r, const char *name)
+{
+	json_object *v = json_get(r->json, name);
+	return !v || json_object_is_type(v, json_type_string);
+}
+
+static bool has(struct request *r, const char *name)
+{
+	return json_get(r->json, name) != NULL;
+}
+
+/* What goes with an answer fits it. */
+static bool answer_is_sound(struct request *r, const char *answer)
+{
+	bool raises = answer && strcmp(answer, "raise") == 0;
+	bool borrows = answer && strcmp(answer, "borrow") == 0;
+	bool expires = has(r, "expires") || has(r, "expires_ms");
+	const char *wrong = NULL;
+	if (!answer || !is_text(r, "from") || !is_text(r, "expires") ||
+	    !is_whole(r, "amount") || !is_whole(r, "expires_ms"))
+		wrong = "`answer`, `from` and `expires` must be strings, "
+			"`amount` and `expires_ms` integers";
+	else if ((expires && !(raises && has(r, "amount"))) ||
+		 (borrows ? !has(r, "from") && has(r, "amount")
+			  : has(r, "from")))
+		wrong = "`expires` goes with a raise and its amount, `from` "
+			"with borrow";
+	else if (has(r, "expires") && has(r, "expires_ms"))
+		wrong = "`expires` and `expires_ms` say the same: send one";
+	if (wrong)
+		http_error(r, 400, "bad_arguments", "%s", wrong);
+	return !wrong;
+}
+
 /* {answer, amount}; a raise may expire, and who borrows may say from whom. */
 void api_answer(struct request *r)
 {
-	static const char *const known[] = {"answer", "amount", "expires_ms",
-					    "from",   "reason", NULL};
+	static const char *const known[] = {"answer",	  "amount", "expires",
+					    "expires_ms", "from",   "reason",
+					    NULL};
 	if (!has_only(r, known,
 		      "{\"answer\": \"...\", \"amount\": N}, for a raise "
-		      "\"expires_ms\", to borrow \"from\""))
+		      "\"expires\", to borrow \"from\""))
 		return;
 	const char *answer = json_get_str(r->json, "answer", NULL);
-	const char *from = json_get_str(r->json, "from", NULL);
-	bool expires = json_get(r->json, "expires_ms") != NULL;
-	if (!answer || !is_whole(r, "amount") || !is_whole(r, "expires_ms") ||
-	    (json_get(r->json, "from") && !from)) {
-		http_error(r, 400, "bad_arguments",
-			   "`answer` and `from` must be strings, `amount` and "
-			   "`expires_ms` integers");
+	if (!answer_is_sound(r, answer))
 		return;
-	}
-	if ((expires &&
-	     (strcmp(answer, "raise") != 0 || !json_get(r->json, "amount"))) ||
-	    (strcmp(answer, "borrow") == 0
-		     ? !from && json_get(r->json, "amount")
-		     : from != NULL)) {
-		http_error(r, 400, "bad_arguments",
-			   "`expires_ms` goes with a raise and its amount, "
-			   "`from` with borrow");
-		return;
-	}
 	json_object *args = json_object_new_array();
 	add_arg(args, r->args[0]);
 	add_arg(args, answer);
-	if (from)
-		add_arg(args, from);
+	if (has(r, "from"))
+		add_arg(args, json_get_str(r->json, "from", ""));
 	add_number(r, args, "amount");
-	if (expires)
-		add_number(r, args, "expires_ms");
+	if (has(r, "expires"))
+		add_arg(args, json_get_str(r->json, "expires", ""));
+	add_number(r, args, "expires_ms");
 	command(r, "answer", &args);
 }
 

@@ -137,6 +137,12 @@ ok $? "and its agent, asked again, has enough"
 post "/api/v1/inbox/$(item id)" '{"answer":"raise","amount":10,"expires_ms":1000}' >said
 [ "$(jq -r .error.code answer.json)" = bad_amount ]
 ok $? "HTTP: a raise that is too small is refused"
+post "/api/v1/inbox/$(item id)" '{"answer":"raise","amount":10,"expires":"soon"}' >said
+[ "$(jq -r .error.code answer.json)" = bad_expiry ]
+ok $? "HTTP: and one that expires at no time"
+post "/api/v1/inbox/$(item id)" '{"answer":"raise","amount":10,"expires":"10m"}' >said
+[ "$(jq -r .error.code answer.json)" = bad_amount ]
+ok $? "HTTP: ten minutes are a time"
 
 play 120x40 night <<'SCRIPT'
 wait text OVERAGE less

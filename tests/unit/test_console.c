@@ -471,7 +471,7 @@ START_TEST(the_menu_asks_for_what_an_answer_needs)
 	choose(v, 2);
 	ck_assert_int_eq(v->dialog.kind, DIALOG_TYPE);
 	press(v, "5 0 0 space 2 m Enter");
-	snprintf(want, sizeof want, "answer %s raise 500 120000", id);
+	snprintf(want, sizeof want, "answer %s raise 500 2m", id);
 	ck_assert_str_eq(asked(v), want);
 	choose(v, 2); /* what is no time the core refuses, in words */
 	press(v, "5 space x Enter");

@@ -521,7 +521,11 @@ START_TEST(polls_by_hand)
 	struct world *w = polling("default: x", true);
 	ck_assert(world_do(w, "poll-extend", "v", "5000", NULL));
 	ck_assert_int_eq(core_next_deadline(w->m), w->now_ms + 15000);
+	ck_assert(world_do(w, "poll-extend", "v", "1m", NULL));
+	ck_assert_int_eq(core_next_deadline(w->m), w->now_ms + 75000);
 	ck_assert(!world_do(w, "poll-extend", "v", "5", NULL));
+	ck_assert(!world_do(w, "poll-extend", "v", "2h", NULL));
+	ck_assert(!world_do(w, "poll-extend", "v", "-5s", NULL));
 	ck_assert(!world_do(w, "poll-close", "after", NULL));
 	ck_assert(world_do(w, "poll-close", "v", NULL));
 	ck_assert(!world_do(w, "poll-close", "v", NULL));

@@ -377,6 +377,25 @@ START_TEST(writes_figures)
 }
 END_TEST
 
+START_TEST(reads_times)
+{
+	ck_assert_int_eq(text_read_ms("0"), 0);
+	ck_assert_int_eq(text_read_ms("1500"), 1500);
+	ck_assert_int_eq(text_read_ms("600,000"), 600000);
+	ck_assert_int_eq(text_read_ms("500ms"), 500);
+	ck_assert_int_eq(text_read_ms("90s"), 90000);
+	ck_assert_int_eq(text_read_ms("10m"), 600000);
+	ck_assert_int_eq(text_read_ms("1h"), 3600000);
+	ck_assert_int_eq(text_read_ms("8784h"), TEXT_MS_MOST);
+	static const char *const none[] = {
+		"",   "m",  "-5", "+5",	  " 5",	  "5 m",
+		"5x", "1d", "5M", "1.5h", "8785h", "99999999999999999999",
+	};
+	for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+		ck_assert_msg(text_read_ms(none[i]) == -1, "%s", none[i]);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("text");
@@ -392,5 +411,6 @@ int main(void)
 	tap_add(s, "clips", clips);
 	tap_add(s, "finds the nearest name", finds_the_nearest_name);
 	tap_add(s, "writes figures", writes_figures);
+	tap_add(s, "reads times", reads_times);
 	return tap_run(s);
 }

@@ -199,32 +199,16 @@ void menu_chosen(struct view *v, const struct dialog *d, int row)
 	free(word);
 }
 
-/* "10m" in ms; as it stands when it is no time, so that the core says so. */
-static char *read_time(const char *text)
-{
-	static const struct {
-		const char *unit;
-		int64_t ms;
-	} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
-	char *end;
-	long long n = strtoll(text, &end, 10);
-	for (size_t i = 0; end > text && i < COUNT_OF(units); i++)
-		if (strcmp(end, units[i].unit) == 0 && n > 0 && n < 100000000)
-			return xasprintf("%lld", n * units[i].ms);
-	return xstrdup(text);
-}
-
 void menu_typed(struct view *v, const struct dialog *d)
 {
 	const char *text = d->input + strspn(d->input, " ");
 	char *amount = xstrndup(text, strcspn(text, " "));
 	text += strlen(amount);
 	text += strspn(text, " ");
-	char *time = *text ? read_time(text) : NULL;
-	const char *const args[] = {d->args[0], d->args[1], amount, time, NULL};
+	const char *const args[] = {d->args[0], d->args[1], amount,
+				    *text ? text : NULL, NULL};
 	view_ask_all(v, ACTION_ANSWER, args, NULL);
 	free(amount);
-	free(time);
 }
 
 /* --- late answers --------------------------------------------------------- */
