@@ -16,13 +16,13 @@
 
 #define CHUNK	       "500"
 #define MANY	       32
-#define BLOCK	       "1000" /* ms; at rest the leader is looked at so often */
-#define CHECK_MS       1000
+#define CHECK_MS       1000 /* the leader is looked at so often, and... */
+#define LEASE_OVER_MS  5    /* ...so long after its lease would be over */
 #define PATIENCE_MS    5000 /* without any answer the link is dead */
 #define LIVE_MAX_BYTES (64 * 1024)
 
 /* What the next answer on the log's link is to. */
-enum want { WANT_LEADER, WANT_TIP, WANT_EVENTS };
+enum want { WANT_LEADER, WANT_LEASE, WANT_TIP, WANT_EVENTS };
 #define WANTS_MAX 8
 
 struct reader {
@@ -38,7 +38,7 @@ struct reader {
 	char *leader;  /* NULL: not known yet */
 	enum want wants[WANTS_MAX];
 	int want_count;
-	int64_t heard_ms, checked_ms;
+	int64_t heard_ms, check_ms; /* when the leader is looked at next */
 	int64_t heard_show_ms;
 };
 
@@ -64,24 +64,31 @@ static void want(struct reader *r, enum want what)
 	r->wants[r->want_count++] = what;
 }
 
-static void ask_leader(struct reader *r)
+static bool ask_leader(struct reader *r, struct err *err)
 {
 	link_add(r->log, "GET", r->key_leader, (char *)NULL);
 	want(r, WANT_LEADER);
+	link_add(r->log, "PTTL", r->key_leader, (char *)NULL);
+	want(r, WANT_LEASE);
 	/* A reader that blocks on a stream that was emptied hears nothing. */
 	link_add(r->log, "XREVRANGE", r->key_events, "+", "-", "COUNT", "1",
 		 (char *)NULL);
 	want(r, WANT_TIP);
-	r->checked_ms = clock_mono_ms();
+	r->check_ms = clock_mono_ms() + CHECK_MS;
+	return link_flush(r->log, err);
 }
 
+/* For events or, when it is time, for the leader first: how long its lease
+ * lasts says how long the read may wait. */
 static bool ask_events(struct reader *r, struct err *err)
 {
-	char from[32];
-	if (clock_mono_ms() - r->checked_ms >= CHECK_MS)
-		ask_leader(r);
+	char from[32], block[32];
+	int64_t left = r->check_ms - clock_mono_ms();
+	if (left <= 0)
+		return ask_leader(r, err);
+	snprintf(block, sizeof block, "%lld", (long long)left);
 	snprintf(from, sizeof from, "%llu-0", (unsigned long long)r->asked);
-	link_add(r->log, "XREAD", "COUNT", CHUNK, "BLOCK", BLOCK, "STREAMS",
+	link_add(r->log, "XREAD", "COUNT", CHUNK, "BLOCK", block, "STREAMS",
 		 r->key_events, from, (char *)NULL);
 	want(r, WANT_EVENTS);
 	return link_flush(r->log, err);
@@ -96,6 +103,15 @@ static void take_leader(struct reader *r, const char *leader)
 	free(r->leader);
 	r->leader = xstrdup(leader);
 	post(r, FEED_LEADER, leader);
+}
+
+/* A leader that ended is known of when its lease is over. */
+static void take_lease(struct reader *r, const redisReply *reply)
+{
+	int64_t over = clock_mono_ms() + reply->integer + LEASE_OVER_MS;
+	if (reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0 &&
+	    over < r->check_ms)
+		r->check_ms = over;
 }
 
 static void leader_event(struct reader *r, const struct event *e)
@@ -207,13 +223,17 @@ static bool take_answer(struct reader *r, const redisReply *reply,
 	case WANT_LEADER:
 		take_leader(r, reply->str ? reply->str : "");
 		return true;
+	case WANT_LEASE:
+		take_lease(r, reply);
+		return true;
 	case WANT_TIP:
 		take_tip(r, reply);
+		if (r->broken)
+			return true;
 		/* Here, for the read may wait a second for the next event, and
 		 * behind a snapshot of all there is that is the first one. */
-		if (!r->broken)
-			look_caught_up(r);
-		return true;
+		look_caught_up(r);
+		return ask_events(r, err);
 	case WANT_EVENTS:
 		return take_events(r, reply, err);
 	}
@@ -360,7 +380,7 @@ static void follow(struct reader *r, struct err *err)
 	r->lost = false;
 	r->heard_ms = clock_mono_ms();
 	r->heard_show_ms = clock_show_ms();
-	ask_leader(r);
+	r->check_ms = 0;
 	if (!ask_events(r, err))
 		return;
 	while (!r->broken && !feed_stopping(r->f) && serve(r, err))

@@ -15,6 +15,7 @@
 #define FLASH_MS     3000
 #define FLASH_BAD_MS 6000
 
+#define TAKEOVER_MS  2500 /* a standby core, if there is one, leads by then */
 struct view *view_new(const struct show *show, int64_t mono_ms)
 {
 	struct view *v = xcalloc(1, sizeof *v);
@@ -165,6 +166,9 @@ static void take_reply(struct view *v, const struct feed_item *item)
 	for (int i = 0; i < VIEW_PENDING_MAX && !found; i++)
 		if (item->id && *item->id &&
 		    strcmp(v->pending[i].id, item->id) == 0)
+	else if (!l->leader_known || *l->leader)
+		l->leaderless_mono_ms =
+			l->leader_known ? v->mono_ms : -TAKEOVER_MS;
 			found = &v->pending[i];
 	if (!found)
 		return;
@@ -308,8 +312,10 @@ const char *view_trouble(const struct view *v, char *out, size_t out_bytes)
 			 (int)((v->core.redis_away_ms + silent) / 1000),
 			 v->core.redis_why);
 	else if (v->link.leader_known && !*v->link.leader)
-		snprintf(out, out_bytes,
-			 "no core runs this show; q, then showcaller run");
+		snprintf(out, out_bytes, "no core runs this show%s",
+			 v->mono_ms - v->link.leaderless_mono_ms < TAKEOVER_MS
+				 ? ""
+				 : "; q, then showcaller run");
 	else if (silent > VIEW_SILENT_MS)
 		snprintf(out, out_bytes, "core silent for %d s",
 			 (int)(silent / 1000));

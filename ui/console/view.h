@@ -44,7 +44,8 @@ struct view_link {
 	int64_t lost_mono_ms;
 	char *why; /* lost or broken: for people */
 	bool leader_known;
-	char leader[128];	    /* "" when nobody leads */
+	char leader[128];	    /* "" when nobody leads... */
+	int64_t leaderless_mono_ms; /* ...since then */
 	char led_last[128];	    /* the last one that did */
 	int64_t told_until_mono_ms; /* that another one does */
 };
