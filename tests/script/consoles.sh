@@ -61,7 +61,7 @@ desk west attach pair && desk east attach pair
 ok $? "two consoles"
 until_true at west 'OVERAGE three' && until_true at east 'OVERAGE three'
 both a
-until_true loser_is_told 'approve i[0-9]+: too late; operator@.*: budget:approve'
+until_true loser_is_told 'approve i[0-9]+: too late; operator@.*: approved 400 tokens for three'
 ok $? "a on both: one of them says that the other did it"
 wait_event pair '"stage:complete".*"three"|"three".*"stage:complete"'
 "$program" events pair --json >log
@@ -69,7 +69,7 @@ wait_event pair '"stage:complete".*"three"|"three".*"stage:complete"'
 ok $? "it was approved once"
 
 both Space
-until_true loser_is_told 'go two: too late; operator@.*: stage:go two'
+until_true loser_is_told 'go two: too late; operator@.*: GO for two'
 ok $? "GO on both: one of them says that the other did it"
 until_true at west 'STANDBY  four' && until_true at east 'STANDBY  four'
 ok $? "and both stand by for the next"
@@ -77,7 +77,7 @@ ok $? "and both stand by for the next"
 [ "$(jq -r 'select(.type == "stage:go") | .stage' log)" = two ]
 ok $? "which was not released"
 "$program" do pair note hello >/dev/null
-until_true at west '@.*: note' && until_true at east '@.*: note'
+until_true at west '@.*: noted: hello' && until_true at east '@.*: noted: hello'
 ok $? "what comes from elsewhere is told on both"
 
 # The laptop sleeps, and much happens meanwhile.

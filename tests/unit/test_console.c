@@ -610,6 +610,71 @@ START_TEST(q_only_leaves)
 }
 END_TEST
 
+/* Each row, by an event of which nothing else is known but what it says. */
+START_TEST(what_somebody_else_did_is_told_in_words)
+{
+	static const struct {
+		enum event_type type;
+		const char *stage, *data, *words;
+	} acts[] = {
+		{EVENT_STAGE_GO, "b", "", "GO for b"},
+		{EVENT_STAGE_SKIP, "b", "", "skipped b"},
+		{EVENT_STAGE_RESET, "b", ",\"why\":\"rerun\"", "runs b again"},
+		{EVENT_STAGE_RESET, "", ",\"why\":\"rollback\",\"to\":7",
+		 "took the story back to version 7"},
+		{EVENT_RUN_PAUSE, "", ",\"panic\":true", "PANIC"},
+		{EVENT_RUN_PAUSE, "", "", "paused the run"},
+		{EVENT_BUDGET_APPROVE, "c",
+		 ",\"choice\":\"approve\",\"tokens\":1500",
+		 "approved 1,500 tokens for c"},
+		{EVENT_BUDGET_APPROVE, "",
+		 ",\"choice\":\"raise\",\"tokens\":2000",
+		 "raised the episode by 2,000 tokens"},
+		{EVENT_BUDGET_APPROVE, "c",
+		 ",\"choice\":\"borrow\",\"tokens\":5,\"from\":\"a\"",
+		 "lent c 5 tokens of a"},
+		{EVENT_AGENT_KILL, "", "", "killed all agents"},
+		{EVENT_NOTE, "", ",\"text\":\"a {b} c\"", "noted: a {b} c"},
+		{EVENT_NOTE, "", ",\"text\":null", "noted: "},
+		{EVENT_TOKEN_LEASE, "", "", "token:lease"},
+	};
+	for (size_t i = 0; i < COUNT_OF(acts); i++) {
+		struct view *v = running_view();
+		snprintf(v->by, sizeof v->by, "me@here");
+		char *data = xasprintf("{\"by\":\"you@there\"%s}",
+				       acts[i].data);
+		char *told = xasprintf("you@there: %s", acts[i].words);
+		happen(v, acts[i].type, acts[i].stage, data);
+		ck_assert_str_eq(v->flash.text, told);
+		/* What follows from it is no act of its own. */
+		happen(v, EVENT_STAGE_SKIP, "c", "{\"by\":\"you@there\"}");
+		ck_assert_str_eq(v->flash.text, told);
+		later(v, 10);
+		happen(v, EVENT_STAGE_SKIP, "c", "{\"by\":\"you@there\"}");
+		ck_assert_str_eq(v->flash.text, "you@there: skipped c");
+		free(told);
+		free(data);
+		view_free(&v);
+	}
+}
+END_TEST
+
+START_TEST(what_was_done_is_said_once)
+{
+	struct view *v = running_view();
+	press(v, "space");
+	ck_assert_str_eq(asked(v), "go b");
+	reply(v, "id1", true, "GO: b is released");
+	ck_assert_str_eq(v->flash.text, "GO: b is released");
+	later(v, 1000);
+	press(v, "space");
+	ck_assert_str_eq(asked(v), "go b");
+	reply(v, "id1", false, "nothing is in standby");
+	ck_assert_str_eq(v->flash.text, "go b: nothing is in standby");
+	view_free(&v);
+}
+END_TEST
+
 START_TEST(a_read_only_console_asks_for_nothing)
 {
 	struct view *v = running_view();
@@ -731,8 +796,8 @@ START_TEST(a_lost_link_never_looks_healthy)
 				     "another core leads now (epoch, host, "
 				     "pid: 3 host 9)"));
 	later(v, 3000);
-	happen(v, EVENT_NOTE, "", "{\"by\":\"ann@there\",\"text\":\"x\"}");
-	ck_assert_ptr_nonnull(strstr(v->flash.text, "ann@there: note"));
+	happen(v, EVENT_NOTE, "", "{\"by\":\"bob@there\",\"text\":\"x\"}");
+	ck_assert_ptr_nonnull(strstr(v->flash.text, "bob@there: noted: x"));
 	tell(v, FEED_BROKEN, "a gap");
 	ck_assert_ptr_nonnull(
 		strstr(view_trouble(v, text, sizeof text), "a gap"));
@@ -1139,6 +1204,8 @@ int main(void)
 	tcase_add_test(tc, cancel_takes_a_second_and_different_key);
 	tcase_add_test(tc, stop_wants_the_word);
 	tcase_add_test(tc, q_only_leaves);
+	tcase_add_test(tc, what_somebody_else_did_is_told_in_words);
+	tcase_add_test(tc, what_was_done_is_said_once);
 	tcase_add_test(tc, a_read_only_console_asks_for_nothing);
 	tcase_add_test(tc, focus_and_zoom_follow_the_keys);
 	tcase_add_test(tc, a_scene_is_switched_by_enter);

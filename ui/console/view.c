@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "console/acts.h"
 #include "console/past.h"
 #include "console/rewind.h"
 #include "core/live.h"
@@ -14,8 +15,8 @@
 
 #define FLASH_MS     3000
 #define FLASH_BAD_MS 6000
-
 #define TAKEOVER_MS  2500 /* a standby core, if there is one, leads by then */
+
 struct view *view_new(const struct show *show, int64_t mono_ms)
 {
 	struct view *v = xcalloc(1, sizeof *v);
@@ -115,18 +116,27 @@ int64_t view_next_change(const struct view *v)
 
 /* --- what the feed brings ------------------------------------------------ */
 
-/* Another human did something: who, and what. */
+/* Another human did something: who, and what. What follows from it in the same
+ * decision is not told. */
 static void tell_other(struct view *v, const struct event *event)
 {
+	char words[160];
 	const char *by = event_str(event, "by", "");
 	if (!v->link.caught_up || !*v->by || strcmp(by, v->by) == 0 ||
 	    (!strchr(by, '@') && strcmp(by, "web") != 0))
 		return;
 	char *clean = text_clean_str(by, 100);
-	const char *what = *event->stage ? event->stage : event->agent;
-	snprintf(v->other, sizeof v->other, "%s: %s%s%.60s", clean,
-		 event_type_name(event->type), *what ? " " : "", what);
+	size_t len = strlen(clean);
+	bool follows = event->at_ms == v->other_at_ms &&
+		       strncmp(v->other, clean, len) == 0 &&
+		       v->other[len] == ':';
+	if (!follows)
+		snprintf(v->other, sizeof v->other, "%s: %s", clean,
+			 acts_words(event, words, sizeof words));
 	free(clean);
+	if (follows)
+		return;
+	v->other_at_ms = event->at_ms;
 	v->other_mono_ms = v->mono_ms;
 	/* What waited for a new leader comes right behind it. */
 	if (v->mono_ms >= v->link.told_until_mono_ms)
@@ -156,6 +166,9 @@ static void take_leader(struct view *v, const char *leader)
 	}
 	if (*leader)
 		snprintf(l->led_last, sizeof l->led_last, "%s", leader);
+	else if (!l->leader_known || *l->leader)
+		l->leaderless_mono_ms =
+			l->leader_known ? v->mono_ms : -TAKEOVER_MS;
 	l->leader_known = true;
 	snprintf(l->leader, sizeof l->leader, "%s", leader);
 }
@@ -166,17 +179,15 @@ static void take_reply(struct view *v, const struct feed_item *item)
 	for (int i = 0; i < VIEW_PENDING_MAX && !found; i++)
 		if (item->id && *item->id &&
 		    strcmp(v->pending[i].id, item->id) == 0)
-	else if (!l->leader_known || *l->leader)
-		l->leaderless_mono_ms =
-			l->leader_known ? v->mono_ms : -TAKEOVER_MS;
 			found = &v->pending[i];
 	if (!found)
 		return;
 	*found->id = '\0';
 	const char *text = item->text ? item->text : "";
-	if (item->ok)
-		view_flash(v, STYLE_GOOD, "%s: %s", found->text,
-			   *text ? text : "done");
+	if (item->ok && *text) /* it says what was done */
+		view_flash(v, STYLE_GOOD, "%s", text);
+	else if (item->ok)
+		view_flash(v, STYLE_GOOD, "%s: done", found->text);
 	else if (*v->other && v->mono_ms - v->other_mono_ms < VIEW_TWICE_MS)
 		view_flash(v, STYLE_BAD, "%s: too late; %s", found->text,
 			   v->other);

@@ -119,7 +119,8 @@ struct view {
 	int64_t start_mono_ms;
 	bool read_only;
 	char by[160];	       /* who we are; "": not known */
-	char other[200];       /* what somebody else did last, in words */
+	char other[280];       /* who else did something last, and what */
+	int64_t other_at_ms;   /* when, in show time */
 	int64_t other_mono_ms; /* and when we heard of it */
 	char *vote_base;       /* "http://host:port" of the vote page, NULL */
 	char *redis_url;       /* NULL: not known */

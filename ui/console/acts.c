@@ -1,0 +1,130 @@
+#include "console/acts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#define NAME_BYTES 24
+#define PART_BYTES 80
+
+/* {stage}, {agent} and members of the data, with what stands there when there
+ * is none: "{agent|all agents}". Of the rows of a type the first that fits. */
+static const struct {
+	enum event_type type;
+	const char *member, *value; /* NULL: fits always */
+	const char *words;
+} acts[] = {
+	{EVENT_RUN_PAUSE, "panic", "true", "PANIC"},
+	{EVENT_RUN_PAUSE, NULL, NULL, "paused the run"},
+	{EVENT_RUN_RESUME, NULL, NULL, "resumed the run"},
+	{EVENT_RUN_CANCEL, NULL, NULL, "cancelled the run"},
+	{EVENT_RUN_COMPLETE, NULL, NULL, "gave up: {why}"},
+	{EVENT_STAGE_PROGRESS, NULL, NULL, "tries {stage} again"},
+	{EVENT_STAGE_COMPLETE, NULL, NULL, "completed {stage} by hand"},
+	{EVENT_STAGE_ERROR, NULL, NULL, "cancelled {stage}"},
+	{EVENT_STAGE_SKIP, NULL, NULL, "skipped {stage}"},
+	{EVENT_STAGE_GO, NULL, NULL, "GO for {stage}"},
+	{EVENT_STAGE_RESET, "why", "rollback",
+	 "took the story back to version {to}"},
+	{EVENT_STAGE_RESET, NULL, NULL, "runs {stage} again"},
+	{EVENT_POLL_EXTEND, NULL, NULL, "gave poll {stage} more time"},
+	{EVENT_POLL_CLOSE, NULL, NULL, "closed poll {stage}"},
+	{EVENT_POLL_RESOLVE, NULL, NULL, "decided poll {stage}: {winner}"},
+	{EVENT_POLL_VOID, NULL, NULL, "voided poll {stage}"},
+	{EVENT_BUDGET_APPROVE, "choice", "raise",
+	 "raised {stage|the episode} by {tokens} tokens"},
+	{EVENT_BUDGET_APPROVE, "choice", "borrow",
+	 "lent {stage} {tokens} tokens of {from}"},
+	{EVENT_BUDGET_APPROVE, "choice", "cheaper",
+	 "gave {stage} to a cheaper agent"},
+	{EVENT_BUDGET_APPROVE, "choice", "continue", "lets the run go on"},
+	{EVENT_BUDGET_APPROVE, "choice", "pause", "paused the run"},
+	{EVENT_BUDGET_APPROVE, NULL, NULL,
+	 "approved {tokens} tokens for {stage}"},
+	{EVENT_BUDGET_DENY, NULL, NULL, "denied {stage} more tokens"},
+	{EVENT_PROPOSAL_LATE, NULL, NULL,
+	 "wants the late answer of {agent} for {stage}"},
+	{EVENT_PROPOSAL_ADOPT, NULL, NULL,
+	 "adopted the late answer of {agent} for {stage}"},
+	{EVENT_PROPOSAL_DISCARD, NULL, NULL,
+	 "discarded the late answer of {agent} for {stage}"},
+	{EVENT_AGENT_KILL, NULL, NULL, "killed {agent|all agents}"},
+	{EVENT_AGENT_REVIVE, NULL, NULL, "revived {agent|all agents}"},
+	{EVENT_OBS_COMMAND, NULL, NULL, "told OBS: {what}"},
+	{EVENT_ALARM_ACK, NULL, NULL, "acknowledged {id}"},
+	{EVENT_NOTE, NULL, NULL, "noted: {text}"},
+};
+
+/* As text, "" when there is none. Caller frees. */
+static char *member(const struct event *e, const char *name)
+{
+	char figure[28];
+	if (strcmp(name, "stage") == 0)
+		return text_clean_str(e->stage, PART_BYTES);
+	if (strcmp(name, "agent") == 0)
+		return text_clean_str(e->agent, PART_BYTES);
+	json_object *v = event_copy(e, name);
+	char *text =
+		json_object_is_type(v, json_type_int)
+			? xstrdup(text_thousands(figure, sizeof figure,
+						 json_object_get_int64(v)))
+			: text_clean_str(v ? json_object_get_string(v) : "",
+					 PART_BYTES);
+	json_object_put(v);
+	return text;
+}
+
+/* From behind its '{'; returns what follows its '}'. */
+static const char *put_part(struct buf *b, const struct event *e,
+			    const char *part)
+{
+	const char *end = strchr(part, '}');
+	size_t len = strcspn(part, "|}");
+	char name[NAME_BYTES];
+	REQUIRE(end && len < sizeof name);
+	memcpy(name, part, len);
+	name[len] = '\0';
+	char *text = member(e, name);
+	if (*text)
+		buf_adds(b, text);
+	else if (part[len] == '|')
+		buf_add(b, part + len + 1, (size_t)(end - part) - len - 1);
+	free(text);
+	return end + 1;
+}
+
+static bool fits(const struct event *e, size_t row)
+{
+	if (acts[row].type != e->type)
+		return false;
+	if (!acts[row].member)
+		return true;
+	char *has = member(e, acts[row].member);
+	bool same = strcmp(has, acts[row].value) == 0;
+	free(has);
+	return same;
+}
+
+const char *acts_words(const struct event *e, char *out, size_t out_bytes)
+{
+	struct buf b = {0};
+	size_t row = 0;
+	while (row < COUNT_OF(acts) && !fits(e, row))
+		row++;
+	const char *words = row < COUNT_OF(acts) ? acts[row].words
+						 : event_type_name(e->type);
+	while (*words) {
+		size_t plain = strcspn(words, "{");
+		buf_add(&b, words, plain);
+		words += plain;
+		if (*words)
+			words = put_part(&b, e, words + 1);
+	}
+	char *clean = text_clean_str(buf_str(&b), out_bytes - 1);
+	memcpy(out, clean, strlen(clean) + 1);
+	free(clean);
+	buf_release(&b);
+	return out;
+}
