@@ -83,7 +83,7 @@ static bool do_go(struct deciding *d, const char *const *args)
 			      "the run is paused: resume it first");
 	json_object *data = decide_data(d);
 	emit(d, EVENT_STAGE_GO, stage, -1, &data);
-	answer(d, "GO %s", d->m->show->stages[stage].id);
+	answer(d, "GO: %s is released", d->m->show->stages[stage].id);
 	return true;
 }
 
@@ -318,8 +318,13 @@ static bool do_ack(struct deciding *d, const char *const *args)
 
 static bool do_note(struct deciding *d, const char *const *args)
 {
-	json_object *data = decide_data(d);
 	char *text = text_clean_str(args[0], TEXT_BYTES);
+	bool says = text[strspn(text, " ")] != '\0';
+	if (!says) {
+		free(text);
+		return refuse(d, "usage", "a note needs words");
+	}
+	json_object *data = decide_data(d);
 	json_add_str(data, "text", text);
 	free(text);
 	emit(d, EVENT_NOTE, -1, -1, &data);

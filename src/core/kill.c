@@ -49,7 +49,7 @@ void kill_tell(struct deciding *d)
 	if (n > NAMED)
 		buf_addf(&b, " and %zu more", n - NAMED);
 	char *text = xasprintf(
-		"%s %s killed: nothing is leased to %s until revived",
+		"%s %s killed: no tokens for %s until revived (: revive)",
 		n == show->agent_count && n > 1 ? "all agents" : buf_str(&b),
 		n == 1 ? "is" : "are", n == 1 ? "it" : "them");
 	if (n)

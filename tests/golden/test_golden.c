@@ -47,8 +47,8 @@ struct moment {
 #define KILL "{\"at\":34000,\"type\":\"agent:kill\",\"agent\":\"set_designer\"}"
 #define KILL_ALARM                                                             \
 	"{\"at\":34000,\"type\":\"alarm:raise\",\"data\":{\"id\":\"killed\","   \
-	"\"text\":\"set_designer is killed: nothing is leased to it until "      \
-	"revived\"}}"
+	"\"text\":\"set_designer is killed: no tokens for it until revived "     \
+	"(: revive)\"}}"
 
 static const struct moment moments[] = {
 	{"live-120x40", 120, 40, 33400},

@@ -67,6 +67,7 @@ START_TEST(what_changed_meanwhile_is_a_conflict)
 {
 	struct world *w = too_late(FAILED);
 	ck_assert(world_do(w, "go", "t", NULL));
+	ck_assert_str_eq(w->said, "GO: t is released");
 	world_answer(w, "t", NULL, "{\"x\":1,\"y\":2}", 1);
 	ck_assert(!late_fits(w->m, &w->m->late[0]));
 	ck_assert(world_do(w, "adopt", late_id(w), NULL));
@@ -186,7 +187,7 @@ START_TEST(a_killed_agent_gets_nothing_until_it_is_revived)
 	ck_state(w, "u", "running");
 	ck_assert_int_eq(w->m->ledger.agents[0].tokens.leased, 0);
 	ck_assert_str_eq(w->m->alarms[0].text,
-			 "a is killed: nothing is leased to it until revived");
+			 "a is killed: no tokens for it until revived (: revive)");
 	world_tick(w, 10);
 	ck_state(w, "s", "waiting");
 	ck_assert_int_eq(w->m->stages[0].failures, 0);
@@ -213,8 +214,8 @@ START_TEST(all_are_killed_and_revived_one_by_one)
 	ck_assert_int_eq(w->m->ledger.episode.tokens.leased, 0);
 	ck_assert_str_eq(
 		w->m->alarms[0].text,
-		"all agents are killed: nothing is leased to them until "
-		"revived");
+		"all agents are killed: no tokens for them until revived "
+		"(: revive)");
 	world_tick(w, 10);
 	ck_state(w, "u", "waiting");
 	ck_assert(world_do(w, "revive", "a", NULL));

@@ -308,6 +308,9 @@ START_TEST(a_call_that_ends_takes_its_leases_along)
 	ck_assert_int_eq(episode(w)->spent, 1300);
 	/* It is forgotten with the next event. */
 	ck_assert(world_do(w, "note", "x", NULL));
+	ck_assert(!world_do(w, "note", "", NULL));
+	ck_assert(!world_do(w, "note", " \n ", NULL));
+	ck_assert_str_eq(w->said, "a note needs words");
 	ck_assert_ptr_null(lease(w, "r1/s/1/b/1"));
 	world_free(w);
 }
