@@ -123,6 +123,8 @@ static const struct moment moments[] = {
 	{"rewind-styles-80x24", 80, 24, 33400, "{", .styles = true},
 	{"rewind-live-80x24", 80, 24, 33400, "{ [ L"},
 	{"read-only-80x24", 80, 24, 33400, "space", .read_only = true},
+	{"read-only-keys-80x24", 80, 24, 33400, .read_only = true},
+	{"read-only-20x5", 20, 5, 33400, .read_only = true},
 };
 
 static char *data_path(const char *name)

@@ -70,7 +70,7 @@ static void put_item(const struct view *v, const struct area *a, int y,
 	}
 	if (selected && !view_item_armed(v))
 		snprintf(keys, sizeof keys, "  new");
-	else if (selected && a->r.w >= HINT_MIN)
+	else if (selected && !v->read_only && a->r.w >= HINT_MIN)
 		hint(keys, sizeof keys, item->kind);
 	int width = text_width(keys);
 	struct pen p = pen_within(a, LEFT_COLUMNS + 1, y,
@@ -122,7 +122,7 @@ static bool put_alarms(const struct view *v, const struct area *a, int y)
 			continue;
 		const char *key = action_table[ACTION_ACK].key;
 		char hint[80] = "";
-		if (!any && a->r.w >= HINT_MIN)
+		if (!any && !v->read_only && a->r.w >= HINT_MIN)
 			snprintf(hint, sizeof hint, "  %s %s", key,
 				 action_table[ACTION_ACK].name);
 		int width = text_width(hint);

@@ -30,9 +30,17 @@ static bool is_of_use(const struct view *v, enum action_id id)
 	}
 }
 
+/* A console that only looks offers what looks. */
+static bool is_offered(const struct view *v, const struct action *action)
+{
+	return !v->read_only || action->where == ACTION_VIEW;
+}
+
 static void put_key(const struct view *v, struct pen *p,
 		    const struct action *action)
 {
+	if (!is_offered(v, action))
+		return;
 	int width = text_width(action->key) + text_width(action->bar) + 3;
 	if (p->x + width > p->right)
 		return; /* whole entries only; help has them all */
@@ -93,7 +101,8 @@ static void put_brake(const struct view *v, struct pen *p)
 {
 	const struct action *panic = &action_table[ACTION_PANIC];
 	const struct action *leave = &action_table[ACTION_LEAVE];
-	pen_printf(p, STYLE_ALARM, "%s %s", panic->key, panic->bar);
+	if (is_offered(v, panic))
+		pen_printf(p, STYLE_ALARM, "%s %s", panic->key, panic->bar);
 	if (v->rewind.then) {
 		pen_text(p, STYLE_PAST, " REWIND");
 		return;

@@ -48,8 +48,13 @@ static void put_chart(const struct view *v, const struct area *a)
 		}
 	}
 	struct pen p = pen_at(a, LABEL_COLUMNS, CHART_ROWS);
-	pen_printf(&p, STYLE_DIM, "tokens a minute, the last %d minutes",
-		   columns);
+	int64_t age = newest - v->model->run.started_ms / MINUTE_MS + 1;
+	int64_t shown = age < columns ? age : columns;
+	if (shown > 1)
+		pen_printf(&p, STYLE_DIM,
+			   "tokens a minute, the last %d minutes", (int)shown);
+	else
+		pen_text(&p, STYLE_DIM, "tokens in this minute");
 }
 
 struct table {
