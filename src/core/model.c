@@ -24,11 +24,17 @@ bool run_is_over(enum run_state state)
 static void new_stages(struct model *m)
 {
 	size_t n = m->show->stage_count;
+	size_t calls = 0;
+	for (size_t i = 0; i < n; i++)
+		calls += m->show->stages[i].agent_count;
 	m->stages = xcalloc(n + 1, sizeof *m->stages);
+	m->calls = xcalloc(calls + 1, sizeof *m->calls);
+	struct call *next = m->calls;
 	for (size_t i = 0; i < n; i++) {
 		const struct show_stage *def = &m->show->stages[i];
 		struct stage_run *s = &m->stages[i];
-		s->calls = xcalloc(def->agent_count + 1, sizeof *s->calls);
+		s->calls = next;
+		next += def->agent_count;
 		if (!def->poll)
 			continue;
 		s->poll = xcalloc(1, sizeof *s->poll);
@@ -65,7 +71,6 @@ static void free_stages(struct model *m)
 	for (size_t i = 0; i < m->show->stage_count; i++) {
 		struct stage_run *s = &m->stages[i];
 		stages_forget_calls(m, (int)i);
-		free(s->calls);
 		free(s->error);
 		free(s->last_error);
 		free(s->why);
@@ -75,6 +80,7 @@ static void free_stages(struct model *m)
 			free(s->poll);
 		}
 	}
+	free(m->calls);
 	free(m->stages);
 }
 

@@ -109,6 +109,8 @@ struct model {
 	int poll;                 /* stage of the poll shown: open, else the
 				     last one; -1: none yet */
 
+	/* Private to core/: those of all stages, one behind the other. */
+	struct call *calls;
 	/* Private to core/, rebuilt by the fold. */
 	int *ready;               /* stages whose dependencies are settled */
 	size_t ready_head, ready_count;

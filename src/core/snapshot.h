@@ -20,9 +20,9 @@
  * the log is folded instead. */
 #define SNAPSHOT_FORMAT 2
 
-#define SNAPSHOT_LINE_BYTES                                                    \
-	(256 * 1024) /* a line is ended behind that many                       \
-		      */
+/* A line is ended behind that many. Its reader makes a tree of it, which takes
+ * twenty times as much. */
+#define SNAPSHOT_LINE_BYTES (64 * 1024)
 /* Longer ones are not kept: the one before stays where a fold begins. */
 #define SNAPSHOT_MAX_BYTES (64u << 20)
 

@@ -60,13 +60,11 @@ static json_object *stage_status(const struct model *m, int i)
 	return o;
 }
 
-json_object *status_run(const struct model *m, int64_t now_ms)
+/* All but its stages. */
+static json_object *run_status(const struct model *m, int64_t now_ms)
 {
 	const struct run *r = &m->run;
-	if (r->state == RUN_NONE)
-		return NULL;
 	json_object *o = json_object_new_object();
-	json_object *stages = json_object_new_array();
 	int64_t end = r->ended_ms ? r->ended_ms : now_ms;
 	json_add_str(o, "id", r->id);
 	json_add_str(o, "state", run_state_name(r->state));
@@ -76,6 +74,15 @@ json_object *status_run(const struct model *m, int64_t now_ms)
 	add_time(o, "ended_at", r->ended_ms);
 	json_add_int(o, "elapsed_ms",
 		     end > r->started_ms ? end - r->started_ms : 0);
+	return o;
+}
+
+json_object *status_run(const struct model *m, int64_t now_ms)
+{
+	if (m->run.state == RUN_NONE)
+		return NULL;
+	json_object *o = run_status(m, now_ms);
+	json_object *stages = json_object_new_array();
 	for (size_t i = 0; i < m->show->stage_count; i++)
 		json_object_array_add(stages, stage_status(m, (int)i));
 	json_add(o, "stages", &stages);
@@ -353,17 +360,20 @@ static json_object *alarms_status(const struct model *m)
 	return a;
 }
 
-json_object *status_json(const struct model *m,
-			 const struct status_extra *extra)
+/* What stands before the run, and what behind it. */
+static void add_head(json_object *o, const struct model *m,
+		     const struct status_extra *extra)
 {
-	json_object *o = json_object_new_object();
 	json_add_str(o, "show", m->show->id);
 	json_add_str(o, "title", m->show->title);
 	json_add_str(o, "mode", extra->mode);
 	json_add_int(o, "event", (int64_t)m->seq);
 	json_object_object_add(o, "leader", leader_status(m));
 	json_object_object_add(o, "redis", redis_status(extra));
-	json_object_object_add(o, "run", status_run(m, extra->now_ms));
+}
+
+static void add_rest(json_object *o, const struct model *m)
+{
 	json_object_object_add(o, "story", story_status(m));
 	json_object_object_add(o, "budget", budget_status(m));
 	json_object_object_add(o, "usage", usage_report(m));
@@ -374,5 +384,62 @@ json_object *status_json(const struct model *m,
 	json_object_object_add(o, "late", status_late(m));
 	json_object_object_add(o, "killed", killed_status(m));
 	json_object_object_add(o, "alarms", alarms_status(m));
+}
+
+json_object *status_json(const struct model *m,
+			 const struct status_extra *extra)
+{
+	json_object *o = json_object_new_object();
+	add_head(o, m, extra);
+	json_object_object_add(o, "run", status_run(m, extra->now_ms));
+	add_rest(o, m);
 	return o;
+}
+
+/* --- as text ------------------------------------------------------------ */
+
+/* Without its last }, so that more can follow. Takes over `*o`. */
+static void print_open(struct buf *out, json_object **o)
+{
+	json_print(out, *o);
+	out->len--;
+	json_object_put(*o);
+	*o = NULL;
+}
+
+static void print_run(struct buf *out, const struct model *m, int64_t now_ms)
+{
+	if (m->run.state == RUN_NONE) {
+		buf_adds(out, "null");
+		return;
+	}
+	json_object *o = run_status(m, now_ms);
+	print_open(out, &o);
+	buf_adds(out, ",\"stages\":[");
+	for (size_t i = 0; i < m->show->stage_count; i++) {
+		if (i)
+			buf_addc(out, ',');
+		o = stage_status(m, (int)i);
+		print_open(out, &o);
+		buf_addc(out, '}');
+	}
+	buf_adds(out, "]}");
+}
+
+void status_print(struct buf *out, const struct model *m,
+		  const struct status_extra *extra, json_object **poll)
+{
+	json_object *head = json_object_new_object();
+	json_object *rest = json_object_new_object();
+	add_head(head, m, extra);
+	add_rest(rest, m);
+	if (poll && *poll)
+		json_add(rest, "poll", poll);
+	print_open(out, &head);
+	buf_adds(out, ",\"run\":");
+	print_run(out, m, extra->now_ms);
+	size_t at = out->len;
+	print_open(out, &rest);
+	out->data[at] = ','; /* its { */
+	buf_addc(out, '}');
 }

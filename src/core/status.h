@@ -2,6 +2,7 @@
 #ifndef CORE_STATUS_H
 #define CORE_STATUS_H
 
+#include "base/mem.h"
 #include "core/model.h"
 
 /* What the model cannot know. */
@@ -10,10 +11,10 @@ struct status_extra {
 	const char *redis_url; /* without a password; NULL: none */
 	int64_t redis_rtt_us;  /* -1: unknown */
 	bool redis_connected;
-	const char *redis_why; /* not connected: why, for people; or NULL */
-	const char *redis_fsync; /* its appendfsync; "off" keeps nothing; NULL or
-				    "unknown": not known */
-	int64_t now_ms; /* show time, for elapsed_ms */
+	const char *redis_why;	 /* not connected: why, for people; or NULL */
+	const char *redis_fsync; /* its appendfsync; "off" keeps nothing; NULL
+				    or "unknown": not known */
+	int64_t now_ms;		 /* show time, for elapsed_ms */
 };
 
 /* What of the acknowledged a crash of a Redis with that `redis_fsync` may lose:
@@ -23,6 +24,11 @@ const char *status_may_lose(const char *fsync);
 /* `status --json` and /api/v1/status, contract 3.5. Caller puts. */
 json_object *status_json(const struct model *m,
 			 const struct status_extra *extra);
+/* The same as text, stage by stage: the tree of a show of ten thousand takes
+ * fifteen times as much. `poll` (NULL, or NULL in it: none) is taken over, and
+ * stands in the place of the model's. */
+void status_print(struct buf *out, const struct model *m,
+		  const struct status_extra *extra, json_object **poll);
 json_object *status_run(const struct model *m, int64_t now_ms);
 /* What came too late, oldest first; large results are left out. */
 json_object *status_late(const struct model *m);

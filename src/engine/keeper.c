@@ -139,22 +139,22 @@ static void keep(struct keeper *k, bool to_the_end)
 void keeper_write_now(const char *state_dir, const struct model *m,
 		      const struct status_extra *extra)
 {
-	json_object *o = status_json(m, extra);
-	const char *text = json_text(o);
+	struct buf text = {0};
 	char *path = xasprintf("%s/last.json", state_dir);
 	char *temp = xasprintf("%s/last.json.new", state_dir);
 	/* Not file_write(): its fsync would stop the show for it. A torn file
 	 * after a power cut is refused by its reader. */
 	int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	size_t bytes = strlen(text);
-	bool ok = fd >= 0 && write(fd, text, bytes) == (ssize_t)bytes;
+	status_print(&text, m, extra, NULL);
+	bool ok =
+		fd >= 0 && write(fd, text.data, text.len) == (ssize_t)text.len;
 	if (fd >= 0)
 		close(fd);
 	if (!ok || rename(temp, path) != 0)
 		log_warn("engine", "%s: %s", path, strerror(errno));
 	free(temp);
 	free(path);
-	json_object_put(o);
+	buf_release(&text);
 }
 
 static void write_last(struct keeper *k, struct last *last)

@@ -36,21 +36,19 @@ static struct status_extra extra_of(const struct web *web)
 	};
 }
 
-/* The poll shown is the newest we know, not the last that was counted. */
-static void api_poll_member(struct web *web, json_object *status)
-{
-	int stage = web->model->poll;
-	json_object *poll = stage >= 0 ? web_poll_json(web, stage) : NULL;
-	if (poll)
-		json_add(status, "poll", &poll);
-}
-
 void api_status(struct request *r)
 {
 	struct status_extra extra = extra_of(r->web);
-	json_object *o = status_json(r->web->model, &extra);
-	api_poll_member(r->web, o);
-	http_respond_json(r, 200, &o);
+	struct buf body = {0};
+	/* The poll shown is the newest we know, not the last that was counted.
+	 */
+	int stage = r->web->model->poll;
+	json_object *poll = stage >= 0 ? web_poll_json(r->web, stage) : NULL;
+	status_print(&body, r->web->model, &extra, &poll);
+	buf_addc(&body, '\n');
+	size_t bytes = body.len;
+	char *text = buf_take(&body);
+	http_respond(r, 200, "application/json", &text, bytes);
 }
 
 static void respond_list(struct request *r, const char *name, json_object *list)

@@ -48,6 +48,10 @@ struct show *show_parse_json(const char *text, size_t bytes, const char *name,
  * without stages whose id is "checks". */
 struct show *show_load_checks(const char *path, struct show_problems *problems);
 
+/* A show of that id with nothing in it. Whoever folds a log for its story
+ * alone needs no other: what a stage does to the story stands in its event. */
+struct show *show_bare(const char *id);
+
 /* The first error as a struct err (ERR_DATA), with "(and N more)". */
 bool show_problems_err(const struct show_problems *problems, struct err *err);
 

@@ -20,7 +20,6 @@
 #include <stdint.h>
 
 #include "base/hash.h"
-#include "show/show.h"
 #include "store/client.h"
 #include "store/link.h"
 #include "store/snapshot.h"
@@ -57,17 +56,19 @@ char *archive_path(const char *show, const struct archive *a);
 /* Whether it is here, as Redis says it: that its last line is the one. */
 bool archive_is_here(const char *show, const struct archive *a);
 
-/* Writes the events `first` to `last`, which Redis holds, and reads them back:
- * all that verify does. `show` is the one of most of its runs, which needs not
- * be parsed again. `a` gets what is to be said of it. Slow. False with
- * err, and then there is no such file; ERR_AGAIN: `give_up`. */
-bool archive_write(struct client *client, const struct show *show,
-		   uint64_t first, uint64_t last, const atomic_bool *give_up,
-		   struct archive *a, struct err *err);
+/* Writes the events `first` to `last`, which Redis holds, and reads them back
+ * from the file: every byte against the chain, every number, and the story with
+ * all its hashes. That is what verify says of a log; that the stages follow
+ * from it is no part of it, so it takes the memory of the story and of no
+ * stages. `a` gets what is to be said of it. Slow. False with err, and then
+ * there is no such file; ERR_AGAIN: `give_up`. */
+bool archive_write(struct client *client, const char *show, uint64_t first,
+		   uint64_t last, const atomic_bool *give_up, struct archive *a,
+		   struct err *err);
 /* Looks for a file that begins with `first` and holds just what Redis does: one
  * that was written, and then the core died. */
-bool archive_adopt(struct client *client, const struct show *show,
-		   uint64_t first, uint64_t last, const atomic_bool *give_up,
+bool archive_adopt(struct client *client, const char *show, uint64_t first,
+		   uint64_t last, const atomic_bool *give_up,
 		   struct archive *a);
 /* Removes what a dead core left half written. */
 void archive_sweep(const char *show);

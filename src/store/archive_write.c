@@ -1,6 +1,6 @@
 /* Writing archive files. The events are read twice, because the head of a file
- * names what its events need; then the file is read back as `verify` does. It
- * gets its name only when all of that went well. */
+ * names what its events need; then the file is read back, byte by byte and
+ * story by story. It gets its name only when all of that went well. */
 #include "store/archive.h"
 
 #include <dirent.h>
@@ -72,7 +72,7 @@ static int walk_next(struct walk *w, struct event **e, struct err *err)
 
 struct pen {
 	struct client *client;
-	const struct show *show;
+	const char *show;	  /* its id */
 	json_object *definitions; /* {hash: its text} */
 	struct archive *a;
 	FILE *file;
@@ -110,25 +110,12 @@ static bool look(struct pen *p, struct walk w, struct err *err)
 	return got == 0;
 }
 
+/* Only the story is folded, and for that any definition does. */
 static struct show *show_of(void *whose, const char *hash)
 {
 	struct pen *p = whose;
-	const char *text = NULL;
-	json_object_object_foreach(p->definitions, its_hash, definition)
-	{
-		if (*hash && strcmp(its_hash, hash) != 0)
-			continue;
-		if (strcmp(its_hash, p->show->hash) == 0)
-			return show_ref((struct show *)(uintptr_t)p->show);
-		text = json_object_get_string(definition);
-	}
-	if (!text)
-		return NULL;
-	struct show_problems problems = {0};
-	struct show *show =
-		show_parse_json(text, strlen(text), p->show->id, &problems);
-	show_problems_release(&problems);
-	return show;
+	(void)hash;
+	return show_bare(p->show);
 }
 
 static bool flush(struct pen *p, struct err *err)
@@ -162,7 +149,7 @@ static bool write_all(struct pen *p, struct walk w, struct err *err)
 {
 	char sum[HASH_HEX_BYTES];
 	struct replay r = {.show_of = show_of, .whose = p, .to_version = -1};
-	logfile_begin(&p->log, &p->out, p->show->id, NULL, w.next, w.last,
+	logfile_begin(&p->log, &p->out, p->show, NULL, w.next, w.last,
 		      p->definitions);
 	bool ok = replay_begin(&r, w.next, err) && write_events(p, &w, &r, err);
 	walk_end(&w);
@@ -182,14 +169,12 @@ static bool write_all(struct pen *p, struct walk w, struct err *err)
 
 /* --- reading back ------------------------------------------------------- */
 
-static bool read_back(const char *path, const struct show *show,
-		      const struct archive *a, struct err *err)
+static bool read_back(const char *path, const struct archive *a,
+		      struct err *err)
 {
 	struct replay r = {0};
 	struct logread *file = logread_open(path, err);
-	if (file)
-		logread_know(file, show);
-	bool ok = file && logread_verify(file, &r, err);
+	bool ok = file && logread_verify_story(file, &r, err);
 	const struct logfile_reader *end = file ? logread_state(file) : NULL;
 	if (ok && (end->first != a->first || end->last != a->last ||
 		   strcmp(end->chain, a->chain) != 0))
@@ -231,9 +216,9 @@ static FILE *open_temp(const char *show, char **temp, struct err *err)
 	return file;
 }
 
-bool archive_write(struct client *client, const struct show *show,
-		   uint64_t first, uint64_t last, const atomic_bool *give_up,
-		   struct archive *a, struct err *err)
+bool archive_write(struct client *client, const char *show, uint64_t first,
+		   uint64_t last, const atomic_bool *give_up, struct archive *a,
+		   struct err *err)
 {
 	struct pen p = {.client = client,
 			.show = show,
@@ -247,13 +232,12 @@ bool archive_write(struct client *client, const struct show *show,
 	*a = (struct archive){.first = first, .last = last, .run = "-"};
 	snprintf(a->host, sizeof a->host, "localhost");
 	gethostname(a->host, sizeof a->host - 1);
-	p.file = open_temp(show->id, &temp, err);
+	p.file = open_temp(show, &temp, err);
 	bool ok = p.file && look(&p, w, err) && write_all(&p, w, err);
 	if (p.file && fclose(p.file) != 0 && ok)
 		ok = err_set(err, ERR_CONFIG, "%s", strerror(errno));
 	json_object_put(p.definitions);
-	ok = ok && read_back(temp, show, a, err) &&
-	     give_name(temp, show->id, a, err);
+	ok = ok && read_back(temp, a, err) && give_name(temp, show, a, err);
 	if (p.file && !ok)
 		unlink(temp);
 	free(temp);
@@ -306,9 +290,8 @@ static bool same_events(struct logread *file, struct walk w, struct archive *a)
 	return same && got == 0;
 }
 
-static bool adopt(struct client *client, const struct show *show,
-		  const char *path, uint64_t first, uint64_t last,
-		  const atomic_bool *give_up, struct archive *a)
+static bool adopt(struct client *client, const char *path, uint64_t first,
+		  uint64_t last, const atomic_bool *give_up, struct archive *a)
 {
 	struct logread *file = logread_open(path, NULL);
 	const struct logfile_reader *head = file ? logread_state(file) : NULL;
@@ -325,14 +308,13 @@ static bool adopt(struct client *client, const struct show *show,
 		memcpy(a->chain, head->chain, sizeof a->chain);
 	}
 	logread_close(&file);
-	return ok && read_back(path, show, a, NULL);
+	return ok && read_back(path, a, NULL);
 }
 
-bool archive_adopt(struct client *client, const struct show *show,
-		   uint64_t first, uint64_t last, const atomic_bool *give_up,
-		   struct archive *a)
+bool archive_adopt(struct client *client, const char *show, uint64_t first,
+		   uint64_t last, const atomic_bool *give_up, struct archive *a)
 {
-	char *folder = archive_folder(show->id), begin[40];
+	char *folder = archive_folder(show), begin[40];
 	DIR *dir = opendir(folder);
 	struct dirent *entry;
 	bool found = false;
@@ -341,7 +323,7 @@ bool archive_adopt(struct client *client, const struct show *show,
 		if (strncmp(entry->d_name, begin, strlen(begin)) != 0)
 			continue;
 		char *path = xasprintf("%s/%s", folder, entry->d_name);
-		found = adopt(client, show, path, first, last, give_up, a);
+		found = adopt(client, path, first, last, give_up, a);
 		free(path);
 	}
 	if (dir)

@@ -228,6 +228,7 @@ enum link_got link_take(struct link *link, int stop_fd, int timeout_ms,
 		}
 		if (got) {
 			*reply = got;
+			reply_taken(&link->c->reader, got);
 			return LINK_REPLY;
 		}
 		enum link_got more =

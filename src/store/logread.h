@@ -29,14 +29,15 @@ const struct logfile_reader *logread_state(const struct logread *r);
 /* The definition with that hash, "": any one; canonical JSON, NULL: it is not
  * there. Caller frees. */
 char *logread_definition(const struct logread *r, const char *hash);
-/* A show that the caller has: its definition needs not be parsed again, which
- * takes much memory for a large one. Takes a reference. */
-void logread_know(struct logread *r, const struct show *show);
 /* For struct replay; `whose` is the logread. */
 struct show *logread_show(void *whose, const char *hash);
 
 /* Folds what is left of it with `replay` (which is new; the caller ends it),
  * and looks whether every hash is what it says, to the last line. */
 bool logread_verify(struct logread *r, struct replay *replay, struct err *err);
+/* The same, with a model that has no stages: it finds all that logread_verify()
+ * does but a definition that is missing, and takes little memory. */
+bool logread_verify_story(struct logread *r, struct replay *replay,
+			  struct err *err);
 
 #endif

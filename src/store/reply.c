@@ -140,6 +140,18 @@ void reply_prepare(redisReader *reader)
 	reader->maxbuf = KEPT_READ_BYTES;
 }
 
+void reply_taken(redisReader **reader, const redisReply *reply)
+{
+	const redisReader *r = *reader;
+	if (reply->len <= KEPT_READ_BYTES || r->len > r->pos || r->ridx >= 0)
+		return;
+	redisReader *next = redisReaderCreate();
+	REQUIRE(next != NULL);
+	reply_prepare(next);
+	redisReaderFree(*reader);
+	*reader = next;
+}
+
 bool reply_is_too_large(const redisReader *reader)
 {
 	return reader->len - reader->pos > REPLY_MAX_BYTES;

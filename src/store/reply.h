@@ -21,6 +21,10 @@
 void reply_prepare(redisReader *reader);
 void reply_free(redisReply *reply); /* NULL: nothing */
 
+/* After an answer was taken: lets go of what a large one needed, which hiredis
+ * keeps until it reads again. */
+void reply_taken(redisReader **reader, const redisReply *reply);
+
 /* What is read and belongs to no whole answer yet is more than that: drop the
  * connection. To be asked after each redisReaderFeed(). */
 bool reply_is_too_large(const redisReader *reader);

@@ -147,15 +147,19 @@ static bool holds(struct trimmer *t, const struct snapshot *s, struct err *err)
 	return ok;
 }
 
-/* Reads one back as a reader would. `name` NULL: the newest. False with err
- * when Redis is away or it does not hold; without one when there is none. */
+/* Reads one back as a reader would, for its facts: the text is let go. `name`
+ * NULL: the newest. False with err when Redis is away or it does not hold;
+ * without one when there is none. */
 static bool read_ground(struct trimmer *t, const char *name, struct snapshot *s,
 			struct err *err)
 {
 	enum snapshot_got got =
 		name ? snapshot_read_ground(t->link, t->show, name, s, err)
 		     : snapshot_read(t->link, t->show, s, err);
-	if (got == SNAPSHOT_FOUND && holds(t, s, err))
+	bool good = got == SNAPSHOT_FOUND && holds(t, s, err);
+	free(s->text);
+	s->text = NULL;
+	if (good)
 		return true;
 	if (got == SNAPSHOT_FOUND || got == SNAPSHOT_BAD)
 		err_wrap(err, "the snapshot behind which it would be trimmed");
@@ -239,8 +243,8 @@ static bool have_archive(struct trimmer *t, uint64_t first, uint64_t up_to,
 		*a = *known;
 		return true;
 	}
-	if (archive_adopt(t->client, t->file, first, up_to, t->give_up, a) ||
-	    archive_write(t->client, t->file, first, last, t->give_up, a,
+	if (archive_adopt(t->client, t->show, first, up_to, t->give_up, a) ||
+	    archive_write(t->client, t->show, first, last, t->give_up, a,
 			  err)) {
 		log_info("store",
 			 "events %" PRIu64 " to %" PRIu64 " are archived",

@@ -239,7 +239,7 @@ START_TEST(a_core_that_died_before_it_trimmed)
 	set_up();
 	struct client *c =
 		client_open(redis_server_address(here), show->id, &err);
-	ck_assert_msg(archive_write(c, show, 1, 50, &give_up, &a, &err),
+	ck_assert_msg(archive_write(c, show->id, 1, 50, &give_up, &a, &err),
 		      "%s", err.text);
 	client_close(&c);
 	char *half = xasprintf("%s/half-abcdef", folder);
@@ -265,7 +265,7 @@ START_TEST(a_file_of_another_log)
 	set_up();
 	struct client *c =
 		client_open(redis_server_address(here), show->id, &err);
-	ck_assert(archive_write(c, show, 1, 50, &give_up, &a, &err));
+	ck_assert(archive_write(c, show->id, 1, 50, &give_up, &a, &err));
 	client_close(&c);
 	char *path = archive_path(show->id, &a);
 	char *text = file_read(path, 1 << 20, NULL, NULL);
@@ -297,7 +297,7 @@ START_TEST(a_core_that_died_while_it_trimmed)
 	set_up();
 	struct client *c =
 		client_open(redis_server_address(here), show->id, &err);
-	ck_assert(archive_write(c, show, 1, 50, &give_up, &a, &err));
+	ck_assert(archive_write(c, show->id, 1, 50, &give_up, &a, &err));
 	client_close(&c);
 	char *row = xasprintf("HSET " KEY("archives") " 1-50 %s,%lld,%s,%s",
 			      a.chain, (long long)a.at_ms, a.run, a.host);
@@ -550,7 +550,7 @@ START_TEST(old_runs_are_deleted)
 	struct client *c =
 		client_open(redis_server_address(here), show->id, &err);
 	/* r2 ends in the second file. */
-	ck_assert(archive_write(c, show, 1, 50, &give_up, &a, &err));
+	ck_assert(archive_write(c, show->id, 1, 50, &give_up, &a, &err));
 	client_close(&c);
 	trim();
 	ck_assert_uint_eq(files("events-"), 2);
@@ -591,7 +591,7 @@ START_TEST(the_end_of_the_run_counts)
 	play_runs(3, RUNS);
 	struct client *c =
 		client_open(redis_server_address(here), show->id, &err);
-	ck_assert(archive_write(c, show, 1, 38, &give_up, &a, &err));
+	ck_assert(archive_write(c, show->id, 1, 38, &give_up, &a, &err));
 	client_close(&c);
 	trim();
 	ck_assert_uint_eq(files("events-"), 2); /* 1-38, 39-76 */

@@ -125,7 +125,13 @@ static void ask(struct world *w, enum action_id action, const char *arg,
 static void use(struct world *w)
 {
 	struct status_extra extra = {.mode = "live", .now_ms = w->now_ms};
-	json_object_put(status_json(w->m, &extra));
+	json_object *status = status_json(w->m, &extra);
+	struct buf printed = {0};
+	status_print(&printed, w->m, &extra, NULL);
+	ck_assert_str_eq(printed.data, json_text(status));
+	ck_assert_uint_eq(printed.len, strlen(printed.data));
+	json_object_put(status);
+	buf_release(&printed);
 	char *text = model_snapshot(w->m);
 	struct model *again = model_restore(w->show, text, strlen(text), NULL);
 	free(text);
