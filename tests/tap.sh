@@ -4,6 +4,8 @@
 #   none FILE TEXT     passed when FILE is empty; else its lines say why not
 #   skip_all WHY       nothing can be tested here, and why; ends the test
 #   plan               at the end: says how many points there were
+#   at_most MS         prints how long it may take here, in ms: as it says, but
+#                      under a sanitizer all is slower (see tests/unit/patience.h)
 #
 # A test that ends before `plan` is an error, never a pass. $scratch is a folder
 # of the test's own that goes away with it.
@@ -38,6 +40,11 @@ none() {
 skip_all() {
 	echo "1..0 # SKIP $1"
 	exit 0
+}
+
+at_most() {
+	tap_slow=$((${CK_TIMEOUT_MULTIPLIER:-3} / 3))
+	echo $(($1 * (tap_slow > 1 ? tap_slow : 1)))
 }
 
 plan() {

@@ -24,6 +24,7 @@
 #include "base/mem.h"
 #include "crash_outcome.h"
 #include "crash_people.h"
+#include "patience.h"
 
 #define PATIENCE_MS 30000
 
@@ -307,7 +308,7 @@ void stand_kill_console(struct stand *s)
 {
 	char bytes[4096];
 	struct pollfd drawn = {.fd = s->console_fd, .events = POLLIN};
-	ck_assert_int_eq(poll(&drawn, 1, PATIENCE_MS), 1);
+	ck_assert_int_eq(poll(&drawn, 1, patience_ms(PATIENCE_MS)), 1);
 	ck_assert_int_gt(read(s->console_fd, bytes, sizeof bytes), 0);
 	kill_child(&s->console);
 	close(s->console_fd);
@@ -449,7 +450,7 @@ bool stand_follow(struct stand *s, char type[32])
 		ask_more(s);
 		struct pollfd p[2] = {{s->c->fd, POLLIN, 0},
 				      {s->core_fd, POLLIN, 0}};
-		int n = poll(p, 2, PATIENCE_MS);
+		int n = poll(p, 2, patience_ms(PATIENCE_MS));
 		if (n <= 0)
 			show_logs(s);
 		ck_assert_msg(n > 0, "no event follows %llu",

@@ -50,7 +50,7 @@ static inline struct show *load(const char *change)
 static inline void drain(enum writer_how how)
 {
 	struct writer_done done;
-	int64_t end = clock_mono_ms() + 10000;
+	int64_t end = clock_mono_ms() + patience_ms(10000);
 	while (writer_waiting(w)) {
 		here_turn(w, 100);
 		ck_assert(clock_mono_ms() < end);

@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "patience.h"
 
 #define CONNECTIONS_MAX 256
 
@@ -399,7 +400,7 @@ static struct timespec patience(void)
 {
 	struct timespec until;
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 10;
+	until.tv_sec += patience_ms(10000) / 1000;
 	return until;
 }
 

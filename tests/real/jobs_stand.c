@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "patience.h"
 #include "show/show_read.h"
 #include "temp.h"
 
@@ -111,7 +112,7 @@ void jobs_stand_ask(struct jobs_stand *stand, const char *id, int attempt,
 struct input *jobs_stand_wait(struct jobs_stand *stand, enum input_kind kind,
 			      struct buf *lines)
 {
-	int64_t until = clock_mono_ms() + PATIENCE_MS;
+	int64_t until = clock_mono_ms() + patience_ms(PATIENCE_MS);
 	int64_t left;
 	while ((left = until - clock_mono_ms()) > 0) {
 		struct input *in = mailbox_wait(stand->engine, (int)left);
@@ -133,7 +134,7 @@ struct input *jobs_stand_call(struct jobs_stand *stand, const char *id,
 
 bool jobs_stand_quiet(struct jobs_stand *stand)
 {
-	int64_t until = clock_mono_ms() + PATIENCE_MS;
+	int64_t until = clock_mono_ms() + patience_ms(PATIENCE_MS);
 	while (clock_mono_ms() < until) {
 		struct pool_figures f;
 		pool_figures(stand->pool, &f);

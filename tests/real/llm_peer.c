@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "llm_peer_wire.h"
+#include "../unit/patience.h"
 
 #define BODY_MAX_BYTES	   (8 * 1024 * 1024)
 #define CONNECTIONS_MAX	   2048
@@ -669,7 +670,7 @@ bool llm_peer_wait(struct llm_peer *p, int64_t requests)
 {
 	struct timespec until;
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 10;
+	until.tv_sec += patience_ms(10000) / 1000;
 	pthread_mutex_lock(&p->lock);
 	int rc = 0;
 	while ((p->stats.requests < requests || p->stats.open > 0) && rc == 0)

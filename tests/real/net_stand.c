@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "patience.h"
 #include "show/show_read.h"
 #include "temp.h"
 
@@ -290,7 +291,7 @@ static ssize_t read_some(int fd, void *room, size_t max, int64_t until_ms)
 char *peer_read(int fd, const char *until)
 {
 	struct buf b = {0};
-	int64_t end = clock_mono_ms() + PATIENCE_MS;
+	int64_t end = clock_mono_ms() + patience_ms(PATIENCE_MS);
 	char room[4096];
 	buf_adds(&b, "");
 	for (;;) {
@@ -355,7 +356,7 @@ int ws_open(const char *addr, const char *path, const char *headers,
 	free(request);
 	/* Byte by byte, so that no frame behind the head is taken. */
 	struct buf b = {0};
-	int64_t end = clock_mono_ms() + PATIENCE_MS;
+	int64_t end = clock_mono_ms() + patience_ms(PATIENCE_MS);
 	char c;
 	while (!strstr(buf_str(&b), "\r\n\r\n") &&
 	       read_some(fd, &c, 1, end) == 1)
@@ -420,7 +421,7 @@ static bool read_all(int fd, void *room, size_t len, int64_t end)
 
 char *ws_next(int fd, int *code)
 {
-	int64_t end = clock_mono_ms() + PATIENCE_MS;
+	int64_t end = clock_mono_ms() + patience_ms(PATIENCE_MS);
 	if (code)
 		*code = 0;
 	for (;;) {

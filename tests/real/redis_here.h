@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "patience.h"
 #include "store/server.h"
 #include "store/writer.h"
 #include "temp.h"
@@ -154,10 +155,10 @@ static inline void here_turn(struct writer *w, int timeout_ms)
 		writer_pump(w, p.revents);
 }
 
-/* Pumps until an outcome is there; false after 10 s. */
+/* Pumps until an outcome is there; false when it does not come. */
 static inline bool here_outcome(struct writer *w, struct writer_done *done)
 {
-	int64_t end = clock_mono_ms() + 10000;
+	int64_t end = clock_mono_ms() + patience_ms(10000);
 	while (!writer_next(w, done)) {
 		if (clock_mono_ms() > end)
 			return false;

@@ -25,7 +25,7 @@ static void lead(const char *show)
 static void drain(void)
 {
 	struct writer_done done;
-	int64_t end = clock_mono_ms() + 10000;
+	int64_t end = clock_mono_ms() + patience_ms(10000);
 	while (writer_waiting(w)) {
 		here_turn(w, 100);
 		ck_assert(clock_mono_ms() < end);
@@ -53,7 +53,7 @@ static void commit_notes(uint64_t first, uint64_t count)
 
 static struct input *next_input(struct mailbox *box)
 {
-	struct input *in = mailbox_wait(box, 8000);
+	struct input *in = mailbox_wait(box, patience_ms(8000));
 	ck_assert_ptr_nonnull(in);
 	return in;
 }
@@ -254,8 +254,9 @@ static bool take_item(struct mailbox *box, struct seen *s, int timeout_ms)
 }
 
 #define UNTIL(box, seen, condition)                                            \
-	for (int64_t end_ = clock_mono_ms() + 10000; !(condition);)            \
-	ck_assert_msg(take_item((box), (seen), 5000) &&                        \
+	for (int64_t end_ = clock_mono_ms() + patience_ms(10000);              \
+	     !(condition);)                                                    \
+	ck_assert_msg(take_item((box), (seen), patience_ms(5000)) &&           \
 			      clock_mono_ms() < end_,                          \
 		      "until " #condition)
 

@@ -71,7 +71,7 @@ static const struct row {
 	 "\"expected\":{\"/a\":1}}",
 	 "/a: the answer is not JSON", false},
 	{"{\"name\":\"t\",\"endpoint\":\"http://127.0.0.1:PORT/hang\","
-	 "\"timeout_ms\":100}",
+	 "\"timeout_ms\":700}",
 	 "http://127.0.0.1:PORT/hang: no answer after ", false},
 	{"{\"name\":\"t\",\"endpoint\":\"http://127.0.0.1:1/\"}",
 	 "http://127.0.0.1:1/: nobody listens there", false},
@@ -88,7 +88,7 @@ static const struct row {
 	 "\"banner\":{\"matches\":\"gate opens\"}}}",
 	 "connected in ", true},
 	{"{\"name\":\"t\",\"kind\":\"tcp\",\"endpoint\":\"127.0.0.1:PORT\","
-	 "\"timeout_ms\":100,\"expected\":{\"banner\":\"220 \"}}",
+	 "\"timeout_ms\":700,\"expected\":{\"banner\":\"220 \"}}",
 	 "banner: wanted to contain \"220 \", got \"\"", false},
 	{"{\"name\":\"t\",\"kind\":\"tcp\",\"endpoint\":\"127.0.0.1:1\"}",
 	 "127.0.0.1:1: nobody listens there", false},
@@ -105,7 +105,8 @@ START_TEST(test_row)
 	struct check_result r;
 	int64_t began = clock_mono_ms();
 	check_run(stand.show, 0, NULL, &r);
-	ck_assert_int_lt((int)(clock_mono_ms() - began), 4000);
+	ck_assert_int_lt((int)(clock_mono_ms() - began),
+			 patience_at_most_ms(4000));
 	char *want = xstrdup(row->text), *at = strstr(want, "PORT");
 	if (at) {
 		char *rest = at + 4, *whole;
@@ -226,7 +227,8 @@ START_TEST(test_cancel)
 	int64_t began = clock_mono_ms();
 	pthread_create(&thread, NULL, raise_flag, &cancel);
 	check_run(stand.show, 0, &cancel, &r);
-	ck_assert_int_lt((int)(clock_mono_ms() - began), 4000);
+	ck_assert_int_lt((int)(clock_mono_ms() - began),
+			 patience_at_most_ms(4000));
 	ck_assert_str_eq(r.text, "cancelled");
 	pthread_join(thread, NULL);
 	check_result_release(&r);
@@ -256,7 +258,8 @@ START_TEST(test_in_pool)
 	input_free(&in);
 	int64_t began = clock_mono_ms();
 	pool_free(&stand.pool);
-	ck_assert_int_lt((int)(clock_mono_ms() - began), 2000);
+	ck_assert_int_lt((int)(clock_mono_ms() - began),
+			 patience_at_most_ms(2000));
 	ck_assert_ptr_null(mailbox_take(stand.engine));
 	end();
 }

@@ -53,14 +53,14 @@ static int wait_number(const char *name)
 	return number;
 }
 
-/* True when the process is over, or will be within 5 s. */
+/* True when the process is over, or soon will be. */
 static bool wait_gone(int pid)
 {
 	int fd = pidfd_open(pid, 0);
 	if (fd < 0)
 		return errno == ESRCH;
 	struct pollfd gone = {.fd = fd, .events = POLLIN};
-	bool is = poll(&gone, 1, 5000) == 1;
+	bool is = poll(&gone, 1, patience_ms(5000)) == 1;
 	close(fd);
 	return is;
 }
@@ -140,8 +140,8 @@ START_TEST(test_outcome)
 	}
 	ck_assert_int_eq(in->reached, !o->unreached);
 	ck_assert_int_eq(in->tokens_used, o->tokens);
-	ck_assert_msg(took < o->at_most_ms, "%s took %lld ms", o->name,
-		      (long long)took);
+	ck_assert_msg(took < patience_at_most_ms(o->at_most_ms),
+		      "%s took %lld ms", o->name, (long long)took);
 	ck_assert_str_eq(in->stage, "s");
 	ck_assert_str_eq(in->lease, "L7");
 	input_free(&in);
@@ -325,7 +325,7 @@ END_TEST
 START_TEST(test_group_dies_at_deadline)
 {
 	begin(FAMILY, "[./a.sh]");
-	jobs_stand_ask(&stand, "a", 1, 400, REQUEST);
+	jobs_stand_ask(&stand, "a", 1, patience_at_most_ms(400), REQUEST);
 	int child = wait_number("child"), leader = wait_number("leader");
 	struct input *in = jobs_stand_wait(&stand, INPUT_ANSWER, NULL);
 	ck_assert(in && !in->ok);
@@ -362,9 +362,11 @@ START_TEST(test_cancel_running)
 	int child = wait_number("child"), leader = wait_number("leader");
 	int64_t began = clock_mono_ms();
 	pool_cancel_call(stand.pool, "r1/s/1", a);
-	ck_assert_int_lt((int)(clock_mono_ms() - began), 400);
+	ck_assert_int_lt((int)(clock_mono_ms() - began),
+			 patience_at_most_ms(400));
 	ck_assert(jobs_stand_quiet(&stand));
-	ck_assert_int_lt((int)(clock_mono_ms() - began), 3000);
+	ck_assert_int_lt((int)(clock_mono_ms() - began),
+			 patience_at_most_ms(3000));
 	ck_assert(wait_gone(child));
 	ck_assert(wait_gone(leader));
 	ck_assert_ptr_null(mailbox_take(stand.engine));
@@ -376,7 +378,8 @@ START_TEST(test_cancel_running)
 	began = clock_mono_ms();
 	pool_cancel_call(stand.pool, "r1/s/1", a);
 	ck_assert(jobs_stand_quiet(&stand));
-	ck_assert_int_lt((int)(clock_mono_ms() - began), 450);
+	ck_assert_int_lt((int)(clock_mono_ms() - began),
+			 patience_at_most_ms(450));
 	ck_assert(wait_gone(leader));
 	end();
 }
@@ -387,18 +390,20 @@ START_TEST(test_time_stands_still)
 {
 	begin("#!/bin/sh\necho leader $$ >&2\nexec sleep 60\n", "[./a.sh]");
 	int a = show_find_agent(stand.show, "a");
-	jobs_stand_ask(&stand, "a", 1, 600, REQUEST);
+	jobs_stand_ask(&stand, "a", 1, patience_at_most_ms(600), REQUEST);
 	int leader = wait_number("leader");
 	pool_stand_call(stand.pool, "r1/s/1", a, true);
 	pool_stand_call(stand.pool, "r1/s/1", a, true);
 	pool_stand_call(stand.pool, "r1/s/2", a, false); /* another's */
-	ck_assert_ptr_null(mailbox_wait(stand.engine, 900));
+	ck_assert_ptr_null(
+		mailbox_wait(stand.engine, patience_at_most_ms(900)));
 	pool_stand_call(stand.pool, "r1/s/1", a, false);
 	int64_t began = clock_mono_ms();
 	struct input *in = jobs_stand_wait(&stand, INPUT_ANSWER, NULL);
 	ck_assert(in && !in->ok);
 	ck_assert_str_eq(in->error_code, "timeout");
-	ck_assert_int_lt((int)(clock_mono_ms() - began), 3000);
+	ck_assert_int_lt((int)(clock_mono_ms() - began),
+			 patience_at_most_ms(3000));
 	ck_assert(wait_gone(leader));
 	input_free(&in);
 
@@ -421,9 +426,9 @@ START_TEST(test_time_stands_in_the_queue)
 	pool_free(&stand.pool);
 	mailbox_free(&stand.engine);
 	jobs_stand_open(&stand, 1);
-	jobs_stand_ask(&stand, "a", 1, 900, REQUEST);
+	jobs_stand_ask(&stand, "a", 1, patience_at_most_ms(900), REQUEST);
 	wait_number("leader");
-	jobs_stand_ask(&stand, "a", 2, 300, REQUEST);
+	jobs_stand_ask(&stand, "a", 2, patience_at_most_ms(300), REQUEST);
 	pool_stand_call(stand.pool, "r1/s/2", a, true);
 	struct input *in = jobs_stand_wait(&stand, INPUT_ANSWER, NULL);
 	ck_assert(in && in->attempt == 1);

@@ -111,9 +111,9 @@ static const struct failure {
 	{"finish=tool_calls", "finish_reason", "tool_calls", -2, 0, 5000,
 	 false},
 	{"finish=refusal", "refused", "declined", -2, 0, 5000, false},
-	{"wait=600", "timeout", "no answer", -1, 0, 150, false},
-	{"slow=40", "timeout", "complete", -1, 0, 300, true},
-	{"comments=99", "timeout", "complete", -1, 0, 300, true},
+	{"wait=1500", "timeout", "no answer", -1, 0, 700, false},
+	{"slow=100", "timeout", "complete", -1, 0, 700, true},
+	{"comments=99", "timeout", "complete", -1, 0, 700, true},
 	{"endless", "overrun", "beyond max_tokens", -1, 0, 5000, true},
 	{"huge=3000000", "too_large", "", -1, 0, 8000, false},
 };
@@ -141,7 +141,8 @@ START_TEST(test_badly)
 			      f->words, ways[way], (long long)in->tokens_used);
 	ck_assert_int_eq(in->retry_after_ms, f->retry_after_ms);
 	if (strcmp(f->code, "timeout") == 0)
-		ck_assert_int_lt(clock_mono_ms() - began, 5000);
+		ck_assert_int_lt(clock_mono_ms() - began,
+				 patience_at_most_ms(5000));
 	input_free(&in);
 	ck_assert_msg(llm_peer_wait(peer, 1), "%s: it still answers", f->words);
 	end();

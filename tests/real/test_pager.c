@@ -32,7 +32,7 @@ static void write_log(void)
 
 static struct page_read *read_page(struct pager *p, uint64_t after)
 {
-	int64_t end = clock_mono_ms() + 20000;
+	int64_t end = clock_mono_ms() + patience_ms(20000);
 	ck_assert(pager_ask(p, after, PAST_PAGE));
 	ck_assert(!pager_ask(p, after, PAST_PAGE)); /* one at a time */
 	struct page_read *read = NULL;

@@ -155,7 +155,7 @@ static char *follow(const char *show_hash, bool *late)
 	bool done = false;
 	*late = false;
 	while (!done) {
-		struct feed_item *item = mailbox_wait(box, 8000);
+		struct feed_item *item = mailbox_wait(box, patience_ms(8000));
 		ck_assert_ptr_nonnull(item);
 		if (item->kind == FEED_SNAPSHOT) {
 			ck_assert_uint_eq(seen->seq, 0);
@@ -204,7 +204,7 @@ START_TEST(the_newest_snapshot_is_all)
 	struct mailbox *box = mailbox_new(256, feed_item_free);
 	struct feed *feed = feed_start_late(redis_server_address(here),
 					    show->id, show->hash, box, &err);
-	int64_t limit = clock_mono_ms() + 10000;
+	int64_t limit = clock_mono_ms() + patience_ms(10000);
 	while (!is_blocked(":feed"))
 		ck_assert(clock_mono_ms() < limit);
 	/* Before anything else happens in the show. */
@@ -214,7 +214,7 @@ START_TEST(the_newest_snapshot_is_all)
 	drain(WRITER_OK);
 	bool caught_up = false, news = false, late = false;
 	while (!news) {
-		struct feed_item *item = mailbox_wait(box, 8000);
+		struct feed_item *item = mailbox_wait(box, patience_ms(8000));
 		ck_assert_ptr_nonnull(item);
 		late = late || item->kind == FEED_SNAPSHOT;
 		caught_up = caught_up || item->kind == FEED_CAUGHT_UP;

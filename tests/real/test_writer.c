@@ -63,7 +63,7 @@ static enum writer_how outcome(void)
 /* Sends what waits and lets Redis do it, without reading its answer. */
 static void do_unheard(const char *length_command, long long length)
 {
-	int64_t end = clock_mono_ms() + 5000;
+	int64_t end = clock_mono_ms() + patience_ms(5000);
 	writer_pump(w, 0);
 	while (here_int(length_command) < length)
 		ck_assert(clock_mono_ms() < end);
@@ -375,7 +375,7 @@ START_TEST(refusals_are_waited_out)
 	uint64_t seq = (uint64_t)before + 1;
 	commit_note(seq);
 	commit_note(seq + 1);
-	int64_t end = clock_mono_ms() + 8000;
+	int64_t end = clock_mono_ms() + patience_ms(8000);
 	while (!strstr(writer_why_away(w), refusals[_i].says)) {
 		here_turn(w, 100);
 		ck_assert_msg(clock_mono_ms() < end, "it says: %s",
@@ -400,7 +400,7 @@ START_TEST(a_foreign_script_is_waited_out)
 	int done = 0;
 	redisAppendCommand(c, "EVAL %s 0", "while true do end");
 	redisBufferWrite(c, &done);
-	int64_t end = clock_mono_ms() + 8000;
+	int64_t end = clock_mono_ms() + patience_ms(8000);
 	while (here_int("GET x") >= 0) /* until it is BUSY: an error */
 		ck_assert(clock_mono_ms() < end);
 	commit_note(1);
@@ -424,7 +424,7 @@ START_TEST(a_late_renewal_does_not_lead_surely)
 	pid_t pid = here_find_pid();
 	kill(pid, SIGSTOP);
 	writer_renew(w);
-	int64_t end = clock_mono_ms() + SCRIPT_LEASE_MS + 1000;
+	int64_t end = clock_mono_ms() + patience_ms(SCRIPT_LEASE_MS + 1000);
 	while (writer_leads_surely(w)) {
 		here_turn(w, 50);
 		ck_assert(clock_mono_ms() < end);
@@ -446,7 +446,7 @@ START_TEST(a_redis_that_hangs_is_waited_out)
 	pid_t pid = here_find_pid();
 	kill(pid, SIGSTOP);
 	commit_note(1);
-	int64_t end = clock_mono_ms() + 8000;
+	int64_t end = clock_mono_ms() + patience_ms(8000);
 	while (!strstr(writer_why_away(w), "no answer")) {
 		here_turn(w, 100);
 		ck_assert(clock_mono_ms() < end);
@@ -511,7 +511,7 @@ START_TEST(a_password_is_needed)
 	/* In the middle of a show: said, and taken up again. */
 	commit_note(1);
 	do_unheard("XLEN showcaller:{secret}:events", -2);
-	int64_t end = clock_mono_ms() + 8000;
+	int64_t end = clock_mono_ms() + patience_ms(8000);
 	while (!strstr(writer_why_away(w), "SHOWCALLER_REDIS_PASSWORD")) {
 		here_turn(w, 100);
 		ck_assert(clock_mono_ms() < end);

@@ -171,7 +171,7 @@ before=$(date +%s%N)
 term_of kill-session -t "$stays"
 ended
 ok $? "it ends with its terminal"
-[ $((($(date +%s%N) - before) / 1000000)) -lt 5000 ]
+[ $((($(date +%s%N) - before) / 1000000)) -lt "$(at_most 5000)" ]
 ok $? "soon"
 is_on calm
 ok $? "and the show goes on"

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "patience.h"
+
 /* One test under its own name in the report. */
 static inline void tap_add(Suite *suite, const char *name, const TTest *test)
 {

@@ -150,7 +150,7 @@ static void *send_all(void *arg)
 	struct sender *s = arg;
 	for (int i = 0; i < LETTERS; i++) {
 		struct letter *l = letter_new(s->number, i);
-		if (!mailbox_post_wait(s->box, &l, PATIENCE_MS)) {
+		if (!mailbox_post_wait(s->box, &l, patience_ms(PATIENCE_MS))) {
 			free(l);
 			return arg;
 		}
@@ -185,7 +185,7 @@ START_TEST(many_senders_one_receiver_on_poll)
 	int next[SENDERS] = {0};
 	start_senders(senders, box);
 	for (int got = 0; got < SENDERS * LETTERS;) {
-		ck_assert(readable(box, PATIENCE_MS));
+		ck_assert(readable(box, patience_ms(PATIENCE_MS)));
 		struct letter *l;
 		while ((l = mailbox_take(box))) {
 			if (l->number != next[l->sender]++)

@@ -103,7 +103,7 @@ static bool holds(const char *condition)
 
 #define WAIT(condition)                                                        \
 	do {                                                                   \
-		int64_t end_ = clock_mono_ms() + PATIENCE_MS;                  \
+		int64_t end_ = clock_mono_ms() + patience_ms(PATIENCE_MS);     \
 		while (!holds(condition) && !poll(NULL, 0, 20))                \
 			ck_assert_msg(clock_mono_ms() < end_, "never: %s",     \
 				      condition);                              \
