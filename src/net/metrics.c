@@ -31,20 +31,28 @@ static void label(struct buf *b, const char *value)
 	}
 }
 
+/* One of a series: showcaller_NAME{OF="ID"} V. */
+static void item(struct buf *b, const char *name, const char *of,
+		 const char *id, long long v)
+{
+	buf_addf(b, "showcaller_%s{%s=\"", name, of);
+	label(b, id);
+	buf_addf(b, "\"} %lld\n", v);
+}
+
 static void add_run(struct buf *b, const struct model *m)
 {
 	head(b, "run_state", "gauge", "1 for the state the run is in.");
 	for (int s = RUN_NONE; s <= RUN_CANCELLED; s++)
-		buf_addf(b, "showcaller_run_state{state=\"%s\"} %d\n",
-			 run_state_name((enum run_state)s),
-			 (int)m->run.state == s);
+		item(b, "run_state", "state", run_state_name((enum run_state)s),
+		     (int)m->run.state == s);
 	long long stages[STAGE_STATES] = {0};
 	for (size_t i = 0; i < m->show->stage_count; i++)
 		stages[m->stages[i].state]++;
 	head(b, "stages", "gauge", "Stages by state.");
 	for (int s = 0; s < STAGE_STATES; s++)
-		buf_addf(b, "showcaller_stages{state=\"%s\"} %lld\n",
-			 stage_state_name((enum stage_state)s), stages[s]);
+		item(b, "stages", "state",
+		     stage_state_name((enum stage_state)s), stages[s]);
 }
 
 static void add_scope(struct buf *b, const char *name, const char *help,
@@ -60,8 +68,7 @@ static void add_scope(struct buf *b, const char *name, const char *help,
 	};
 	head(b, name, "gauge", help);
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
-		buf_addf(b, "showcaller_%s{kind=\"%s\"} %lld\n", name,
-			 rows[i].kind, rows[i].v);
+		item(b, name, "kind", rows[i].kind, rows[i].v);
 }
 
 static void add_budget(struct buf *b, const struct model *m)
@@ -84,34 +91,26 @@ static void add_spent(struct buf *b, const struct model *m)
 	     "Tokens that the run's stages spent, those that spent any.");
 	for (size_t i = 0; i < show->stage_count; i++)
 		if (m->ledger.stages[i].tokens.spent)
-			buf_addf(b,
-				 "showcaller_stage_tokens_spent{stage=\"%s\"} "
-				 "%lld\n",
-				 show->stages[i].id,
-				 (long long)m->ledger.stages[i].tokens.spent);
+			item(b, "stage_tokens_spent", "stage",
+			     show->stages[i].id,
+			     m->ledger.stages[i].tokens.spent);
 	head(b, "stage_cost_micros", "gauge",
 	     "Money that the run's stages spent, those that spent any.");
 	for (size_t i = 0; i < show->stage_count; i++)
 		if (m->ledger.stages[i].cost.spent)
-			buf_addf(b,
-				 "showcaller_stage_cost_micros{stage=\"%s\"} "
-				 "%lld\n",
-				 show->stages[i].id,
-				 (long long)m->ledger.stages[i].cost.spent);
+			item(b, "stage_cost_micros", "stage",
+			     show->stages[i].id,
+			     m->ledger.stages[i].cost.spent);
 	head(b, "agent_tokens_spent", "gauge",
 	     "Tokens that the run's agents spent.");
 	for (size_t i = 0; i < show->agent_count; i++)
-		buf_addf(b,
-			 "showcaller_agent_tokens_spent{agent=\"%s\"} %lld\n",
-			 show->agents[i].id,
-			 (long long)m->ledger.agents[i].tokens.spent);
+		item(b, "agent_tokens_spent", "agent", show->agents[i].id,
+		     m->ledger.agents[i].tokens.spent);
 	head(b, "model_tokens_spent", "gauge",
 	     "Tokens that the run spent, by model.");
-	for (size_t i = 0; i < u->model_count; i++) {
-		buf_adds(b, "showcaller_model_tokens_spent{model=\"");
-		label(b, u->models[i].name);
-		buf_addf(b, "\"} %lld\n", (long long)u->models[i].spent.tokens);
-	}
+	for (size_t i = 0; i < u->model_count; i++)
+		item(b, "model_tokens_spent", "model", u->models[i].name,
+		     u->models[i].spent.tokens);
 	struct usage_outlook end = usage_outlook(m);
 	one(b, "tokens_outlook", "gauge",
 	    "Tokens that the run will likely have spent at its end.",
@@ -142,23 +141,26 @@ static void add_checks(struct buf *b, const struct model *m)
 		n[m->checks[i].state]++;
 	head(b, "checks", "gauge", "Checks by their last result.");
 	for (int s = 0; s <= CHECK_FAIL; s++)
-		buf_addf(b, "showcaller_checks{state=\"%s\"} %lld\n",
-			 check_state_name((enum check_state)s), n[s]);
+		item(b, "checks", "state",
+		     check_state_name((enum check_state)s), n[s]);
 }
 
 static void add_connections(struct buf *b, struct web *web)
 {
 	struct ws *ws = web->net->ws;
-	const struct side *op = &web->sides[SIDE_OPERATOR];
-	const struct side *aud = &web->sides[SIDE_AUDIENCE];
 	head(b, "connections", "gauge", "Open connections.");
-	buf_addf(b,
-		 "showcaller_connections{kind=\"operator_http\"} %zu\n"
-		 "showcaller_connections{kind=\"audience_http\"} %zu\n"
-		 "showcaller_connections{kind=\"operator_ws\"} %zu\n"
-		 "showcaller_connections{kind=\"audience_ws\"} %zu\n",
-		 op->conn_count, aud->conn_count, ws_clients(ws, SIDE_OPERATOR),
-		 ws_clients(ws, SIDE_AUDIENCE));
+	const struct {
+		const char *kind;
+		size_t count;
+	} rows[] = {
+		{"operator_http", web->sides[SIDE_OPERATOR].conn_count},
+		{"audience_http", web->sides[SIDE_AUDIENCE].conn_count},
+		{"operator_ws", ws_clients(ws, SIDE_OPERATOR)},
+		{"audience_ws", ws_clients(ws, SIDE_AUDIENCE)},
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		item(b, "connections", "kind", rows[i].kind,
+		     (long long)rows[i].count);
 	head(b, "http_requests_total", "counter",
 	     "Requests by listener and hundred of the status.");
 	for (int s = 0; s < SIDES; s++)
