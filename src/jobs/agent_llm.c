@@ -410,7 +410,7 @@ static struct input *call_with_key(struct call *c)
 		.wants_json = c->stage->outputs.count > 1,
 	};
 	c->url = llm_url(c->agent);
-	c->headers = llm_headers_new(c->api, c->key, c->job->key);
+	c->headers = llm_headers_new(c->api, NULL, c->key, c->job->key);
 	c->sse.max_bytes = c->room->max_answer_bytes;
 	c->sse.take = take_event;
 	c->sse.ctx = c;

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 static void init_curl(void)
@@ -68,4 +69,62 @@ void curl_rules_apply(CURL *e, bool *blocked)
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, blocked);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, "showcaller");
+}
+
+bool curl_rules_header(const char *line, size_t bytes, const char *name,
+		       const char **value, size_t *value_bytes)
+{
+	size_t n = strlen(name);
+	if (bytes <= n || line[n] != ':' || strncasecmp(line, name, n) != 0)
+		return false;
+	const char *v = line + n + 1, *end = line + bytes;
+	while (v < end && (*v == ' ' || *v == '\t'))
+		v++;
+	while (end > v && strchr(" \t\r\n", end[-1]))
+		end--;
+	*value = v;
+	*value_bytes = (size_t)(end - v);
+	return true;
+}
+
+enum http_fault curl_rules_fault(CURLcode rc, bool reached)
+{
+	switch (rc) {
+	case CURLE_OK:
+		return HTTP_FINE;
+	case CURLE_URL_MALFORMAT:
+		return HTTP_BAD_URL;
+	case CURLE_UNSUPPORTED_PROTOCOL:
+		return reached ? HTTP_GARBAGE : HTTP_BAD_URL;
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return HTTP_DNS;
+	case CURLE_OPERATION_TIMEDOUT:
+		return HTTP_TIMEOUT;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CIPHER:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+		return HTTP_TLS;
+	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_BAD_CONTENT_ENCODING:
+	case CURLE_HTTP2:
+		return HTTP_GARBAGE;
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_FAILED_INIT:
+		return HTTP_REFUSED;
+	default:
+		return reached ? HTTP_CUT : HTTP_REFUSED;
+	}
+}
+
+void curl_rules_free_headers(struct curl_slist **headers)
+{
+	/* Freed memory is given out again as it is. */
+	for (struct curl_slist *h = *headers; h; h = h->next)
+		explicit_bzero(h->data, strlen(h->data));
+	curl_slist_free_all(*headers);
+	*headers = NULL;
 }

@@ -114,23 +114,6 @@ static size_t take_body(char *data, size_t size, size_t count, void *ctx)
 	return c->enough ? 0 : bytes;
 }
 
-/* The value of a header line "Name: value" if the name is `name`. */
-static bool header_value(const char *line, size_t bytes, const char *name,
-			 const char **value, size_t *value_bytes)
-{
-	size_t n = strlen(name);
-	if (bytes <= n || line[n] != ':' || strncasecmp(line, name, n) != 0)
-		return false;
-	const char *v = line + n + 1, *end = line + bytes;
-	while (v < end && (*v == ' ' || *v == '\t'))
-		v++;
-	while (end > v && strchr(" \t\r\n", end[-1]))
-		end--;
-	*value = v;
-	*value_bytes = (size_t)(end - v);
-	return true;
-}
-
 static void keep_length(struct http_client *c, const char *value, size_t bytes)
 {
 	char text[sizeof c->length];
@@ -160,7 +143,7 @@ static void keep_retry(struct http_client *c, const char *line, size_t bytes)
 	const char *value;
 	size_t n;
 	for (size_t i = 0; i < COUNT_OF(kept); i++) {
-		if (!header_value(line, bytes, kept[i].name, &value, &n) ||
+		if (!curl_rules_header(line, bytes, kept[i].name, &value, &n) ||
 		    n >= kept[i].bytes)
 			continue;
 		memcpy(kept[i].at, value, n);
@@ -210,14 +193,16 @@ static size_t take_header(char *line, size_t size, size_t count, void *ctx)
 	if (bytes > 5 && memcmp(line, "HTTP/", 5) == 0) {
 		c->length[0] = '\0'; /* a 1xx came before this one */
 		c->chunked = false;
-	} else if (header_value(line, bytes, "Content-Length", &value, &n)) {
+	} else if (curl_rules_header(line, bytes, "Content-Length", &value,
+				     &n)) {
 		keep_length(c, value, n);
-	} else if (header_value(line, bytes, "Transfer-Encoding", &value, &n)) {
+	} else if (curl_rules_header(line, bytes, "Transfer-Encoding", &value,
+				     &n)) {
 		c->chunked = true;
-	} else if (header_value(line, bytes, "Content-Type", &value, &n)) {
+	} else if (curl_rules_header(line, bytes, "Content-Type", &value, &n)) {
 		free(c->out->content_type);
 		c->out->content_type = text_clean(value, n, FIELD_MAX_BYTES);
-	} else if (header_value(line, bytes, "Location", &value, &n)) {
+	} else if (curl_rules_header(line, bytes, "Location", &value, &n)) {
 		char *raw = xstrndup(value, n);
 		free(c->out->location);
 		c->out->location = http_url_for_people(raw);
@@ -330,35 +315,7 @@ static enum http_fault fault_of(const struct http_client *c, CURLcode rc)
 		return HTTP_GARBAGE;
 	if (c->blocked)
 		return HTTP_BLOCKED;
-	switch (rc) {
-	case CURLE_OK:
-		return HTTP_FINE;
-	case CURLE_URL_MALFORMAT:
-		return HTTP_BAD_URL;
-	case CURLE_UNSUPPORTED_PROTOCOL:
-		return c->out->reached ? HTTP_GARBAGE : HTTP_BAD_URL;
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_RESOLVE_PROXY:
-		return HTTP_DNS;
-	case CURLE_OPERATION_TIMEDOUT:
-		return HTTP_TIMEOUT;
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CIPHER:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_ISSUER_ERROR:
-		return HTTP_TLS;
-	case CURLE_WEIRD_SERVER_REPLY:
-	case CURLE_BAD_CONTENT_ENCODING:
-	case CURLE_HTTP2:
-		return HTTP_GARBAGE;
-	case CURLE_COULDNT_CONNECT:
-	case CURLE_FAILED_INIT:
-		return HTTP_REFUSED;
-	default:
-		return c->out->reached ? HTTP_CUT : HTTP_REFUSED;
-	}
+	return curl_rules_fault(rc, c->out->reached);
 }
 
 /* What is said after the address. `room` holds what has to be printed. */
@@ -500,11 +457,7 @@ void http_disconnect(struct http_client *c)
 	if (c->added)
 		curl_multi_remove_handle(c->multi, c->easy);
 	c->added = false;
-	/* They may hold a key, and freed memory is given out again as it is. */
-	for (struct curl_slist *h = c->headers; h; h = h->next)
-		explicit_bzero(h->data, strlen(h->data));
-	curl_slist_free_all(c->headers);
-	c->headers = NULL;
+	curl_rules_free_headers(&c->headers);
 }
 
 void http_answer_release(struct http_answer *answer)

@@ -7,7 +7,6 @@
 
 #define WORD_MAX_BYTES	80
 #define ERROR_MAX_BYTES 300
-#define BYTES_A_TOKEN	8
 
 const struct llm_api *llm_api_of(enum show_api api)
 {
@@ -35,8 +34,7 @@ void llm_told_add(struct llm_told *t, const char *text)
 	if (!bytes)
 		return;
 	buf_add(&t->text, text, bytes);
-	t->use.counted +=
-		bytes > BYTES_A_TOKEN ? (int64_t)(bytes / BYTES_A_TOKEN) : 1;
+	meter_count(&t->use, bytes);
 }
 
 void llm_told_finish(struct llm_told *t, const struct llm_api *api,

@@ -60,7 +60,8 @@ struct llm_told {
 struct llm_api {
 	enum show_api api;
 	const char *path;		   /* behind the agent's url */
-	const char *const *headers;	   /* always sent; NULL-ended */
+	const char *version_header;	   /* always sent; NULL: none */
+	const char *version;
 	const char *key_header;		   /* "Name: " and so on, the key follows */
 	json_object *(*request)(const struct llm_ask *ask);
 	void (*whole)(json_object *answer, struct llm_told *told);
@@ -106,11 +107,11 @@ bool llm_key_read(const struct show *show, const struct show_agent *agent,
 /* Zeroes what it frees. NULL -> nothing. */
 void llm_key_free(char **key);
 
-/* The headers of a call: content, version, key (may be NULL) and idempotency
- * key (may be NULL), NULL-ended. To be freed by llm_headers_free(), which
- * zeroes them. */
-char **llm_headers_new(const struct llm_api *api, const char *key,
-		       const char *idempotency);
+/* The headers of a call: the API's version (NULL: the one that we know), key
+ * and idempotency key (each may be NULL), NULL-ended. To be freed by
+ * llm_headers_free(), which zeroes them. */
+char **llm_headers_new(const struct llm_api *api, const char *version,
+		       const char *key, const char *idempotency);
 void llm_headers_free(char ***headers);
 
 /* --- prompts: llm_prompt.c ------------------------------------------------ */

@@ -45,12 +45,9 @@ static void whole(json_object *o, struct llm_told *told)
 			json_get_str(o, "stop_reason", NULL));
 }
 
-/* Its output count is that of an answer that has only begun. */
 static void read_start(json_object *message, struct llm_told *told)
 {
-	struct meter_use use = told->use;
-	meter_read_usage(json_get(message, "usage"), API_ANTHROPIC, &use);
-	told->use.input_tokens = use.input_tokens;
+	meter_read_start(message, &told->use);
 	llm_told_model(told, message);
 }
 
@@ -90,12 +87,11 @@ static const struct llm_word words[] = {
 	{NULL, LLM_OTHER},
 };
 
-static const char *const headers[] = {"anthropic-version: 2023-06-01", NULL};
-
 const struct llm_api llm_anthropic = {
 	.api = API_ANTHROPIC,
 	.path = "/messages",
-	.headers = headers,
+	.version_header = "anthropic-version: ",
+	.version = "2023-06-01",
 	.key_header = "x-api-key: ",
 	.request = request,
 	.whole = whole,

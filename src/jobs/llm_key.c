@@ -49,15 +49,14 @@ void llm_key_free(char **key)
 	*key = NULL;
 }
 
-char **llm_headers_new(const struct llm_api *api, const char *key,
-		       const char *idempotency)
+char **llm_headers_new(const struct llm_api *api, const char *version,
+		       const char *key, const char *idempotency)
 {
 	size_t n = 0;
-	while (api->headers[n])
-		n++;
-	char **headers = xcalloc(n + 4, sizeof *headers);
-	for (size_t i = 0; i < n; i++)
-		headers[i] = xstrdup(api->headers[i]);
+	char **headers = xcalloc(4, sizeof *headers);
+	if (api->version_header)
+		headers[n++] = xasprintf("%s%s", api->version_header,
+					 version ? version : api->version);
 	if (key)
 		headers[n++] = xasprintf("%s%s", api->key_header, key);
 	if (idempotency)

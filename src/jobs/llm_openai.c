@@ -96,12 +96,9 @@ static const struct llm_word words[] = {
 	{NULL, LLM_OTHER},
 };
 
-static const char *const headers[] = {NULL};
-
 const struct llm_api llm_openai = {
 	.api = API_OPENAI,
 	.path = "/chat/completions",
-	.headers = headers,
 	.key_header = "Authorization: Bearer ",
 	.request = request,
 	.whole = whole,

@@ -110,6 +110,13 @@ void meter_read_usage(json_object *usage, enum show_api api,
 		use->output_tokens = out;
 }
 
+void meter_read_start(json_object *message, struct meter_use *use)
+{
+	struct meter_use told = *use;
+	meter_read_usage(json_get(message, "usage"), API_ANTHROPIC, &told);
+	use->input_tokens = told.input_tokens;
+}
+
 /* Bytes of all strings in what a piece adds. */
 static size_t bytes_of(json_object *v, int depth)
 {
@@ -139,13 +146,15 @@ static size_t bytes_of(json_object *v, int depth)
 	}
 }
 
+void meter_count(struct meter_use *use, size_t bytes)
+{
+	int64_t tokens = (int64_t)(bytes / BYTES_A_TOKEN);
+	use->counted += tokens ? tokens : bytes > 0;
+}
+
 static void count(struct meter *m, json_object *piece)
 {
-	size_t bytes = bytes_of(piece, 0);
-	if (!bytes)
-		return;
-	int64_t tokens = (int64_t)(bytes / BYTES_A_TOKEN);
-	m->use.counted += tokens ? tokens : 1;
+	meter_count(&m->use, bytes_of(piece, 0));
 }
 
 /* What it uses is more than it may. */
@@ -393,12 +402,7 @@ static void read_anthropic(struct meter *m, json_object *o)
 	const char *type = json_get_str(o, "type", "");
 	int64_t index = json_get_int(o, "index", 0);
 	if (!strcmp(type, "message_start")) {
-		json_object *message = json_get_object(o, "message");
-		struct meter_use use = m->use;
-		meter_read_usage(json_get(message, "usage"), API_ANTHROPIC,
-				 &use);
-		/* The output that it tells there is not the answer's. */
-		m->use.input_tokens = use.input_tokens;
+		meter_read_start(json_get_object(o, "message"), &m->use);
 	} else if (!strcmp(type, "content_block_start")) {
 		open_block(m, index);
 		count(m, json_get(json_get(o, "content_block"), "text"));

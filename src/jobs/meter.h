@@ -65,6 +65,12 @@ void meter_used(const struct meter *meter, struct meter_use *use);
 void meter_read_usage(json_object *usage, enum show_api api,
 		      struct meter_use *use);
 
+/* The same of the message that an Anthropic answer begins with: the output that
+ * it tells there is not the answer's. */
+void meter_read_start(json_object *message, struct meter_use *use);
+/* Counts a piece with so much text. */
+void meter_count(struct meter_use *use, size_t bytes);
+
 /* An error event in the API's form, for a stream that cannot go on. */
 void meter_add_error(struct buf *out, enum show_api api, const char *code,
 		     const char *text);

@@ -11,27 +11,23 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-#define BODY_MAX_BYTES	  (1024 * 1024) /* of an answer in one piece */
-#define STREAM_MAX_BYTES  (64 * 1024 * 1024)
-#define ERROR_MAX_BYTES	  (64 * 1024)
-#define CONNECT_MS	  10000
-#define VERSION_ANTHROPIC "2023-06-01"
+#define BODY_MAX_BYTES	 (1024 * 1024) /* of an answer in one piece */
+#define STREAM_MAX_BYTES (64 * 1024 * 1024)
+#define ERROR_MAX_BYTES	 (64 * 1024)
+#define CONNECT_MS	 10000
 
 /* --- what curl calls ------------------------------------------------------ */
 
 static bool field(const char *line, size_t bytes, const char *name, char *out,
 		  size_t out_bytes)
 {
-	size_t n = strlen(name);
-	if (bytes <= n || line[n] != ':' || strncasecmp(line, name, n) != 0)
+	const char *value;
+	size_t n;
+	if (!curl_rules_header(line, bytes, name, &value, &n))
 		return false;
-	char *value = text_clean(line + n + 1, bytes - n - 1, 200);
-	const char *from = value + strspn(value, " \t");
-	size_t len = strlen(from);
-	while (len && strchr(" \t\r\n", from[len - 1]))
-		len--;
-	snprintf(out, out_bytes, "%.*s", (int)len, from);
-	free(value);
+	char *clean = text_clean(value, n, out_bytes - 1);
+	snprintf(out, out_bytes, "%s", clean);
+	free(clean);
 	return true;
 }
 
@@ -112,33 +108,28 @@ static size_t take_body(char *data, size_t size, size_t count, void *ctx)
 
 /* --- the begin of a transfer ---------------------------------------------- */
 
-static void add_header(struct stream *s, const char *name, const char *value)
+static void add_header(struct stream *s, const char *line)
 {
-	if (!value)
-		return;
-	char *line = xasprintf("%s: %s", name, value);
 	s->headers = curl_slist_append(s->headers, line);
-	explicit_bzero(line, strlen(line));
-	free(line);
 }
 
 static void set_headers(struct stream *s)
 {
 	const struct relay_call *call = s->call;
-	char *bearer = s->secret ? xasprintf("Bearer %s", s->secret) : NULL;
-	add_header(s, "Content-Type", "application/json");
-	add_header(s, "Accept",
-		   call->stream ? "text/event-stream" : "application/json");
-	s->headers = curl_slist_append(s->headers, "Expect:");
-	if (call->api == API_OPENAI) {
-		add_header(s, "Authorization", bearer);
-	} else {
-		add_header(s, "x-api-key", s->secret);
-		add_header(s, "anthropic-version",
-			   call->version ? call->version : VERSION_ANTHROPIC);
-		add_header(s, "anthropic-beta", call->beta);
+	char **own = llm_headers_new(llm_api_of(call->api), call->version,
+				     s->secret, NULL);
+	add_header(s, "Content-Type: application/json");
+	add_header(s, call->stream ? "Accept: text/event-stream"
+				   : "Accept: application/json");
+	add_header(s, "Expect:");
+	for (size_t i = 0; own[i]; i++)
+		add_header(s, own[i]);
+	llm_headers_free(&own);
+	if (call->beta) {
+		char *beta = xasprintf("anthropic-beta: %s", call->beta);
+		add_header(s, beta);
+		free(beta);
 	}
-	llm_key_free(&bearer);
 }
 
 void relay_rung(void *ctx)

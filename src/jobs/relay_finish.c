@@ -32,16 +32,24 @@ static void put_use(struct input *in, const struct stream *s,
 	in->tokens_used = in->input_tokens + in->output_tokens;
 }
 
-void relay_refuse(struct stream *s, int status, const char *code,
-		  const char *text, const char *retry_after)
+/* An answer of ours in place of one that is none. */
+static void answer_error(struct stream *s, int status, const char *text,
+			 const char *retry_after, struct input **in)
 {
 	struct flow_head head = {.status = status, .type = "application/json"};
 	snprintf(head.retry_after, sizeof head.retry_after, "%s",
 		 retry_after ? retry_after : "");
-	struct input *in = done_new(s, code);
-	in->text = meter_error_body(s->call->api, status, code, text);
+	(*in)->text =
+		meter_error_body(s->call->api, status, (*in)->error_code, text);
 	flow_begin(s->call->flow, &head);
-	relay_deliver(s->relay, &in);
+	relay_deliver(s->relay, in);
+}
+
+void relay_refuse(struct stream *s, int status, const char *code,
+		  const char *text, const char *retry_after)
+{
+	struct input *in = done_new(s, code);
+	answer_error(s, status, text, retry_after, &in);
 }
 
 char *relay_says(const struct stream *s, const char *why)
@@ -96,16 +104,13 @@ static void finish_whole(struct stream *s)
 	if (good) {
 		in->text = buf_take(&s->whole);
 		flow_begin(s->call->flow, &s->head);
+		relay_deliver(s->relay, &in);
 	} else {
-		struct flow_head head = {.status = 502,
-					 .type = "application/json"};
 		char *text = relay_says(s, "what it answers is no JSON");
-		in->text = meter_error_body(s->call->api, 502, "garbage", text);
-		flow_begin(s->call->flow, &head);
+		answer_error(s, 502, text, NULL, &in);
 		free(text);
 	}
 	json_object_put(o);
-	relay_deliver(s->relay, &in);
 }
 
 /* The stream's error event is the server's own: it goes on without our key. */
@@ -168,59 +173,45 @@ static void finish_stream(struct stream *s)
 }
 
 static const struct {
-	CURLcode rc;
 	int status;
-	const char *code, *why;
-} faults[] = {
-	{CURLE_COULDNT_RESOLVE_HOST, 502, "dns",
-	 "its name is not known; check the spelling and the network"},
-	{CURLE_OPERATION_TIMEDOUT, 504, "timeout", "no answer in time"},
-	{CURLE_SSL_CONNECT_ERROR, 502, "tls", "no trusted TLS connection"},
-	{CURLE_PEER_FAILED_VERIFICATION, 502, "tls",
-	 "no trusted TLS connection"},
-	{CURLE_WEIRD_SERVER_REPLY, 502, "garbage",
-	 "what answers does not speak HTTP"},
-	{CURLE_UNSUPPORTED_PROTOCOL, 502, "bad_url",
-	 "its address is no http or https URL"},
-	{CURLE_URL_MALFORMAT, 502, "bad_url",
-	 "its address is no http or https URL"},
-	{CURLE_COULDNT_CONNECT, 502, "refused",
-	 "nobody listens there; start it or correct its url"},
+	const char *why;
+} faults[HTTP_FAULTS] = {
+	[HTTP_TIMEOUT] = {504, "no answer in time"},
+	[HTTP_REFUSED] = {502, "nobody listens there; start it or correct its "
+			       "url"},
+	[HTTP_DNS] = {502, "its name is not known; check the spelling and the "
+			   "network"},
+	[HTTP_TLS] = {502, "no trusted TLS connection"},
+	[HTTP_BAD_URL] = {502, "its address is no http or https URL"},
+	[HTTP_BLOCKED] = {502, "link-local and multicast addresses are never "
+			       "called"},
+	[HTTP_TOO_LARGE] = {502, "its answer is too large"},
+	[HTTP_CUT] = {502, "the connection ended without an answer"},
+	[HTTP_GARBAGE] = {502, "what answers does not speak HTTP"},
 };
 
 /* No answer, or not all of one in one piece. */
 static void finish_fault(struct stream *s, CURLcode rc)
 {
-	const char *code = "cut",
-		   *why = "the connection ended without an answer";
-	int status = 502;
-	for (size_t i = 0; i < COUNT_OF(faults); i++)
-		if (faults[i].rc == rc) {
-			code = faults[i].code;
-			why = faults[i].why;
-			status = faults[i].status;
-		}
-	if (s->too_large) {
-		code = "too_large";
-		why = "its answer is too large";
-	} else if (s->blocked) {
-		code = "blocked";
-		why = "link-local and multicast addresses are never called";
-	} else if (s->code[0]) {
+	long sent = 0;
+	curl_easy_getinfo(s->easy, CURLINFO_REQUEST_SIZE, &sent);
+	enum http_fault fault = s->too_large ? HTTP_TOO_LARGE
+				: s->blocked ? HTTP_BLOCKED
+					     : curl_rules_fault(rc, sent > 0);
+	if (!faults[fault].status)
+		fault = HTTP_CUT;
+	const char *code = http_fault_code(fault), *why = faults[fault].why;
+	int status = faults[fault].status;
+	if (s->code[0] && fault != HTTP_TOO_LARGE && fault != HTTP_BLOCKED) {
 		code = s->code;
 		why = why_cut(s);
 		status = !strcmp(code, "timeout") ? 504 : 502;
 	}
-	long sent = 0;
-	curl_easy_getinfo(s->easy, CURLINFO_REQUEST_SIZE, &sent);
 	char *text = relay_says(s, why);
-	struct flow_head head = {.status = status, .type = "application/json"};
 	struct input *in = done_new(s, code);
-	in->text = meter_error_body(s->call->api, status, code, text);
 	/* It has the request: then it may have worked. */
 	in->tokens_used = sent > 0 && s->head.status < 300 ? -1 : 0;
-	flow_begin(s->call->flow, &head);
-	relay_deliver(s->relay, &in);
+	answer_error(s, status, text, NULL, &in);
 	free(text);
 }
 

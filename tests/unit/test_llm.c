@@ -268,13 +268,13 @@ START_TEST(test_urls_and_headers)
 		free(url);
 		free(a.url);
 	}
-	char **h = llm_headers_new(&llm_anthropic, "k", "r/s/1");
+	char **h = llm_headers_new(&llm_anthropic, NULL, "k", "r/s/1");
 	ck_assert_str_eq(h[0], "anthropic-version: 2023-06-01");
 	ck_assert_str_eq(h[1], "x-api-key: k");
 	ck_assert_str_eq(h[2], "Idempotency-Key: r/s/1");
 	ck_assert_ptr_null(h[3]);
 	llm_headers_free(&h);
-	h = llm_headers_new(&llm_openai, NULL, NULL);
+	h = llm_headers_new(&llm_openai, NULL, NULL, NULL);
 	ck_assert_ptr_null(h[0]);
 	llm_headers_free(&h);
 }
