@@ -77,7 +77,7 @@ void relay_stream_free(struct stream *s)
 		curl_multi_remove_handle(r->multi, s->easy);
 		curl_easy_cleanup(s->easy);
 	}
-	curl_slist_free_all(s->headers);
+	curl_rules_free_headers(&s->headers);
 	meter_free(&s->meter);
 	buf_release(&s->whole);
 	buf_release(&s->out);
