@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/mem.h"
 #include "crash_proxy.h"
 #include "crash_stand.h"
 #include "tap.h"
@@ -125,57 +126,28 @@ START_TEST(an_undisturbed_run)
 }
 END_TEST
 
-START_TEST(the_core_at_every_event)
-{
-	kill_often(STAND_PRIVATE, CORE, EACH);
-}
-END_TEST
+static const struct killing {
+	const char *name;
+	enum stand_redis redis;
+	enum victim victim;
+	int each;
+} killings[] = {
+	{"the core", STAND_PRIVATE, CORE, EACH},
+	{"the core, and as it takes over", STAND_PRIVATE, CORE_TWICE, EACH},
+	{"the core, shared Redis", STAND_SHARED, CORE, EACH},
+	{"the core, and as it takes over, shared Redis", STAND_SHARED,
+	 CORE_TWICE, EACH},
+	{"the private Redis", STAND_PRIVATE, REDIS, EACH_SLOW},
+	{"the shared Redis", STAND_SHARED, REDIS, EACH_SLOW},
+	{"the core and the private Redis", STAND_PRIVATE, BOTH, 2 * EACH},
+	{"the core and the shared Redis", STAND_SHARED, BOTH, 2 * EACH},
+	{"an attached console", STAND_PRIVATE, CONSOLE, EACH},
+};
 
-START_TEST(the_core_at_every_event_and_as_it_takes_over)
+START_TEST(killed_at_every_event)
 {
-	kill_often(STAND_PRIVATE, CORE_TWICE, EACH);
-}
-END_TEST
-
-START_TEST(the_core_on_a_shared_redis)
-{
-	kill_often(STAND_SHARED, CORE, EACH);
-}
-END_TEST
-
-START_TEST(the_core_twice_on_a_shared_redis)
-{
-	kill_often(STAND_SHARED, CORE_TWICE, EACH);
-}
-END_TEST
-
-START_TEST(the_private_redis)
-{
-	kill_often(STAND_PRIVATE, REDIS, EACH_SLOW);
-}
-END_TEST
-
-START_TEST(the_shared_redis)
-{
-	kill_often(STAND_SHARED, REDIS, EACH_SLOW);
-}
-END_TEST
-
-START_TEST(the_core_and_the_private_redis)
-{
-	kill_often(STAND_PRIVATE, BOTH, 2 * EACH);
-}
-END_TEST
-
-START_TEST(the_core_and_the_shared_redis)
-{
-	kill_often(STAND_SHARED, BOTH, 2 * EACH);
-}
-END_TEST
-
-START_TEST(an_attached_console)
-{
-	kill_often(STAND_PRIVATE, CONSOLE, EACH);
+	const struct killing *k = &killings[_i];
+	kill_often(k->redis, k->victim, k->each);
 }
 END_TEST
 
@@ -217,39 +189,22 @@ static void around(enum proxy_place place, bool kills)
 	free(outcome);
 }
 
-START_TEST(before_an_append)
-{
-	around(PROXY_BEFORE_APPEND, true);
-}
-END_TEST
+static const struct cut {
+	const char *name;
+	enum proxy_place place;
+	bool kills;
+} cuts[] = {
+	{"before an append", PROXY_BEFORE_APPEND, true},
+	{"after an append, before its answer", PROXY_BEFORE_ACK, true},
+	{"after the answer, before the effect", PROXY_BEFORE_EFFECT, true},
+	{"after the effect, before its record", PROXY_BEFORE_RECORD, true},
+	{"the line is cut before an append", PROXY_BEFORE_APPEND, false},
+	{"the line is cut before an answer", PROXY_BEFORE_ACK, false},
+};
 
-START_TEST(after_an_append_before_its_answer)
+START_TEST(struck_around_a_commit)
 {
-	around(PROXY_BEFORE_ACK, true);
-}
-END_TEST
-
-START_TEST(after_the_answer_before_the_effect)
-{
-	around(PROXY_BEFORE_EFFECT, true);
-}
-END_TEST
-
-START_TEST(after_the_effect_before_its_record)
-{
-	around(PROXY_BEFORE_RECORD, true);
-}
-END_TEST
-
-START_TEST(the_line_is_cut_before_an_append)
-{
-	around(PROXY_BEFORE_APPEND, false);
-}
-END_TEST
-
-START_TEST(the_line_is_cut_before_an_answer)
-{
-	around(PROXY_BEFORE_ACK, false);
+	around(cuts[_i].place, cuts[_i].kills);
 }
 END_TEST
 
@@ -285,30 +240,10 @@ int main(void)
 		return EXIT_SUCCESS;
 	Suite *s = suite_create("crash");
 	tap_add(s, "nobody is killed", an_undisturbed_run);
-	tap_add(s, "the core", the_core_at_every_event);
-	tap_add(s, "the core, and as it takes over",
-		the_core_at_every_event_and_as_it_takes_over);
-	tap_add(s, "the core, shared Redis", the_core_on_a_shared_redis);
-	tap_add(s, "the core, and as it takes over, shared Redis",
-		the_core_twice_on_a_shared_redis);
-	tap_add(s, "the private Redis", the_private_redis);
-	tap_add(s, "the shared Redis", the_shared_redis);
-	tap_add(s, "the core and the private Redis",
-		the_core_and_the_private_redis);
-	tap_add(s, "the core and the shared Redis",
-		the_core_and_the_shared_redis);
-	tap_add(s, "an attached console", an_attached_console);
-	tap_add(s, "before an append", before_an_append);
-	tap_add(s, "after an append, before its answer",
-		after_an_append_before_its_answer);
-	tap_add(s, "after the answer, before the effect",
-		after_the_answer_before_the_effect);
-	tap_add(s, "after the effect, before its record",
-		after_the_effect_before_its_record);
-	tap_add(s, "the line is cut before an append",
-		the_line_is_cut_before_an_append);
-	tap_add(s, "the line is cut before an answer",
-		the_line_is_cut_before_an_answer);
+	for (int i = 0; i < (int)COUNT_OF(killings); i++)
+		tap_add_row(s, killings[i].name, killed_at_every_event, i);
+	for (int i = 0; i < (int)COUNT_OF(cuts); i++)
+		tap_add_row(s, cuts[i].name, struck_around_a_commit, i);
 	tap_add(s, "that was enough", it_was_enough);
 	return tap_run(s);
 }

@@ -12,13 +12,19 @@
 
 #include "patience.h"
 
-/* One test under its own name in the report. */
-static inline void tap_add(Suite *suite, const char *name, const TTest *test)
+/* One test under its own name in the report, with `row` as its _i. */
+static inline void tap_add_row(Suite *suite, const char *name,
+			       const TTest *test, int row)
 {
 	TCase *tc = tcase_create(name);
 	tcase_set_timeout(tc, 60); /* sanitizers on a busy machine */
-	tcase_add_test(tc, test);
+	tcase_add_loop_test(tc, test, row, row + 1);
 	suite_add_tcase(suite, tc);
+}
+
+static inline void tap_add(Suite *suite, const char *name, const TTest *test)
+{
+	tap_add_row(suite, name, test, 0);
 }
 
 static inline int tap_run(Suite *suite)
