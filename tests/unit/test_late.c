@@ -174,8 +174,7 @@ END_TEST
 
 START_TEST(a_killed_agent_gets_nothing_until_it_is_revived)
 {
-	struct world *w = world_new(PAIR);
-	world_begin(w, true);
+	struct world *w = world_live(PAIR);
 	ck_assert(!world_do(w, "kill", "nobody", NULL));
 	ck_assert(!world_do(w, "revive", "a", NULL));
 	ck_assert(world_do(w, "kill", "a", NULL));
@@ -207,8 +206,7 @@ END_TEST
 
 START_TEST(all_are_killed_and_revived_one_by_one)
 {
-	struct world *w = world_new(PAIR);
-	world_begin(w, true);
+	struct world *w = world_live(PAIR);
 	ck_assert(world_do(w, "kill", NULL));
 	ck_assert_uint_eq(w->call_count, 0);
 	ck_assert_int_eq(w->m->ledger.episode.tokens.leased, 0);

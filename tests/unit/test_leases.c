@@ -75,10 +75,17 @@ static const struct lease *lease(struct world *w, const char *id)
 	return ledger_lease(w->m, ledger_find(&w->m->ledger, id));
 }
 
+/* A call of s is out, and 1,000 are leased to it as r1/s/1/a/1. */
+static struct world *leased(void)
+{
+	struct world *w = world_live(SHOW);
+	ck_assert(do_as(w, "q1", "lease", "s", "a", "1000"));
+	return w;
+}
+
 START_TEST(a_lease_is_granted_used_and_settled)
 {
-	struct world *w = world_new(SHOW);
-	world_begin(w, true);
+	struct world *w = world_live(SHOW);
 	ck_assert_int_eq(episode(w)->leased, 3000); /* of t */
 	ck_assert(do_as(w, "q1", "lease", "s", "a", "1000"));
 	ck_assert_ptr_nonnull(strstr(w->said, "\"lease\":\"r1/s/1/a/1\""));
@@ -99,9 +106,7 @@ END_TEST
 
 START_TEST(repeats_change_nothing_and_get_the_same_answer)
 {
-	struct world *w = world_new(SHOW);
-	world_begin(w, true);
-	ck_assert(do_as(w, "q1", "lease", "s", "a", "1000"));
+	struct world *w = leased();
 	ck_assert(do_as(w, "q1", "lease", "s", "a", "1000"));
 	ck_assert_ptr_nonnull(strstr(w->said, "r1/s/1/a/1"));
 	ck_assert_uint_eq(w->d.event_count, 0);
@@ -134,8 +139,7 @@ END_TEST
 
 START_TEST(what_is_no_lease_is_refused_with_a_reason)
 {
-	struct world *w = world_new(SHOW);
-	world_begin(w, true);
+	struct world *w = world_live(SHOW);
 	ck_assert(!do_as(w, "q1", "lease", "nope", "a", "10"));
 	ck_assert(!do_as(w, "q2", "lease", "t", "b", "10"));
 	ck_assert(!do_as(w, "q3", "lease", "last", "b", "10"));
@@ -158,8 +162,7 @@ END_TEST
 
 START_TEST(what_the_meter_saw_counts_when_nothing_is_reported)
 {
-	struct world *w = world_new(SHOW);
-	world_begin(w, true);
+	struct world *w = world_live(SHOW);
 	use(w, "u1", "r1/t/1/a", 700);
 	use(w, "u2", "r1/t/1/a", 100);
 	ck_assert_int_eq(w->m->ledger.stages[1].tokens.spent, 800);
@@ -174,8 +177,7 @@ END_TEST
 
 START_TEST(more_than_there_is_waits_for_a_person)
 {
-	struct world *w = world_new(SHOW);
-	world_begin(w, true);
+	struct world *w = world_live(SHOW);
 	int64_t deadline = w->m->stages[0].deadline_ms;
 	/* 10,000 less 3,000 leased, less the fence. */
 	ck_assert(do_as(w, "q1", "lease", "s", "a", "5000"));
@@ -220,8 +222,7 @@ END_TEST
 
 START_TEST(another_amount_an_extension_and_a_deadline)
 {
-	struct world *w = world_new(SHOW);
-	world_begin(w, true);
+	struct world *w = world_live(SHOW);
 	do_as(w, "q1", "lease-extend", "r1/t/1/a", "600", NULL);
 	ck_assert_uint_eq(w->m->inbox.count, 1);
 	ck_assert_int_eq(w->m->inbox.items[0].tokens, 600);
@@ -278,9 +279,7 @@ END_TEST
 
 START_TEST(a_call_that_ends_takes_its_leases_along)
 {
-	struct world *w = world_new(SHOW);
-	world_begin(w, true);
-	ck_assert(do_as(w, "q1", "lease", "s", "a", "1000"));
+	struct world *w = leased();
 	ck_assert(do_as(w, "q2", "lease", "s", "b", "1000"));
 	use(w, "u1", "r1/s/1/a/1", 100);
 	do_as(w, "q3", "lease", "s", "a", "9000");
@@ -318,9 +317,7 @@ END_TEST
 
 START_TEST(more_than_a_lease_is_an_overrun)
 {
-	struct world *w = world_new(SHOW);
-	world_begin(w, true);
-	ck_assert(do_as(w, "q1", "lease", "s", "a", "1000"));
+	struct world *w = leased();
 	use(w, "u1", "r1/s/1/a/1", 900);
 	use(w, "u2", "r1/s/1/a/1", 300);
 	ck_assert_int_eq(episode(w)->spent, 1200);
@@ -352,8 +349,7 @@ END_TEST
 START_TEST(a_lease_is_as_large_as_calls_usually_are)
 {
 	static const char *const first[] = {"s1", "s2", "s3", "s4"};
-	struct world *w = world_new(SIZED);
-	world_begin(w, true);
+	struct world *w = world_live(SIZED);
 	for (int i = 0; i < 4; i++) {
 		ck_assert_int_eq(w->calls[0].tokens, 1000);
 		world_answer(w, first[i], NULL, "{}", 100 + 10 * i);
@@ -379,8 +375,7 @@ END_TEST
 
 START_TEST(a_lease_does_not_grow_into_the_fence)
 {
-	struct world *w = world_new(SIZED);
-	world_begin(w, true);
+	struct world *w = world_live(SIZED);
 	char stage[] = "s1";
 	for (int i = 0; i < 6; i++, stage[1]++)
 		world_answer(w, stage, NULL, "{}", 200);

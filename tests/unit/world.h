@@ -170,6 +170,14 @@ static inline void world_begin(struct world *w, bool attended)
 	world_step(w, in);
 }
 
+/* A world with a run under way that somebody attends. */
+static inline struct world *world_live(const char *yaml)
+{
+	struct world *w = world_new(yaml);
+	world_begin(w, true);
+	return w;
+}
+
 static inline void world_tick(struct world *w, int64_t ms)
 {
 	w->now_ms += ms;
