@@ -299,6 +299,8 @@ static void try_start(struct deciding *d, int stage)
 void stages_advance(struct deciding *d)
 {
 	struct model *m = d->m;
+	/* What was given for a call that has ended is nobody else's. */
+	raises_settle(d);
 	while (m->run.state == RUN_RUNNING && m->ready_tried < m->ready_count) {
 		int stage = m->ready[m->ready_head + m->ready_tried];
 		uint64_t seq = m->seq;
@@ -309,6 +311,8 @@ void stages_advance(struct deciding *d)
 		 * where it stood. */
 		if (m->seq == seq)
 			m->ready_tried++;
+		else
+			raises_settle(d);
 	}
 	run_finish_if_over(d);
 }

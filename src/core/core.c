@@ -248,7 +248,7 @@ void core_decide(struct model *m, const struct input *input,
 	ledger_turn_day(&d); /* a run has just begun */
 	stages_advance(&d);
 	raises_settle(&d);
-	raise_watch(&d);
+	warn_watch(&d);
 	bells(&d, first);
 	reply(&d);
 }

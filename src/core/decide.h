@@ -64,6 +64,10 @@ APPLY_DOOR(checks);
 APPLY_DOOR(alarms);
 APPLY_DOOR(obs);
 APPLY_DOOR(raises);
+APPLY_DOOR(warn);
+/* Before ledger_apply(): what the leases do to raises that are for a call. */
+void raises_follow(struct model *m, const struct event *e, int stage,
+		   int agent);
 APPLY_DOOR(late);
 APPLY_DOOR(kill);
 
@@ -237,11 +241,11 @@ struct answer_given {
 };
 bool overage_answer(struct deciding *d, const struct answer_given *given);
 
-/* raise: more for a while; and the mark of warn_at */
+/* raise: more for a while, a call, a stage; warn: the mark of warn_at */
 void raises_clear(struct model *m);
 void raise_timer(struct deciding *d, int slot);
 void raises_settle(struct deciding *d); /* takes back what came back */
-void raise_watch(struct deciding *d);   /* asks when warn_at is reached */
+void warn_watch(struct deciding *d);	/* asks when warn_at is reached */
 
 json_object *overage_offers_json(unsigned offers);
 

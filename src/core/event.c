@@ -55,12 +55,12 @@ static const struct {
 				  "episode: text"},
 	[EVENT_BUDGET_APPROVE] = {"budget:approve",
 				  "item, choice, tokens, lease, raises, "
-				  "again, expires_at, from, agents, by"},
+				   "until, again, expires_at, from, agents, by"},
 	[EVENT_BUDGET_DENY] = {"budget:deny", "item, choice, by, reason"},
 	[EVENT_BUDGET_DAY] = {"budget:day", "day"},
 	[EVENT_BUDGET_RAISE] = {"budget:raise",
-				"tokens, lease, raises, standing, raise, done, "
-				"why, by"},
+				"tokens, lease, raises, until, standing, "
+				"raise, done, why, by"},
 	[EVENT_PROPOSAL_LATE] = {"proposal:late",
 				 "verdict, attempt, tokens, base, result; of a "
 				 "conflict: late, text"},

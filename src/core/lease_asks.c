@@ -298,6 +298,7 @@ bool asks_approve(struct deciding *d, const struct inbox_item *item,
 	json_add_int(data, "tokens", more >= 0 ? more : item->tokens);
 	json_add_int(data, "lease", tokens);
 	json_add(data, "raises", &raises);
+	json_add_str(data, "until", raise_until_name(UNTIL_CALL));
 	char said[32];
 	text_thousands(said, sizeof said, more >= 0 ? more : item->tokens);
 	answer(d, "approved %s tokens for %s", said,

@@ -57,18 +57,13 @@ static const char *stage_id(const struct deciding *d,
 	return d->m->show->stages[g->item.stage].id;
 }
 
-static int64_t total_of(const struct model *m, int stage)
-{
-	return overage_total(m, stage, m->stages[stage].asked_tokens);
-}
-
 /* --- the answers -------------------------------------------------------- */
 
 static bool approve(struct deciding *d, const struct answer_given *g)
 {
 	struct model *m = d->m;
 	int stage = g->item.stage;
-	int64_t total = total_of(m, stage);
+	int64_t total = overage_total(m, stage);
 	int64_t tokens = g->item.tokens;
 	if (g->args[0] && !take_amount(d, g->args[0], 0, &tokens))
 		return false;
@@ -78,6 +73,8 @@ static bool approve(struct deciding *d, const struct answer_given *g)
 			      "%lld tokens leave nothing to lease",
 			      (long long)tokens);
 	int again = 0;
+	enum raise_until until = g->choice == CHOICE_APPROVE ? UNTIL_CALL
+							     : UNTIL_STAGE;
 	char said[AMOUNT_BYTES];
 	text_thousands(said, sizeof said, tokens);
 	if (g->choice == CHOICE_APPROVE_STAGE)
@@ -88,6 +85,7 @@ static bool approve(struct deciding *d, const struct answer_given *g)
 	json_add_int(data, "tokens", tokens);
 	json_add_int(data, "lease", total);
 	json_add(data, "raises", &raises);
+	json_add_str(data, "until", raise_until_name(until));
 	if (again)
 		json_add_int(data, "again", again);
 	if (again)
@@ -165,7 +163,7 @@ static bool raise(struct deciding *d, const struct answer_given *g)
 {
 	struct model *m = d->m;
 	int stage = g->item.stage;
-	int64_t total = total_of(m, stage);
+	int64_t total = overage_total(m, stage);
 	struct lack l = overage_lack(m, stage, total);
 	int64_t tokens, expires_ms;
 	if (!take_amount(d, g->args[0], g->item.tokens, &tokens) ||
@@ -222,7 +220,7 @@ static bool borrow(struct deciding *d, const struct answer_given *g)
 {
 	struct model *m = d->m;
 	int stage = g->item.stage;
-	int64_t total = total_of(m, stage);
+	int64_t total = overage_total(m, stage);
 	struct lack l = overage_lack(m, stage, total);
 	int64_t tokens;
 	if (l.episode || l.agents || l.cost_most)

@@ -231,6 +231,7 @@ void model_apply(struct model *m, const struct event *e)
 	if (!numbers_take(m, e))
 		return;
 	run_apply(m, e);
+	raises_follow(m, e, stage, agent);
 	ledger_apply(m, e, stage, agent);
 	proposals_apply(m, e, stage, agent);
 	late_apply(m, e, stage, agent);
@@ -245,6 +246,7 @@ void model_apply(struct model *m, const struct event *e)
 		reset_apply(m, e);
 	leases_apply(m, e, stage, agent);
 	raises_apply(m, e, stage, agent);
+	warn_apply(m, e, stage, agent);
 	inbox_apply(m, e, stage, agent);
 	checks_apply(m, e, stage, agent);
 	alarms_apply(m, e, stage, agent);

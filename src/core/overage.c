@@ -34,13 +34,24 @@ int64_t budget_rest_of_show(struct deciding *d, int but)
 	return d->rest_tokens - (but >= 0 ? may_lease(m, (size_t)but) : 0);
 }
 
-int64_t overage_total(const struct model *m, int stage, int64_t asked)
+/* What the attempt that asks had and did not use, and what it asks for. */
+static int64_t total_asked(const struct deciding *d, int stage, int64_t asked)
+{
+	const struct model *m = d->m;
+	int64_t left = scope_remaining(&m->ledger.stages[stage].tokens);
+	int64_t had = d->in->tokens_used > 0 ? -d->in->tokens_used : 0;
+	for (size_t k = 0; k < m->show->stages[stage].agent_count; k++)
+		had += m->stages[stage].calls[k].lease_tokens;
+	return asked + (had > 0 && had < left ? had : left);
+}
+
+int64_t overage_total(const struct model *m, int stage)
 {
 	struct lack lack;
-	int64_t least = asked ? 0 : budget_least(m, stage, &lack);
-	if (!asked)
-		return least ? least : budget_wanted(m, stage);
-	return scope_remaining(&m->ledger.stages[stage].tokens) + asked;
+	if (m->stages[stage].asked_total)
+		return m->stages[stage].asked_total;
+	int64_t least = budget_least(m, stage, &lack);
+	return least ? least : budget_wanted(m, stage);
 }
 
 struct lack overage_lack(const struct model *m, int stage, int64_t total)
@@ -96,7 +107,7 @@ static bool cheaper_fits(struct model *m, int stage)
 		calls[k].agent = other;
 		any = true;
 	}
-	struct lack l = overage_lack(m, stage, overage_total(m, stage, 0));
+	struct lack l = overage_lack(m, stage, overage_total(m, stage));
 	bool fits = any && !l.most && !l.cost_most && !l.unpriced;
 	for (size_t k = 0; k < count; k++)
 		calls[k].agent = was[k];
@@ -142,10 +153,10 @@ json_object *overage_offers_json(unsigned offers)
 /* --- asking ------------------------------------------------------------- */
 
 static json_object *request_data(struct deciding *d, int stage,
-				 const char *reason, int64_t asked)
+				 const char *reason, int64_t total,
+				 int64_t asked)
 {
 	struct model *m = d->m;
-	int64_t total = overage_total(m, stage, asked);
 	struct lack l = overage_lack(m, stage, total);
 	json_object *data = json_object_new_object();
 	json_object *offers =
@@ -180,11 +191,11 @@ static void tell_warned(struct deciding *d, int stage, int64_t tokens)
 
 /* A start that may lack something without a question: it was approved for the
  * stage, or the show only warns. */
-static bool goes_on(struct deciding *d, int stage, int64_t asked)
+static bool goes_on(struct deciding *d, int stage, int64_t total,
+		    int64_t asked)
 {
 	const struct model *m = d->m;
 	const struct stage_run *s = &m->stages[stage];
-	int64_t total = overage_total(m, stage, asked);
 	struct lack l = budget_lack(m, stage, total, 0);
 	int64_t tokens = l.most > asked ? l.most : asked;
 	bool standing = s->standing_uses && tokens <= s->standing_tokens &&
@@ -200,6 +211,8 @@ static bool goes_on(struct deciding *d, int stage, int64_t asked)
 	if (l.cost_most)
 		json_add_int(data, "cost_micros", l.cost_most);
 	json_add(data, "raises", &raises);
+	json_add_str(data, "until",
+		     raise_until_name(standing ? UNTIL_STAGE : UNTIL_CALL));
 	if (standing)
 		json_add_bool(data, "standing", true);
 	json_add_str(data, "by", standing ? "approve-stage" : "warn mode");
@@ -213,9 +226,13 @@ bool budget_hold(struct deciding *d, int stage, const char *reason,
 		 int64_t asked)
 {
 	struct model *m = d->m;
-	if (goes_on(d, stage, asked))
+	int64_t total = asked ? total_asked(d, stage, asked)
+			      : overage_total(m, stage);
+	/* What was given to the attempt that asks is not for the next one. */
+	raises_settle(d);
+	if (goes_on(d, stage, total, asked))
 		return true;
-	json_object *data = request_data(d, stage, reason, asked);
+	json_object *data = request_data(d, stage, reason, total, asked);
 	emit(d, EVENT_BUDGET_REQUEST, stage, -1, &data);
 	d->rest_seq = m->seq;
 	const struct inbox_item *item = inbox_of_stage(m, stage);

@@ -7,9 +7,8 @@
 
 #include "core/decide.h"
 
-/* What a start would lease in all; `asked`: an agent wants that many more than
- * it had. */
-int64_t overage_total(const struct model *m, int stage, int64_t asked);
+/* What a start would lease in all, or what it was asked for. */
+int64_t overage_total(const struct model *m, int stage);
 /* What it lacks when the finale's reserve is left alone. */
 struct lack overage_lack(const struct model *m, int stage, int64_t total);
 /* The stage that has most left, and at least that much; -1: none. */

@@ -1,12 +1,31 @@
 #include "core/raise.h"
 
-#include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/text.h"
-#include "core/overage.h"
+#include "core/decide.h"
+
+static const char *const until_names[] = {"time", "call", "stage"};
+
+int raise_until_find(const char *name)
+{
+	for (int i = 0; name && i < (int)COUNT_OF(until_names); i++)
+		if (strcmp(until_names[i], name) == 0)
+			return i;
+	return -1;
+}
+
+const char *raise_until_name(enum raise_until until)
+{
+	return until_names[until];
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
 
 /* --- its parts ---------------------------------------------------------- */
 
@@ -31,49 +50,91 @@ static const struct scope *part_scope(const struct model *m,
 {
 	const struct ledger *l = &m->ledger;
 	const struct purse *const purses[] = {
+		[SCOPE_EPISODE] = &l->episode,
+		[SCOPE_STAGE] = l->stages,
 		[SCOPE_AGENT] = l->agents,
 		[SCOPE_DAY] = l->days,
 		[SCOPE_SERVICE] = l->services,
 		[SCOPE_SERVICE_DAY] = l->service_days,
 	};
-	return &purses[p->kind][p->index].tokens;
+	const struct purse *purse = &purses[p->kind][p->index];
+	return p->cost ? &purse->cost : &purse->tokens;
 }
 
-/* Both in `raises` of an event and in a snapshot they stand by the names of
- * their kinds. */
-static void read_parts(const struct model *m, json_object *from,
+static void add_part(struct raise *r, enum scope_kind kind, int index,
+		     bool cost, int64_t amount)
+{
+	if (amount <= 0 || index < 0)
+		return;
+	GROW(r->parts, r->part_count, r->part_cap);
+	r->parts[r->part_count++] = (struct raise_part){
+		.kind = kind, .index = index, .cost = cost, .amount = amount};
+}
+
+/* One kind of tokens or of money, as `raises` of an event tells it. */
+static void read_kind(const struct model *m, json_object *from,
+		      enum scope_kind kind, bool cost, struct raise *r)
+{
+	const char *name = scope_kind_name(kind);
+	if (kind == SCOPE_EPISODE) {
+		add_part(r, kind, 0, cost, json_get_int(from, name, 0));
+		return;
+	}
+	if (kind == SCOPE_STAGE) {
+		add_part(r, kind, r->stage, cost, json_get_int(from, name, 0));
+		return;
+	}
+	json_object *named = json_get_object(from, name);
+	if (!named)
+		return;
+	json_object_object_foreach(named, id, v)
+	{
+		int index = is_of_service(kind) ? show_find_service(m->show, id)
+						: show_find_agent(m->show, id);
+		add_part(r, kind, index, cost, json_object_get_int64(v));
+	}
+}
+
+static void read_parts(const struct model *m, json_object *raises,
 		       struct raise *r)
 {
-	for (int i = SCOPE_AGENT; i < SCOPE_KINDS; i++) {
-		enum scope_kind kind = (enum scope_kind)i;
-		json_object *named =
-			json_get_object(from, scope_kind_name(kind));
-		if (!named)
-			continue;
-		json_object_object_foreach(named, id, v)
-		{
-			int index = is_of_service(kind)
-					    ? show_find_service(m->show, id)
-					    : show_find_agent(m->show, id);
-			if (index < 0)
-				continue;
-			GROW(r->parts, r->part_count, r->part_cap);
-			r->parts[r->part_count++] = (struct raise_part){
-				kind, index, json_object_get_int64(v)};
-		}
+	json_object *cost = json_get_object(raises, "cost");
+	for (int i = 0; i < SCOPE_KINDS; i++) {
+		read_kind(m, raises, (enum scope_kind)i, false, r);
+		read_kind(m, cost, (enum scope_kind)i, true, r);
 	}
+}
+
+static json_object *member(json_object *o, const char *key)
+{
+	json_object *found = json_get_object(o, key);
+	if (found)
+		return found;
+	found = json_object_new_object();
+	json_object_object_add(o, key, found);
+	return found;
 }
 
 static void write_part(const struct model *m, const struct raise_part *p,
-		       int64_t tokens, json_object *to)
+		       int64_t n, json_object *raises)
 {
+	json_object *to = p->cost ? member(raises, "cost") : raises;
 	const char *kind = scope_kind_name(p->kind);
-	json_object *named = json_get_object(to, kind);
-	if (!named) {
-		named = json_object_new_object();
-		json_object_object_add(to, kind, named);
-	}
-	json_add_int(named, part_name(m, p), tokens);
+	if (p->kind <= SCOPE_STAGE)
+		json_add_int(to, kind, n);
+	else
+		json_add_int(member(to, kind), part_name(m, p), n);
+}
+
+/* What an object such as `raises` says of that part. */
+static int64_t part_of(const struct model *m, const struct raise_part *p,
+		       json_object *raises)
+{
+	json_object *from = p->cost ? json_get_object(raises, "cost") : raises;
+	const char *kind = scope_kind_name(p->kind);
+	if (p->kind <= SCOPE_STAGE)
+		return json_get_int(from, kind, 0);
+	return json_get_int(json_get_object(from, kind), part_name(m, p), 0);
 }
 
 /* --- folding ------------------------------------------------------------ */
@@ -104,7 +165,7 @@ static int free_slot(const struct model *m)
 
 static void arm(struct model *m, const struct raise *r)
 {
-	if (!r->expired && !run_is_over(m->run.state))
+	if (r->until == UNTIL_TIME && !r->over && !run_is_over(m->run.state))
 		timers_set_order(&m->timers, TIMER_RAISE, r->slot, r->seq,
 				 r->expires_ms);
 }
@@ -118,6 +179,14 @@ static void add_raise(struct model *m, const struct raise *r)
 	arm(m, &m->raises[m->raise_count++]);
 }
 
+static void remove_raise(struct model *m, struct raise *r)
+{
+	size_t i = (size_t)(r - m->raises);
+	raise_release(m, r);
+	m->raise_count--;
+	memmove(r, r + 1, (m->raise_count - i) * sizeof *r);
+}
+
 static struct raise *find_raise(struct model *m, uint64_t seq)
 {
 	for (size_t i = 0; i < m->raise_count; i++)
@@ -126,71 +195,86 @@ static struct raise *find_raise(struct model *m, uint64_t seq)
 	return NULL;
 }
 
-static void begin_raise(struct model *m, const struct event *e, int stage)
+/* Of what was given, that is idle which is not spent or leased already: a
+ * purse may have been over. */
+static void begin_raise(struct model *m, const struct event *e, int stage,
+			int agent)
 {
-	json_object *raises = event_object(e, "raises");
+	int until = raise_until_find(event_str(e, "until", NULL));
+	bool call = event_bool(e, "call", false);
 	struct raise r = {
 		.seq = m->seq,
+		.until = until < 0 ? UNTIL_TIME : (enum raise_until)until,
 		.stage = stage,
-		.episode_tokens = json_get_int(raises, "episode", 0),
-		.stage_tokens = json_get_int(raises, "stage", 0),
+		.agent = call ? agent : -1,
 		.expires_ms = event_int(e, "expires_at", 0),
 	};
-	read_parts(m, raises, &r);
+	if (r.until == UNTIL_TIME ? !r.expires_ms : stage < 0)
+		return;
+	/* That of a start is for the attempt to come. */
+	if (stage >= 0)
+		r.first = m->stages[stage].attempt + !call;
+	r.last = r.until == UNTIL_STAGE ? INT_MAX : r.first;
+	read_parts(m, event_object(e, "raises"), &r);
+	for (size_t i = 0; r.until != UNTIL_TIME && i < r.part_count; i++)
+		r.parts[i].idle =
+			least(r.parts[i].amount,
+			      scope_remaining(part_scope(m, &r.parts[i])));
 	add_raise(m, &r);
 }
 
+/* What is idle and no longer there was used by others: that is forgotten. */
 static void take_back(struct model *m, const struct event *e)
 {
 	struct raise *r = find_raise(m, (uint64_t)event_int(e, "raise", 0));
 	json_object *raises = event_object(e, "raises");
 	if (!r)
 		return;
-	r->expired = true;
+	r->over = true;
 	timers_set(&m->timers, TIMER_RAISE, r->slot, 0);
-	r->episode_tokens += json_get_int(raises, "episode", 0);
-	r->stage_tokens += json_get_int(raises, "stage", 0);
 	for (size_t i = 0; i < r->part_count; i++) {
 		struct raise_part *p = &r->parts[i];
-		json_object *named =
-			json_get_object(raises, scope_kind_name(p->kind));
-		p->tokens += json_get_int(named, part_name(m, p), 0);
+		int64_t gone = -part_of(m, p, raises);
+		p->amount -= r->until == UNTIL_TIME ? gone : p->idle;
+		p->idle = 0;
 	}
-	if (!event_bool(e, "done", false))
-		return;
-	raise_release(m, r);
-	size_t i = (size_t)(r - m->raises);
-	m->raise_count--;
-	memmove(r, r + 1, (m->raise_count - i) * sizeof *r);
+	if (event_bool(e, "done", false))
+		remove_raise(m, r);
 }
 
-static bool is_spent(const struct scope *s, double share)
+static void end_raise(const struct model *m, struct raise *r)
 {
-	return s->limited && s->allocated > 0 &&
-	       (double)s->spent >= share * (double)s->allocated;
+	int attempt = m->stages[r->stage].attempt;
+	if (!r->over && r->last > attempt)
+		r->last = attempt;
+	r->over = true;
 }
 
-/* A raise that moves the mark above what is spent lets it be asked again. */
-static void move_mark(struct model *m)
+static void clamp(struct raise_part *p, int64_t most)
 {
-	const struct purse *p = &m->ledger.episode;
-	double share = m->show->budget.warn_at;
-	if (!is_spent(&p->tokens, share))
-		m->warned.tokens = false;
-	if (!is_spent(&p->cost, share))
-		m->warned.cost = false;
+	p->amount = least(p->amount, most > 0 ? most : 0);
+	p->idle = least(p->idle, p->amount);
 }
 
 /* A stage that runs again has its own cap anew: of a raise only what stands
  * above that is still to be taken back. */
 static void renew_stage(struct model *m, int stage)
 {
-	int64_t above = scope_remaining(&m->ledger.stages[stage].tokens) -
-			m->show->stages[stage].token_cap;
+	const struct show_stage *def = &m->show->stages[stage];
+	const struct purse *purse = &m->ledger.stages[stage];
+	int64_t above = scope_remaining(&purse->tokens) - def->token_cap;
+	int64_t above_cost =
+		scope_remaining(&purse->cost) - def->cost_cap_micros;
 	for (size_t i = 0; i < m->raise_count; i++) {
 		struct raise *r = &m->raises[i];
-		if (r->stage == stage && r->stage_tokens > above)
-			r->stage_tokens = above > 0 ? above : 0;
+		if (r->stage != stage)
+			continue;
+		for (size_t k = 0; k < r->part_count; k++)
+			if (r->parts[k].kind == SCOPE_STAGE)
+				clamp(&r->parts[k],
+				      r->parts[k].cost ? above_cost : above);
+		if (r->until != UNTIL_TIME)
+			end_raise(m, r);
 	}
 }
 
@@ -201,7 +285,7 @@ static void turn_day(struct model *m)
 		struct raise *r = &m->raises[i];
 		for (size_t k = 0; k < r->part_count; k++)
 			if (is_of_day(r->parts[k].kind))
-				r->parts[k].tokens = 0;
+				clamp(&r->parts[k], 0);
 	}
 }
 
@@ -218,13 +302,50 @@ static void renewed(struct model *m, const struct event *e)
 		arm(m, &m->raises[i]); /* the run may go on again */
 }
 
+/* What it was given for may still begin, or begin again. */
+static bool is_awaited(const struct model *m, const struct raise *r)
+{
+	const struct stage_run *s = &m->stages[r->stage];
+	if (r->over || run_is_over(m->run.state) || s->outcome != OUTCOME_OPEN)
+		return false;
+	if (r->until == UNTIL_STAGE)
+		return true;
+	return s->attempt < r->first &&
+	       (s->state == STAGE_WAITING || s->state == STAGE_HELD);
+}
+
+/* Nothing of it can come back any more. */
+static bool is_gone(const struct model *m, const struct raise *r)
+{
+	const struct stage_run *s = &m->stages[r->stage];
+	bool runs = s->state == STAGE_RUNNING && s->attempt >= r->first &&
+		    s->attempt <= r->last;
+	for (size_t i = 0; i < r->part_count; i++)
+		if (r->parts[i].idle)
+			return false;
+	return !runs &&
+	       (!r->closed_ms ||
+		m->at_ms - r->closed_ms > m->show->budget.settle_grace_ms);
+}
+
+static void end_raises(struct model *m)
+{
+	for (size_t i = m->raise_count; i > 0; i--) {
+		struct raise *r = &m->raises[i - 1];
+		if (r->until == UNTIL_TIME)
+			continue;
+		if (!is_awaited(m, r))
+			end_raise(m, r);
+		if (r->over && is_gone(m, r))
+			remove_raise(m, r);
+	}
+}
+
 void raises_apply(struct model *m, const struct event *e, int stage, int agent)
 {
-	(void)agent;
 	switch (e->type) {
 	case EVENT_RUN_START:
 		raises_clear(m);
-		m->warned = (struct checkpoint){0};
 		break;
 	case EVENT_STAGE_RESET:
 		renewed(m, e);
@@ -232,74 +353,138 @@ void raises_apply(struct model *m, const struct event *e, int stage, int agent)
 	case EVENT_BUDGET_DAY:
 		turn_day(m);
 		break;
-	case EVENT_BUDGET_REQUEST:
-		if (stage >= 0)
-			break;
-		if (strcmp(event_str(e, "reason", ""), "cost") == 0)
-			m->warned.cost = true;
-		else
-			m->warned.tokens = true;
-		break;
 	case EVENT_BUDGET_APPROVE:
-		if (event_int(e, "expires_at", 0))
-			begin_raise(m, e, stage);
-		move_mark(m);
+		begin_raise(m, e, stage, agent);
 		break;
 	case EVENT_BUDGET_RAISE:
 		if (event_int(e, "raise", 0))
 			take_back(m, e);
 		else
-			move_mark(m);
+			begin_raise(m, e, stage, agent);
 		break;
 	default:
 		break;
 	}
+	end_raises(m);
+}
+
+/* --- following the leases ----------------------------------------------- */
+
+/* What a lease or a return moves and no raise has taken yet. A lease passes one
+ * purse of a kind. */
+struct moved {
+	int stage, agent, attempt;
+	int64_t left[2][SCOPE_KINDS]; /* tokens, money */
+};
+
+static bool is_used_by(const struct raise *r, const struct moved *by)
+{
+	return r->until != UNTIL_TIME && r->stage == by->stage &&
+	       (r->agent < 0 || r->agent == by->agent) &&
+	       by->attempt >= r->first && by->attempt <= r->last;
+}
+
+static bool passes(const struct model *m, const struct raise_part *p,
+		   const struct moved *by)
+{
+	if (p->kind <= SCOPE_STAGE)
+		return true;
+	return p->index == (is_of_service(p->kind)
+				    ? m->show->agents[by->agent].service
+				    : by->agent);
+}
+
+/* The newest raise first: it was made for what its scopes lacked last. */
+static void move_idle(struct model *m, struct moved *by, bool back)
+{
+	for (size_t i = m->raise_count; i > 0; i--) {
+		struct raise *r = &m->raises[i - 1];
+		for (size_t k = 0; is_used_by(r, by) && k < r->part_count;
+		     k++) {
+			struct raise_part *p = &r->parts[k];
+			int64_t *left = &by->left[p->cost][p->kind];
+			int64_t n = least(*left,
+					  back ? p->amount - p->idle : p->idle);
+			if (!passes(m, p, by))
+				continue;
+			p->idle += back ? n : -n;
+			*left -= n;
+		}
+	}
+}
+
+void raises_follow(struct model *m, const struct event *e, int stage, int agent)
+{
+	bool leases = e->type == EVENT_TOKEN_LEASE;
+	bool back = e->type == EVENT_TOKEN_RETURN;
+	struct moved by = {.stage = stage, .agent = agent};
+	if (!m->raise_count || stage < 0 || agent < 0 ||
+	    (!leases && !back && e->type != EVENT_TOKEN_SPEND))
+		return;
+	const struct lease *l = ledger_lease(
+		m, ledger_find(&m->ledger, event_str(e, "lease", NULL)));
+	if (!leases && !l)
+		return;
+	by.attempt = leases ? (int)event_int(e, "attempt", 0) : l->attempt;
+	for (int i = 0; i < SCOPE_KINDS; i++) {
+		by.left[0][i] = event_int(e, "tokens", 0);
+		by.left[1][i] = event_int(e, "cost_micros", 0);
+	}
+	if (leases || back) {
+		move_idle(m, &by, back);
+		return;
+	}
+	const char *state = event_str(e, "state", "settled");
+	bool written_off =
+		strcmp(state, "expired") == 0 || strcmp(state, "revoked") == 0;
+	for (size_t i = 0; written_off && i < m->raise_count; i++)
+		if (is_used_by(&m->raises[i], &by))
+			m->raises[i].closed_ms = m->at_ms;
 }
 
 /* --- deciding ----------------------------------------------------------- */
 
-/* What of `tokens` is unused, and whether leases are out that may still bring
- * some of it back. */
-static int64_t unused(const struct scope *s, int64_t tokens, bool *more)
+/* What can be taken of it now; `*more`: of one for a while, leases are out that
+ * may still bring some of it back. */
+static int64_t can_take(const struct model *m, const struct raise *r,
+			const struct raise_part *p, bool *more)
 {
-	int64_t n = scope_remaining(s) < tokens ? scope_remaining(s) : tokens;
+	const struct scope *s = part_scope(m, p);
+	int64_t due = r->until == UNTIL_TIME ? p->amount : p->idle;
+	int64_t n = least(scope_remaining(s), due);
 	n = n < 0 ? 0 : n;
-	*more = *more || (n < tokens && s->leased > 0);
+	*more = *more || (n < due && s->leased > 0);
 	return n;
 }
 
 static void say_taken(struct deciding *d, struct raise *r)
 {
-	const struct ledger *l = &d->m->ledger;
-	bool more = false;
+	bool more = false, timed = r->until == UNTIL_TIME;
+	int64_t most = 0, most_cost = 0;
 	json_object *data = json_object_new_object();
 	json_object *raises = json_object_new_object();
-	int64_t most = unused(&l->episode.tokens, r->episode_tokens, &more);
-	json_add_int(raises, "episode", -most);
-	if (r->stage >= 0) {
-		int64_t n = unused(&l->stages[r->stage].tokens, r->stage_tokens,
-				   &more);
-		json_add_int(raises, "stage", -n);
-		most = n > most ? n : most;
-	}
 	for (size_t i = 0; i < r->part_count; i++) {
 		const struct raise_part *p = &r->parts[i];
-		int64_t n = unused(part_scope(d->m, p), p->tokens, &more);
+		int64_t n = can_take(d->m, r, p, &more);
+		int64_t *of = p->cost ? &most_cost : &most;
 		if (n)
 			write_part(d->m, p, -n, raises);
-		most = n > most ? n : most;
+		*of = n > *of ? n : *of;
 	}
 	/* Nothing came back since: nothing is said until something does. */
-	if (!most && more && r->expired) {
+	if (timed && !most && !most_cost && more && r->over) {
 		json_object_put(data);
 		json_object_put(raises);
 		return;
 	}
 	json_add_int(data, "raise", (int64_t)r->seq);
 	json_add_int(data, "tokens", -most);
+	if (most_cost)
+		json_add_int(data, "cost_micros", -most_cost);
 	json_add(data, "raises", &raises);
-	json_add_str(data, "why", "expired");
-	json_add_bool(data, "done", !more);
+	json_add_str(data, "why", timed ? "expired" : "unused");
+	if (timed)
+		json_add_bool(data, "done", !more);
 	json_add_str(data, "by", "core");
 	emit(d, EVENT_BUDGET_RAISE, r->stage, -1, &data);
 }
@@ -315,83 +500,26 @@ void raise_timer(struct deciding *d, int slot)
 	}
 }
 
+/* One for a while waits for a run to go on. */
+static bool is_due(const struct model *m, const struct raise *r)
+{
+	if (!r->over || r->until == UNTIL_TIME)
+		return r->over && !run_is_over(m->run.state);
+	for (size_t i = 0; i < r->part_count; i++)
+		if (r->parts[i].idle)
+			return true;
+	return false;
+}
+
 void raises_settle(struct deciding *d)
 {
 	struct model *m = d->m;
-	if (run_is_over(m->run.state))
-		return;
 	for (size_t i = 0; i < m->raise_count;) {
 		uint64_t seq = m->raises[i].seq;
-		if (m->raises[i].expired)
+		if (is_due(m, &m->raises[i]))
 			say_taken(d, &m->raises[i]);
 		i += i < m->raise_count && m->raises[i].seq == seq;
 	}
-}
-
-/* --- warn_at ------------------------------------------------------------ */
-
-static char *money(char *out, size_t bytes, long long micros)
-{
-	snprintf(out, bytes, "%lld.%02lld", micros / 1000000,
-		 micros % 1000000 / 10000);
-	return out;
-}
-
-static char *warning_text(const struct model *m, bool cost, int64_t rest)
-{
-	const struct purse *p = &m->ledger.episode;
-	const struct scope *s = cost ? &p->cost : &p->tokens;
-	const char *unit = m->show->budget.currency;
-	char spent[32], all[32], left[32], needs[32];
-	char *(*form)(char *, size_t, long long) =
-		cost ? money : text_thousands;
-	return xasprintf("%s of %s %s are spent (%d%%)  left %s  rest of show "
-			 "needs ~%s%s",
-			 form(spent, sizeof spent, s->spent),
-			 form(all, sizeof all, s->allocated),
-			 !cost	? "tokens"
-			 : unit ? unit
-				: "of the money",
-			 (int)(100.0 * (double)s->spent / (double)s->allocated),
-			 form(left, sizeof left, scope_remaining(s)),
-			 text_thousands(needs, sizeof needs, rest),
-			 cost ? " tokens" : "");
-}
-
-static void ask_once(struct deciding *d, bool cost)
-{
-	struct model *m = d->m;
-	int64_t rest = budget_rest_of_show(d, -1);
-	unsigned offers = OFFER(CHOICE_CONTINUE) | OFFER(CHOICE_PAUSE);
-	if (!cost)
-		offers |= OFFER(CHOICE_RAISE);
-	json_object *data = json_object_new_object();
-	json_object *list = overage_offers_json(offers);
-	char *text = warning_text(m, cost, rest);
-	json_add_str(data, "reason", cost ? "cost" : "tokens");
-	json_add_str(data, "text", text);
-	json_add_int(data, "left", scope_remaining(&m->ledger.episode.tokens));
-	json_add_int(data, "rest", rest);
-	json_add(data, "offers", &list);
-	decide_add_deadline(d, data);
-	emit(d, EVENT_BUDGET_REQUEST, -1, -1, &data);
-	free(text);
-	const struct inbox *in = &m->inbox;
-	if (!m->run.attended && in->count)
-		inbox_default(d, &in->items[in->count - 1]);
-}
-
-void raise_watch(struct deciding *d)
-{
-	const struct model *m = d->m;
-	const struct purse *p = &m->ledger.episode;
-	double share = m->show->budget.warn_at;
-	if (m->run.state != RUN_RUNNING && m->run.state != RUN_PAUSED)
-		return;
-	if (!m->warned.tokens && is_spent(&p->tokens, share))
-		ask_once(d, false);
-	if (!m->warned.cost && is_spent(&p->cost, share))
-		ask_once(d, true);
 }
 
 /* --- in a snapshot ------------------------------------------------------ */
@@ -402,42 +530,69 @@ json_object *raises_json(const struct model *m)
 	for (size_t i = 0; i < m->raise_count; i++) {
 		const struct raise *r = &m->raises[i];
 		json_object *o = json_object_new_object();
-		for (size_t k = 0; k < r->part_count; k++)
-			write_part(m, &r->parts[k], r->parts[k].tokens, o);
+		json_object *raises = member(o, "raises");
+		json_object *idle = member(o, "idle");
+		for (size_t k = 0; k < r->part_count; k++) {
+			const struct raise_part *p = &r->parts[k];
+			if (p->amount)
+				write_part(m, p, p->amount, raises);
+			if (p->idle)
+				write_part(m, p, p->idle, idle);
+		}
 		if (r->stage >= 0)
 			json_add_str(o, "stage", m->show->stages[r->stage].id);
+		if (r->agent >= 0)
+			json_add_str(o, "agent", m->show->agents[r->agent].id);
 		json_add_int(o, "seq", (int64_t)r->seq);
-		json_add_int(o, "episode_tokens", r->episode_tokens);
-		json_add_int(o, "stage_tokens", r->stage_tokens);
+		json_add_str(o, "until", raise_until_name(r->until));
+		json_add_int(o, "first", r->first);
+		json_add_int(o, "last", r->last);
 		json_add_int(o, "expires", r->expires_ms);
-		json_add_bool(o, "expired", r->expired);
+		json_add_int(o, "closed", r->closed_ms);
+		json_add_bool(o, "expired", r->over);
 		json_object_array_add(a, o);
 	}
 	return a;
 }
 
-json_object *warned_json(const struct model *m)
+/* As earlier versions wrote them: only for a while, and tokens alone. */
+static json_object *read_older(json_object *o)
 {
-	json_object *o = json_object_new_object();
-	json_add_bool(o, "tokens", m->warned.tokens);
-	json_add_bool(o, "cost", m->warned.cost);
-	return o;
+	json_object *raises = json_clone(o);
+	json_add_int(raises, "episode", json_get_int(o, "episode_tokens", 0));
+	json_object_object_del(raises, "stage");
+	json_add_int(raises, "stage", json_get_int(o, "stage_tokens", 0));
+	return raises;
 }
 
 static bool read_raise(struct model *m, json_object *o)
 {
 	const struct show *show = m->show;
+	json_object *raises = json_get_object(o, "raises");
+	json_object *older = raises ? NULL : read_older(o);
+	int until = raise_until_find(json_get_str(o, "until", "time"));
 	struct raise to = {
 		.seq = (uint64_t)json_get_int(o, "seq", 0),
+		.until = until < 0 ? UNTIL_TIME : (enum raise_until)until,
 		.stage = show_find_stage(show, json_get_str(o, "stage", "")),
-		.episode_tokens = json_get_int(o, "episode_tokens", 0),
-		.stage_tokens = json_get_int(o, "stage_tokens", 0),
+		.agent = show_find_agent(show, json_get_str(o, "agent", "")),
+		.first = (int)json_get_int(o, "first", 0),
+		.last = (int)json_get_int(o, "last", 0),
 		.expires_ms = json_get_int(o, "expires", 0),
-		.expired = json_get_bool(o, "expired", false),
+		.closed_ms = json_get_int(o, "closed", 0),
+		.over = json_get_bool(o, "expired", false),
 	};
-	read_parts(m, o, &to);
-	add_raise(m, &to);
-	return to.expires_ms > 0;
+	bool sound = to.until == UNTIL_TIME ? to.expires_ms > 0 : to.stage >= 0;
+	read_parts(m, older ? older : raises, &to);
+	json_object_put(older);
+	for (size_t i = 0; i < to.part_count; i++)
+		to.parts[i].idle =
+			part_of(m, &to.parts[i], json_get_object(o, "idle"));
+	if (sound)
+		add_raise(m, &to);
+	else
+		free(to.parts);
+	return sound;
 }
 
 bool raises_read(struct model *m, json_object *o)

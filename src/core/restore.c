@@ -124,6 +124,7 @@ static void read_stage(struct reading *r, int stage, json_object *o)
 	s->released = json_get_bool(o, "released", false);
 	s->approved_tokens = json_get_int(o, "approved", 0);
 	s->asked_tokens = json_get_int(o, "asked", 0);
+	s->asked_total = json_get_int(o, "asked_total", 0);
 	s->stood_ms = json_get_int(o, "stood", 0);
 	s->standing_tokens = json_get_int(o, "standing_tokens", 0);
 	s->standing_uses = (int)json_get_int(o, "standing_uses", 0);

@@ -248,6 +248,7 @@ static json_object *stage_json(const struct model *m, size_t i)
 		json_add_bool(o, "released", true);
 	add_some(o, "approved", s->approved_tokens);
 	add_some(o, "asked", s->asked_tokens);
+	add_some(o, "asked_total", s->asked_total);
 	add_some(o, "stood", s->stood_ms);
 	add_some(o, "standing_tokens", s->standing_tokens);
 	add_some(o, "standing_uses", s->standing_uses);

@@ -148,7 +148,7 @@ static bool move_to(struct model *m, const struct event *e, int stage,
 	if (s->state == STAGE_RUNNING) {
 		end_calls(m, stage);
 		s->approved_tokens = 0; /* it was for this start alone */
-		s->asked_tokens = 0;
+		s->asked_tokens = s->asked_total = 0;
 		s->stood_ms = 0;
 	}
 	s->state = (enum stage_state)next;
@@ -336,7 +336,7 @@ static void apply_approve(struct model *m, const struct event *e, int stage)
 	if (event_bool(e, "call", false) || !move_to(m, e, stage, MOVE_APPROVE))
 		return;
 	s->approved_tokens = event_int(e, "lease", 0);
-	s->asked_tokens = 0;
+	s->asked_tokens = s->asked_total = 0;
 	int again = (int)event_int(e, "again", 0);
 	if (again) {
 		s->standing_uses = again;
@@ -393,6 +393,8 @@ static void apply_to_stage(struct model *m, const struct event *e, int stage)
 		if (move_to(m, e, stage, MOVE_HOLD)) {
 			set_deadline(m, stage, 0);
 			s->asked_tokens = event_int(e, "asked", 0);
+			s->asked_total =
+				s->asked_tokens ? event_int(e, "wanted", 0) : 0;
 		}
 		break;
 	case EVENT_BUDGET_APPROVE:

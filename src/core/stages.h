@@ -107,6 +107,8 @@ struct stage_run {
 	int64_t stood_ms;      /* while they do, what is left until the
 				  deadline; 0: it does not stand still */
 	int64_t asked_tokens;  /* an agent asked for that many more; 0: no */
+	int64_t asked_total;   /* the next start leases that many in all, if it
+				  is approved */
 	struct call *calls;    /* one for each agent of the stage */
 	struct stage_base bases[2]; /* of the newest attempts, newest first */
 	int winner;            /* agent index whose proposal won, -1 */

@@ -566,7 +566,7 @@ void audit_event(struct sim *s, const struct event *e, int decision)
 	if (e->type == EVENT_PROPOSAL_ADOPT)
 		chain(s, e);
 	audit_people(s, e, stage, agent);
-	audit_raised(s, e);
+	audit_raised(s, e, stage, agent);
 	audit_expiries(s, e, decision);
 	size_t questions = a->held + a->failed + a->asking + a->warnings +
 			   a->conflict_count;
@@ -589,4 +589,5 @@ void audit_commit(struct sim *s, int64_t epoch)
 		sim_fail(s, "lost-return",
 			 "%" PRId64 " settled leases gave nothing back",
 			 a->rests);
+	audit_raises_taken(s);
 }

@@ -124,6 +124,7 @@ static void lease(struct sim *s, const struct event *e, int stage, int agent)
 		*l = (struct lease_book){
 			.stage = stage,
 			.agent = agent,
+			.attempt = (int)event_int(e, "attempt", 0),
 			.share = event_int(e, "share", tokens),
 			.cost = event_int(e, "cost_micros", 0),
 			.day = a->day,
@@ -269,92 +270,4 @@ void audit_money(struct sim *s, const struct event *e, int stage, int agent)
 	else if (e->type == EVENT_BUDGET_APPROVE ||
 		 e->type == EVENT_BUDGET_RAISE)
 		approve(s->audit, e, stage);
-}
-
-/* --- raises for a while ------------------------------------------------- */
-
-/* Of a raise what stands above the new cap is still to be taken back. */
-void audit_raise_renew(struct audit *a, int stage)
-{
-	const struct scope_book *b = &a->stages_money[stage];
-	int64_t above = b->allocated - b->leased - b->spent -
-			a->show->stages[stage].token_cap;
-	for (size_t i = 0; i < a->raise_count; i++) {
-		struct raise_book *r = &a->raises[i];
-		if (r->stage == stage && r->stage_tokens > above)
-			r->stage_tokens = above > 0 ? above : 0;
-	}
-}
-
-static struct raise_book *find_raise(struct audit *a, uint64_t seq)
-{
-	for (size_t i = 0; i < a->raise_count; i++)
-		if (a->raises[i].seq == seq)
-			return &a->raises[i];
-	return NULL;
-}
-
-static bool is_unused(const struct scope_book *b, int64_t tokens)
-{
-	return tokens > 0 && b->allocated > b->leased + b->spent;
-}
-
-void audit_raised(struct sim *s, const struct event *e)
-{
-	struct audit *a = s->audit;
-	int64_t expires_ms = event_int(e, "expires_at", 0);
-	uint64_t of = (uint64_t)event_int(e, "raise", 0);
-	if (e->type == EVENT_BUDGET_APPROVE && expires_ms) {
-		GROW(a->raises, a->raise_count, a->raise_cap);
-		json_object *raises = event_object(e, "raises");
-		a->raises[a->raise_count++] = (struct raise_book){
-			.seq = e->seq,
-			.expires_ms = expires_ms,
-			.stage = *e->stage ? show_find_stage(a->show, e->stage)
-					   : -1,
-			.episode_tokens = json_get_int(raises, "episode", 0),
-			.stage_tokens = json_get_int(raises, "stage", 0),
-		};
-		return;
-	}
-	if (e->type != EVENT_BUDGET_RAISE || !of)
-		return;
-	struct raise_book *r = find_raise(a, of);
-	if (!r) {
-		sim_fail(s, "raise", "a raise that is gone is taken back");
-		return;
-	}
-	if (e->at_ms < r->expires_ms && r->expires_ms != INT64_MAX)
-		sim_fail(s, "raise", "a raise is taken back too early");
-	r->expires_ms = INT64_MAX; /* what is out comes later */
-	json_object *raises = event_object(e, "raises");
-	r->episode_tokens += json_get_int(raises, "episode", 0);
-	r->stage_tokens += json_get_int(raises, "stage", 0);
-	bool more = is_unused(&a->episode, r->episode_tokens) ||
-		    (r->stage >= 0 &&
-		     is_unused(&a->stages_money[r->stage], r->stage_tokens));
-	if (more)
-		sim_fail(s, "expired",
-			 "what is unused of an expired raise stays");
-	if (event_bool(e, "done", false))
-		*r = a->raises[--a->raise_count];
-}
-
-/* A core that was away takes back as soon as it looks at its clock. */
-#define EXPIRED_DECISIONS 30
-
-void audit_expiries(struct sim *s, const struct event *e, int decision)
-{
-	struct audit *a = s->audit;
-	for (size_t i = 0; a->going && i < a->raise_count; i++) {
-		struct raise_book *r = &a->raises[i];
-		if (e->at_ms <= r->expires_ms || r->decision == decision + 1)
-			continue;
-		r->decision = decision + 1;
-		if (++r->decisions == EXPIRED_DECISIONS)
-			sim_fail(s, "expired",
-				 "the raise of event %" PRIu64
-				 " still stands %" PRId64 " ms after its time",
-				 r->seq, e->at_ms - r->expires_ms);
-	}
 }

@@ -14,7 +14,7 @@ enum lease_book_state { LB_HELD, LB_SETTLED, LB_WRITTEN_OFF, LB_CORRECTED };
 
 struct lease_book {
 	char id[100];
-	int stage, agent;
+	int stage, agent, attempt;
 	int64_t tokens, spent;
 	int64_t cost, cost_spent;
 	int32_t day;
@@ -52,12 +52,25 @@ struct stage_book {
 	struct base_book bases[4]; /* of the newest attempts */
 };
 
-/* A raise with an expiry. */
+/* Of what a raise gave: how much is still there to be taken back, and of one
+ * for a call or a stage, how much of that no lease of it holds. */
+struct raise_part_book {
+	enum scope_kind kind;
+	int index;
+	bool cost;
+	int64_t amount, idle;
+};
+
+/* A raise for a while, for a call or for a stage. */
 struct raise_book {
 	uint64_t seq;
+	enum { FOR_A_WHILE, FOR_A_CALL, FOR_A_STAGE } how;
 	int64_t expires_ms;
-	int stage;			      /* -1: of the episode alone */
-	int64_t episode_tokens, stage_tokens; /* to be taken back */
+	int stage, agent; /* -1: of the episode alone; of all its calls */
+	int first, last;  /* attempts that use it */
+	bool over;
+	struct raise_part_book parts[48];
+	size_t part_count;
 	int decision;  /* the last one seen after it expired; 0: none yet */
 	int decisions; /* so many since it expired, and it still stands */
 };
@@ -113,7 +126,8 @@ void audit_started_on(struct sim *s, int stage);
 void audit_people_release(struct audit *a);
 /* A raise was made, or taken back in part; and each is in its time. */
 void audit_raise_renew(struct audit *a, int stage);
-void audit_raised(struct sim *s, const struct event *e);
+void audit_raised(struct sim *s, const struct event *e, int stage, int agent);
+void audit_raises_taken(struct sim *s); /* at the end of a commit */
 void audit_expiries(struct sim *s, const struct event *e, int decision);
 /* Of the newest of that call, or any; NULL: there is none. */
 struct lease_book *audit_lease(struct audit *a, int stage, int agent,

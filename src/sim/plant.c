@@ -36,9 +36,14 @@ static bool fails_last(const struct spot *p)
 	       p->at + 1 == p->c->made.event_count;
 }
 
+static bool is_unused(const struct spot *p)
+{
+	return strcmp(event_str(p->e, "why", ""), "unused") == 0;
+}
+
 static bool takes_back(const struct spot *p)
 {
-	return event_int(p->e, "tokens", 0) < 0;
+	return event_int(p->e, "tokens", 0) < 0 && !is_unused(p);
 }
 
 static bool is_anyway(const struct spot *p)
@@ -286,6 +291,14 @@ static const struct {
 	[PLANT_RAISE_STAYS] = {"raise-stays",
 			       "an expired raise is not taken back",
 			       EVENT_BUDGET_RAISE, takes_back, keep_raise},
+	[PLANT_ONCE_KEPT] = {"once-kept",
+			     "what an approved call did not use is not taken "
+			     "back",
+			     EVENT_BUDGET_RAISE, is_unused, lose},
+	[PLANT_ONCE_TWICE] = {"once-twice",
+			      "what an approved call did not use is taken back "
+			      "twice",
+			      EVENT_BUDGET_RAISE, is_unused, repeat},
 	[PLANT_KILLED_CALLED] = {"killed-called",
 				 "a stage starts with an agent that is killed",
 				 EVENT_UNKNOWN, NULL, start_killed,

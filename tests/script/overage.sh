@@ -79,6 +79,11 @@ shows menu 'deny in'
 ok $? "and the amount is the one that was typed"
 [ "$(state_of other)" = done ]
 ok $? "and the call went on"
+# once and other used nothing: 400, then 900.
+"$program" events night --json >log
+[ "$(jq -c 'select(.data.why == "unused") | [.stage, .data.raises.agents.hungry]' log | tr -d '\n')" = \
+	'["once",-400]["other",-900]' ]
+ok $? "what an approved call did not use was taken back"
 
 # By name, with what is wrong first.
 id=$(item id)
