@@ -129,6 +129,20 @@ bool mailbox_post_(struct mailbox *box, void **value)
 	return mailbox_post_wait_(box, value, 0);
 }
 
+size_t mailbox_post_all_(struct mailbox *box, void **values, size_t count)
+{
+	size_t n = 0;
+	pthread_mutex_lock(&box->lock);
+	while (n < count && !box->closed && box->count < box->capacity) {
+		REQUIRE(values[n] != NULL);
+		put(box, &values[n++]);
+	}
+	if (!box->closed)
+		box->refused += count - n;
+	pthread_mutex_unlock(&box->lock);
+	return n;
+}
+
 bool mailbox_post_wait_(struct mailbox *box, void **value, int timeout_ms)
 {
 	REQUIRE(*value != NULL); /* NULL is how mailbox_take says "nothing" */

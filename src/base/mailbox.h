@@ -24,7 +24,14 @@ bool mailbox_post_(struct mailbox *box, void **value);
 #define mailbox_post(box, value_ptr)                                           \
 	mailbox_post_((box), (void **)(void *)(value_ptr))
 
-/* The same, but waits for room (up to `timeout_ms`, -1 for ever). */
+/* Moves in as many of `count` values as there is room for, the first ones
+ * first, at the price of one: how many. Those moved become NULL. */
+size_t mailbox_post_all_(struct mailbox *box, void **values, size_t count);
+#define mailbox_post_all(box, values, count)                                   \
+	mailbox_post_all_((box), (void **)(void *)(values), (count))
+
+/* The same as mailbox_post(), but waits for room (up to `timeout_ms`, -1 for
+ * ever). */
 bool mailbox_post_wait_(struct mailbox *box, void **value, int timeout_ms);
 #define mailbox_post_wait(box, value_ptr, timeout_ms)                          \
 	mailbox_post_wait_((box), (void **)(void *)(value_ptr), (timeout_ms))

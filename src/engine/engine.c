@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define HEAPS	    2
+#define HEAPS	    4
 #define LARGE_BYTES (1 << 20)
 
 int64_t engine_now_ms(const struct engine *e)
@@ -414,8 +414,9 @@ static int lead_once(struct engine *e, struct err *err)
 }
 
 /* glibc would give each thread a heap of its own, and each keeps what a burst
- * needed: with ten thousand stages that was as much as all models. What is as
- * large as a snapshot goes back at once. */
+ * needed: with ten thousand stages that was as much as all models. With too few
+ * the engine waits for whoever makes a snapshot or trims. What is as large as a
+ * snapshot goes back at once. */
 static void share_heaps(void)
 {
 	mallopt(M_ARENA_MAX, HEAPS);

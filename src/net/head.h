@@ -26,9 +26,9 @@ struct head_field {
 /* All strings are lent: by the block that was parsed, or by libmicrohttpd. */
 struct head {
 	const char *method, *target;
-	struct head_field fields[HEAD_MAX_FIELDS];
 	size_t field_count;
 	size_t bytes; /* names and values, or the whole block */
+	struct head_field fields[HEAD_MAX_FIELDS];
 };
 
 /* A refusal: status, code and sentence are literals. */

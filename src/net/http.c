@@ -1,5 +1,6 @@
 #include "net/http.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +12,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-/* Of one connection: its head, twice over, and libmicrohttpd's own. */
-#define CONN_MEMORY_BYTES (48 * 1024)
+/* Of one connection: the largest head, a hundred fields of libmicrohttpd's own,
+ * and the head of the answer. No more than that: all of it is cleared for each
+ * request. */
+#define CONN_MEMORY_BYTES (24 * 1024)
+#define SPARE_REQUESTS	  256
 #define OPERATOR_CONNS	  512
 #define AUDIENCE_CONNS	  4096
 
@@ -84,137 +88,6 @@ void http_sweep(struct web *web, int64_t now)
 			c->deadline_ms = 0;
 			web->sides[i].mhd_ready = true;
 		}
-}
-
-/* --- tickets -------------------------------------------------------------- */
-
-static void unlink_waiting(struct request *r)
-{
-	struct web *web = r->web;
-	*r->prev = r->next;
-	if (r->next)
-		r->next->prev = r->prev;
-	else if (!r->patient)
-		web->waiting_last = r->prev;
-	web->places[r->place] = NULL;
-	r->waiting = false;
-}
-
-static size_t find_place(struct web *web)
-{
-	/* Few wait at a time and the oldest leave first, so the next place is
-	 * mostly free. */
-	for (size_t n = 0; n < web->place_count; n++) {
-		size_t i = (web->place_next + n) % web->place_count;
-		if (!web->places[i]) {
-			web->place_next = i + 1;
-			return i;
-		}
-	}
-	size_t old = web->place_count;
-	web->place_count = old ? old * 2 : 64;
-	web->places = xreallocarray(web->places, web->place_count,
-				    sizeof(struct request *));
-	web->place_uses = xreallocarray(web->place_uses, web->place_count,
-					sizeof(uint32_t));
-	memset(web->places + old, 0,
-	       (web->place_count - old) * sizeof(struct request *));
-	memset(web->place_uses + old, 0,
-	       (web->place_count - old) * sizeof(uint32_t));
-	web->place_next = old + 1;
-	return old;
-}
-
-static void link_waiting(struct request *r)
-{
-	struct web *web = r->web;
-	if (r->patient) {
-		r->next = web->patient;
-		r->prev = &web->patient;
-		if (r->next)
-			r->next->prev = &r->next;
-		web->patient = r;
-	} else {
-		r->deadline_ms = clock_mono_ms() + WEB_WAIT_MS;
-		r->next = NULL;
-		r->prev = web->waiting_last;
-		*web->waiting_last = r;
-		web->waiting_last = &r->next;
-	}
-}
-
-void http_ask(struct request *r, struct input **in)
-{
-	struct web *web = r->web;
-	size_t place = find_place(web);
-	struct origin *origin = &(*in)->origin;
-	origin->kind = ORIGIN_WEB;
-	snprintf(origin->id, sizeof origin->id, "w%zu.%u", place,
-		 ++web->place_uses[place]);
-	if (!mailbox_post(web->net->engine, in)) {
-		input_free(in);
-		http_error(r, 503, "busy",
-			   "the engine has too much to do: try again");
-		return;
-	}
-	r->place = place;
-	r->waiting = true;
-	link_waiting(r);
-	web->places[place] = r;
-	r->conn->deadline_ms = 0;
-	MHD_suspend_connection(r->mhd);
-}
-
-void http_ask_patiently(struct request *r, struct input **in)
-{
-	r->patient = true;
-	http_ask(r, in);
-}
-
-static void wake(struct request *r, bool ok, char **code, char **text)
-{
-	unlink_waiting(r);
-	r->done = true;
-	r->ok = ok;
-	r->code = *code;
-	r->reply = *text;
-	*code = *text = NULL;
-	r->conn->deadline_ms = clock_mono_ms() + WEB_SEND_MS;
-	MHD_resume_connection(r->mhd);
-	r->side->mhd_ready = true;
-}
-
-void http_reply(struct web *web, struct web_mail *mail)
-{
-	size_t place;
-	unsigned uses;
-	if (sscanf(mail->origin.id, "w%zu.%u", &place, &uses) != 2 ||
-	    place >= web->place_count || web->place_uses[place] != uses ||
-	    !web->places[place])
-		return; /* answered by the clock already */
-	wake(web->places[place], mail->ok, &mail->code, &mail->text);
-}
-
-int64_t http_next_ms(const struct web *web)
-{
-	return web->waiting_first ? web->waiting_first->deadline_ms : 0;
-}
-
-static void give_up(struct request *r)
-{
-	char *code = xstrdup("timeout");
-	char *text = xstrdup("the engine did not answer in time; what was "
-			     "asked may still happen");
-	wake(r, false, &code, &text);
-}
-
-static void time_out(struct web *web, int64_t now, bool all)
-{
-	while (web->waiting_first &&
-	       (all || web->waiting_first->deadline_ms <= now))
-		give_up(web->waiting_first);
-	while (all && web->patient)
-		give_up(web->patient);
 }
 
 /* --- routing -------------------------------------------------------------- */
@@ -362,12 +235,24 @@ static void judge_head(struct request *r)
 		may_run(r);
 }
 
+/* All but the fields of the head, which are counted. */
+#define REQUEST_CLEARED                                                        \
+	(offsetof(struct request, head) + offsetof(struct head, fields))
+
 static struct request *request_new(struct side *side,
 				   struct MHD_Connection *mhd, const char *url,
 				   const char *method)
 {
-	struct request *r = xcalloc(1, sizeof *r);
-	r->web = side->web;
+	struct web *web = side->web;
+	struct request *r = web->spare;
+	if (r) {
+		web->spare = r->next;
+		web->spare_count--;
+		memset(r, 0, REQUEST_CLEARED);
+	} else {
+		r = xcalloc(1, sizeof *r);
+	}
+	r->web = web;
 	r->side = side;
 	r->mhd = mhd;
 	r->conn =
@@ -395,7 +280,7 @@ static void *target_seen(void *cls, const char *uri, struct MHD_Connection *mhd)
 static void request_free(struct request *r)
 {
 	if (r->waiting)
-		unlink_waiting(r);
+		http_forget(r);
 	llm_drop(r);
 	json_object_put(r->json);
 	free(r->lease);
@@ -406,7 +291,13 @@ static void request_free(struct request *r)
 	free(r->reply);
 	free(r->cookies[0]);
 	free(r->cookies[1]);
-	free(r);
+	if (r->web->spare_count == SPARE_REQUESTS) {
+		free(r);
+		return;
+	}
+	r->next = r->web->spare;
+	r->web->spare = r;
+	r->web->spare_count++;
 }
 
 static void completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
@@ -529,14 +420,20 @@ void http_stop(struct side *side)
 {
 	if (!side->mhd)
 		return;
-	time_out(side->web, 0, true);
+	http_wake_all(side->web);
 	for (int i = 0; i < 3; i++)
 		MHD_run(side->mhd);
 	MHD_stop_daemon(side->mhd);
 	side->mhd = NULL;
 }
 
-void http_expire(struct web *web, int64_t now_ms)
+void http_release(struct web *web)
 {
-	time_out(web, now_ms, false);
+	for (size_t i = 0; i < web->asked_count; i++)
+		input_free(&web->asked[i]);
+	free(web->asked);
+	for (struct request *r = web->spare, *next; r; r = next) {
+		next = r->next;
+		free(r);
+	}
 }

@@ -16,9 +16,9 @@
 #define HTTP_MAX_ARGS 5
 
 enum {
-	ROUTE_OPEN = 1, /* no token is asked for */
-	ROUTE_JSON = 2, /* takes a JSON object */
-	ROUTE_FORM = 4, /* takes a form as well */
+	ROUTE_OPEN = 1,	 /* no token is asked for */
+	ROUTE_JSON = 2,	 /* takes a JSON object */
+	ROUTE_FORM = 4,	 /* takes a form as well */
 	ROUTE_LEASE = 8, /* the key of a lease is asked for */
 };
 
@@ -41,7 +41,6 @@ struct request {
 	struct side *side;
 	struct conn *conn;
 	struct MHD_Connection *mhd;
-	struct head head;
 	const struct route *route;
 	char *target; /* as it came */
 	char *path;   /* decoded in place, holds args */
@@ -62,6 +61,8 @@ struct request {
 	bool done, ok;
 	char *code, *reply;
 	int choice; /* votes: the option, for the page */
+
+	struct head head; /* the last: most of it needs no clearing */
 };
 
 /* All take the body (malloc) and answer once. */
@@ -77,11 +78,13 @@ void http_refuse(struct request *r, const struct refusal *no);
 void http_queue(struct request *r, int status, struct MHD_Response **response);
 void http_set_cookie(struct request *r, char **value);
 
-/* Posts `*in` with a ticket and sleeps; answers 503 when the engine is full. */
+/* Posts `*in` with a ticket and sleeps; 503 when the engine is full. */
 void http_ask(struct request *r, struct input **in);
 /* The same for what a person may have to be asked for: it waits as long as the
  * core takes. */
 void http_ask_patiently(struct request *r, struct input **in);
+/* It is freed while it waits: its answer goes nowhere. */
+void http_forget(struct request *r);
 /* The status that stands for an answer's code. */
 int http_status_of(bool ok, const char *code);
 

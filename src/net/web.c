@@ -360,6 +360,7 @@ static void *run(void *arg)
 		sweep(web, clock_mono_ms());
 		for (int i = 0; i < SIDES; i++)
 			http_run(&web->sides[i]);
+		http_post(web);
 	}
 	return NULL;
 }
@@ -435,6 +436,7 @@ void web_stop(struct web **webp)
 	llm_stop(web);
 	for (int i = 0; i < SIDES; i++)
 		http_stop(&web->sides[i]);
+	http_release(web);
 	for (struct web_mail *mail = take_all(web), *next; mail; mail = next) {
 		next = mail->next;
 		mail_free(mail);

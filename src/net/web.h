@@ -99,6 +99,7 @@ struct side {
 	uint64_t requests[6]; /* by hundreds of the status */
 };
 
+struct input;
 struct request;
 struct stream;
 struct knock;
@@ -139,6 +140,10 @@ struct web {
 	uint64_t command_count;
 	struct request *waiting_first, **waiting_last;
 	struct request *patient; /* those that wait without a deadline */
+	struct input **asked;	 /* for the engine, once the round is over */
+	size_t asked_count, asked_cap;
+	struct request *spare; /* to be used again */
+	size_t spare_count;
 	struct stream *streams;
 	size_t stream_count;
 	struct llm *llms; /* requests of the gateway */
@@ -165,11 +170,16 @@ void door_close(struct web *web);
 /* http.c */
 bool http_start(struct side *side, struct err *err);
 void http_stop(struct side *side);
+void http_release(struct web *web); /* after both were stopped */
 void http_run(struct side *side);
 void http_take(struct side *side, int fd); /* a connection from the door */
-void http_reply(struct web *web, struct web_mail *mail);
 void http_sweep(struct web *web, int64_t now_ms);
+
+/* http_wait.c */
+void http_post(struct web *web); /* what the round asks of the engine */
+void http_reply(struct web *web, struct web_mail *mail);
 void http_expire(struct web *web, int64_t now_ms); /* 504 for whom waits */
+void http_wake_all(struct web *web);		   /* the same, all of them */
 int64_t http_next_ms(const struct web *web);	   /* 0: nothing to wait for */
 
 /* sse.c */

@@ -405,6 +405,54 @@ START_TEST(huge_headers_are_431)
 }
 END_TEST
 
+/* The largest head that is taken, of as many fields as may be; also as the
+ * second one of a connection, and before a body. */
+START_TEST(the_largest_head_is_read)
+{
+	static const char *const lines[] = {
+		"GET /health HTTP/1.1\r\n",
+		"POST /api/v1/actions/go HTTP/1.1\r\n"
+		"Content-Type: application/json\r\n",
+	};
+	struct buf b = {0};
+	char fill[1025];
+	memset(fill, 'a', sizeof fill);
+	fill[sizeof fill - 1] = '\0';
+	for (size_t i = 0; i < COUNT_OF(lines); i++) {
+		size_t from = b.len;
+		buf_addf(&b,
+			 "%sHost: %s\r\nAuthorization: Bearer " STAND_TOKEN
+			 "\r\nContent-Length: %d\r\n",
+			 lines[i], op, i ? 2 : 0);
+		for (size_t k = 0; k < 94; k++)
+			buf_addf(&b, "X%zu: %.158s\r\n", k, fill);
+		if (i)
+			buf_adds(&b, "Connection: close\r\n");
+		size_t left = 16 * 1024 - 7 - (b.len - from);
+		ck_assert_uint_lt(left, sizeof fill);
+		buf_addf(&b, "Y: %.*s\r\n\r\n", (int)left, fill);
+		ck_assert_uint_eq(b.len - from, 16 * 1024);
+		buf_adds(&b, i ? "{}" : "");
+	}
+	char *a = peer_ask(op, buf_str(&b));
+	ck_assert_int_eq(peer_status(a), 200);
+	const char *second = strstr(peer_body(a), "HTTP/1.1 ");
+	ck_assert_msg(second && peer_status(second) == 200, "%.300s",
+		      second ? second : a);
+	free(a);
+	buf_release(&b);
+}
+END_TEST
+
+START_TEST(a_full_engine_is_503)
+{
+	mailbox_close(s->box);
+	char *a = operator_ask(s, "POST", "/api/v1/actions/go", "{}");
+	ck_assert_msg(peer_status(a) == 503 && strstr(a, "\"busy\""), "%s", a);
+	free(a);
+}
+END_TEST
+
 START_TEST(pipelined_requests_are_answered_in_order)
 {
 	char *q = xasprintf(
@@ -686,6 +734,8 @@ static Suite *suite_of_all(void)
 	ADD(lengths_that_smuggle_are_refused);
 	ADD(a_body_of_one_mebibyte_is_read);
 	ADD(huge_headers_are_431);
+	ADD(the_largest_head_is_read);
+	ADD(a_full_engine_is_503);
 	ADD(pipelined_requests_are_answered_in_order);
 	ADD(a_slow_head_is_cut_and_holds_nobody);
 	ADD(paths_do_not_wander);

@@ -71,6 +71,32 @@ START_TEST(keeps_the_order_and_refuses_when_full)
 }
 END_TEST
 
+START_TEST(many_go_in_at_once_as_far_as_there_is_room)
+{
+	struct mailbox *box = mailbox_new(3, free);
+	struct letter *all[4];
+	for (int i = 0; i < 4; i++)
+		all[i] = letter_new(0, i + 1);
+	ck_assert(send_letter(box, 0, 9));
+	ck_assert_uint_eq(mailbox_post_all(box, all, 4), 2);
+	ck_assert_ptr_null(all[1]);
+	ck_assert_ptr_nonnull(all[2]);
+	ck_assert(readable(box, 0));
+	ck_assert_uint_eq(mailbox_refused(box), 2);
+	expect(box, 9);
+	expect(box, 1);
+	expect(box, 2);
+	ck_assert(!readable(box, 0));
+	ck_assert_uint_eq(mailbox_post_all(box, all + 2, 1), 1);
+	ck_assert(readable(box, 0));
+	expect(box, 3);
+	mailbox_close(box);
+	ck_assert_uint_eq(mailbox_post_all(box, all + 3, 1), 0);
+	free(all[3]);
+	mailbox_free(&box);
+}
+END_TEST
+
 START_TEST(descriptor_says_what_is_true)
 {
 	struct mailbox *box = mailbox_new(4, free);
@@ -276,6 +302,8 @@ int main(void)
 	Suite *s = suite_create("mailbox");
 	tap_add(s, "keeps the order, refuses when full",
 		keeps_the_order_and_refuses_when_full);
+	tap_add(s, "many go in at once, as far as there is room",
+		many_go_in_at_once_as_far_as_there_is_room);
 	tap_add(s, "descriptor says what is true",
 		descriptor_says_what_is_true);
 	tap_add(s, "closing keeps what is inside",

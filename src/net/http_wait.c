@@ -1,0 +1,177 @@
+/* http_wait: requests that sleep until the engine has answered. */
+#include "net/http.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+void http_forget(struct request *r)
+{
+	struct web *web = r->web;
+	*r->prev = r->next;
+	if (r->next)
+		r->next->prev = r->prev;
+	else if (!r->patient)
+		web->waiting_last = r->prev;
+	web->places[r->place] = NULL;
+	r->waiting = false;
+}
+
+static size_t find_place(struct web *web)
+{
+	/* Few wait at a time and the oldest leave first, so the next place is
+	 * mostly free. */
+	for (size_t n = 0; n < web->place_count; n++) {
+		size_t i = (web->place_next + n) % web->place_count;
+		if (!web->places[i]) {
+			web->place_next = i + 1;
+			return i;
+		}
+	}
+	size_t old = web->place_count;
+	web->place_count = old ? old * 2 : 64;
+	web->places = xreallocarray(web->places, web->place_count,
+				    sizeof(struct request *));
+	web->place_uses = xreallocarray(web->place_uses, web->place_count,
+					sizeof(uint32_t));
+	memset(web->places + old, 0,
+	       (web->place_count - old) * sizeof(struct request *));
+	memset(web->place_uses + old, 0,
+	       (web->place_count - old) * sizeof(uint32_t));
+	web->place_next = old + 1;
+	return old;
+}
+
+static void link_waiting(struct request *r)
+{
+	struct web *web = r->web;
+	if (r->patient) {
+		r->next = web->patient;
+		r->prev = &web->patient;
+		if (r->next)
+			r->next->prev = &r->next;
+		web->patient = r;
+	} else {
+		r->deadline_ms = clock_mono_ms() + WEB_WAIT_MS;
+		r->next = NULL;
+		r->prev = web->waiting_last;
+		*web->waiting_last = r;
+		web->waiting_last = &r->next;
+	}
+}
+
+void http_ask(struct request *r, struct input **in)
+{
+	struct web *web = r->web;
+	size_t place = find_place(web);
+	struct origin *origin = &(*in)->origin;
+	origin->kind = ORIGIN_WEB;
+	snprintf(origin->id, sizeof origin->id, "w%zu.%u", place,
+		 ++web->place_uses[place]);
+	GROW(web->asked, web->asked_count, web->asked_cap);
+	web->asked[web->asked_count++] = *in;
+	*in = NULL;
+	r->place = place;
+	r->waiting = true;
+	link_waiting(r);
+	web->places[place] = r;
+	r->conn->deadline_ms = 0;
+	MHD_suspend_connection(r->mhd);
+}
+
+void http_ask_patiently(struct request *r, struct input **in)
+{
+	r->patient = true;
+	http_ask(r, in);
+}
+
+static void wake(struct request *r, bool ok, char **code, char **text)
+{
+	http_forget(r);
+	r->done = true;
+	r->ok = ok;
+	r->code = *code;
+	r->reply = *text;
+	*code = *text = NULL;
+	r->conn->deadline_ms = clock_mono_ms() + WEB_SEND_MS;
+	MHD_resume_connection(r->mhd);
+	r->side->mhd_ready = true;
+}
+
+/* NULL: answered by the clock already. */
+static struct request *find_waiting(const struct web *web,
+				    const struct origin *origin)
+{
+	size_t place;
+	unsigned uses;
+	if (sscanf(origin->id, "w%zu.%u", &place, &uses) != 2 ||
+	    place >= web->place_count || web->place_uses[place] != uses)
+		return NULL;
+	return web->places[place];
+}
+
+void http_reply(struct web *web, struct web_mail *mail)
+{
+	struct request *r = find_waiting(web, &mail->origin);
+	if (r)
+		wake(r, mail->ok, &mail->code, &mail->text);
+}
+
+static void refuse_busy(struct web *web, struct input **in)
+{
+	struct request *r = find_waiting(web, &(*in)->origin);
+	char *code = xstrdup("busy");
+	char *text = xstrdup("the engine has too much to do: try again");
+	if (r)
+		wake(r, false, &code, &text);
+	free(code);
+	free(text);
+	input_free(in);
+}
+
+/* All requests of a round at once: the engine is woken once for them, and what
+ * it decides together is one commit. */
+void http_post(struct web *web)
+{
+	if (!web->asked_count)
+		return;
+	size_t n = mailbox_post_all(web->net->engine, web->asked,
+				    web->asked_count);
+	for (; n < web->asked_count; n++)
+		refuse_busy(web, &web->asked[n]);
+	web->asked_count = 0;
+}
+
+int64_t http_next_ms(const struct web *web)
+{
+	return web->waiting_first ? web->waiting_first->deadline_ms : 0;
+}
+
+static void give_up(struct request *r)
+{
+	char *code = xstrdup("timeout");
+	char *text = xstrdup("the engine did not answer in time; what was "
+			     "asked may still happen");
+	wake(r, false, &code, &text);
+}
+
+static void time_out(struct web *web, int64_t now, bool all)
+{
+	while (web->waiting_first &&
+	       (all || web->waiting_first->deadline_ms <= now))
+		give_up(web->waiting_first);
+	while (all && web->patient)
+		give_up(web->patient);
+}
+
+void http_expire(struct web *web, int64_t now_ms)
+{
+	time_out(web, now_ms, false);
+}
+
+void http_wake_all(struct web *web)
+{
+	time_out(web, 0, true);
+}
