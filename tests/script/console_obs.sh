@@ -91,7 +91,6 @@ end_core
 redis-server --port 0 --unixsocket "$scratch/s.sock" --appendonly yes \
 	--appendfsync always --save '' --dir "$scratch" >redis.log 2>&1 &
 redis=$!
-others=$redis
 timeout 120 sh -c "until redis-cli -s s.sock ping; do :; done" >/dev/null 2>&1
 on_live() { # a core on it, and OBS shows Live
 	start_core onair.yaml --redis "unix://$scratch/s.sock" &&

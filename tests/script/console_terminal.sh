@@ -19,10 +19,7 @@ stages:
     go: manual
     notes: "e\u0301 \u591c\u306e\u5287\u5834 \u00fc \U0001F3AD \U0001F469\u200d\U0001F680 \u202eevil\u202c \u0e01\u0e33 end"
 SHOW
-start_core calm.yaml
-started=$?
-ok "$started" "the show runs"
-[ "$started" -eq 0 ] || plan
+begin_core calm.yaml
 
 # The first picture waits for the log, not for its patience to run out; that
 # may happen to one on a busy machine.

@@ -19,10 +19,7 @@ stages:
   - { id: three, agents: [hungry], inputs: [a], budget: { token_cap: 500 } }
   - { id: four, agents: [quick], inputs: [two], go: manual }
 SHOW
-start_core pair.yaml
-started=$?
-ok "$started" "the show runs"
-[ "$started" -eq 0 ] || plan
+begin_core pair.yaml
 wait_event pair '"budget:request"'
 
 # Without a script: it stays as long as it takes.

@@ -3,6 +3,8 @@
 #   start_core FILE [OPTION]...   a headless core with free ports; 0 when it
 #                                 says that the show runs. $core is its process,
 #                                 its words are in $scratch/core.log
+#   begin_core FILE [OPTION]...   the same as a test point; without a core the
+#                                 test ends here
 #   start_standby FILE --redis URL [OPTION]...   the same for a core that finds
 #                                 another one leading: 0 when it stands by
 #   end_core                      SIGTERM, and waits; its exit status
@@ -22,12 +24,20 @@ for tool in redis-server redis-cli jq curl timeout mkfifo; do
 	command -v "$tool" >/dev/null || skip_all "$tool is missing"
 done
 
-# Further cores of a test, for the end.
+# Further cores of a test, and a Redis of its own, for the end.
 others=
+redis=
 
 start_core() {
 	launch_core "$@"
 	[ "$said" = ready ]
+}
+
+begin_core() {
+	start_core "$@"
+	started=$?
+	ok "$started" "the show runs"
+	[ "$started" -eq 0 ] || plan
 }
 
 start_standby() {
@@ -103,7 +113,7 @@ fails() {
 # Whatever a test leaves behind: its core, and the Redis of a core that was
 # killed.
 clean_up() {
-	for pid in $core $others; do
+	for pid in $core $others $redis; do
 		kill -CONT "$pid" && kill -KILL "$pid" && wait "$pid"
 	done 2>/dev/null
 	for socket in "$scratch"/*/*/redis.sock; do

@@ -130,7 +130,7 @@ grep -q message_stop answer && [ "$(last_spend .tokens)" = 13 ]
 ok $? "messages, streamed"
 
 # While Redis stands still nothing is stored, so no answer ends.
-redis=$(pgrep -P "$core" redis-server)
+redis_pid=$(pgrep -P "$core" redis-server)
 mkfifo still
 curl -sN -m 60 -o still -H "Authorization: Bearer $key" \
 	-H 'Content-Type: application/json' "$url/chat/completions" -d \
@@ -138,13 +138,13 @@ curl -sN -m 60 -o still -H "Authorization: Bearer $key" \
 client=$!
 {
 	timeout 120 head -n 1 <&3 >before
-	kill -STOP "$redis"
+	kill -STOP "$redis_pid"
 	cat <&3 >>before &
 	reader=$!
 	is_left
 	! grep -q -e length -e DONE before
 	ok $? "the end of an answer waits until what it used is stored"
-	kill -CONT "$redis"
+	kill -CONT "$redis_pid"
 	wait "$client"
 	wait "$reader"
 } 3<still

@@ -38,10 +38,7 @@ stages:
   - { id: late, inputs: [none], agents: [slow], outputs: [l], on_failure: continue }
   - { id: long, inputs: [late], agents: [gone], budget: { token_cap: 100 } }
 SHOW
-start_core night.yaml
-started=$?
-ok "$started" "the show runs"
-[ "$started" -eq 0 ] || plan
+begin_core night.yaml
 state_of() {
 	"$program" status night --json |
 		jq -r ".run.stages[] | select(.id == \"$1\") | .state"

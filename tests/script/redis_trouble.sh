@@ -8,13 +8,7 @@
 . "$top_srcdir/tests/script/console.sh"
 cd "$scratch" || exit 99
 
-redis=
 secret=
-clean_up_trouble() {
-	[ -z "$redis" ] || kill -KILL "$redis"
-	clean_up_console
-}
-trap clean_up_trouble EXIT
 port=$((10000 + $$ % 10000)) # below those that the system gives away
 socket=$scratch/shared.sock
 rcli() {

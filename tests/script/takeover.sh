@@ -6,13 +6,6 @@
 . "$top_srcdir/tests/script/console.sh"
 cd "$scratch" || exit 99
 
-redis=
-clean_up_takeover() {
-	[ -z "$redis" ] || kill -KILL "$redis"
-	clean_up_console
-}
-trap clean_up_takeover EXIT
-
 # A port that nobody has: redis-server ends at once when it is taken.
 port=$((10000 + $$ % 10000))
 for try in 1 2 3 4 5 6 7 8; do

@@ -5,12 +5,6 @@
 . "$top_srcdir/tests/script/core.sh"
 cd "$scratch" || exit 99
 
-redis=
-clean_up_two() {
-	[ -z "$redis" ] || kill -KILL "$redis"
-	clean_up
-}
-trap clean_up_two EXIT
 redis-server --port 0 --unixsocket "$scratch/r.sock" --dir "$scratch" \
 	--appendonly yes --save '' >redis.log 2>&1 &
 redis=$!
