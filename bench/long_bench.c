@@ -36,6 +36,7 @@
 #define ATTACH_ROUNDS 7
 #define REWINDS	      20
 #define LOOK_US	      5000
+#define TAILS_MAX     100000
 #define RUN_MS	      120000
 #define REST_MS	      60000
 
@@ -86,19 +87,6 @@ static uint64_t newest(bool *last)
 	return seq;
 }
 
-/* Until the last stage waits again; the number of that event. */
-static uint64_t run_over(uint64_t after)
-{
-	for (int64_t until = now_us() + RUN_MS * 1000; now_us() < until;) {
-		bool last;
-		uint64_t seq = newest(&last);
-		if (seq > after && last)
-			return seq;
-		pause_us(LOOK_US);
-	}
-	stand_give_up("a run did not end within %d s", RUN_MS / 1000);
-}
-
 /* The event that the newest snapshot stands for. */
 static uint64_t snapshot_seq(void)
 {
@@ -107,6 +95,43 @@ static uint64_t snapshot_seq(void)
 	uint64_t seq = blank ? strtoull(blank, NULL, 10) : 0;
 	freeReplyObject(r);
 	return seq;
+}
+
+/* How long the tail is that whoever attaches has to fold, time and again while
+ * the show runs flat out. */
+static double tails[TAILS_MAX];
+static int tail_count;
+
+static void look_at_tail(uint64_t seq)
+{
+	uint64_t kept = snapshot_seq();
+	if (tail_count < TAILS_MAX && kept > 0)
+		tails[tail_count++] = seq > kept ? (double)(seq - kept) : 0;
+}
+
+static void print_tails(void)
+{
+	printf("{\"bench\":\"long\",\"what\":\"events behind the newest "
+	       "snapshot while it runs\",\"p50\":%.0f,\"p90\":%.0f,"
+	       "\"max\":%.0f,\"looks\":%d}\n",
+	       stand_quantile(tails, tail_count, 0.5),
+	       stand_quantile(tails, tail_count, 0.9),
+	       stand_quantile(tails, tail_count, 1), tail_count);
+	fflush(stdout);
+}
+
+/* Until the last stage waits again; the number of that event. */
+static uint64_t run_over(uint64_t after)
+{
+	for (int64_t until = now_us() + RUN_MS * 1000; now_us() < until;) {
+		bool last;
+		uint64_t seq = newest(&last);
+		if (seq > after && last)
+			return seq;
+		look_at_tail(seq);
+		pause_us(LOOK_US);
+	}
+	stand_give_up("a run did not end within %d s", RUN_MS / 1000);
 }
 
 /* At rest the core makes one when the last is long enough ago. */
@@ -303,6 +328,7 @@ int main(int argc, char **argv)
 	char *yaml = make_show(stages);
 	core = stand_start_core(program, SHOW, yaml);
 	uint64_t seq = bench_cost((uint64_t)events);
+	print_tails();
 	bench_attach("at once");
 	if (wait_for_snapshot())
 		bench_attach("at rest");

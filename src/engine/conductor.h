@@ -90,6 +90,7 @@ struct keep {
 	char run[sizeof((struct run *)0)->id];
 	size_t bytes;
 	int64_t at_ms, not_before_ms; /* mono */
+	int64_t flood_not_before_ms;
 };
 
 struct engine {

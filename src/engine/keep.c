@@ -17,6 +17,11 @@
 #define SHARE	       10   /* of the time: one part in so many */
 #define TURN_MS	       50   /* while it is waited for, at the end */
 
+/* Behind so many the keeper takes no rest but for its share: whoever attaches
+ * has to fold them, which takes a tenth of a second. */
+#define FLOOD_EVENTS 20000
+#define FLOOD_SHARE  3
+
 static bool can_keep(const struct engine *e)
 {
 	return !e->away && !e->keep.out && e->m->run.id[0] &&
@@ -38,6 +43,7 @@ static void take_done(struct engine *e, const struct keeper_done *done)
 	/* The reading before it is part of the time, so that the keeper does
 	 * not rest while a flood goes on. */
 	k->not_before_ms = k->at_ms + SHARE * done->took_ms;
+	k->flood_not_before_ms = k->at_ms + FLOOD_SHARE * done->took_ms;
 	if (!done->ok) {
 		if (done->err.code != ERR_UNAVAILABLE &&
 		    strcmp(k->told, done->err.text) != 0)
@@ -46,6 +52,7 @@ static void take_done(struct engine *e, const struct keeper_done *done)
 				 (unsigned long long)done->seq, done->err.text);
 		memcpy(k->told, done->err.text, sizeof k->told);
 		k->not_before_ms = mono_ms + KEEP_MS;
+		k->flood_not_before_ms = k->not_before_ms;
 		return;
 	}
 	k->told[0] = '\0';
@@ -74,14 +81,28 @@ static int64_t least_ms(const struct engine *e)
 	return LEAST_MS * (int64_t)least_events(e) / KEEP_EVENTS;
 }
 
+/* The keeper follows a flood without a rest, so that what is left to fold stays
+ * short. */
+static bool is_flood_due(const struct engine *e, int64_t mono_ms)
+{
+	const struct keep *k = &e->keep;
+	uint64_t many = enough(e) > FLOOD_EVENTS ? enough(e) : FLOOD_EVENTS;
+	return mono_ms >= k->flood_not_before_ms && e->m->seq - k->seq >= many;
+}
+
 void keep_tick(struct engine *e, int64_t mono_ms)
 {
 	const struct keep *k = &e->keep;
 	struct keeper_done done;
 	if (k->out && keeper_done(e->keeper, &done))
 		take_done(e, &done);
-	if (!can_keep(e) || mono_ms < k->not_before_ms ||
-	    mono_ms - k->at_ms < least_ms(e))
+	if (!can_keep(e))
+		return;
+	if (is_flood_due(e, mono_ms)) {
+		keep_now(e, false, mono_ms);
+		return;
+	}
+	if (mono_ms < k->not_before_ms || mono_ms - k->at_ms < least_ms(e))
 		return;
 	/* Whoever reads a run of another definition begins with that. */
 	bool new_run = strcmp(k->run, e->m->run.id) != 0;

@@ -19,7 +19,7 @@
 
 #define CHUNK	2000  /* events; Redis gives them in two milliseconds */
 #define TRIM_MS 10000 /* between two looks for memory to give back */
-#define WAY_MS	1000  /* of reading, and then one is made on the way */
+#define WAY_MS	250   /* of reading, and then one is made on the way */
 
 /* A copy of struct status_extra with its texts. */
 struct last {

@@ -30,7 +30,7 @@ struct keeper *keeper_start(const struct address *address,
 void keeper_stop(struct keeper **k);
 
 /* Reads on to the end of the log and puts a snapshot there; or, unless it has to
- * be the end, on the way after a second of reading: while more is written than
+ * be the end, on the way after a quarter of a second of reading: while more is written than
  * can be read, there is no other. One at a time: to be asked again when the
  * last one is done. */
 void keeper_keep(struct keeper *k, bool to_the_end);

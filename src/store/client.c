@@ -15,8 +15,9 @@
 #include "store/refusal.h"
 #include "store/snapshot.h"
 
-#define SLACK_MS  3000
-#define CHUNK_MAX 1000
+#define SLACK_MS 3000
+#define CHUNK	 500 /* see REPLY_MAX_BYTES */
+#define CHUNKS	 4   /* asked for at once */
 
 struct client {
 	struct address *address;
@@ -295,23 +296,6 @@ char *client_leader(struct client *c, struct err *err)
 
 /* --- the log ------------------------------------------------------------ */
 
-static int read_entries(const redisReply *list, uint64_t after,
-			struct event ***events, struct err *err)
-{
-	struct event **got = xcalloc(list->elements, sizeof *got);
-	for (size_t i = 0; i < list->elements; i++) {
-		got[i] = entry_event(list->element[i], after + 1 + i, err);
-		if (got[i])
-			continue;
-		while (i > 0)
-			event_free(&got[--i]);
-		free(got);
-		return -1;
-	}
-	*events = got;
-	return (int)list->elements;
-}
-
 static void add_xread(struct client *c, uint64_t after, size_t max,
 		      int block_ms)
 {
@@ -329,17 +313,11 @@ static void add_xread(struct client *c, uint64_t after, size_t max,
 	free(key);
 }
 
-/* The entries that XREAD gave, NULL: none came in time. */
-static bool read_log(struct client *c, uint64_t after, size_t max, int block_ms,
-		     redisReply **reply, struct err *err)
+/* The answer to one of the reads that were sent. */
+static redisReply *take_read(struct client *c, int block_ms, struct err *err)
 {
-	*reply = NULL;
-	add_xread(c, after, max, block_ms);
-	if (!link_flush(c->link, err)) {
-		link_close(&c->link);
-		return false;
-	}
-	switch (link_take(c->link, -1, block_ms + SLACK_MS, reply, err)) {
+	redisReply *r = NULL;
+	switch (link_take(c->link, -1, block_ms + SLACK_MS, &r, err)) {
 	case LINK_REPLY:
 		break;
 	case LINK_NOTHING:
@@ -347,43 +325,108 @@ static bool read_log(struct client *c, uint64_t after, size_t max, int block_ms,
 		/* fall through */
 	default:
 		link_close(&c->link);
-		return false;
+		return NULL;
 	}
-	if ((*reply)->type != REDIS_REPLY_ERROR)
+	if (r->type != REDIS_REPLY_ERROR)
+		return r;
+	refusal_set(err, "reading the log", r->str);
+	reply_free(r);
+	return NULL;
+}
+
+/* The entries that XREAD gave, NULL: none came in time. Lent. */
+static const redisReply *entries_of(const redisReply *r)
+{
+	return r->type == REDIS_REPLY_ARRAY && r->elements &&
+			       r->element[0]->elements == 2
+		       ? r->element[0]->element[1]
+		       : NULL;
+}
+
+/* What was read, piece by piece. */
+struct got {
+	struct event **events;
+	size_t count;
+	bool gap;  /* the first event is not the one that was asked for */
+	bool ends; /* nothing more is to be added */
+};
+
+static bool add_entries(struct got *got, const redisReply *list, uint64_t after,
+			struct err *err)
+{
+	size_t n = list ? list->elements : 0;
+	got->ends = n < CHUNK;
+	got->gap = n && !got->count && entry_seq(list->element[0]) > after + 1;
+	if (!n)
 		return true;
-	refusal_set(err, "reading the log", (*reply)->str);
-	reply_free(*reply);
-	*reply = NULL;
-	return false;
+	got->events =
+		xreallocarray(got->events, got->count + n, sizeof *got->events);
+	for (size_t i = 0; i < n; i++) {
+		struct event *e = entry_event(list->element[i],
+					      after + 1 + got->count, err);
+		if (!e)
+			return false;
+		got->events[got->count++] = e;
+	}
+	return true;
+}
+
+/* All reads leave at once: a Redis that syncs what others write comes to us
+ * only once in a while. */
+static bool send_reads(struct client *c, uint64_t after, size_t max,
+		       int block_ms, struct err *err)
+{
+	for (size_t done = 0; done < max; done += CHUNK)
+		add_xread(c, after + done,
+			  max - done < CHUNK ? max - done : CHUNK, block_ms);
+	bool ok = link_flush(c->link, err);
+	if (!ok)
+		link_close(&c->link);
+	return ok;
+}
+
+static bool read_log(struct client *c, uint64_t after, size_t max, int block_ms,
+		     struct got *got, struct err *err)
+{
+	bool ok = send_reads(c, after, max, block_ms, err);
+	for (size_t done = 0; c->link && done < max; done += CHUNK) {
+		redisReply *r = take_read(c, block_ms, ok ? err : NULL);
+		ok = ok && r;
+		if (ok && !got->ends)
+			ok = add_entries(got, entries_of(r), after, err);
+		reply_free(r);
+	}
+	return ok;
 }
 
 int client_events(struct client *c, uint64_t after, size_t max, int block_ms,
 		  struct event ***events, struct err *err)
 {
-	redisReply *r = NULL;
-	int count = 0;
+	struct got got = {0};
+	struct err why = {0};
 	*events = NULL;
-	if (max > CHUNK_MAX)
-		max = CHUNK_MAX;
+	if (max > CHUNKS * CHUNK)
+		max = CHUNKS * CHUNK;
+	if (block_ms > 0 && max > CHUNK)
+		max = CHUNK;
 	if (!reach(c, err))
 		return -1;
 	if (history_has(c->history, after + 1))
 		return history_events(c->history, c->link, after, max, events,
 				      err);
-	if (!read_log(c, after, max, block_ms, &r, err))
-		return -1;
-	const redisReply *list = NULL;
-	if (r->type == REDIS_REPLY_ARRAY && r->elements &&
-	    r->element[0]->elements == 2)
-		list = r->element[0]->element[1];
+	bool ok = read_log(c, after, max, block_ms, &got, &why);
+	*events = got.events;
+	if (got.count || ok) /* whoever reads on is told why no more came */
+		return (int)got.count;
+	free(got.events);
+	*events = NULL;
 	/* What is missing in between may have been trimmed by us. */
-	if (list && list->elements && entry_seq(list->element[0]) > after + 1)
-		count = history_events(c->history, c->link, after, max, events,
-				       err);
-	if (list && count == 0)
-		count = read_entries(list, after, events, err);
-	reply_free(r);
-	return count;
+	int count = got.gap && c->link ? history_events(c->history, c->link,
+							after, max, events, err)
+				       : 0;
+	if (count == 0 && err)
+		*err = why;
+	return count ? count : -1;
 }
 
 bool client_readable(struct client *c, uint64_t *first, uint64_t *last,

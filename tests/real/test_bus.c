@@ -460,6 +460,53 @@ START_TEST(the_command_line_asks)
 }
 END_TEST
 
+/* More than one answer of Redis may hold, in one call; what is missing in
+ * between ends it there. */
+START_TEST(many_events_are_read)
+{
+	struct err err = {0};
+	lead("many");
+	for (uint64_t seq = 1; seq <= 1250; seq += 250) {
+		commit_notes(seq, 250);
+		drain();
+	}
+	struct client *c =
+		client_open(redis_server_address(here), "many", &err);
+	ck_assert_msg(c != NULL, "%s", err.text);
+	static const struct {
+		uint64_t after;
+		size_t max;
+		int count;
+	} reads[] = {{0, 2000, 1250}, {0, 1000, 1000}, {7, 700, 700},
+		     {7, 500, 500},   {750, 501, 500}, {1249, 2000, 1},
+		     {1250, 2000, 0}, {0, 9000, 1250}};
+	struct event **events;
+	for (size_t i = 0; i < COUNT_OF(reads); i++) {
+		int n = client_events(c, reads[i].after, reads[i].max, 0,
+				      &events, &err);
+		ck_assert_int_eq(n, reads[i].count);
+		for (int k = 0; k < n; k++) {
+			ck_assert_uint_eq(events[k]->seq,
+					  reads[i].after + 1 + (uint64_t)k);
+			event_free(&events[k]);
+		}
+		free(events);
+	}
+	here_do("XDEL showcaller:{many}:events 700-0");
+	int n = client_events(c, 0, 2000, 0, &events, &err);
+	ck_assert_int_eq(n, 699);
+	for (int k = 0; k < n; k++)
+		event_free(&events[k]);
+	free(events);
+	ck_assert_int_eq(err.code, ERR_NONE);
+	ck_assert_int_eq(client_events(c, 699, 2000, 0, &events, &err), -1);
+	ck_assert_ptr_null(events);
+	ck_assert_msg(strstr(err.text, "701") != NULL, "%s", err.text);
+	client_close(&c);
+	writer_close(&w);
+}
+END_TEST
+
 /* --- fold --------------------------------------------------------------- */
 
 START_TEST(the_log_folds)
@@ -526,6 +573,7 @@ int main(void)
 	here_case(s, "feed: garbage", the_feed_stops_at_garbage, 2);
 	here_case(s, "feed: commands", a_console_asks_and_is_answered, 0);
 	here_case(s, "client", the_command_line_asks, 0);
+	here_case(s, "client: many events", many_events_are_read, 0);
 	here_case(s, "fold", the_log_folds, 0);
 	return tap_run(s);
 }
