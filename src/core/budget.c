@@ -79,13 +79,14 @@ static int64_t share_of(const struct model *m, int stage, int64_t total,
 	return total / n + (k == 0 ? total % n : 0);
 }
 
-/* Of its share, what the agent usually uses. It may grow to the share when it
- * needs that after all. */
+/* Of its share, what the agent usually uses, or what it asked for. It may grow
+ * to the share when it needs that after all. */
 static int64_t size_of(const struct model *m, int stage, size_t k)
 {
 	int64_t share = share_of(m, stage, whole_of(m, stage), k);
 	int64_t usual = ledger_usual(&m->ledger, stage_agent(m, stage, k));
-	return usual && usual < share ? usual : share;
+	int64_t size = more_of(usual, m->stages[stage].calls[k].least_tokens);
+	return usual && size < share ? size : share;
 }
 
 static int64_t sizes_of(const struct model *m, int stage)
@@ -331,6 +332,24 @@ int64_t budget_least(const struct model *m, int stage, struct lack *lack)
 	*lack = budget_needs(m, stage, needs, n, budget_fence(m, stage), NULL);
 	free(needs);
 	return lack->most ? least : 0;
+}
+
+int64_t budget_share(struct model *m, int stage, int agent, int64_t asked)
+{
+	const struct scope *cap = &m->ledger.stages[stage].tokens;
+	int k = stage_agent_place(m, stage, agent);
+	struct call *c = &m->stages[stage].calls[k];
+	int64_t was = c->least_tokens, wanted = c->lease_tokens + asked;
+	int64_t share = share_of(m, stage, scope_remaining(cap), (size_t)k);
+	if (!cap->limited || !c->lease_tokens || wanted > share)
+		return 0;
+	/* Who asks again gets all that it may, and asks no third time. */
+	int64_t least = was ? share : wanted;
+	c->least_tokens = least; /* lent, while that is worked out */
+	int64_t fence = m->show->stages[stage].finale ? 0 : m->ledger.reserve;
+	struct lack l = budget_lack(m, stage, sizes_of(m, stage), fence);
+	c->least_tokens = was;
+	return l.most || l.cost_most || l.unpriced ? 0 : least;
 }
 
 bool budget_cover(struct deciding *d, int stage)

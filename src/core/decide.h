@@ -143,6 +143,10 @@ struct lack budget_lack(const struct model *m, int stage, int64_t total,
 /* The same as `raises` of budget:approve. Caller puts. */
 json_object *budget_raises(const struct model *m, int stage, int64_t total);
 
+/* An agent asked for so many more than its call had: what the next start leases
+ * it, when that is within its share of the cap and all scopes cover it; else 0. */
+int64_t budget_share(struct model *m, int stage, int agent, int64_t asked);
+
 /* The tokens without which a start that has no cap does not begin, when `lack`
  * of them are not there; else 0. */
 int64_t budget_least(const struct model *m, int stage, struct lack *lack);

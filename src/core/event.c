@@ -28,7 +28,7 @@ static const struct {
 				  "post_state_hash, version"},
 	[EVENT_STAGE_ERROR] = {"stage:error",
 			       "attempt, code, message; of the attempt: "
-			       "retry_at or final, on_failure"},
+			       "retry_at or final, on_failure, least"},
 	[EVENT_STAGE_SKIP] = {"stage:skip", "reason, because, by"},
 	[EVENT_STAGE_GO] = {"stage:go", "by"},
 	[EVENT_STAGE_RESET] = {"stage:reset",

@@ -42,7 +42,7 @@ static int64_t total_asked(const struct deciding *d, int stage, int64_t asked)
 	int64_t had = d->in->tokens_used > 0 ? -d->in->tokens_used : 0;
 	for (size_t k = 0; k < m->show->stages[stage].agent_count; k++)
 		had += m->stages[stage].calls[k].lease_tokens;
-	return asked + (had > 0 && had < left ? had : left);
+	return asked + (had > 0 ? had : left);
 }
 
 int64_t overage_total(const struct model *m, int stage)

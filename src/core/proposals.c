@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "core/decide.h"
 
 int stage_agent_place(const struct model *m, int stage, int agent)
@@ -363,6 +364,40 @@ static bool call_succeeded(struct deciding *d, int stage, int agent,
 	return true;
 }
 
+/* Its lease was made smaller than its share: the call is made again with what it
+ * needs, and nobody is asked. */
+static bool try_larger(struct deciding *d, int stage, int agent)
+{
+	struct model *m = d->m;
+	int64_t least = budget_share(m, stage, agent, d->in->needs_tokens);
+	if (!least)
+		return false;
+	char n[32];
+	const char *id = m->show->agents[agent].id;
+	char *text = xasprintf("%s is called again with %s tokens of its share",
+			       id, text_thousands(n, sizeof n, least));
+	json_object *data = json_object_new_object();
+	json_object *leasts = json_object_new_object();
+	json_add_int(leasts, id, least);
+	json_add_int(data, "attempt", m->stages[stage].attempt);
+	json_add_str(data, "code", "budget");
+	json_add_str(data, "message", text);
+	json_add(data, "least", &leasts);
+	json_add_bool(data, "halted", true);
+	json_add_int(data, "retry_at", d->in->now_ms + 1);
+	emit(d, EVENT_STAGE_ERROR, stage, -1, &data);
+	free(text);
+	return true;
+}
+
+static void ask_for_more(struct deciding *d, int stage, int agent)
+{
+	stages_drop_work(d, stage);
+	raises_settle(d);
+	if (!try_larger(d, stage, agent))
+		budget_hold(d, stage, "asked", d->in->needs_tokens);
+}
+
 void proposals_answer(struct deciding *d)
 {
 	const struct input *in = d->in;
@@ -384,12 +419,10 @@ void proposals_answer(struct deciding *d)
 		call_failed(d, stage, agent,
 			    in->error_code ? in->error_code : "failed",
 			    in->text ? in->text : "");
-	if (asks) {
-		stages_drop_work(d, stage);
-		budget_hold(d, stage, "asked", in->needs_tokens);
-	} else {
+	if (asks)
+		ask_for_more(d, stage, agent);
+	else
 		proposals_settle(d, stage);
-	}
 }
 
 /* --- adjudicating ------------------------------------------------------- */

@@ -43,6 +43,7 @@ static void read_call(struct reading *r, int stage, size_t k, json_object *o)
 		.state = (enum call_state)restore_number(
 			r, o, "state", CALL_NONE, CALL_FAILED),
 		.lease_tokens = json_get_int(o, "lease_tokens", 0),
+		.least_tokens = json_get_int(o, "least_tokens", 0),
 		.further = (int)json_get_int(o, "further", 0),
 		.lease = restore_lease_slot(r, json_get_str(o, "lease", NULL)),
 		.started_ms = json_get_int(o, "started", 0),

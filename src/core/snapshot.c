@@ -185,6 +185,7 @@ static json_object *call_json(const struct model *m, const struct call *c,
 	if (c->agent != agent)
 		json_add_str(o, "agent", m->show->agents[c->agent].id);
 	add_some(o, "lease_tokens", c->lease_tokens);
+	add_some(o, "least_tokens", c->least_tokens);
 	add_some(o, "further", c->further);
 	if (c->lease >= 0)
 		json_add_str(o, "lease", ledger_lease(m, c->lease)->id);

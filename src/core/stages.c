@@ -180,7 +180,9 @@ void stages_forget_calls(struct model *m, int stage)
 		struct call *c = &m->stages[stage].calls[k];
 		json_object_put(c->result);
 		free(c->error);
-		*c = (struct call){.lease = -1, .agent = c->agent};
+		*c = (struct call){.lease = -1,
+				   .agent = c->agent,
+				   .least_tokens = c->least_tokens};
 	}
 }
 
@@ -224,6 +226,21 @@ static enum stage_outcome outcome_of_failure(const char *on_failure)
 	return OUTCOME_BROKEN;
 }
 
+/* What agents asked for and are leased next, by their ids. */
+static void set_least(struct model *m, json_object *least, int stage)
+{
+	if (!least)
+		return;
+	json_object_object_foreach(least, id, v)
+	{
+		int k = stage_agent_place(m, stage,
+					  show_find_agent(m->show, id));
+		int64_t tokens = json_object_get_int64(v);
+		if (k >= 0 && tokens > 0 && tokens <= NUMBER_MOST)
+			m->stages[stage].calls[k].least_tokens = tokens;
+	}
+}
+
 static void apply_error(struct model *m, const struct event *e, int stage)
 {
 	struct stage_run *s = &m->stages[stage];
@@ -242,6 +259,7 @@ static void apply_error(struct model *m, const struct event *e, int stage)
 	if (retry_at) {
 		if (!event_bool(e, "halted", false))
 			s->failures++;
+		set_least(m, event_object(e, "least"), stage);
 		return;
 	}
 	settle(m, stage,
@@ -312,6 +330,12 @@ static void apply_end(struct model *m, const struct event *e)
 	timers_clear(&m->timers);
 }
 
+static void give_call(struct call *c, int agent)
+{
+	c->agent = agent;
+	c->least_tokens = 0;
+}
+
 /* The calls of the next start go to others: {"from": "to"}. */
 static void change_agents(struct model *m, int stage, json_object *agents)
 {
@@ -326,7 +350,7 @@ static void change_agents(struct model *m, int stage, json_object *agents)
 					    json_get_str(agents, from, ""));
 		if (k >= 0 && other >= 0 &&
 		    stage_agent_place(m, stage, other) < 0)
-			m->stages[stage].calls[k].agent = other;
+			give_call(&m->stages[stage].calls[k], other);
 	}
 }
 
@@ -430,8 +454,10 @@ static void blank(struct model *m, int stage)
 	struct stage_run *s = &m->stages[stage];
 	const struct show_stage *def = &m->show->stages[stage];
 	stages_forget_calls(m, stage);
-	for (size_t k = 0; k < def->agent_count; k++)
+	for (size_t k = 0; k < def->agent_count; k++) {
 		s->calls[k].agent = def->agents[k];
+		s->calls[k].least_tokens = 0;
+	}
 	free(s->error);
 	free(s->last_error);
 	free(s->why);

@@ -70,6 +70,8 @@ struct call {
 	int agent;             /* who is called: the show's, until a person sent
 				  the call to another one */
 	int64_t lease_tokens;
+	int64_t least_tokens;  /* it asked for more: the next start leases so
+				  many, within its share; 0: as usual */
 	int lease;             /* slot in ledger.leases, -1: none */
 	int further;           /* leases asked for beside it */
 	int64_t started_ms, ended_ms;

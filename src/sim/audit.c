@@ -12,6 +12,7 @@ static void own_agents(struct audit *a, int stage)
 	const struct show_stage *def = &a->show->stages[stage];
 	for (size_t k = 0; k < def->agent_count; k++)
 		a->stages[stage].who[k] = def->agents[k];
+	memset(a->stages[stage].least, 0, sizeof a->stages[stage].least);
 }
 
 struct audit *audit_new(const struct show *show)
@@ -130,6 +131,33 @@ static bool is_open(struct sim *s, const struct event *e, int stage)
 	return true;
 }
 
+/* Of what is left of the cap; the rest of the division is the first one's. */
+static int64_t share_of(const struct audit *a, int stage, size_t k)
+{
+	const struct scope_book *b = &a->stages_money[stage];
+	int64_t left = b->allocated - b->leased - b->spent;
+	int64_t n = (int64_t)a->show->stages[stage].agent_count;
+	return b->limited && left > 0 ? left / n + (k ? 0 : left % n) : 0;
+}
+
+/* An agent that asked for more within its share gets it without a question. */
+static void told_least(struct sim *s, const struct event *e, int stage)
+{
+	struct stage_book *b = &s->audit->stages[stage];
+	json_object *least = event_object(e, "least");
+	for (size_t k = 0; k < s->show->stages[stage].agent_count; k++) {
+		int64_t n = json_get_int(
+			least, s->show->agents[b->who[k]].id, 0);
+		if (n > share_of(s->audit, stage, k))
+			sim_fail(s, "share",
+				 "%s is to get %" PRId64 ", which is more "
+				 "than its share",
+				 s->show->agents[b->who[k]].id, n);
+		if (n)
+			b->least[k] = n;
+	}
+}
+
 static void start_calls(struct sim *s, int stage)
 {
 	struct audit *a = s->audit;
@@ -137,6 +165,10 @@ static void start_calls(struct sim *s, int stage)
 	const struct show_stage *def = &a->show->stages[stage];
 	b->answered = 0;
 	for (size_t k = 0; k < def->agent_count && !def->poll; k++) {
+		int64_t share = share_of(a, stage, k);
+		b->must[k] = b->approved	     ? 0
+			     : b->least[k] < share ? b->least[k]
+						   : share;
 		const struct show_agent *agent = &a->show->agents[b->who[k]];
 		b->out |= 1u << k;
 		if (++a->calls[b->who[k]] > agent->max_concurrent &&
@@ -226,6 +258,7 @@ static void error(struct sim *s, const struct event *e, int stage)
 		return;
 	if (event_int(e, "retry_at", 0)) {
 		b->failures += !event_bool(e, "halted", false);
+		told_least(s, e, stage);
 		leave(s->audit, stage, SB_BACKOFF);
 	} else if (strcmp(policy, "ask") == 0) {
 		leave(s->audit, stage, SB_FAILED);
@@ -309,6 +342,7 @@ static void approved(struct audit *a, const struct event *e, int stage)
 		if (!to)
 			continue;
 		b->who[k] = show_find_agent(a->show, to);
+		b->least[k] = 0;
 		b->newest[k] = -1;
 	}
 }

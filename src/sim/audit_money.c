@@ -118,6 +118,10 @@ static void lease(struct sim *s, const struct event *e, int stage, int agent)
 		sim_fail(s, "lease", "%s is leased for no attempt", id);
 	if (k < 0)
 		return;
+	if (!more && tokens < b->must[k])
+		sim_fail(s, "share",
+			 "%s is leased %" PRId64 ", its agent asked for %" PRId64,
+			 id, tokens, b->must[k]);
 	if (!more || !l) {
 		GROW(a->leases, a->lease_count, a->lease_cap);
 		l = &a->leases[a->lease_count];

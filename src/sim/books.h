@@ -49,6 +49,8 @@ struct stage_book {
 	bool resolved;
 	int newest[8];		   /* by agent's place: its newest lease, -1 */
 	int who[8];		   /* by place: the agent that is called */
+	int64_t least[8];	   /* what it asked for, within its share */
+	int64_t must[8];	   /* so many at least in this attempt */
 	struct base_book bases[4]; /* of the newest attempts */
 };
 

@@ -397,6 +397,72 @@ START_TEST(a_lease_does_not_grow_into_the_fence)
 }
 END_TEST
 
+/* After six calls of 200 a lease is 250 of 1,000. */
+static struct world *sized_at_s7(void)
+{
+	struct world *w = world_live(SIZED);
+	char stage[] = "s1";
+	for (int i = 0; i < 6; i++, stage[1]++)
+		world_answer(w, stage, NULL, "{}", 200);
+	ck_assert_int_eq(w->calls[0].tokens, 250);
+	return w;
+}
+
+static void ask_more(struct world *w, int64_t tokens)
+{
+	struct input *in = world_answer_input(w, "s7", NULL);
+	in->error_code = xstrdup("budget");
+	in->needs_tokens = tokens;
+	in->tokens_used = 50;
+	world_step(w, in);
+}
+
+START_TEST(more_of_its_share_is_leased_without_a_question)
+{
+	struct world *w = sized_at_s7();
+	ask_more(w, 300);
+	ck_state(w, "s7", "backoff");
+	ck_assert_int_eq(world_count(w, EVENT_BUDGET_REQUEST, NULL), 0);
+	world_tick(w, 1);
+	ck_state(w, "s7", "running");
+	ck_assert_int_eq(w->calls[0].tokens, 550);
+	ck_assert_int_eq(w->m->stages[6].failures, 0);
+	ck_assert_int_eq(w->m->ledger.episode.tokens.allocated, 10000);
+	/* Who asks again gets all of it, which is less by what it used. */
+	ask_more(w, 1);
+	world_tick(w, 1);
+	ck_assert_int_eq(w->calls[0].tokens, 900);
+	/* What is beyond that is a question. */
+	ask_more(w, 1);
+	ck_state(w, "s7", "held");
+	ck_assert_int_eq(w->m->inbox.items[0].wanted, 851);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(beyond_its_share_it_asks_at_once)
+{
+	struct world *w = sized_at_s7();
+	ask_more(w, 701); /* 950 are left */
+	ck_state(w, "s7", "held");
+	ck_assert_int_eq(w->m->inbox.items[0].wanted, 901);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(more_of_its_share_is_not_taken_from_the_fence)
+{
+	struct world *w = sized_at_s7();
+	w->m->ledger.episode.tokens.allocated =
+		w->m->ledger.episode.tokens.spent + 1500;
+	w->shadow->ledger.episode.tokens.allocated =
+		w->m->ledger.episode.tokens.allocated;
+	ask_more(w, 300); /* 550, and 450 are before the fence */
+	ck_state(w, "s7", "held");
+	world_free(w);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("leases");
@@ -412,6 +478,9 @@ int main(void)
 	tcase_add_test(t, a_call_that_ends_takes_its_leases_along);
 	tcase_add_test(t, more_than_a_lease_is_an_overrun);
 	tcase_add_test(t, a_lease_is_as_large_as_calls_usually_are);
+	tcase_add_test(t, more_of_its_share_is_leased_without_a_question);
+	tcase_add_test(t, beyond_its_share_it_asks_at_once);
+	tcase_add_test(t, more_of_its_share_is_not_taken_from_the_fence);
 	tcase_add_test(t, a_lease_does_not_grow_into_the_fence);
 	suite_add_tcase(s, t);
 	return tap_run(s);
