@@ -134,14 +134,6 @@ bool flow_is_left(struct flow *f)
 	return left;
 }
 
-bool flow_has_begun(struct flow *f)
-{
-	pthread_mutex_lock(&f->lock);
-	bool begun = f->begun;
-	pthread_mutex_unlock(&f->lock);
-	return begun;
-}
-
 /* --- the reader ----------------------------------------------------------- */
 
 bool flow_read_head(struct flow *f, struct flow_head *head)

@@ -50,7 +50,6 @@ void flow_put(struct flow *flow, const void *data, size_t bytes);
 void flow_finish(struct flow *flow, enum flow_end end);
 /* The reader has left: what is written is not kept. */
 bool flow_is_left(struct flow *flow);
-bool flow_has_begun(struct flow *flow);
 
 /* --- the reader ----------------------------------------------------------- */
 

@@ -14,19 +14,6 @@
 #define MOST_STEPS  200000
 #define MOST_ROUNDS 4000
 
-static const char *const fault_names[SIM_FAULTS] = {
-	[SIM_CRASH] = "crash",	 [SIM_LEADERS] = "leaders",
-	[SIM_AWAY] = "away",	 [SIM_CUT] = "cut",
-	[SIM_SLOW] = "slow",	 [SIM_JUMP] = "jump",
-	[SIM_STORM] = "storm",	 [SIM_AGENTS] = "agents",
-	[SIM_MEDDLE] = "meddle", [SIM_STRAY] = "stray",
-};
-
-const char *sim_fault_name(enum sim_fault fault)
-{
-	return fault_names[fault];
-}
-
 bool sim_has(const struct sim *s, enum sim_fault fault)
 {
 	return (s->faults >> fault) & 1;

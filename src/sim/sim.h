@@ -31,7 +31,6 @@ enum sim_fault {
 	SIM_STRAY,   /* answers and votes that nobody asked for */
 	SIM_FAULTS,
 };
-const char *sim_fault_name(enum sim_fault fault);
 
 /* Defects that are put in on purpose, one at a time: each must be found. */
 enum sim_plant {
