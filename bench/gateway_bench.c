@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/err.h"
-#include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -139,20 +137,6 @@ static void tell_overspend(const char *showcaller)
 	free(line);
 }
 
-static char *state_line(const char *name)
-{
-	struct err err = {0};
-	char *dir = file_state_dir("gateway-bench");
-	char *path = xasprintf("%s/%s", dir, name);
-	char *text = file_read(path, 4096, NULL, &err);
-	if (!text)
-		stand_give_up("%s", err.text);
-	text[strcspn(text, "\n")] = '\0';
-	free(path);
-	free(dir);
-	return text;
-}
-
 int main(int argc, char **argv)
 {
 	if (argc < 2) {
@@ -167,8 +151,8 @@ int main(int argc, char **argv)
 	stand_begin("gateway_bench");
 	char *show = xasprintf(yaml, llm_peer_port(peer), TOKENS);
 	stand_start_core(argv[1], "gateway-bench", show);
-	char *token = state_line("operator.token");
-	char *addr = state_line("operator.addr");
+	char *token = stand_state_line("gateway-bench", "operator.token");
+	char *addr = stand_state_line("gateway-bench", "operator.addr");
 	int port = atoi(strrchr(addr, ':') + 1);
 	char *key = xasprintf("r1/one/1/worker.%.16s",
 			      hash_hmac_hex(sum, token, "r1/one/1/worker"));

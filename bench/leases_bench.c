@@ -18,8 +18,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "base/err.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "load.h"
@@ -237,20 +235,6 @@ static void bench_redis(void)
 		pclose(f);
 }
 
-static char *state_line(const char *name)
-{
-	struct err err = {0};
-	char *dir = file_state_dir("leases-bench");
-	char *path = xasprintf("%s/%s", dir, name);
-	char *text = file_read(path, 4096, NULL, &err);
-	if (!text)
-		stand_give_up("%s", err.text);
-	text[strcspn(text, "\n")] = '\0';
-	free(path);
-	free(dir);
-	return text;
-}
-
 int main(int argc, char **argv)
 {
 	if (argc < 2) {
@@ -265,8 +249,8 @@ int main(int argc, char **argv)
 				{.who = "showcaller"}};
 	sides[0].pid = bare_start(&sides[0].port);
 	sides[1].pid = stand_start_core(argv[1], "leases-bench", show);
-	char *token = state_line("operator.token");
-	char *addr = state_line("operator.addr");
+	char *token = stand_state_line("leases-bench", "operator.token");
+	char *addr = stand_state_line("leases-bench", "operator.addr");
 	sides[1].port = atoi(strrchr(addr, ':') + 1);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	make_room(sides[1].port, token);

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
+#include "base/mem.h"
 #include "pty.h"
 #include "temp.h"
 
@@ -225,6 +227,20 @@ void stand_kill_core(void)
 	waitpid(children.core, NULL, 0);
 	children.core = 0;
 	tell_guard();
+}
+
+char *stand_state_line(const char *show, const char *name)
+{
+	struct err err = {0};
+	char *dir = file_state_dir(show);
+	char *path = xasprintf("%s/%s", dir, name);
+	char *text = file_read(path, 4096, NULL, &err);
+	if (!text)
+		stand_give_up("%s", err.text);
+	text[strcspn(text, "\n")] = '\0';
+	free(path);
+	free(dir);
+	return text;
 }
 
 /* --- figures ------------------------------------------------------------- */

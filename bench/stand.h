@@ -28,6 +28,8 @@ redisReply *stand_ask(redisContext *redis, const char *fmt, ...);
 pid_t stand_start_core(const char *showcaller, const char *show,
 		       const char *yaml);
 void stand_kill_core(void); /* kill -9 */
+/* The first line of a file in the show's state folder. Caller frees. */
+char *stand_state_line(const char *show, const char *name);
 
 /* Of a process: all its threads' time on a processor; memory now, and at
  * most so far. */
