@@ -112,11 +112,17 @@ static void keep_event(struct bench *b, const struct event *e)
 	GROW(t->at, t->count, t->at_cap);
 	t->at[t->count++] = t->len;
 	snprintf(at, sizeof at, "%lld", (long long)e->at_ms);
-	const char *fields[] = {
-		event_type_name(e->type), e->run, e->stage, e->agent, at,
-		json_text(event_data(e))};
+	struct buf data = {0};
+	event_print(&data, e);
+	const char *fields[] = {event_type_name(e->type),
+				e->run,
+				e->stage,
+				e->agent,
+				at,
+				buf_str(&data)};
 	for (size_t i = 0; i < COUNT_OF(fields); i++)
 		texts_add(t, fields[i]);
+	buf_release(&data);
 }
 
 static void step(struct bench *b, struct input *in)

@@ -56,7 +56,7 @@ static struct event *make_event(uint64_t seq)
 	uint64_t turn = seq / COUNT_OF(round);
 	snprintf(stage, sizeof stage, "s%d", (int)(turn % STAGES));
 	snprintf(lease, sizeof lease, "L%llu", (unsigned long long)turn);
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_add_str(data, "lease", lease);
 	json_add_int(data, "tokens", 20);
 	json_add_int(data, "attempt", 1);

@@ -8,6 +8,10 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+const struct json_limits json_limits_answer = {1 << 20, 32, 100000};
+const struct json_limits json_limits_file = {4 << 20, 32, 1000000};
+const struct json_limits json_limits_own = {16 << 20, 64, 4000000};
+
 /* ---- typed reading ---- */
 
 json_object *json_get(json_object *o, const char *key)
@@ -71,7 +75,8 @@ const char *json_item_str(json_object *array, size_t i)
 
 /* ---- adding ---- */
 
-void json_add_(json_object *o, const char *key, bool literal, json_object **v)
+void json_add_tree_(json_object *o, const char *key, bool literal,
+		    json_object **v)
 {
 	json_object *value = *v;
 	unsigned flags = literal ? JSON_C_OBJECT_ADD_CONSTANT_KEY : 0;
@@ -83,25 +88,25 @@ void json_add_str_(json_object *o, const char *key, bool literal, const char *v)
 {
 	json_object *value = v ? json_object_new_string(v) : NULL;
 	if (value)
-		json_add_(o, key, literal, &value);
+		json_add_tree_(o, key, literal, &value);
 }
 
 void json_add_int_(json_object *o, const char *key, bool literal, int64_t v)
 {
 	json_object *value = json_object_new_int64(v);
-	json_add_(o, key, literal, &value);
+	json_add_tree_(o, key, literal, &value);
 }
 
 void json_add_num_(json_object *o, const char *key, bool literal, double v)
 {
 	json_object *value = isfinite(v) ? json_object_new_double(v) : NULL;
-	json_add_(o, key, literal, &value);
+	json_add_tree_(o, key, literal, &value);
 }
 
 void json_add_bool_(json_object *o, const char *key, bool literal, bool v)
 {
 	json_object *value = json_object_new_boolean(v);
-	json_add_(o, key, literal, &value);
+	json_add_tree_(o, key, literal, &value);
 }
 
 /* ---- whole trees ---- */

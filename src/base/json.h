@@ -55,6 +55,7 @@ void json_print(struct buf *out, json_object *o);
  * with the fewest digits (15 to 17) that read back the same. Equal trees give
  * equal bytes. Caller frees. */
 char *json_canonical(json_object *o);
+void json_print_canonical(struct buf *out, json_object *o);
 
 /* Typed reading of object members. A missing member, a null or another type
  * gives the fallback; nothing is coerced. Strings are lent by the tree. */
@@ -68,24 +69,36 @@ json_object *json_get_array(json_object *o, const char *key);  /* or NULL */
 /* The i-th of an array of strings, lent; "" when it is none. */
 const char *json_item_str(json_object *array, size_t i);
 
-/* Adding; a NULL string adds nothing, NaN and infinities add a null. json_add
- * moves `*v`. A key that is a string literal is not copied. */
-#define json_add_str(o, key, v)                                                \
-	json_add_str_((o), (key), __builtin_constant_p(key), (v))
-#define json_add_int(o, key, v)                                                \
-	json_add_int_((o), (key), __builtin_constant_p(key), (v))
-#define json_add_num(o, key, v)                                                \
-	json_add_num_((o), (key), __builtin_constant_p(key), (v))
-#define json_add_bool(o, key, v)                                               \
-	json_add_bool_((o), (key), __builtin_constant_p(key), (v))
-#define json_add(o, key, v)                                                    \
-	json_add_((o), (key), __builtin_constant_p(key), (v))
+/* Adding to a tree, or to what is written without one (base/json_out.h); a NULL
+ * string adds nothing, NaN and infinities add a null. json_add moves `*v`. A
+ * key that is a string literal is not copied. */
+struct json_out;
+#define JSON_ADD(what, o, key, v)                                              \
+	_Generic((o), struct json_out *                                        \
+		 : json_out_##what, json_object *                              \
+		 : json_add_##what##_)((o), (key), __builtin_constant_p(key),  \
+				       (v))
+#define json_add_str(o, key, v)	 JSON_ADD(str, o, key, v)
+#define json_add_int(o, key, v)	 JSON_ADD(int, o, key, v)
+#define json_add_num(o, key, v)	 JSON_ADD(num, o, key, v)
+#define json_add_bool(o, key, v) JSON_ADD(bool, o, key, v)
+#define json_add(o, key, v)	 JSON_ADD(tree, o, key, v)
 void json_add_str_(json_object *o, const char *key, bool literal,
 		   const char *v);
 void json_add_int_(json_object *o, const char *key, bool literal, int64_t v);
 void json_add_num_(json_object *o, const char *key, bool literal, double v);
 void json_add_bool_(json_object *o, const char *key, bool literal, bool v);
-void json_add_(json_object *o, const char *key, bool literal, json_object **v);
+void json_add_tree_(json_object *o, const char *key, bool literal,
+		    json_object **v);
+void json_out_str(struct json_out *out, const char *key, bool literal,
+		  const char *v);
+void json_out_int(struct json_out *out, const char *key, bool literal,
+		  int64_t v);
+void json_out_num(struct json_out *out, const char *key, bool literal,
+		  double v);
+void json_out_bool(struct json_out *out, const char *key, bool literal, bool v);
+void json_out_tree(struct json_out *out, const char *key, bool literal,
+		   json_object **v);
 
 /* A deep copy of its own. NULL -> NULL. */
 json_object *json_clone(json_object *o);

@@ -7,10 +7,17 @@
 #include "base/json_scan.h"
 #include "base/mem.h"
 
+#define MEMBERS_HERE 24 /* more of them are looked for twice */
+
+/* For text that passed the door before; written anew it may be longer. */
+static const struct json_limits again = {UINT32_MAX, 64, SIZE_MAX};
+
 /* The text stands behind the members, with a NUL in place of the closing quote
- * of each plain string that is a member. */
+ * of each plain string that is a member. Behind it, each with a NUL, stand the
+ * strings with escapes, decoded. */
 struct json_flat {
 	size_t bytes; /* of all this */
+	size_t text_bytes;
 	size_t count;
 	struct json_member items[];
 };
@@ -20,60 +27,64 @@ static char *text_of(const struct json_flat *f)
 	return (char *)(uintptr_t)(f->items + f->count);
 }
 
-/* Decodes a string with escapes, in place: it only becomes shorter. */
-static void decode(char *text, struct json_member *m)
+static bool is_nested(const struct json_member *m)
 {
-	json_object *o = json_read(text + m->from, m->end - m->from,
-				   &json_limits_own, NULL);
+	return m->type == json_type_array || m->type == json_type_object;
+}
+
+static json_object *parse(const struct json_flat *f,
+			  const struct json_member *m)
+{
+	json_object *o =
+		json_read(text_of(f) + m->from, m->end - m->from, &again, NULL);
 	REQUIRE(o != NULL);
-	size_t n = (size_t)json_object_get_string_len(o);
-	memcpy(text + m->from + 1, json_object_get_string(o), n);
-	m->end = m->from + (uint32_t)n + 2;
-	json_object_put(o);
+	return o;
+}
+
+/* --- making ------------------------------------------------------------- */
+
+/* Not less than the decoded strings take. */
+static size_t decoded_bytes(const struct json_member *items, size_t count)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < count; i++)
+		if (items[i].type == json_type_string && !items[i].plain)
+			n += items[i].end - items[i].from;
+	return n;
 }
 
 static void end_strings(struct json_flat *f)
 {
 	char *text = text_of(f);
+	size_t at = f->text_bytes + 1;
 	for (size_t i = 0; i < f->count; i++) {
 		struct json_member *m = &f->items[i];
 		if (m->type != json_type_string)
 			continue;
-		if (!m->plain)
-			decode(text, m);
-		text[m->end - 1] = '\0';
+		if (m->plain) {
+			m->is.at = m->from + 1;
+			text[m->end - 1] = '\0';
+			continue;
+		}
+		json_object *o = parse(f, m);
+		size_t n = (size_t)json_object_get_string_len(o) + 1;
+		memcpy(text + at, json_object_get_string(o), n);
+		json_object_put(o);
+		m->is.at = at;
+		at += n;
 	}
 }
 
-static bool is_flat(const struct json_scan *scan, const char *text)
+struct json_flat *json_flat_make(const char *text, size_t bytes,
+				 const struct json_member *items, size_t count)
 {
-	while (*text == ' ' || *text == '\n' || *text == '\t' || *text == '\r')
-		text++;
-	if (*text != '{' || scan->count > scan->max)
-		return false;
-	for (size_t i = 0; i < scan->count; i++)
-		if (!scan->items[i].key_plain)
-			return false;
-	return true;
-}
-
-struct json_flat *json_flat_read(const char *text, size_t bytes,
-				 const struct json_limits *limits,
-				 json_object **tree, struct err *err)
-{
-	struct json_member items[JSON_FLAT_MAX];
-	struct json_scan scan = {.items = items, .max = COUNT_OF(items)};
-	*tree = NULL;
-	if (!json_scan(text, bytes, limits, &scan, err))
-		return NULL;
-	if (!is_flat(&scan, text)) {
-		*tree = json_read(text, bytes, limits, err);
-		return NULL;
-	}
-	size_t used = scan.count * sizeof *items;
-	struct json_flat *f = xmalloc(sizeof *f + used + bytes + 1);
-	f->bytes = sizeof *f + used + bytes + 1;
-	f->count = scan.count;
+	size_t used = count * sizeof *items;
+	size_t all = sizeof(struct json_flat) + used + bytes + 1 +
+		     decoded_bytes(items, count);
+	struct json_flat *f = xmalloc(all);
+	f->bytes = all;
+	f->text_bytes = bytes;
+	f->count = count;
 	memcpy(f->items, items, used);
 	memcpy(text_of(f), text, bytes);
 	text_of(f)[bytes] = '\0';
@@ -81,18 +92,96 @@ struct json_flat *json_flat_read(const char *text, size_t bytes,
 	return f;
 }
 
-void json_flat_free(struct json_flat **flat)
+static struct json_flat *make_many(const char *text, size_t bytes, size_t n)
 {
-	free(*flat);
-	*flat = NULL;
+	struct json_scan scan = {.max = n};
+	scan.items = xreallocarray(NULL, n, sizeof *scan.items);
+	REQUIRE(json_scan(text, bytes, &again, &scan, NULL));
+	struct json_flat *f =
+		json_flat_make(text, bytes, scan.items, scan.count);
+	free(scan.items);
+	return f;
 }
 
+/* Not as we would write it: then it is written anew, for what is printed must
+ * not depend on who wrote it. */
+static struct json_flat *read_odd(const char *text, size_t bytes, size_t n)
+{
+	struct buf anew = {0};
+	json_object *o = json_read(text, bytes, &again, NULL);
+	json_print(&anew, o);
+	json_object_put(o);
+	struct json_flat *f = make_many(anew.data, anew.len, n);
+	buf_release(&anew);
+	return f;
+}
+
+struct json_flat *json_flat_read(const char *text, size_t bytes,
+				 const struct json_limits *limits,
+				 struct err *err)
+{
+	struct json_member here[MEMBERS_HERE];
+	struct json_scan scan = {.items = here, .max = COUNT_OF(here)};
+	if (!json_scan(text, bytes, limits, &scan, err))
+		return NULL;
+	if (text[strspn(text, " \n\t\r")] != '{') {
+		err_set(err, ERR_DATA, "it is not an object");
+		return NULL;
+	}
+	if (scan.odd)
+		return read_odd(text, bytes, scan.count);
+	if (scan.count > scan.max)
+		return make_many(text, bytes, scan.count);
+	return json_flat_make(text, bytes, here, scan.count);
+}
+
+struct json_flat *json_flat_of(json_object **tree, struct err *err)
+{
+	struct buf text = {0};
+	json_print(&text, *tree);
+	json_object_put(*tree);
+	*tree = NULL;
+	struct json_flat *f =
+		json_flat_read(text.data, text.len, &json_limits_own, err);
+	buf_release(&text);
+	return f;
+}
+
+void json_flat_free(struct json_flat **flat)
+{
+	struct json_flat *f = *flat;
+	*flat = NULL;
+	for (size_t i = 0; f && i < f->count; i++)
+		if (is_nested(&f->items[i]))
+			json_object_put(f->items[i].is.tree);
+	free(f);
+}
+
+/* Without its trees: their counts of references are one thread's. */
 struct json_flat *json_flat_copy(const struct json_flat *flat)
 {
-	return memcpy(xmalloc(flat->bytes), flat, flat->bytes);
+	struct json_flat *f = memcpy(xmalloc(flat->bytes), flat, flat->bytes);
+	for (size_t i = 0; i < f->count; i++)
+		if (is_nested(&f->items[i]))
+			f->items[i].is.tree = NULL;
+	return f;
 }
 
 /* --- reading ------------------------------------------------------------ */
+
+void json_flat_print(struct buf *out, const struct json_flat *f)
+{
+	size_t begin = out->len;
+	buf_add(out, text_of(f), f->text_bytes);
+	for (size_t i = 0; i < f->count; i++)
+		if (f->items[i].type == json_type_string)
+			out->data[begin + f->items[i].end - 1] = '"';
+}
+
+size_t json_flat_bytes(const struct json_flat *f)
+{
+	return f->text_bytes;
+}
 
 static const struct json_member *find(const struct json_flat *f,
 				      const char *key)
@@ -121,7 +210,7 @@ const char *json_flat_str(const struct json_flat *f, const char *key,
 			  const char *fallback)
 {
 	const struct json_member *m = find_typed(f, key, json_type_string);
-	return m ? text_of(f) + m->from + 1 : fallback;
+	return m ? text_of(f) + m->is.at : fallback;
 }
 
 int64_t json_flat_int(const struct json_flat *f, const char *key,
@@ -146,6 +235,18 @@ bool json_flat_bool(const struct json_flat *f, const char *key, bool fallback)
 	return m ? m->is.i != 0 : fallback;
 }
 
+json_object *json_flat_nested(struct json_flat *f, const char *key,
+			      json_type type)
+{
+	struct json_member *m =
+		(struct json_member *)(uintptr_t)find_typed(f, key, type);
+	if (!m || !is_nested(m))
+		return NULL;
+	if (!m->is.tree)
+		m->is.tree = parse(f, m);
+	return m->is.tree;
+}
+
 const char *json_flat_beyond(const struct json_flat *f, int64_t most)
 {
 	static _Thread_local char key[64];
@@ -163,12 +264,10 @@ const char *json_flat_beyond(const struct json_flat *f, int64_t most)
 	return NULL;
 }
 
-static json_object *member_tree(const struct json_flat *f,
-				const struct json_member *m)
+json_object *json_flat_get(const struct json_flat *f, const char *key)
 {
-	const char *value = text_of(f) + m->from;
-	json_object *o = NULL;
-	switch (m->type) {
+	const struct json_member *m = find(f, key);
+	switch (m ? m->type : json_type_null) {
 	case json_type_null:
 		return NULL;
 	case json_type_boolean:
@@ -178,29 +277,20 @@ static json_object *member_tree(const struct json_flat *f,
 	case json_type_double:
 		return json_object_new_double(m->is.d);
 	case json_type_string:
-		return json_object_new_string_len(value + 1,
-						  (int)(m->end - m->from - 2));
-	default:
-		o = json_read(value, m->end - m->from, &json_limits_own, NULL);
-		REQUIRE(o != NULL);
-		return o;
+		return json_object_new_string(text_of(f) + m->is.at);
+	case json_type_array:
+	case json_type_object:
+		break;
 	}
-}
-
-json_object *json_flat_get(const struct json_flat *f, const char *key)
-{
-	const struct json_member *m = find(f, key);
-	return m ? member_tree(f, m) : NULL;
+	return m->is.tree ? json_object_get(m->is.tree) : parse(f, m);
 }
 
 json_object *json_flat_tree(const struct json_flat *f)
 {
-	json_object *o = json_object_new_object();
-	for (size_t i = 0; i < f->count; i++) {
-		const struct json_member *m = &f->items[i];
-		char *key = xstrndup(text_of(f) + m->key, m->key_bytes);
-		json_object_object_add(o, key, member_tree(f, m));
-		free(key);
-	}
+	struct buf text = {0};
+	json_flat_print(&text, f);
+	json_object *o = json_read(text.data, text.len, &again, NULL);
+	REQUIRE(o != NULL);
+	buf_release(&text);
 	return o;
 }

@@ -23,10 +23,6 @@
 /* Objects up to this size are searched for duplicate keys pair by pair. */
 #define FEW_KEYS 16
 
-const struct json_limits json_limits_answer = {1 << 20, 32, 100000};
-const struct json_limits json_limits_file = {4 << 20, 32, 1000000};
-const struct json_limits json_limits_own = {16 << 20, 64, 4000000};
-
 /* Keys of small objects cost no allocation. */
 #define KEYS_HERE 64
 
@@ -74,9 +70,12 @@ static bool fail_here(struct reader *r, const char *why)
 
 static void skip_blanks(struct reader *r)
 {
+	const char *from = r->p;
 	while (r->p < r->end && (*r->p == ' ' || *r->p == '\n' ||
 				 *r->p == '\t' || *r->p == '\r'))
 		r->p++;
+	if (r->p > from && r->scan)
+		r->scan->odd = true;
 }
 
 /* ---- strings ---- */
@@ -202,8 +201,7 @@ static bool read_string(struct reader *r, json_object **out)
 	size_t len;
 	r->p++;
 	const char *stop = plain_end(r);
-	r->last.plain = stop < r->end && *stop == '"';
-	if (r->last.plain) {
+	if (stop < r->end && *stop == '"') {
 		len = (size_t)(stop - from);
 		r->p = stop + 1;
 	} else {
@@ -214,6 +212,8 @@ static bool read_string(struct reader *r, json_object **out)
 		text = buf_str(&r->text);
 		len = r->text.len;
 	}
+	/* An escape is longer than what it stands for. */
+	r->last.plain = len == (size_t)(r->p - from) - 1;
 	if (r->build)
 		*out = json_object_new_string_len(text, (int)len);
 	return true;
@@ -520,18 +520,21 @@ static void tell_member(struct reader *r, const struct key *key,
 			const char *from)
 {
 	struct json_scan *scan = r->scan;
+	if (key->at != COPIED_NOT)
+		scan->odd = true;
 	if (scan->count++ >= scan->max)
 		return;
 	struct json_member *m = &scan->items[scan->count - 1];
 	*m = r->last;
 	m->key = (uint32_t)(key->from + 1 - r->start);
 	m->key_bytes = (uint32_t)key->len;
-	m->key_plain = key->at == COPIED_NOT;
 	m->from = (uint32_t)(from - r->start);
 	m->end = (uint32_t)(r->p - r->start);
 	m->type = type_at(r, from);
 	if (m->type == json_type_boolean)
 		m->is.i = *from == 't';
+	else if (m->type == json_type_array || m->type == json_type_object)
+		m->is.tree = NULL;
 }
 
 static bool read_member(struct reader *r, json_object *object)
@@ -689,6 +692,7 @@ bool json_scan(const char *text, size_t bytes, const struct json_limits *limits,
 {
 	bool ok;
 	scan->count = 0;
+	scan->odd = false;
 	read_all(text, bytes, limits, false, scan, &ok, err);
 	return ok;
 }

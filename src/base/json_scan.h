@@ -5,26 +5,32 @@
 #ifndef BASE_JSON_SCAN_H
 #define BASE_JSON_SCAN_H
 
-#include "base/json.h"
+#include "base/json_flat.h"
 
 /* Offsets are into the text. */
 struct json_member {
 	uint32_t key, key_bytes; /* behind the quote; as it is written */
 	uint32_t from, end;	 /* the value, with its quotes */
 	json_type type;
-	bool key_plain; /* no escapes */
-	bool plain;	/* a string without escapes */
+	bool plain; /* a string that stands there as it is */
 	union {
 		int64_t i; /* integer, boolean */
 		double d;
+		size_t at;	   /* a string: json_flat knows where */
+		json_object *tree; /* an array or object; NULL: not made yet */
 	} is;
 };
 
 struct json_scan {
 	struct json_member *items; /* room for `max` */
 	size_t max, count;	   /* count goes on beyond max */
-	bool object;		   /* the outermost value is one */
+	bool odd; /* blanks between the values, or escapes in a key of the
+		     outermost object: we write neither */
 };
+
+/* From text that is an object of these members. Takes over their trees. */
+struct json_flat *json_flat_make(const char *text, size_t bytes,
+				 const struct json_member *items, size_t count);
 
 /* json_check() that fills `scan`. */
 bool json_scan(const char *text, size_t bytes, const struct json_limits *limits,

@@ -9,34 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_put.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 
 static void print(struct buf *out, json_object *o, bool sorted);
 
-/* buf_addc() and buf_add() where there is room, which is nearly always. */
-static inline void put_char(struct buf *out, char c)
-{
-	if (out->cap - out->len < 2) {
-		buf_addc(out, c);
-		return;
-	}
-	out->data[out->len++] = c;
-	out->data[out->len] = '\0';
-}
-
-static inline void put_bytes(struct buf *out, const char *bytes, size_t n)
-{
-	if (out->cap - out->len <= n) {
-		buf_add(out, bytes, n);
-		return;
-	}
-	memcpy(out->data + out->len, bytes, n);
-	out->len += n;
-	out->data[out->len] = '\0';
-}
-
-static void print_int(struct buf *out, int64_t v)
+void json_put_int(struct buf *out, int64_t v)
 {
 	char digits[24];
 	char *p = digits + sizeof digits;
@@ -47,15 +26,15 @@ static void print_int(struct buf *out, int64_t v)
 	} while (rest);
 	if (v < 0)
 		*--p = '-';
-	put_bytes(out, p, (size_t)(digits + sizeof digits - p));
+	json_put_bytes(out, p, (size_t)(digits + sizeof digits - p));
 }
 
 /* The fewest digits, 15 to 17, that give back the same double; what looks like
  * an integer gets ".0", so that it is read as a double again. */
-static void print_double(struct buf *out, double v)
+void json_put_double(struct buf *out, double v)
 {
 	if (!isfinite(v)) {
-		put_bytes(out, "null", 4);
+		json_put_bytes(out, "null", 4);
 		return;
 	}
 	char text[40];
@@ -67,12 +46,12 @@ static void print_double(struct buf *out, double v)
 	for (int i = 0; i < len; i++) {
 		char c = text[i];
 		if (c == '-' || c == '+' || (c >= '0' && c <= '9')) {
-			put_char(out, c);
+			json_put_char(out, c);
 		} else {
 			/* Whatever the locale has for a point, it is one. */
 			bool e = c == 'e';
 			if (e || whole)
-				put_char(out, e ? 'e' : '.');
+				json_put_char(out, e ? 'e' : '.');
 			whole = false;
 		}
 	}
@@ -84,16 +63,16 @@ static void print_escape(struct buf *out, unsigned char c)
 {
 	static const char names[] = "btn_fr"; /* 8 to 13; 11 has none */
 	if (c == '"' || c == '\\')
-		put_bytes(out, (char[]){'\\', (char)c}, 2);
+		json_put_bytes(out, (char[]){'\\', (char)c}, 2);
 	else if (c >= '\b' && c <= '\r' && c != '\v')
-		put_bytes(out, (char[]){'\\', names[c - '\b']}, 2);
+		json_put_bytes(out, (char[]){'\\', names[c - '\b']}, 2);
 	else
 		buf_addf(out, "\\u%04x", c);
 }
 
-static void print_string(struct buf *out, const char *s, size_t len)
+bool json_put_string(struct buf *out, const char *s, size_t len)
 {
-	put_char(out, '"');
+	json_put_char(out, '"');
 	size_t from = 0;
 	for (size_t i = 0; i < len;) {
 		unsigned char c = (unsigned char)s[i];
@@ -107,7 +86,7 @@ static void print_string(struct buf *out, const char *s, size_t len)
 			i += n;
 			continue;
 		}
-		put_bytes(out, s + from, i - from);
+		json_put_bytes(out, s + from, i - from);
 		if (cp < 0)
 			buf_adds(out, "\xef\xbf\xbd");
 		else
@@ -115,29 +94,30 @@ static void print_string(struct buf *out, const char *s, size_t len)
 		i += n;
 		from = i;
 	}
-	put_bytes(out, s + from, len - from);
-	put_char(out, '"');
+	json_put_bytes(out, s + from, len - from);
+	json_put_char(out, '"');
+	return from == 0;
 }
 
 static void print_array(struct buf *out, json_object *o, bool sorted)
 {
 	size_t count = json_object_array_length(o);
-	put_char(out, '[');
+	json_put_char(out, '[');
 	for (size_t i = 0; i < count; i++) {
 		if (i)
-			put_char(out, ',');
+			json_put_char(out, ',');
 		print(out, json_object_array_get_idx(o, i), sorted);
 	}
-	put_char(out, ']');
+	json_put_char(out, ']');
 }
 
 static void print_member(struct buf *out, const struct lh_entry *e, bool sorted)
 {
 	if (out->data[out->len - 1] != '{')
-		put_char(out, ',');
+		json_put_char(out, ',');
 	const char *key = lh_entry_k(e);
-	print_string(out, key, strlen(key));
-	put_char(out, ':');
+	json_put_string(out, key, strlen(key));
+	json_put_char(out, ':');
 	print(out, lh_entry_v(e), sorted);
 }
 
@@ -161,7 +141,7 @@ static void print_sorted(struct buf *out, json_object *o)
 
 static void print_object(struct buf *out, json_object *o, bool sorted)
 {
-	put_char(out, '{');
+	json_put_char(out, '{');
 	if (sorted) {
 		print_sorted(out, o);
 	} else {
@@ -169,27 +149,27 @@ static void print_object(struct buf *out, json_object *o, bool sorted)
 		lh_foreach(json_object_get_object(o), e)
 			print_member(out, e, false);
 	}
-	put_char(out, '}');
+	json_put_char(out, '}');
 }
 
 static void print(struct buf *out, json_object *o, bool sorted)
 {
 	switch (json_object_get_type(o)) {
 	case json_type_null:
-		put_bytes(out, "null", 4);
+		json_put_bytes(out, "null", 4);
 		break;
 	case json_type_boolean:
 		buf_adds(out, json_object_get_boolean(o) ? "true" : "false");
 		break;
 	case json_type_int:
-		print_int(out, json_object_get_int64(o));
+		json_put_int(out, json_object_get_int64(o));
 		break;
 	case json_type_double:
-		print_double(out, json_object_get_double(o));
+		json_put_double(out, json_object_get_double(o));
 		break;
 	case json_type_string:
-		print_string(out, json_object_get_string(o),
-			     (size_t)json_object_get_string_len(o));
+		json_put_string(out, json_object_get_string(o),
+				(size_t)json_object_get_string_len(o));
 		break;
 	case json_type_array:
 		print_array(out, o, sorted);
@@ -226,6 +206,11 @@ const char *json_text(json_object *o)
 void json_print(struct buf *out, json_object *o)
 {
 	print(out, o, false);
+}
+
+void json_print_canonical(struct buf *out, json_object *o)
+{
+	print(out, o, true);
 }
 
 char *json_canonical(json_object *o)

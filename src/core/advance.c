@@ -18,10 +18,10 @@ static const char *failure_policy(const struct deciding *d, int stage)
 	return show_on_failure_name(what);
 }
 
-static json_object *error_data(const struct deciding *d, int stage,
-			       const char *code, const char *text)
+static struct json_out *error_data(const struct deciding *d, int stage,
+				   const char *code, const char *text)
 {
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_add_int(data, "attempt", d->m->stages[stage].attempt);
 	json_add_str(data, "code", code);
 	json_add_str(data, "message", text);
@@ -31,7 +31,7 @@ static json_object *error_data(const struct deciding *d, int stage,
 void stages_fail_final(struct deciding *d, int stage, const char *code,
 		       const char *text)
 {
-	json_object *data = error_data(d, stage, code, text);
+	struct json_out *data = error_data(d, stage, code, text);
 	const char *policy = failure_policy(d, stage);
 	json_add_bool(data, "final", true);
 	json_add_str(data, "on_failure", policy);
@@ -71,7 +71,7 @@ void stages_fail(struct deciding *d, int stage, const char *code,
 		stages_fail_final(d, stage, code, text);
 		return;
 	}
-	json_object *data = error_data(d, stage, code, text);
+	struct json_out *data = error_data(d, stage, code, text);
 	json_add_int(data, "retry_at",
 		     d->in->now_ms + retry_delay_ms(d->m, stage));
 	stages_drop_work(d, stage);
@@ -82,7 +82,7 @@ void stages_complete(struct deciding *d, int stage, int winner,
 		     json_object **patch)
 {
 	struct model *m = d->m;
-	json_object *data = decide_data(d);
+	struct json_out *data = decide_data(d);
 	char after[HASH_HEX_BYTES];
 	story_hash_after(&m->story, *patch, after);
 	bool changes = json_object_object_length(*patch) > 0;
@@ -101,8 +101,9 @@ void stages_complete(struct deciding *d, int stage, int winner,
 void stages_skip(struct deciding *d, int stage, const char *reason,
 		 const char *because)
 {
-	json_object *data = decide_data(d);
-	json_object_object_del(data, "reason");
+	struct json_out *data = json_out_new();
+	if (d->in->kind == INPUT_COMMAND)
+		json_add_str(data, "by", decide_by(d));
 	json_add_str(data, "reason", reason);
 	json_add_str(data, "because", because);
 	stages_drop_work(d, stage);
@@ -219,7 +220,7 @@ static bool agents_are_free(const struct model *m, int stage)
 }
 
 /* Only whoever takes time to answer can be late with it. */
-static void add_base(struct deciding *d, int stage, json_object *data)
+static void add_base(struct deciding *d, int stage, struct json_out *data)
 {
 	const struct model *m = d->m;
 	size_t k = 0;
@@ -237,21 +238,20 @@ static void add_base(struct deciding *d, int stage, json_object *data)
 static void start(struct deciding *d, int stage)
 {
 	const struct show_stage *def = &d->m->show->stages[stage];
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	int64_t limit = 0;
 	json_add_int(data, "attempt", d->m->stages[stage].attempt + 1);
 	if (def->agent_count && !def->poll) {
-		json_object *agents = json_object_new_array();
+		json_out_array(data, "agents");
 		for (size_t k = 0; k < def->agent_count; k++) {
 			const struct show_agent *a =
 				&d->m->show
 					 ->agents[stage_agent(d->m, stage, k)];
 			int64_t one = show_call_limit_ms(def, a);
 			limit = one > limit ? one : limit;
-			json_object_array_add(agents,
-					      json_object_new_string(a->id));
+			json_add_str(data, NULL, a->id);
 		}
-		json_add(data, "agents", &agents);
+		json_out_end(data);
 		add_base(d, stage, data);
 		json_add_int(data, "deadline", d->in->now_ms + limit);
 	}
@@ -267,7 +267,7 @@ static void try_start(struct deciding *d, int stage)
 	if (skip_if_pointless(d, stage))
 		return;
 	if (def->go == GO_MANUAL && !m->stages[stage].released) {
-		json_object *data = json_object_new_object();
+		struct json_out *data = json_out_new();
 		json_add_str(data, m->run.attended ? "state" : "by",
 			     m->run.attended ? "standby" : "unattended");
 		emit(d, m->run.attended ? EVENT_STAGE_PROGRESS : EVENT_STAGE_GO,
@@ -322,7 +322,7 @@ void stages_timer(struct deciding *d, int stage)
 	struct stage_run *s = &d->m->stages[stage];
 	const struct show_stage *def = &d->m->show->stages[stage];
 	if (s->state == STAGE_BACKOFF) {
-		json_object *data = json_object_new_object();
+		struct json_out *data = json_out_new();
 		json_add_str(data, "state", "waiting");
 		emit(d, EVENT_STAGE_PROGRESS, stage, -1, &data);
 		return;
@@ -332,8 +332,8 @@ void stages_timer(struct deciding *d, int stage)
 		if (s->calls[k].state != CALL_OUT)
 			continue;
 		stages_drop_call(d, stage, s->calls[k].agent, "expired");
-		json_object *data = error_data(d, stage, "timeout",
-					       "no answer before the deadline");
+		struct json_out *data = error_data(
+			d, stage, "timeout", "no answer before the deadline");
 		emit(d, EVENT_STAGE_ERROR, stage, s->calls[k].agent, &data);
 	}
 	proposals_settle(d, stage);

@@ -382,7 +382,7 @@ static void lease_one(struct deciding *d, int stage, size_t k, int64_t share,
 	char *id =
 		xasprintf("%s/%s/%d/%s", m->run.id, m->show->stages[stage].id,
 			  attempt, m->show->agents[agent].id);
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_add_str(data, "lease", id);
 	json_add_int(data, "tokens", part->tokens);
 	if (part->cost_micros > 0)
@@ -416,9 +416,9 @@ void budget_lease(struct deciding *d, int stage)
 
 /* --- settling ------------------------------------------------------------- */
 
-static json_object *lease_data(const struct model *m, int slot)
+static struct json_out *lease_data(const struct model *m, int slot)
 {
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	if (slot >= 0)
 		json_add_str(data, "lease", ledger_lease(m, slot)->id);
 	return data;
@@ -445,7 +445,7 @@ void budget_tell_overrun(struct deciding *d, int stage, int agent, int64_t used,
 	free(text);
 }
 
-void budget_add_overrun(json_object *data, const struct excess *over)
+void budget_add_overrun(struct json_out *data, const struct excess *over)
 {
 	if (over->tokens)
 		json_add_int(data, "overrun", over->tokens);
@@ -487,7 +487,7 @@ static void grow(struct deciding *d, int slot, int64_t tokens)
 					budget_fence(d->m, stage), NULL);
 	if (lack.most || lack.cost_most)
 		return;
-	json_object *data = lease_data(d->m, slot);
+	struct json_out *data = lease_data(d->m, slot);
 	json_add_int(data, "tokens", need.tokens);
 	if (need.cost_micros)
 		json_add_int(data, "cost_micros", need.cost_micros);
@@ -523,8 +523,8 @@ static bool settle(struct deciding *d, int slot, const struct settlement *s)
 	int64_t granted = l->tokens;
 	int64_t rest = more_of(granted - s->tokens, 0);
 	int64_t cost_rest = more_of(l->cost_micros - s->cost_micros, 0);
-	json_object *data = lease_data(m, slot);
-	json_object *back = lease_data(m, slot);
+	struct json_out *data = lease_data(m, slot);
+	struct json_out *back = lease_data(m, slot);
 	json_add_int(data, "tokens", s->tokens - l->spent);
 	if (s->cost_micros - l->cost_spent)
 		json_add_int(data, "cost_micros",
@@ -540,7 +540,7 @@ static bool settle(struct deciding *d, int slot, const struct settlement *s)
 			json_add_int(back, "cost_micros", cost_rest);
 		emit(d, EVENT_TOKEN_RETURN, stage, agent, &back);
 	}
-	json_object_put(back);
+	json_out_free(&back);
 	if (!over.tokens && !over.cost_micros)
 		return true;
 	budget_tell_overrun(d, stage, agent, s->tokens, granted);
@@ -554,7 +554,7 @@ static void spend_unleased(struct deciding *d, int stage, int agent,
 		return;
 	struct excess over =
 		beyond(d->m, stage, agent, s->tokens, s->cost_micros);
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_add_int(data, "tokens", s->tokens);
 	if (s->cost_micros)
 		json_add_int(data, "cost_micros", s->cost_micros);
@@ -613,7 +613,7 @@ void budget_settle_lease(struct deciding *d, int slot, int64_t tokens,
 void budget_write_off_lease(struct deciding *d, int slot, const char *state)
 {
 	const struct lease *l = ledger_lease(d->m, slot);
-	json_object *data = lease_data(d->m, slot);
+	struct json_out *data = lease_data(d->m, slot);
 	json_add_int(data, "tokens", l->tokens - l->spent);
 	if (l->cost_micros > l->cost_spent)
 		json_add_int(data, "cost_micros",
@@ -656,9 +656,9 @@ void budget_correct(struct deciding *d, int slot, int64_t tokens, int64_t cost)
 			      more_of(cost_total - l->cost_spent, 0)};
 	struct excess less = {more_of(l->spent - total, 0),
 			      more_of(l->cost_spent - cost_total, 0)};
-	json_object *back = lease_data(d->m, slot);
+	struct json_out *back = lease_data(d->m, slot);
 	if (more.tokens || more.cost_micros) {
-		json_object *data = lease_data(d->m, slot);
+		struct json_out *data = lease_data(d->m, slot);
 		bool all = less.tokens == 0 && less.cost_micros == 0;
 		json_add_int(data, "tokens", more.tokens);
 		if (more.cost_micros)
@@ -668,7 +668,7 @@ void budget_correct(struct deciding *d, int slot, int64_t tokens, int64_t cost)
 		budget_add_overrun(data, &more);
 		emit(d, EVENT_TOKEN_SPEND, stage, agent, &data);
 		if (all) {
-			json_object_put(back);
+			json_out_free(&back);
 			return;
 		}
 	}

@@ -47,7 +47,7 @@ void checks_result(struct deciding *d)
 	enum check_state state = f->running ? CHECK_RUNNING
 				 : f->ok    ? CHECK_PASS
 					    : CHECK_FAIL;
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_add_str(data, "card", def->card);
 	json_add_str(data, "test", def->name);
 	json_add_str(data, "state", check_state_name(state));
@@ -120,7 +120,7 @@ void alarm_raise(struct deciding *d, const char *id, const char *text)
 	const struct alarm *a = find_alarm(d->m, id);
 	if (a && strcmp(a->text, text) == 0)
 		return;
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_add_str(data, "id", id);
 	json_add_str(data, "text", text);
 	emit(d, EVENT_ALARM_RAISE, -1, -1, &data);
@@ -130,7 +130,7 @@ void alarm_clear(struct deciding *d, const char *id)
 {
 	if (!find_alarm(d->m, id))
 		return;
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_add_str(data, "id", id);
 	emit(d, EVENT_ALARM_CLEAR, -1, -1, &data);
 }

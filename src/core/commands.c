@@ -81,7 +81,7 @@ static bool do_go(struct deciding *d, const char *const *args)
 	if (d->m->run.state == RUN_PAUSED)
 		return refuse(d, "refused",
 			      "the run is paused: resume it first");
-	json_object *data = decide_data(d);
+	struct json_out *data = decide_data(d);
 	emit(d, EVENT_STAGE_GO, stage, -1, &data);
 	answer(d, "GO: %s is released", d->m->show->stages[stage].id);
 	return true;
@@ -129,7 +129,7 @@ static bool do_retry(struct deciding *d, const char *const *args)
 		return false;
 	if (stage_next(d->m->stages[stage].state, MOVE_RESET) < 0)
 		return refuse_move(d, stage, MOVE_RESET);
-	json_object *data = decide_data(d);
+	struct json_out *data = decide_data(d);
 	json_add_str(data, "state", "waiting");
 	json_add_bool(data, "fresh", true);
 	emit(d, EVENT_STAGE_PROGRESS, stage, -1, &data);
@@ -152,7 +152,7 @@ static bool do_cancel(struct deciding *d, const char *const *args)
 	int stage = need_open_stage(d, args[0]);
 	if (stage < 0)
 		return false;
-	json_object *data = decide_data(d);
+	struct json_out *data = decide_data(d);
 	json_add_int(data, "attempt", d->m->stages[stage].attempt);
 	json_add_str(data, "code", "cancelled");
 	json_add_bool(data, "cancelled", true);
@@ -301,14 +301,15 @@ static bool do_ack(struct deciding *d, const char *const *args)
 	for (size_t i = 0; i < d->m->alarm_count; i++) {
 		if (strcmp(d->m->alarms[i].id, args[0]) != 0)
 			continue;
-		json_object *data = decide_data(d);
+		char *reason =
+			args[1] ? text_clean_str(args[1], TEXT_BYTES) : NULL;
+		struct json_out *data =
+			reason ? json_out_new() : decide_data(d);
+		if (reason)
+			json_add_str(data, "by", decide_by(d));
 		json_add_str(data, "id", args[0]);
-		if (args[1]) {
-			char *reason = text_clean_str(args[1], TEXT_BYTES);
-			json_object_object_del(data, "reason");
-			json_add_str(data, "reason", reason);
-			free(reason);
-		}
+		json_add_str(data, "reason", reason);
+		free(reason);
 		emit(d, EVENT_ALARM_ACK, -1, -1, &data);
 		answer(d, "acknowledged %s", args[0]);
 		return true;
@@ -324,7 +325,7 @@ static bool do_note(struct deciding *d, const char *const *args)
 		free(text);
 		return refuse(d, "usage", "a note needs words");
 	}
-	json_object *data = decide_data(d);
+	struct json_out *data = decide_data(d);
 	json_add_str(data, "text", text);
 	free(text);
 	emit(d, EVENT_NOTE, -1, -1, &data);

@@ -18,22 +18,23 @@ static const char *command_id(const struct deciding *d)
 }
 
 void emit(struct deciding *d, enum event_type type, int stage, int agent,
-	  json_object **data)
+	  struct json_out **data)
 {
 	struct model *m = d->m;
 	const struct show *show = m->show;
-	if (data && *data)
-		event_fit(data);
+	const char *cmd = command_id(d);
+	struct json_out *all = data && *data ? *data : json_out_new();
+	if (data)
+		*data = NULL;
+	if (cmd) {
+		json_add_str(all, "cmd", cmd);
+		d->noted = true;
+	}
 	struct event *e =
 		event_new(type, type == EVENT_RUN_START ? d->in->id : m->run.id,
 			  stage >= 0 ? show->stages[stage].id : NULL,
 			  agent >= 0 ? show->agents[agent].id : NULL,
-			  d->in->now_ms, data);
-	const char *cmd = command_id(d);
-	if (cmd) {
-		json_add_str(event_data(e), "cmd", cmd);
-		d->noted = true;
-	}
+			  d->in->now_ms, &all);
 	e->seq = m->seq + 1;
 	model_apply(m, e);
 	struct decision *out = d->out;
@@ -81,22 +82,22 @@ const char *decide_by(const struct deciding *d)
 	return d->in->by ? d->in->by : "core";
 }
 
-json_object *decide_data(const struct deciding *d)
+struct json_out *decide_data(const struct deciding *d)
 {
 	return decide_data_by(d, d->in->kind == INPUT_COMMAND ? decide_by(d)
 							      : NULL);
 }
 
-json_object *decide_data_by(const struct deciding *d, const char *by)
+struct json_out *decide_data_by(const struct deciding *d, const char *by)
 {
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_add_str(data, "by", by);
 	if (d->in->kind == INPUT_COMMAND)
 		json_add_str(data, "reason", d->in->reason);
 	return data;
 }
 
-void decide_add_deadline(const struct deciding *d, json_object *data)
+void decide_add_deadline(const struct deciding *d, struct json_out *data)
 {
 	const struct model *m = d->m;
 	if (m->run.attended)
@@ -109,7 +110,7 @@ void decide_add_deadline(const struct deciding *d, json_object *data)
 
 static void lead(struct deciding *d)
 {
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_add_int(data, "epoch", d->in->epoch);
 	json_add_str(data, "host", d->in->by);
 	json_add_int(data, "pid", d->in->attempt);

@@ -26,7 +26,7 @@ struct deciding {
 /* Makes an event (stage and agent are indices, -1: none), folds it into the
  * model and appends it. Takes over `*data` (NULL: an empty object). */
 void emit(struct deciding *d, enum event_type type, int stage, int agent,
-	  json_object **data);
+	  struct json_out **data);
 
 /* A new effect at the end of the decision; indices are -1. */
 struct effect *effect_add(struct deciding *d, enum effect_kind kind);
@@ -39,11 +39,11 @@ void answer(struct deciding *d, const char *fmt, ...)
 
 /* Who asked, for events: never NULL. */
 const char *decide_by(const struct deciding *d);
-/* A new object with `by` (and `reason` when there is one) in it. */
-json_object *decide_data(const struct deciding *d);
-json_object *decide_data_by(const struct deciding *d, const char *by);
+/* New data with `by` (and `reason` when there is one) in it. */
+struct json_out *decide_data(const struct deciding *d);
+struct json_out *decide_data_by(const struct deciding *d, const char *by);
 /* Until when a person may answer, where somebody is there to. */
-void decide_add_deadline(const struct deciding *d, json_object *data);
+void decide_add_deadline(const struct deciding *d, struct json_out *data);
 
 /* --- the doors of the concerns ----------------------------------------- */
 
@@ -131,10 +131,10 @@ void budget_late(struct deciding *d, int stage, int agent,
 /* What an approval has to add to each scope for `total` tokens of a start;
  * `fence` tokens of the episode may not be used. */
 struct lack {
-	int64_t tokens[SCOPE_KINDS]; /* all of a kind together */
+	int64_t tokens[SCOPE_KINDS];	/* all of a kind together */
 	int64_t episode, stage, agents; /* agents: and days, services */
 	int64_t most;
-	int64_t cost_most;           /* micros */
+	int64_t cost_most; /* micros */
 	const char *where; /* the scope that lacks most */
 	bool unpriced;	   /* what it may cost cannot be told */
 };
@@ -190,7 +190,7 @@ void budget_correct(struct deciding *d, int slot, int64_t tokens,
  * what is not is an overrun. */
 struct excess budget_top_up(struct deciding *d, int slot, int64_t tokens,
 			    int64_t cost_micros);
-void budget_add_overrun(json_object *data, const struct excess *over);
+void budget_add_overrun(struct json_out *data, const struct excess *over);
 void budget_tell_overrun(struct deciding *d, int stage, int agent, int64_t used,
 			 int64_t granted);
 
@@ -238,9 +238,9 @@ void asks_end(struct deciding *d, int stage, int agent);
 
 /* An answer to an overage, a warning or a conflict. */
 struct answer_given {
-	struct inbox_item item;   /* a copy without text and choices */
+	struct inbox_item item; /* a copy without text and choices */
 	enum inbox_choice choice;
-	const char *const *args;  /* two; NULL when not given */
+	const char *const *args; /* two; NULL when not given */
 	const char *by;
 };
 bool overage_answer(struct deciding *d, const struct answer_given *given);
@@ -251,7 +251,7 @@ void raise_timer(struct deciding *d, int slot);
 void raises_settle(struct deciding *d); /* takes back what came back */
 void warn_watch(struct deciding *d);	/* asks when warn_at is reached */
 
-json_object *overage_offers_json(unsigned offers);
+void overage_add_offers(struct json_out *data, unsigned offers);
 
 /* late: what came too late */
 bool late_adopt(struct deciding *d, const char *id);
@@ -301,8 +301,8 @@ bool reset_rollback(struct deciding *d, const char *version);
 
 /* inbox */
 void inbox_reset(struct model *m);
-void inbox_close(struct model *m, int stage);       /* its own question */
-unsigned inbox_always(enum inbox_kind kind); /* offers of each such item */
+void inbox_close(struct model *m, int stage); /* its own question */
+unsigned inbox_always(enum inbox_kind kind);  /* offers of each such item */
 /* Adds a copy of `item` (its text moves) with the answers of its kind. */
 void inbox_offer(struct model *m, const struct inbox_item *item);
 void inbox_timer(struct deciding *d, int slot);

@@ -127,15 +127,55 @@ static struct event *make(enum event_type type, const char *run,
 	return e;
 }
 
-struct event *event_new(enum event_type type, const char *run,
-			const char *stage, const char *agent, int64_t at_ms,
-			json_object **data)
+/* Numbers first: the text is mostly short enough. */
+static json_object *fitted(const struct json_flat *flat)
+{
+	json_object *tree = json_flat_tree(flat);
+	struct lh_entry *e;
+	lh_foreach(json_object_get_object(tree), e)
+	{
+		json_object *v = lh_entry_v(e);
+		int64_t n = json_object_is_type(v, json_type_int)
+				    ? json_object_get_int64(v)
+				    : 0;
+		if (n > NUMBER_MOST || n < -NUMBER_MOST)
+			json_object_set_int64(v, n > 0 ? NUMBER_MOST
+						       : -NUMBER_MOST);
+	}
+	if (json_flat_bytes(flat) > EVENT_MAX_BYTES && !json_get(tree, "patch"))
+		json_clean(&tree, EVENT_CUT_BYTES);
+	return tree;
+}
+
+static void fit(struct json_flat **flat)
+{
+	if (json_flat_bytes(*flat) <= EVENT_MAX_BYTES &&
+	    !json_flat_beyond(*flat, NUMBER_MOST))
+		return;
+	json_object *tree = fitted(*flat);
+	json_flat_free(flat);
+	*flat = json_flat_of(&tree, NULL);
+	REQUIRE(*flat != NULL);
+}
+
+struct event *event_of(enum event_type type, const char *run, const char *stage,
+		       const char *agent, int64_t at_ms,
+		       struct json_flat **data)
 {
 	struct event *e = make(type, run, stage, agent, at_ms);
-	e->tree = data && *data ? *data : json_object_new_object();
-	if (data)
-		*data = NULL;
+	e->data = *data;
+	*data = NULL;
 	return e;
+}
+
+struct event *event_new(enum event_type type, const char *run,
+			const char *stage, const char *agent, int64_t at_ms,
+			struct json_out **data)
+{
+	struct json_out *nothing = data && *data ? NULL : json_out_new();
+	struct json_flat *flat = json_out_flat(nothing ? &nothing : data);
+	fit(&flat);
+	return event_of(type, run, stage, agent, at_ms, &flat);
 }
 
 void event_free(struct event **event)
@@ -144,8 +184,7 @@ void event_free(struct event **event)
 	*event = NULL;
 	if (!e)
 		return;
-	json_flat_free(&e->flat);
-	json_object_put(e->tree);
+	json_flat_free(&e->data);
 	free(e);
 }
 
@@ -154,52 +193,8 @@ struct event *event_clone(const struct event *e)
 	struct event *copy =
 		make(e->type, e->run, e->stage, e->agent, e->at_ms);
 	copy->seq = e->seq;
-	if (e->tree)
-		copy->tree = json_clone(e->tree);
-	else
-		copy->flat = json_flat_copy(e->flat);
+	copy->data = json_flat_copy(e->data);
 	return copy;
-}
-
-/* Not less than its text has, and mostly not much more. */
-static size_t bytes_at_most(json_object *o)
-{
-	size_t n = 2;
-	struct lh_entry *e;
-	switch (json_object_get_type(o)) {
-	case json_type_string:
-		return 2 + 6 * (size_t)json_object_get_string_len(o);
-	case json_type_array:
-		for (size_t i = 0; i < json_object_array_length(o); i++)
-			n += 1 + bytes_at_most(json_object_array_get_idx(o, i));
-		return n;
-	case json_type_object:
-		lh_foreach(json_object_get_object(o), e) n +=
-			4 + 6 * strlen(lh_entry_k(e)) +
-			bytes_at_most(lh_entry_v(e));
-		return n;
-	default:
-		return 32;
-	}
-}
-
-void event_fit(json_object **data)
-{
-	struct lh_entry *e;
-	lh_foreach(json_object_get_object(*data), e)
-	{
-		json_object *v = lh_entry_v(e);
-		if (!json_object_is_type(v, json_type_int))
-			continue;
-		int64_t n = json_object_get_int64(v);
-		if (n > NUMBER_MOST || n < -NUMBER_MOST)
-			json_object_set_int64(v, n > 0 ? NUMBER_MOST
-						       : -NUMBER_MOST);
-	}
-	if (bytes_at_most(*data) > EVENT_MAX_BYTES &&
-	    strlen(json_text(*data)) > EVENT_MAX_BYTES &&
-	    !json_get(*data, "patch"))
-		json_clean(data, EVENT_CUT_BYTES);
 }
 
 static bool read_time(uint64_t seq, const char *at, int64_t *at_ms,
@@ -215,22 +210,14 @@ static bool read_time(uint64_t seq, const char *at, int64_t *at_ms,
 			     (unsigned long long)seq);
 }
 
-/* The member that is a number beyond what may be; NULL: none is. */
-static const char *too_large(const struct json_flat *flat, json_object *tree)
+/* An event of a later version says so in its data. */
+static void add_type(struct json_flat **data, const char *type)
 {
-	if (flat)
-		return json_flat_beyond(flat, NUMBER_MOST);
-	struct lh_entry *e;
-	lh_foreach(json_object_get_object(tree), e)
-	{
-		json_object *v = lh_entry_v(e);
-		int64_t n = json_object_is_type(v, json_type_int)
-				    ? json_object_get_int64(v)
-				    : 0;
-		if (n > NUMBER_MOST || n < -NUMBER_MOST)
-			return lh_entry_k(e);
-	}
-	return NULL;
+	json_object *tree = json_flat_tree(*data);
+	json_add_str(tree, "_type", type);
+	json_flat_free(data);
+	*data = json_flat_of(&tree, NULL);
+	REQUIRE(*data != NULL);
 }
 
 struct event *event_read(uint64_t seq, const char *type, const char *run,
@@ -240,18 +227,14 @@ struct event *event_read(uint64_t seq, const char *type, const char *run,
 	int64_t at_ms;
 	if (!read_time(seq, at, &at_ms, err))
 		return NULL;
-	json_object *tree;
 	const char *text = data && *data ? data : "{}";
-	struct json_flat *flat = json_flat_read(text, strlen(text),
-						&json_limits_own, &tree, err);
-	if (!flat && !json_object_is_type(tree, json_type_object)) {
-		if (tree)
-			err_set(err, ERR_DATA, "data is not an object");
-		json_object_put(tree);
+	struct json_flat *flat =
+		json_flat_read(text, strlen(text), &json_limits_own, err);
+	if (!flat) {
 		err_wrap(err, "event %llu", (unsigned long long)seq);
 		return NULL;
 	}
-	const char *wrong = too_large(flat, tree);
+	const char *wrong = json_flat_beyond(flat, NUMBER_MOST);
 	if (wrong) {
 		char *name = text_clean_str(wrong, 40);
 		err_set(err, ERR_DATA,
@@ -260,16 +243,13 @@ struct event *event_read(uint64_t seq, const char *type, const char *run,
 			(unsigned long long)seq, name);
 		free(name);
 		json_flat_free(&flat);
-		json_object_put(tree);
 		return NULL;
 	}
 	enum event_type t = event_type_of(type ? type : "");
-	struct event *e = make(t, run, stage, agent, at_ms);
-	e->seq = seq;
-	e->flat = flat;
-	e->tree = tree;
 	if (t == EVENT_UNKNOWN)
-		json_add_str(event_data(e), "_type", type ? type : "");
+		add_type(&flat, type ? type : "");
+	struct event *e = event_of(t, run, stage, agent, at_ms, &flat);
+	e->seq = seq;
 	return e;
 }
 
@@ -278,57 +258,53 @@ struct event *event_read(uint64_t seq, const char *type, const char *run,
 const char *event_str(const struct event *e, const char *key,
 		      const char *fallback)
 {
-	return e->tree ? json_get_str(e->tree, key, fallback)
-		       : json_flat_str(e->flat, key, fallback);
+	return json_flat_str(e->data, key, fallback);
 }
 
 int64_t event_int(const struct event *e, const char *key, int64_t fallback)
 {
-	return e->tree ? json_get_int(e->tree, key, fallback)
-		       : json_flat_int(e->flat, key, fallback);
+	return json_flat_int(e->data, key, fallback);
 }
 
 double event_num(const struct event *e, const char *key, double fallback)
 {
-	return e->tree ? json_get_num(e->tree, key, fallback)
-		       : json_flat_num(e->flat, key, fallback);
+	return json_flat_num(e->data, key, fallback);
 }
 
 bool event_bool(const struct event *e, const char *key, bool fallback)
 {
-	return e->tree ? json_get_bool(e->tree, key, fallback)
-		       : json_flat_bool(e->flat, key, fallback);
+	return json_flat_bool(e->data, key, fallback);
 }
 
-json_object *event_get(const struct event *e, const char *key)
-{
-	return json_get(event_data(e), key);
-}
-
+/* A place to keep what was read anyway; nothing of the event changes. */
 json_object *event_object(const struct event *e, const char *key)
 {
-	return json_get_object(event_data(e), key);
+	return json_flat_nested(e->data, key, json_type_object);
 }
 
 json_object *event_array(const struct event *e, const char *key)
 {
-	return json_get_array(event_data(e), key);
+	return json_flat_nested(e->data, key, json_type_array);
 }
 
-json_object *event_copy(const struct event *e, const char *key)
+json_object *event_ref(const struct event *e, const char *key)
 {
-	return e->tree ? json_clone(json_get(e->tree, key))
-		       : json_flat_get(e->flat, key);
+	return json_flat_get(e->data, key);
 }
 
-json_object *event_data(const struct event *event)
+json_object *event_tree(const struct event *e)
 {
-	/* A place to keep what was read anyway; nothing of the event changes.
-	 * The flat form stays, for strings that were lent. */
-	struct event *e = (struct event *)(uintptr_t)event;
-	if (!e->tree)
-		e->tree = json_flat_tree(e->flat);
-	return e->tree;
+	return json_flat_tree(e->data);
+}
+
+void event_print(struct buf *out, const struct event *e)
+{
+	json_flat_print(out, e->data);
+}
+
+size_t event_bytes(const struct event *e)
+{
+	return json_flat_bytes(e->data);
 }
 
 static const char *shown_type(const struct event *e)
@@ -341,8 +317,7 @@ static const char *shown_type(const struct event *e)
 json_object *event_json(const struct event *e)
 {
 	json_object *o = json_object_new_object();
-	json_object *data =
-		e->tree ? json_clone(e->tree) : json_flat_tree(e->flat);
+	json_object *data = event_tree(e);
 	json_add_int(o, "id", (int64_t)e->seq);
 	json_add_str(o, "type", shown_type(e));
 	json_add_str(o, "run", e->run);
@@ -370,7 +345,7 @@ char *event_line(const struct event *e)
 	if (*e->agent)
 		buf_addf(&b, " %s", e->agent);
 	for (size_t i = 0; i < COUNT_OF(told); i++) {
-		json_object *v = event_copy(e, told[i]);
+		json_object *v = event_ref(e, told[i]);
 		if (!v)
 			continue;
 		if (json_object_is_type(v, json_type_string))

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/json_flat.h"
+#include "base/json_out.h"
 
 enum event_type {
 	EVENT_RUN_START,
@@ -73,10 +73,7 @@ struct event {
 	int64_t at_ms; /* show time */
 	enum event_type type;
 	char *run, *stage, *agent; /* "" when it has none */
-	/* Private: what it carries, as a tree, or flat until somebody asks for
-	 * the tree. Read it with the functions below. */
-	struct json_flat *flat;
-	json_object *tree;
+	struct json_flat *data; /* private: read it with the functions below */
 };
 
 /* "stage:start"; the table in event.c also says what each carries. */
@@ -89,18 +86,20 @@ const char *event_type_carries(enum event_type type);
  * `pre_state_hash`, `post_state_hash`, `version`). */
 bool event_patches_story(enum event_type type);
 
-/* NULL strings become "". Takes over `*data` (NULL: an empty object). */
-struct event *event_new(enum event_type type, const char *run,
-			const char *stage, const char *agent, int64_t at_ms,
-			json_object **data);
-void event_free(struct event **event);
-struct event *event_clone(const struct event *event);
-
-/* Makes `*data` fit into the log: what is decided must be readable. Numbers are
+/* NULL strings become "". Takes over `*data` (NULL: an empty object), which is
+ * made to fit into the log, for what is decided must be readable: numbers are
  * held to NUMBER_MOST; of what is longer than EVENT_MAX_BYTES as text, and has
  * no patch (a patch is kept short where it is made), the long strings are cut.
  */
-void event_fit(json_object **data);
+struct event *event_new(enum event_type type, const char *run,
+			const char *stage, const char *agent, int64_t at_ms,
+			struct json_out **data);
+/* One that is there already, as it is. Takes over `*data`. */
+struct event *event_of(enum event_type type, const char *run, const char *stage,
+		       const char *agent, int64_t at_ms,
+		       struct json_flat **data);
+void event_free(struct event **event);
+struct event *event_clone(const struct event *event);
 
 /* From the fields of a stream entry. NULL with err when data is not an object
  * or `at` is no number. An unknown type is kept as EVENT_UNKNOWN with its name
@@ -109,23 +108,24 @@ struct event *event_read(uint64_t seq, const char *type, const char *run,
 			 const char *stage, const char *agent, const char *at,
 			 const char *data, struct err *err);
 
-/* The members of its data, as json_get_str() and the like read a tree. An event
- * that came as text has no tree until one of these needs it; so they are not
- * for two threads at a time, not even reading. All is lent by the event; a
- * string as long as nobody changes the data. */
+/* The members of its data, as json_get_str() and the like read a tree. A nested
+ * one is a tree from when it is asked for; so they are not for two threads at a
+ * time, not even reading. All is lent by the event. */
 const char *event_str(const struct event *event, const char *key,
 		      const char *fallback);
 int64_t event_int(const struct event *event, const char *key, int64_t fallback);
 double event_num(const struct event *event, const char *key, double fallback);
 bool event_bool(const struct event *event, const char *key, bool fallback);
-json_object *event_get(const struct event *event, const char *key);
 json_object *event_object(const struct event *event, const char *key);
 json_object *event_array(const struct event *event, const char *key);
-/* A copy of that member for the caller, who puts. NULL: it is not there. */
-json_object *event_copy(const struct event *event, const char *key);
-/* The whole: an object, never NULL, lent. It may be changed by whoever made the
- * event. */
-json_object *event_data(const struct event *event);
+/* A reference to that member, which is not to be changed. The caller puts.
+ * NULL: it is not there. */
+json_object *event_ref(const struct event *event, const char *key);
+/* A tree of all it carries. The caller puts. */
+json_object *event_tree(const struct event *event);
+/* All it carries, as the text that is stored, behind what is in `out`. */
+void event_print(struct buf *out, const struct event *event);
+size_t event_bytes(const struct event *event); /* of that text */
 
 /* {id, type, run, stage, agent, at, data}, as `events --json`, SSE and the
  * WebSocket show it. Caller puts. */

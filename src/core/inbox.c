@@ -443,7 +443,7 @@ static bool answer_failed(struct deciding *d, int stage, const char *choice)
 		run_fail(d, why);
 		free(why);
 	} else {
-		json_object *data = decide_data(d);
+		struct json_out *data = decide_data(d);
 		json_add_str(data, "state", "waiting");
 		json_add_bool(data, "fresh", true);
 		answer(d, "trying %s again", id);

@@ -77,7 +77,7 @@ static void halt_stage(struct deciding *d, int stage, const char *text)
 		stages_fail_final(d, stage, "killed", text);
 		return;
 	}
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_add_int(data, "attempt", d->m->stages[stage].attempt);
 	json_add_str(data, "code", "killed");
 	json_add_str(data, "message", text);
@@ -97,7 +97,7 @@ static size_t end_calls_of(struct deciding *d, int stage)
 		char *text = xasprintf("%s was killed",
 				       m->show->agents[c->agent].id);
 		stages_drop_call(d, stage, c->agent, "revoked");
-		json_object *data = json_object_new_object();
+		struct json_out *data = json_out_new();
 		json_add_int(data, "attempt", m->stages[stage].attempt);
 		json_add_str(data, "code", "killed");
 		json_add_str(data, "message", text);
@@ -151,7 +151,7 @@ bool kill_agents(struct deciding *d, const char *name)
 	if (count_killed(m, agent) == (name ? 1 : m->show->agent_count))
 		return refuse(d, "refused", "%s killed already",
 			      name ? "it is" : "all agents are");
-	json_object *data = decide_data(d);
+	struct json_out *data = decide_data(d);
 	emit(d, EVENT_AGENT_KILL, -1, agent, &data);
 	for (size_t i = 0; i < m->show->stage_count; i++)
 		if (m->stages[i].state == STAGE_RUNNING && !m->stages[i].poll)
@@ -172,7 +172,7 @@ bool revive_agents(struct deciding *d, const char *name)
 	if (!count_killed(m, agent))
 		return refuse(d, "refused", "%s not killed",
 			      name ? "it is" : "they are");
-	json_object *data = decide_data(d);
+	struct json_out *data = decide_data(d);
 	emit(d, EVENT_AGENT_REVIVE, -1, agent, &data);
 	kill_tell(d);
 	answer(d, "revived %s",

@@ -102,7 +102,7 @@ static void keep(struct model *m, const struct event *e)
 		.verdict = xstrdup(event_str(e, "verdict", "")),
 		.at_ms = e->at_ms,
 		.tokens = event_int(e, "tokens", -1),
-		.result = event_copy(e, "result"),
+		.result = event_ref(e, "result"),
 	};
 	snprintf(l.base, sizeof l.base, "%s", event_str(e, "base", ""));
 	l.bytes = l.result ? strlen(json_text(l.result)) : 0;
@@ -201,7 +201,7 @@ static bool adopt(struct deciding *d, const struct late_proposal *l,
 		return false;
 	char after[HASH_HEX_BYTES];
 	bool changes = json_object_object_length(patch) > 0;
-	json_object *data = decide_data_by(d, by);
+	struct json_out *data = decide_data_by(d, by);
 	story_hash_after(&m->story, patch, after);
 	json_add_int(data, "late", (int64_t)l->seq);
 	json_add_int(data, "attempt", l->attempt);
@@ -240,8 +240,7 @@ static bool ask(struct deciding *d, const struct late_proposal *l)
 		return false;
 	json_object_put(patch);
 	unsigned offers = OFFER(CHOICE_ADOPT_ANYWAY) | OFFER(CHOICE_DISCARD);
-	json_object *data = decide_data(d);
-	json_object *list = overage_offers_json(offers);
+	struct json_out *data = decide_data(d);
 	char *text = xasprintf(
 		"%s: the answer of %s (attempt %d) %s", l->stage, l->agent,
 		l->attempt,
@@ -250,7 +249,7 @@ static bool ask(struct deciding *d, const struct late_proposal *l)
 	json_add_str(data, "verdict", "conflict");
 	json_add_int(data, "late", (int64_t)l->seq);
 	json_add_str(data, "text", text);
-	json_add(data, "offers", &list);
+	overage_add_offers(data, offers);
 	emit(d, EVENT_PROPOSAL_LATE, stage, show_find_agent(m->show, l->agent),
 	     &data);
 	answer(d, "not adopted: %s; i%" PRIu64 " asks what to do", text,
@@ -272,14 +271,13 @@ static bool discard(struct deciding *d, const struct late_proposal *l,
 		    const char *reason, const char *by)
 {
 	const struct show *show = d->m->show;
-	json_object *data = decide_data_by(d, by);
+	char *clean = reason ? text_clean_str(reason, 2000) : NULL;
+	struct json_out *data = clean ? json_out_new() : decide_data_by(d, by);
+	if (clean)
+		json_add_str(data, "by", by);
 	json_add_int(data, "late", (int64_t)l->seq);
-	if (reason) {
-		char *clean = text_clean_str(reason, 2000);
-		json_object_object_del(data, "reason");
-		json_add_str(data, "reason", clean);
-		free(clean);
-	}
+	json_add_str(data, "reason", clean);
+	free(clean);
 	answer(d, "discarded the answer of %s for %s", l->agent, l->stage);
 	emit(d, EVENT_PROPOSAL_DISCARD, show_find_stage(show, l->stage),
 	     show_find_agent(show, l->agent), &data);

@@ -180,11 +180,11 @@ static bool item_is_open(const struct model *m, int stage)
 	return m->stages[stage].item_seq != 0;
 }
 
-static json_object *ask_data(struct deciding *d, const struct lease_ask *a,
-			     const struct lack *lack)
+static struct json_out *ask_data(struct deciding *d, const struct lease_ask *a,
+				 const struct lack *lack)
 {
 	struct model *m = d->m;
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_add_bool(data, "call", true);
 	json_add_str(data, "reason", lack->where);
 	json_add_int(data, "tokens", lack->most);
@@ -212,7 +212,7 @@ static void hold(struct deciding *d, const struct lease_ask *a, uint64_t again)
 	struct model *m = d->m;
 	struct lack lack =
 		leases_lack(d, a->stage, a->agent, a->tokens, a->cost_micros);
-	json_object *data = ask_data(d, a, &lack);
+	struct json_out *data = ask_data(d, a, &lack);
 	int stage = a->stage; /* with its event `a` itself may move */
 	bool queued = item_is_open(m, stage);
 	if (again)
@@ -289,7 +289,7 @@ bool asks_approve(struct deciding *d, const struct inbox_item *item,
 		if (a->cost_micros && a->tokens)
 			cost = budget_ceiling(m, a->stage, a->agent, tokens);
 	}
-	json_object *data = decide_data_by(d, by);
+	struct json_out *data = decide_data_by(d, by);
 	json_object *raises = json_object_new_object();
 	struct need need = {a->agent, tokens, cost};
 	budget_needs(m, a->stage, &need, 1, 0, raises);
@@ -326,7 +326,7 @@ static void end_asks(struct deciding *d, int stage, int agent, const char *by,
 	}
 	if (!n)
 		return;
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_add_bool(data, "call", true);
 	json_add_str(data, "item", item);
 	json_add_str(data, "by", by);

@@ -159,7 +159,7 @@ int leases_grant(struct deciding *d, const struct lease_ask *a, int64_t tokens,
 {
 	struct model *m = d->m;
 	const struct stage_run *s = &m->stages[a->stage];
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	char *id =
 		a->lease ? xstrdup(a->lease) : next_id(m, a->stage, a->agent);
 	int64_t deadline = s->deadline_ms;
@@ -345,9 +345,9 @@ bool leases_extend(struct deciding *d, const char *id, const char *text)
 						   .tokens = tokens});
 }
 
-static json_object *lease_data(struct deciding *d, const struct lease *l)
+static struct json_out *lease_data(struct deciding *d, const struct lease *l)
 {
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_add_str(data, "lease", l->id);
 	json_add_str(data, "request", d->in->id);
 	return data;
@@ -374,7 +374,7 @@ bool leases_return(struct deciding *d, const char *id, const char *text)
 		return refuse(d, "refused",
 			      "%" PRId64 " tokens are not used of it",
 			      l->tokens - l->spent);
-	json_object *data = lease_data(d, l);
+	struct json_out *data = lease_data(d, l);
 	int64_t cost = cost_part(l, tokens);
 	json_add_int(data, "tokens", tokens);
 	if (cost)
@@ -467,7 +467,7 @@ void leases_end(struct deciding *d, int stage, int agent, const char *state)
 static void use_late(struct deciding *d, const struct lease *l, int64_t tokens,
 		     int64_t cost)
 {
-	json_object *data = lease_data(d, l);
+	struct json_out *data = lease_data(d, l);
 	int64_t more = l->metered + tokens - l->spent;
 	int64_t more_cost = l->cost_metered + cost - l->cost_spent;
 	more = more > 0 ? more : 0;
@@ -488,7 +488,7 @@ static void use_late(struct deciding *d, const struct lease *l, int64_t tokens,
 	emit(d, EVENT_TOKEN_SPEND, l->stage, l->agent, &data);
 }
 
-static void put_used(json_object *data, const struct input *in)
+static void put_used(struct json_out *data, const struct input *in)
 {
 	if (in->input_tokens > 0)
 		json_add_int(data, "input_tokens", in->input_tokens);
@@ -505,7 +505,7 @@ static void use_held(struct deciding *d, int slot, int64_t tokens, int64_t cost)
 	struct excess over =
 		budget_top_up(d, slot, l->spent + tokens, l->cost_spent + cost);
 	l = ledger_lease(d->m, slot);
-	json_object *data = lease_data(d, l);
+	struct json_out *data = lease_data(d, l);
 	json_add_int(data, "tokens", tokens);
 	if (cost)
 		json_add_int(data, "cost_micros", cost);

@@ -308,7 +308,7 @@ void ledger_turn_day(struct deciding *d)
 	bool going = m->run.state == RUN_RUNNING || m->run.state == RUN_PAUSED;
 	if (!going || d->in->day <= m->ledger.day || !show_counts_days(m->show))
 		return;
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_add_int(data, "day", d->in->day);
 	/* It is not what a command asked for: its id stands in another one. */
 	bool noted = d->noted;

@@ -42,10 +42,10 @@ static bool take_amount(struct deciding *d, const char *text, int64_t fallback,
 	return false;
 }
 
-static json_object *answer_data(const struct deciding *d,
-				const struct answer_given *g)
+static struct json_out *answer_data(const struct deciding *d,
+				    const struct answer_given *g)
 {
-	json_object *data = decide_data_by(d, g->by);
+	struct json_out *data = decide_data_by(d, g->by);
 	json_add_str(data, "item", g->item.id);
 	json_add_str(data, "choice", inbox_choice_name(g->choice));
 	return data;
@@ -80,7 +80,7 @@ static bool approve(struct deciding *d, const struct answer_given *g)
 	if (g->choice == CHOICE_APPROVE_STAGE)
 		again = overage_again(m, stage,
 				      m->stages[stage].asked_tokens > 0);
-	json_object *data = answer_data(d, g);
+	struct json_out *data = answer_data(d, g);
 	json_object *raises = budget_raises(m, stage, total);
 	json_add_int(data, "tokens", tokens);
 	json_add_int(data, "lease", total);
@@ -171,7 +171,7 @@ static bool raise(struct deciding *d, const struct answer_given *g)
 		return false;
 	if (tokens < l.most)
 		return refuse_few(d, g, tokens, l.most);
-	json_object *data = answer_data(d, g);
+	struct json_out *data = answer_data(d, g);
 	json_object *raises = raise_by(m, stage, total, tokens);
 	json_add_int(data, "tokens", tokens);
 	json_add_int(data, "lease", total);
@@ -237,7 +237,7 @@ static bool borrow(struct deciding *d, const struct answer_given *g)
 	if (from < 0)
 		return false;
 	const char *lender = m->show->stages[from].id;
-	json_object *data = answer_data(d, g);
+	struct json_out *data = answer_data(d, g);
 	json_object *raises = json_object_new_object();
 	json_object *lenders = json_object_new_object();
 	json_add_int(lenders, lender, -tokens);
@@ -284,7 +284,7 @@ static bool cheaper(struct deciding *d, const struct answer_given *g)
 	}
 	bool any = names.len > 0;
 	if (any) {
-		json_object *data = answer_data(d, g);
+		struct json_out *data = answer_data(d, g);
 		json_add(data, "agents", &agents);
 		answer(d, "%s goes to %s", stage_id(d, g), buf_str(&names));
 		emit(d, EVENT_BUDGET_APPROVE, stage, -1, &data);
@@ -298,7 +298,7 @@ static bool cheaper(struct deciding *d, const struct answer_given *g)
 static bool deny(struct deciding *d, const struct answer_given *g)
 {
 	int stage = g->item.stage;
-	json_object *data = answer_data(d, g);
+	struct json_out *data = answer_data(d, g);
 	answer(d, "denied %s", stage_id(d, g));
 	emit(d, EVENT_BUDGET_DENY, stage, -1, &data);
 	stages_fail_final(d, stage, "budget", "more tokens were denied");
@@ -310,7 +310,6 @@ static bool deny(struct deciding *d, const struct answer_given *g)
 static bool warned(struct deciding *d, const struct answer_given *g)
 {
 	struct model *m = d->m;
-	json_object *data;
 	int64_t tokens = 0, expires_ms = 0;
 	if (g->choice == CHOICE_RAISE) {
 		int64_t fallback = m->ledger.episode.tokens.allocated / 10;
@@ -319,12 +318,12 @@ static bool warned(struct deciding *d, const struct answer_given *g)
 			return false;
 	}
 	bool pauses = g->choice == CHOICE_PAUSE && m->run.state == RUN_RUNNING;
-	data = answer_data(d, g);
+	struct json_out *data = answer_data(d, g);
 	if (tokens) {
-		json_object *raises = json_object_new_object();
-		json_add_int(raises, "episode", tokens);
 		json_add_int(data, "tokens", tokens);
-		json_add(data, "raises", &raises);
+		json_out_object(data, "raises");
+		json_add_int(data, "episode", tokens);
+		json_out_end(data);
 	}
 	if (expires_ms)
 		json_add_int(data, "expires_at", expires_ms);

@@ -44,7 +44,7 @@ bool numbers_take(struct model *m, const struct event *e)
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 		ok = ok && add_size(&sum, event_int(e, keys[i], 0));
 	if (e->type == EVENT_BUDGET_APPROVE || e->type == EVENT_BUDGET_RAISE)
-		ok = ok && add_all(&sum, event_get(e, "raises"));
+		ok = ok && add_all(&sum, event_object(e, "raises"));
 	if (ok)
 		m->ledger.moved = sum;
 	return ok;

@@ -81,16 +81,15 @@ void obs_apply(struct model *m, const struct event *e, int stage, int agent)
 void obs_input(struct deciding *d)
 {
 	const struct obs_facts *f = &d->in->obs;
-	json_object *data = json_object_new_object();
-	json_object *scenes = json_object_new_array();
-	for (int i = 0; i < f->scene_count; i++)
-		json_object_array_add(scenes,
-				      json_object_new_string(f->scenes[i]));
+	struct json_out *data = json_out_new();
 	json_add_bool(data, "connected", f->connected);
 	json_add_str(data, "error", f->error);
 	json_add_str(data, "program_scene", f->program_scene);
 	json_add_str(data, "preview_scene", f->preview_scene);
-	json_add(data, "scenes", &scenes);
+	json_out_array(data, "scenes");
+	for (int i = 0; i < f->scene_count; i++)
+		json_add_str(data, NULL, f->scenes[i]);
+	json_out_end(data);
 	json_add_bool(data, "streaming", f->streaming);
 	if (f->reconnecting)
 		json_add_bool(data, "reconnecting", true);
@@ -101,7 +100,7 @@ void obs_input(struct deciding *d)
 static void command_event(struct deciding *d, const char *id, const char *state,
 			  const char *what, const char *by, const char *error)
 {
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_add_str(data, "id", id);
 	json_add_str(data, "state", state);
 	json_add_str(data, "what", what);

@@ -139,28 +139,25 @@ static unsigned offers_for(struct model *m, int stage, const struct lack *l,
 	return offers;
 }
 
-json_object *overage_offers_json(unsigned offers)
+void overage_add_offers(struct json_out *data, unsigned offers)
 {
-	json_object *list = json_object_new_array();
+	json_out_array(data, "offers");
 	for (int i = 0; i < INBOX_CHOICES; i++)
 		if (offers & OFFER(i))
-			json_object_array_add(
-				list, json_object_new_string(inbox_choice_name(
-					      (enum inbox_choice)i)));
-	return list;
+			json_add_str(data, NULL,
+				     inbox_choice_name((enum inbox_choice)i));
+	json_out_end(data);
 }
 
 /* --- asking ------------------------------------------------------------- */
 
-static json_object *request_data(struct deciding *d, int stage,
-				 const char *reason, int64_t total,
-				 int64_t asked)
+static struct json_out *request_data(struct deciding *d, int stage,
+				     const char *reason, int64_t total,
+				     int64_t asked)
 {
 	struct model *m = d->m;
 	struct lack l = overage_lack(m, stage, total);
-	json_object *data = json_object_new_object();
-	json_object *offers =
-		overage_offers_json(offers_for(m, stage, &l, asked > 0));
+	struct json_out *data = json_out_new();
 	json_add_str(data, "reason", reason);
 	json_add_int(data, "tokens", l.most > asked ? l.most : asked);
 	json_add_int(data, "wanted", total);
@@ -170,7 +167,7 @@ static json_object *request_data(struct deciding *d, int stage,
 		json_add_int(data, "asked", asked);
 	json_add_int(data, "left", scope_remaining(&m->ledger.episode.tokens));
 	json_add_int(data, "rest", budget_rest_of_show(d, stage));
-	json_add(data, "offers", &offers);
+	overage_add_offers(data, offers_for(m, stage, &l, asked > 0));
 	decide_add_deadline(d, data);
 	return data;
 }
@@ -191,8 +188,7 @@ static void tell_warned(struct deciding *d, int stage, int64_t tokens)
 
 /* A start that may lack something without a question: it was approved for the
  * stage, or the show only warns. */
-static bool goes_on(struct deciding *d, int stage, int64_t total,
-		    int64_t asked)
+static bool goes_on(struct deciding *d, int stage, int64_t total, int64_t asked)
 {
 	const struct model *m = d->m;
 	const struct stage_run *s = &m->stages[stage];
@@ -204,7 +200,7 @@ static bool goes_on(struct deciding *d, int stage, int64_t total,
 		     (!asked || s->warn_asks < WARN_ASKS);
 	if (!standing && !warns)
 		return false;
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_object *raises = budget_raises(m, stage, total);
 	json_add_int(data, "tokens", tokens);
 	json_add_int(data, "lease", total);
@@ -226,13 +222,13 @@ bool budget_hold(struct deciding *d, int stage, const char *reason,
 		 int64_t asked)
 {
 	struct model *m = d->m;
-	int64_t total = asked ? total_asked(d, stage, asked)
-			      : overage_total(m, stage);
+	int64_t total =
+		asked ? total_asked(d, stage, asked) : overage_total(m, stage);
 	/* What was given to the attempt that asks is not for the next one. */
 	raises_settle(d);
 	if (goes_on(d, stage, total, asked))
 		return true;
-	json_object *data = request_data(d, stage, reason, total, asked);
+	struct json_out *data = request_data(d, stage, reason, total, asked);
 	emit(d, EVENT_BUDGET_REQUEST, stage, -1, &data);
 	d->rest_seq = m->seq;
 	const struct inbox_item *item = inbox_of_stage(m, stage);

@@ -194,19 +194,19 @@ static void poll_effect(struct deciding *d, enum effect_kind kind, int stage)
 void polls_open(struct deciding *d, int stage)
 {
 	const struct show_poll *def = poll_of(d->m, stage);
-	json_object *data = json_object_new_object();
-	json_object *options = json_object_new_array();
-	for (size_t i = 0; i < def->option_count; i++) {
-		json_object *o = json_object_new_object();
-		json_add_str(o, "id", def->options[i].id);
-		json_add_str(o, "label", def->options[i].label);
-		if (def->options[i].requires_extra)
-			json_add_int(o, "requires_extra",
-				     def->options[i].requires_extra);
-		json_object_array_add(options, o);
-	}
+	struct json_out *data = json_out_new();
 	json_add_str(data, "question", def->question);
-	json_add(data, "options", &options);
+	json_out_array(data, "options");
+	for (size_t i = 0; i < def->option_count; i++) {
+		json_out_object(data, NULL);
+		json_add_str(data, "id", def->options[i].id);
+		json_add_str(data, "label", def->options[i].label);
+		if (def->options[i].requires_extra)
+			json_add_int(data, "requires_extra",
+				     def->options[i].requires_extra);
+		json_out_end(data);
+	}
+	json_out_end(data);
 	json_add_int(data, "deadline", d->in->now_ms + def->open_ms);
 	emit(d, EVENT_POLL_CREATE, stage, -1, &data);
 	poll_effect(d, EFFECT_POLL_OPEN, stage);
@@ -227,7 +227,7 @@ void polls_again(struct deciding *d, int stage)
 
 static void close_poll(struct deciding *d, int stage)
 {
-	json_object *data = decide_data(d);
+	struct json_out *data = decide_data(d);
 	emit(d, EVENT_POLL_CLOSE, stage, -1, &data);
 	poll_effect(d, EFFECT_POLL_COUNT, stage);
 }
@@ -269,13 +269,13 @@ void polls_vote(struct deciding *d)
 	x->flag = m->show->polls.change_vote;
 }
 
-static json_object *counts_json(const struct show_poll *def,
-				const int64_t *counts)
+static void add_counts(struct json_out *data, const struct show_poll *def,
+		       const int64_t *counts)
 {
-	json_object *o = json_object_new_object();
+	json_out_object(data, "counts");
 	for (size_t i = 0; i < def->option_count; i++)
-		json_add_int(o, def->options[i].id, counts[i]);
-	return o;
+		json_add_int(data, def->options[i].id, counts[i]);
+	json_out_end(data);
 }
 
 /* What the story learns of a poll, under its stage's id. */
@@ -292,7 +292,9 @@ static json_object *result_patch(const struct model *m, int stage, int winner,
 			     total ? (double)(counts[i] * 1000 / total) / 10
 				   : 0);
 	json_object *r = json_object_new_object();
-	json_object *votes = counts_json(def, counts);
+	json_object *votes = json_object_new_object();
+	for (size_t i = 0; i < def->option_count; i++)
+		json_add_int(votes, def->options[i].id, counts[i]);
 	json_add_str(r, "winner", def->options[winner].id);
 	json_add_str(r, "label", def->options[winner].label);
 	json_add_str(r, "why", why);
@@ -314,11 +316,10 @@ static void resolve(struct deciding *d, int stage, int winner, const char *why,
 	const struct show_poll *def = poll_of(d->m, stage);
 	json_object *patch = result_patch(d->m, stage, winner, why, counts);
 	json_object *r = json_get(patch, d->m->show->stages[stage].id);
-	json_object *data = decide_data(d);
-	json_object *c = counts_json(def, counts);
+	struct json_out *data = decide_data(d);
 	json_add_str(data, "winner", def->options[winner].id);
 	json_add_str(data, "why", why);
-	json_add(data, "counts", &c);
+	add_counts(data, def, counts);
 	json_add_int(data, "total", json_get_int(r, "total", 0));
 	json_add_num(data, "margin", json_get_num(r, "margin", 0));
 	emit(d, EVENT_POLL_RESOLVE, stage, -1, &data);
@@ -333,7 +334,7 @@ static void extend(struct deciding *d, int stage, int64_t ms, bool counted,
 	int64_t from = was_open && p->deadline_ms > d->in->now_ms
 			       ? p->deadline_ms
 			       : d->in->now_ms;
-	json_object *data = decide_data(d);
+	struct json_out *data = decide_data(d);
 	json_add_str(data, "why", why);
 	json_add_bool(data, "counted", counted);
 	json_add_int(data, "deadline", from + ms);
@@ -344,10 +345,9 @@ static void extend(struct deciding *d, int stage, int64_t ms, bool counted,
 
 static void ask(struct deciding *d, int stage, const int64_t *counts)
 {
-	json_object *data = json_object_new_object();
-	json_object *c = counts_json(poll_of(d->m, stage), counts);
+	struct json_out *data = json_out_new();
 	json_add_bool(data, "asks", true);
-	json_add(data, "counts", &c);
+	add_counts(data, poll_of(d->m, stage), counts);
 	emit(d, EVENT_POLL_CLOSE, stage, -1, &data);
 }
 
@@ -423,7 +423,7 @@ void polls_thaw_all(struct deciding *d)
 
 void polls_void(struct deciding *d, int stage)
 {
-	json_object *data = decide_data(d);
+	struct json_out *data = decide_data(d);
 	emit(d, EVENT_POLL_VOID, stage, -1, &data);
 	poll_effect(d, EFFECT_POLL_FREEZE, stage);
 }

@@ -33,7 +33,7 @@ static void end_call(struct model *m, const struct event *e, int stage,
 	c->ended_ms = e->at_ms;
 	if (state == CALL_ANSWERED) {
 		json_object_put(c->result);
-		c->result = event_copy(e, "result");
+		c->result = event_ref(e, "result");
 		c->confidence = event_num(e, "confidence", -1);
 		c->cost_micros = event_int(e, "cost_micros", 0);
 		c->tokens = event_int(e, "tokens", 0);
@@ -241,8 +241,8 @@ static void too_late(struct deciding *d, int stage, int agent,
 		     const char *verdict)
 {
 	const struct input *in = d->in;
-	json_object *data = json_object_new_object();
-	json_object *result = json_clone(in->result);
+	struct json_out *data = json_out_new();
+	json_object *result = json_object_get(in->result);
 	json_add_str(data, "verdict", verdict);
 	json_add_int(data, "attempt", in->attempt);
 	if (stage < 0)
@@ -315,7 +315,7 @@ static bool is_repeat(const struct model *m, const struct input *in, int stage,
 static void call_failed(struct deciding *d, int stage, int agent,
 			const char *code, const char *text)
 {
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_add_int(data, "attempt", d->m->stages[stage].attempt);
 	json_add_str(data, "code", code);
 	json_add_str(data, "message", text);
@@ -348,8 +348,8 @@ static bool call_succeeded(struct deciding *d, int stage, int agent,
 			    "it used more than its lease");
 		return false;
 	}
-	json_object *data = json_object_new_object();
-	json_object *result = json_clone(in->result);
+	struct json_out *data = json_out_new();
+	json_object *result = json_object_get(in->result);
 	json_add_int(data, "attempt", d->m->stages[stage].attempt);
 	json_add_str(data, "lease", in->lease);
 	if (in->confidence >= 0)
@@ -376,7 +376,7 @@ static bool try_larger(struct deciding *d, int stage, int agent)
 	const char *id = m->show->agents[agent].id;
 	char *text = xasprintf("%s is called again with %s tokens of its share",
 			       id, text_thousands(n, sizeof n, least));
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_object *leasts = json_object_new_object();
 	json_add_int(leasts, id, least);
 	json_add_int(data, "attempt", m->stages[stage].attempt);

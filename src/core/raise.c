@@ -461,7 +461,7 @@ static void say_taken(struct deciding *d, struct raise *r)
 {
 	bool more = false, timed = r->until == UNTIL_TIME;
 	int64_t most = 0, most_cost = 0;
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_object *raises = json_object_new_object();
 	for (size_t i = 0; i < r->part_count; i++) {
 		const struct raise_part *p = &r->parts[i];
@@ -473,7 +473,7 @@ static void say_taken(struct deciding *d, struct raise *r)
 	}
 	/* Nothing came back since: nothing is said until something does. */
 	if (timed && !most && !most_cost && more && r->over) {
-		json_object_put(data);
+		json_out_free(&data);
 		json_object_put(raises);
 		return;
 	}

@@ -234,7 +234,7 @@ static void emit_part(struct deciding *d, struct rest *r)
 	size_t bytes = 0;
 	json_object *stages = take_stages(r, d->m->show, &bytes);
 	json_object *patch = take_patch(r, &bytes);
-	json_object *data = decide_data(d);
+	struct json_out *data = decide_data(d);
 	bool changes = json_object_object_length(patch) > 0;
 	story_hash_after(story, patch, after);
 	json_add_str(data, "why", r->why);

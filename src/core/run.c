@@ -8,7 +8,7 @@
 void run_begin(struct deciding *d)
 {
 	const struct input *in = d->in;
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_add_str(data, "show", d->m->show->id);
 	json_add_str(data, "hash", d->m->show->hash);
 	json_add_bool(data, "rehearsal", in->rehearsal);
@@ -57,7 +57,7 @@ void run_finish_if_over(struct deciding *d)
 	    (m->run.state != RUN_RUNNING && m->run.state != RUN_PAUSED))
 		return;
 	const char *failed = first_failure(m);
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_add_str(data, "state", failed ? "failed" : "done");
 	if (failed) {
 		char *why = xasprintf("%s failed", failed);
@@ -77,7 +77,7 @@ static void drop_all_work(struct deciding *d)
 
 void run_fail(struct deciding *d, const char *why)
 {
-	json_object *data = decide_data(d);
+	struct json_out *data = decide_data(d);
 	drop_all_work(d);
 	json_add_str(data, "state", "failed");
 	json_add_str(data, "why", why);
@@ -87,7 +87,7 @@ void run_fail(struct deciding *d, const char *why)
 
 bool run_cancel(struct deciding *d)
 {
-	json_object *data = decide_data(d);
+	struct json_out *data = decide_data(d);
 	drop_all_work(d);
 	emit(d, EVENT_RUN_CANCEL, -1, -1, &data);
 	run_over(d, false);
@@ -100,7 +100,7 @@ bool run_pause(struct deciding *d)
 	if (d->m->run.state != RUN_RUNNING)
 		return refuse(d, "refused", "the run is %s",
 			      run_state_name(d->m->run.state));
-	json_object *data = decide_data(d);
+	struct json_out *data = decide_data(d);
 	emit(d, EVENT_RUN_PAUSE, -1, -1, &data);
 	answer(d, "paused: what runs goes on, nothing new starts");
 	return true;
@@ -112,7 +112,7 @@ bool run_resume(struct deciding *d)
 		return refuse(d, "refused", "the run is %s",
 			      run_state_name(d->m->run.state));
 	bool thaw = d->m->run.panic;
-	json_object *data = decide_data(d);
+	struct json_out *data = decide_data(d);
 	emit(d, EVENT_RUN_RESUME, -1, -1, &data);
 	if (thaw)
 		polls_thaw_all(d);
@@ -130,7 +130,7 @@ static size_t halt_calls(struct deciding *d)
 		if (m->stages[i].state != STAGE_RUNNING || m->stages[i].poll)
 			continue;
 		stages_drop_work(d, (int)i);
-		json_object *data = json_object_new_object();
+		struct json_out *data = json_out_new();
 		json_add_int(data, "attempt", m->stages[i].attempt);
 		json_add_str(data, "code", "halted");
 		json_add_str(data, "message", "stopped by panic");
@@ -165,7 +165,7 @@ bool run_panic(struct deciding *d, bool all)
 	if (m->run.state != RUN_RUNNING && m->run.state != RUN_PAUSED)
 		return panic_without_run(d, scene);
 	if (!m->run.panic) {
-		json_object *data = decide_data(d);
+		struct json_out *data = decide_data(d);
 		json_add_bool(data, "panic", true);
 		/* The effect names the polls that are still open. */
 		polls_freeze_all(d);

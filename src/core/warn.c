@@ -82,14 +82,13 @@ static void ask_once(struct deciding *d, bool cost)
 	unsigned offers = OFFER(CHOICE_CONTINUE) | OFFER(CHOICE_PAUSE);
 	if (!cost)
 		offers |= OFFER(CHOICE_RAISE);
-	json_object *data = json_object_new_object();
-	json_object *list = overage_offers_json(offers);
+	struct json_out *data = json_out_new();
 	char *text = warning_text(m, cost, rest);
 	json_add_str(data, "reason", cost ? "cost" : "tokens");
 	json_add_str(data, "text", text);
 	json_add_int(data, "left", scope_remaining(&m->ledger.episode.tokens));
 	json_add_int(data, "rest", rest);
-	json_add(data, "offers", &list);
+	overage_add_offers(data, offers);
 	decide_add_deadline(d, data);
 	emit(d, EVENT_BUDGET_REQUEST, -1, -1, &data);
 	free(text);

@@ -46,7 +46,7 @@ static struct entry entry_of(struct sim *s, struct event **decided, bool read)
 	struct err err;
 	struct event *e = *decided;
 	struct buf text = {0};
-	json_print(&text, event_data(e));
+	event_print(&text, e);
 	struct entry entry = {
 		.text = buf_take(&text), .event = e, .decision = s->decision};
 	*decided = NULL;

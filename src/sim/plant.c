@@ -53,7 +53,7 @@ static bool is_anyway(const struct spot *p)
 
 static bool is_commanded(const struct spot *p)
 {
-	return event_get(p->e, "cmd") != NULL;
+	return event_str(p->e, "cmd", NULL) != NULL;
 }
 
 /* --- tampering: true when the model has to be folded anew ------------------
@@ -101,52 +101,52 @@ static bool lose(const struct spot *p)
 	return true;
 }
 
-static bool forget(const struct spot *p, const char *key)
+/* Another value for that member; NULL: it goes. */
+static bool change(const struct spot *p, const char *key, json_object *value)
 {
-	json_object_object_del(event_data(p->e), key);
+	json_object *data = event_tree(p->e);
+	json_object_object_del(data, key);
+	if (value)
+		json_object_object_add(data, key, value);
+	json_flat_free(&p->e->data);
+	p->e->data = json_flat_of(&data, NULL);
 	return true;
 }
 
 static bool forget_money(const struct spot *p)
 {
-	return forget(p, "cost_micros");
+	return change(p, "cost_micros", NULL);
 }
 
 static bool forget_anyway(const struct spot *p)
 {
-	return forget(p, "anyway");
+	return change(p, "anyway", NULL);
 }
 
 static bool forget_command(const struct spot *p)
 {
-	return forget(p, "cmd");
+	return change(p, "cmd", NULL);
 }
 
 static bool grant_too_much(const struct spot *p)
 {
 	int64_t tokens = event_int(p->e, "tokens", 0);
-	forget(p, "tokens");
-	json_add_int(event_data(p->e), "tokens", tokens * 1000);
-	return true;
+	return change(p, "tokens", json_object_new_int64(tokens * 1000));
 }
 
 static bool try_again(const struct spot *p)
 {
-	json_add_int(event_data(p->e), "retry_at", p->e->at_ms + 1);
-	return true;
+	return change(p, "retry_at", json_object_new_int64(p->e->at_ms + 1));
 }
 
 static bool change_hash(const struct spot *p)
 {
-	forget(p, "pre_state_hash");
-	json_add_str(event_data(p->e), "pre_state_hash", "0000");
-	return true;
+	return change(p, "pre_state_hash", json_object_new_string("0000"));
 }
 
 static bool change_model(const struct spot *p)
 {
-	forget(p, "model");
-	json_add_str(event_data(p->e), "model", "planted");
+	change(p, "model", json_object_new_string("planted"));
 	return false; /* the model goes on with what it decided */
 }
 
@@ -155,7 +155,7 @@ static bool forget_calls(const struct spot *p)
 	struct decision *d = &p->c->made;
 	if (event_int(p->e, "deadline", 0) == 0)
 		return false; /* a poll */
-	forget(p, "deadline");
+	change(p, "deadline", NULL);
 	for (size_t i = 0; i < d->effect_count; i++) {
 		struct effect *x = &d->effects[i];
 		if (x->kind != EFFECT_CALL ||
@@ -170,18 +170,14 @@ static bool forget_calls(const struct spot *p)
 
 static bool keep_raise(const struct spot *p)
 {
-	json_object *nothing = json_object_new_object();
-	forget(p, "raises");
-	forget(p, "done");
-	json_add(event_data(p->e), "raises", &nothing);
-	json_add_bool(event_data(p->e), "done", true);
-	return true;
+	return change(p, "raises", json_object_new_object()) &&
+	       change(p, "done", json_object_new_boolean(true));
 }
 
 static void start(const struct spot *p, size_t stage)
 {
 	const struct event *e = p->e;
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_add_int(data, "attempt", p->c->m->stages[stage].attempt + 1);
 	json_add_int(data, "deadline", e->at_ms + 1000);
 	insert(&p->c->made, p->at + 1,

@@ -139,7 +139,7 @@ static void add_event(struct buf *out, struct buf *text, const struct event *e)
 	resp_str(out, e->agent);
 	resp_int(out, e->at_ms);
 	buf_clear(text);
-	json_print(text, event_data(e));
+	event_print(text, e);
 	resp_bytes(out, text->data, text->len);
 }
 

@@ -38,7 +38,8 @@ struct moment {
 #define LATE                                                                   \
 	"{\"at\":34000,\"type\":\"proposal:late\",\"stage\":\"ambient\","      \
 	"\"data\":{\"agent\":\"sound_designer\",\"verdict\":\"deadline\","     \
-	"\"attempt\":2,\"tokens\":310,\"result\":{\"bed\":\"rain on slate\"}}}"
+	"\"attempt\":2,\"tokens\":310,\"result\":{\"bed\":\"rain on "          \
+	"slate\"}}}"
 #define WARNING                                                                \
 	"{\"at\":34000,\"type\":\"budget:request\",\"data\":{\"reason\":"      \
 	"\"tokens\",\"text\":\"96,000 of 120,000 tokens are spent (80%)  "     \
@@ -140,6 +141,8 @@ static void feed_event(struct view *v, const char *line)
 	if (!o)
 		ck_abort_msg("%s: %s", err.text, line);
 	json_object *data = json_clone(json_get_object(o, "data"));
+	if (!data)
+		data = json_object_new_object();
 	/* Deadlines in the file count from the start, like `at`. */
 	static const char *const times[] = {"deadline", "retry_at"};
 	for (size_t i = 0; i < COUNT_OF(times); i++)
@@ -148,10 +151,11 @@ static void feed_event(struct view *v, const char *line)
 			json_object_object_del(data, times[i]);
 			json_add_int(data, times[i], SHOW_START_MS + ms);
 		}
-	struct event *event = event_new(
+	struct json_flat *flat = json_flat_of(&data, NULL);
+	struct event *event = event_of(
 		event_type_of(json_get_str(o, "type", "")), "r",
 		json_get_str(o, "stage", ""), json_get_str(o, "agent", ""),
-		SHOW_START_MS + json_get_int(o, "at", 0), &data);
+		SHOW_START_MS + json_get_int(o, "at", 0), &flat);
 	ck_assert_int_ne(event->type, EVENT_UNKNOWN);
 	event->seq = v->model->seq + 1;
 	struct feed_item item = {

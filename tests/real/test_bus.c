@@ -534,7 +534,7 @@ START_TEST(the_log_folds)
 	ck_assert_int_eq(here_int("HEXISTS showcaller:{fold}:story x"), 0);
 	ck_assert_int_eq(here_int("HGET showcaller:{fold}:story _version"), 0);
 	/* The run's own definition, not the one that is current. */
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_add_str(data, "hash", show->hash);
 	struct event *e = event_new(EVENT_RUN_START, "r1", "", "", 1, &data);
 	e->seq = 1001;

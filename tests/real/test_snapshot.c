@@ -208,8 +208,7 @@ START_TEST(the_newest_snapshot_is_all)
 	while (!is_blocked(":feed"))
 		ck_assert(clock_mono_ms() < limit);
 	/* Before anything else happens in the show. */
-	json_object *data = json_object_new_object();
-	struct event *e = event_new(EVENT_NOTE, "r1", NULL, NULL, 1, &data);
+	struct event *e = event_new(EVENT_NOTE, "r1", NULL, NULL, 1, NULL);
 	commit(&e);
 	drain(WRITER_OK);
 	bool caught_up = false, news = false, late = false;

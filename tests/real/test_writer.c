@@ -31,9 +31,10 @@ static struct event *make(uint64_t seq, enum event_type type, const char *stage,
 			  const char *data)
 {
 	struct err err = {0};
-	json_object *o = json_read_str(data, &json_limits_own, &err);
+	struct json_flat *o =
+		json_flat_read(data, strlen(data), &json_limits_own, &err);
 	ck_assert_msg(o != NULL, "%s", err.text);
-	struct event *e = event_new(type, "r1", stage, "", 1234, &o);
+	struct event *e = event_of(type, "r1", stage, "", 1234, &o);
 	e->seq = seq;
 	return e;
 }

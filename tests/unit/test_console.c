@@ -231,9 +231,10 @@ static struct view *small_view(void)
 static void happen(struct view *v, enum event_type type, const char *stage,
 		   const char *data)
 {
-	json_object *o = json_read_str(data, &json_limits_own, NULL);
+	struct json_flat *o =
+		json_flat_read(data, strlen(data), &json_limits_own, NULL);
 	ck_assert_ptr_nonnull(o);
-	struct event *event = event_new(type, "run", stage, "", v->now_ms, &o);
+	struct event *event = event_of(type, "run", stage, "", v->now_ms, &o);
 	event->seq = v->model->seq + 1;
 	struct feed_item item = {
 		.kind = FEED_EVENTS, .events = &event, .count = 1};

@@ -92,13 +92,14 @@ static void fold_any_event(struct world *w)
 					     "p", "",  "gone"};
 	static const char *const agents[] = {"x", "y", "", "", "gone"};
 	enum event_type type = (enum event_type)draw(EVENT_TYPES);
-	json_object *data = any_data();
+	json_object *any = any_data();
+	struct json_flat *data = json_flat_of(&any, NULL);
 	/* Its own run, mostly: another clears the table. */
 	if (type == EVENT_RUN_START && draw(4))
 		type = EVENT_RUN_RESUME;
 	struct event *e =
-		event_new(type, "r1", stages[draw(COUNT_OF(stages))],
-			  agents[draw(COUNT_OF(agents))], w->now_ms, &data);
+		event_of(type, "r1", stages[draw(COUNT_OF(stages))],
+			 agents[draw(COUNT_OF(agents))], w->now_ms, &data);
 	model_apply(w->m, e);
 	event_free(&e);
 }
@@ -177,7 +178,7 @@ START_TEST(a_stage_that_was_a_poll_asks_nobody)
 {
 	struct world *w = world_new(show_text);
 	world_begin(w, true);
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_add_bool(data, "asks", true);
 	struct event *e =
 		event_new(EVENT_POLL_CLOSE, "r1", "a", NULL, w->now_ms, &data);
@@ -355,8 +356,7 @@ START_TEST(a_snapshot_of_many_lines)
 	for (const char *p = text; (p = strchr(p, '\n')); p++)
 		lines++;
 	ck_assert_uint_gt(lines, 1);
-	struct model *m =
-		model_restore(w->show, text, strlen(text), NULL);
+	struct model *m = model_restore(w->show, text, strlen(text), NULL);
 	ck_assert_ptr_nonnull(m);
 	char *again = model_snapshot(m);
 	ck_assert_str_eq(text, again);
@@ -371,8 +371,8 @@ START_TEST(a_snapshot_of_many_lines)
 		char *stop = strchrnul(from, '\n');
 		char *less = xasprintf("%.*s%s", (int)(from - text), text,
 				       *stop ? stop + 1 : "");
-		char *more = xasprintf("%.*s\n%s", (int)(stop - text), text,
-				       from);
+		char *more =
+			xasprintf("%.*s\n%s", (int)(stop - text), text, from);
 		ck_assert(!restores(w->show, less));
 		ck_assert(restores(w->show, more) == !strchr(from, 's'));
 		free(less);
@@ -394,8 +394,8 @@ START_TEST(numbers_of_a_foreign_log)
 	struct err err = {0};
 	const char *where;
 	char *data = xasprintf("{\"tokens\":%lld}", (long long)INT64_MAX);
-	ck_assert_ptr_null(event_read(1, "token:spend", "r1", "a", "x", "1",
-				      data, &err));
+	ck_assert_ptr_null(
+		event_read(1, "token:spend", "r1", "a", "x", "1", data, &err));
 	ck_assert_ptr_nonnull(strstr(err.text, "`tokens`"));
 	free(data);
 	ck_assert_ptr_null(event_read(1, "note", "r1", "a", "x",
@@ -405,15 +405,16 @@ START_TEST(numbers_of_a_foreign_log)
 					    "token:return", "budget:raise",
 					    "stage:start"};
 	for (int i = 0; i < 400; i++) {
-		long long n = (long long)NUMBER_MOST - (i % 3 ? 0 : (long long)draw(9));
+		long long n = (long long)NUMBER_MOST -
+			      (i % 3 ? 0 : (long long)draw(9));
 		data = xasprintf("{\"tokens\":%lld,\"cost_micros\":%lld,"
 				 "\"lease\":\"l%d\",\"attempt\":%lld,"
 				 "\"raises\":{\"episode\":%lld}}",
 				 i % 7 ? n >> i % 40 : -n, n >> i % 50, i % 5,
 				 n, (long long)INT64_MAX);
-		struct event *e = event_read(
-			w->m->seq + 1, types[draw(COUNT_OF(types))], "r1", "a",
-			"x", "1000", data, &err);
+		struct event *e =
+			event_read(w->m->seq + 1, types[draw(COUNT_OF(types))],
+				   "r1", "a", "x", "1000", data, &err);
 		ck_assert_msg(e != NULL, "%s", err.text);
 		model_apply(w->m, e);
 		event_free(&e);
@@ -422,8 +423,7 @@ START_TEST(numbers_of_a_foreign_log)
 	ledger_holds(&w->m->ledger, w->show->stage_count, w->show->agent_count,
 		     &where);
 	char *text = model_snapshot(w->m);
-	struct model *m =
-		model_restore(w->show, text, strlen(text), &err);
+	struct model *m = model_restore(w->show, text, strlen(text), &err);
 	ck_assert_int_eq(m ? m->ledger.moved : w->m->ledger.moved,
 			 w->m->ledger.moved);
 	model_free(&m);
@@ -442,7 +442,7 @@ START_TEST(no_event_is_too_long)
 	world_do(w, "note", long_text, NULL);
 	const struct event *e = world_last(w, EVENT_NOTE);
 	ck_assert_uint_gt(strlen(event_str(e, "text", "")), 500);
-	ck_assert_uint_le(strlen(json_text(event_data(e))), EVENT_MAX_BYTES);
+	ck_assert_uint_le(event_bytes(e), EVENT_MAX_BYTES);
 	free(long_text);
 	world_free(w);
 }

@@ -19,7 +19,8 @@ static struct world *played(void)
 {
 	struct world *w = world_new(show_text);
 	world_begin(w, true);
-	world_answer(w, "a", NULL, "{\"oa\": \"a \\\"quoted\\\" \xc3\xa9\"}", 6);
+	world_answer(w, "a", NULL, "{\"oa\": \"a \\\"quoted\\\" \xc3\xa9\"}",
+		     6);
 	world_answer(w, "b", NULL, "{\"ob\": [1, 2.5, null, {\"k\": {}}]}", 7);
 	world_do(w, "rerun", "b", NULL);
 	world_answer(w, "b", NULL, "{\"ob\": 3}", 7);
@@ -30,7 +31,7 @@ static struct world *played(void)
 static char *exported(struct world *w, uint64_t first, size_t *bytes)
 {
 	struct logfile_writer out;
-	struct buf b = { 0 };
+	struct buf b = {0};
 	json_object *definitions = json_object_new_object();
 	json_object_object_add(definitions, w->show->hash,
 			       json_object_new_string(w->show->definition));
@@ -48,7 +49,7 @@ static char *exported(struct world *w, uint64_t first, size_t *bytes)
 static uint64_t first_bad_line(const char *text, size_t bytes, struct err *err,
 			       struct replay *replay)
 {
-	struct logfile_reader r = { 0 };
+	struct logfile_reader r = {0};
 	uint64_t line = 0;
 	while (bytes > 0 && !line) {
 		const char *end = memchr(text, '\n', bytes);
@@ -78,13 +79,13 @@ static struct show *show_of(void *whose, const char *hash)
 START_TEST(what_was_written_is_read)
 {
 	struct world *w = played();
-	struct err err = { 0 };
+	struct err err = {0};
 	size_t bytes;
 	char *text = exported(w, 1, &bytes);
-	struct replay r = { .verify = true,
-			    .show_of = show_of,
-			    .whose = w->show,
-			    .to_version = -1 };
+	struct replay r = {.verify = true,
+			   .show_of = show_of,
+			   .whose = w->show,
+			   .to_version = -1};
 	ck_assert(replay_begin(&r, 1, &err));
 	uint64_t bad = first_bad_line(text, bytes, &err, &r);
 	ck_assert_msg(bad == 0, "%s", err.text);
@@ -111,7 +112,7 @@ static size_t line_of(const char *text, size_t at)
 /* One bit of the byte at `at` is wrong: it is found, and where it is. */
 static void flip(char *text, size_t bytes, size_t at, int bit)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	size_t line = line_of(text, at);
 	text[at] = (char)(text[at] ^ (1 << bit));
 	uint64_t found = first_bad_line(text, bytes, &err, NULL);
@@ -145,7 +146,7 @@ END_TEST
 START_TEST(what_is_cut_off_or_added_is_found)
 {
 	struct world *w = played();
-	struct err err = { 0 };
+	struct err err = {0};
 	size_t bytes;
 	char *text = exported(w, 1, &bytes);
 	for (size_t n = 0; n < bytes; n++)
@@ -162,7 +163,7 @@ END_TEST
 START_TEST(one_run_alone)
 {
 	struct world *w = played();
-	struct err err = { 0 };
+	struct err err = {0};
 	size_t bytes;
 	char *text = exported(w, 3, &bytes);
 	ck_assert_int_eq((int)first_bad_line(text, bytes, &err, NULL), 0);
@@ -174,14 +175,17 @@ END_TEST
 static struct event *changed(const struct event *e, const char *member,
 			     const char *value)
 {
-	struct event *copy = event_clone(e);
+	json_object *data = event_tree(e);
 	json_object *v = json_read_str(value, &json_limits_own, NULL);
 	bool patch = strcmp(member, "patch") == 0;
-	json_object_object_add(patch ? event_get(copy, "patch") :
-				       event_data(copy),
+	json_object_object_add(patch ? json_get(data, "patch") : data,
 			       patch ? "oa" : member,
 			       json_clone(json_get(v, "v")));
 	json_object_put(v);
+	struct json_flat *flat = json_flat_of(&data, NULL);
+	struct event *copy =
+		event_of(e->type, e->run, e->stage, e->agent, e->at_ms, &flat);
+	copy->seq = e->seq;
 	return copy;
 }
 
@@ -189,17 +193,17 @@ static struct event *changed(const struct event *e, const char *member,
 static void ck_found(struct world *w, enum event_type type, const char *member,
 		     const char *value, const char *wanted)
 {
-	struct err err = { 0 };
-	struct replay r = { .verify = true,
-			    .show_of = show_of,
-			    .whose = w->show,
-			    .to_version = -1 };
+	struct err err = {0};
+	struct replay r = {.verify = true,
+			   .show_of = show_of,
+			   .whose = w->show,
+			   .to_version = -1};
 	const struct event *victim = world_last(w, type);
 	bool ok = replay_begin(&r, 1, &err);
 	for (size_t i = 0; ok && i < w->log_count; i++) {
-		struct event *e = w->log[i] == victim ?
-					  changed(victim, member, value) :
-					  event_clone(w->log[i]);
+		struct event *e = w->log[i] == victim
+					  ? changed(victim, member, value)
+					  : event_clone(w->log[i]);
 		ok = replay_event(&r, e, &err);
 		event_free(&e);
 	}
@@ -221,7 +225,8 @@ START_TEST(what_does_not_follow_is_named)
 		 "the story's version after it is 3, and the event says 9");
 	ck_found(w, EVENT_STAGE_RESET, "post_state_hash", "{\"v\": \"00\"}",
 		 "(stage:reset b)");
-	ck_found(w, EVENT_STAGE_RESET, "patch", "{\"v\": 1}", "(stage:reset b)");
+	ck_found(w, EVENT_STAGE_RESET, "patch", "{\"v\": 1}",
+		 "(stage:reset b)");
 	world_free(w);
 }
 END_TEST
@@ -237,11 +242,11 @@ static struct model *model_after(struct world *w, size_t events)
 /* The log begins at event `first`; the snapshot was taken behind `taken`. */
 static void trimmed(struct world *w, size_t first, size_t taken, bool blind)
 {
-	struct err err = { 0 };
-	struct replay r = { .verify = true,
-			    .show_of = show_of,
-			    .whose = w->show,
-			    .to_version = -1 };
+	struct err err = {0};
+	struct replay r = {.verify = true,
+			   .show_of = show_of,
+			   .whose = w->show,
+			   .to_version = -1};
 	r.from = taken ? model_after(w, taken) : NULL;
 	ck_assert(replay_begin(&r, first, &err));
 	for (size_t i = first - 1; i < w->log_count; i++)
@@ -276,11 +281,11 @@ END_TEST
 START_TEST(a_snapshot_that_does_not_follow)
 {
 	struct world *w = played();
-	struct err err = { 0 };
-	struct replay r = { .verify = true,
-			    .show_of = show_of,
-			    .whose = w->show,
-			    .to_version = -1 };
+	struct err err = {0};
+	struct replay r = {.verify = true,
+			   .show_of = show_of,
+			   .whose = w->show,
+			   .to_version = -1};
 	r.from = model_after(w, w->log_count);
 	json_object *more = json_read_str("{\"x\":1}", &json_limits_own, NULL);
 	story_patch(&r.from->story, more);
@@ -299,10 +304,9 @@ END_TEST
 START_TEST(a_gap_is_named)
 {
 	struct world *w = played();
-	struct err err = { 0 };
-	struct replay r = { .show_of = show_of,
-			    .whose = w->show,
-			    .to_version = -1 };
+	struct err err = {0};
+	struct replay r = {
+		.show_of = show_of, .whose = w->show, .to_version = -1};
 	ck_assert(replay_begin(&r, 1, &err));
 	ck_assert(replay_event(&r, w->log[0], &err));
 	ck_assert(!replay_event(&r, w->log[2], &err));
@@ -317,8 +321,8 @@ static enum logfile_line definition_read(const char *says, const char *text,
 					 char **kept, struct err *err)
 {
 	struct logfile_writer out;
-	struct logfile_reader r = { 0 };
-	struct buf b = { 0 };
+	struct logfile_reader r = {0};
+	struct buf b = {0};
 	char sum[HASH_HEX_BYTES];
 	json_object *definitions = json_object_new_object();
 	json_object_object_add(definitions, says, json_object_new_string(text));
@@ -341,15 +345,15 @@ START_TEST(a_definition_has_its_hash)
 		const char *text, *hashed;
 		bool ok;
 	} cases[] = {
-		{ "{\"a\":1,\"b\":2}", "{\"a\":1,\"b\":2}", true },
-		{ "{ \"b\":2, \"a\":1}", "{\"a\":1,\"b\":2}", true },
-		{ "{\"a\":1,\"b\":3}", "{\"a\":1,\"b\":2}", false },
-		{ "{\"a\":1", "{\"a\":1", false },
-		{ "{}{}", "{}{}", false },
-		{ "", "", false },
+		{"{\"a\":1,\"b\":2}", "{\"a\":1,\"b\":2}", true},
+		{"{ \"b\":2, \"a\":1}", "{\"a\":1,\"b\":2}", true},
+		{"{\"a\":1,\"b\":3}", "{\"a\":1,\"b\":2}", false},
+		{"{\"a\":1", "{\"a\":1", false},
+		{"{}{}", "{}{}", false},
+		{"", "", false},
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		struct err err = { 0 };
+		struct err err = {0};
 		char hash[HASH_HEX_BYTES], *kept;
 		const char *hashed = cases[i].hashed;
 		hash_sha256_hex(hash, hashed, strlen(hashed));

@@ -153,7 +153,7 @@ static struct event *long_event(uint64_t seq)
 			       : seq % 7 == 3	? EVENT_STAGE_START
 			       : seq % 700 == 5 ? EVENT_STAGE_COMPLETE
 						: EVENT_NOTE;
-	json_object *data = json_object_new_object();
+	struct json_out *data = json_out_new();
 	json_add_int(data, "attempt", 1);
 	json_add_str(data, "text", "a word");
 	struct event *e = event_new(type, "r", seq % 2 ? "one" : "two", "a",

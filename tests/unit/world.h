@@ -20,24 +20,27 @@
 struct world {
 	struct show *show;
 	struct model *m, *shadow;
-	struct decision d;      /* of the last step */
+	struct decision d; /* of the last step */
 	int64_t now_ms;
-	int32_t day;            /* as the engine tells it */
+	int32_t day; /* as the engine tells it */
 	/* Calls that were asked for and not answered or cancelled. */
-	struct { int stage, agent, attempt; char *lease; int64_t tokens; }
-		calls[256];
+	struct {
+		int stage, agent, attempt;
+		char *lease;
+		int64_t tokens;
+	} calls[256];
 	size_t call_count;
 	struct event *log[4096]; /* the newest, for assertions */
 	size_t log_count;
-	char said[256];         /* the last reply */
+	char said[256]; /* the last reply */
 	bool said_ok;
 };
 
 static inline struct show *world_show(const char *yaml)
 {
-	struct show_problems problems = { 0 };
-	struct show *show = show_parse_yaml(yaml, strlen(yaml), "test.yaml",
-					    &problems);
+	struct show_problems problems = {0};
+	struct show *show =
+		show_parse_yaml(yaml, strlen(yaml), "test.yaml", &problems);
 	if (!show) {
 		struct err err;
 		show_problems_err(&problems, &err);
@@ -144,10 +147,12 @@ static inline void world_step(struct world *w, struct input *in)
 		char at[32];
 		struct err err;
 		snprintf(at, sizeof at, "%lld", (long long)e->at_ms);
+		struct buf data = {0};
+		event_print(&data, e);
 		struct event *read =
 			event_read(e->seq, event_type_name(e->type), e->run,
-				   e->stage, e->agent, at, json_text(event_data(e)),
-				   &err);
+				   e->stage, e->agent, at, data.data, &err);
+		buf_release(&data);
 		ck_assert_msg(read != NULL, "%s", err.text);
 		model_apply(w->shadow, read);
 		if (w->log_count == COUNT_OF(w->log)) {
@@ -202,15 +207,14 @@ static inline int world_call(struct world *w, const char *stage,
 {
 	for (size_t i = 0; i < w->call_count; i++)
 		if (w->calls[i].stage == world_stage(w, stage) &&
-		    (!agent || strcmp(w->show->agents[w->calls[i].agent].id,
-				      agent) == 0))
+		    (!agent ||
+		     strcmp(w->show->agents[w->calls[i].agent].id, agent) == 0))
 			return (int)i;
 	return -1;
 }
 
-static inline struct input *world_answer_input(struct world *w,
-					       const char *stage,
-					       const char *agent)
+static inline struct input *
+world_answer_input(struct world *w, const char *stage, const char *agent)
 {
 	int i = world_call(w, stage, agent);
 	ck_assert_msg(i >= 0, "no call is out for %s", stage);
@@ -277,10 +281,9 @@ static inline json_object *world_story(struct world *w, uint64_t version)
 			if (story.version < version &&
 			    event_patches_story(w->log[i]->type))
 				story_patch(&story,
-					    event_object(w->log[i],
-							    "patch"));
-	json_object *doc = story.version == version ? json_clone(story.doc) :
-						      NULL;
+					    event_object(w->log[i], "patch"));
+	json_object *doc =
+		story.version == version ? json_clone(story.doc) : NULL;
 	story_release(&story);
 	return doc;
 }

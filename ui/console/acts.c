@@ -65,7 +65,7 @@ static char *member(const struct event *e, const char *name)
 		return text_clean_str(e->stage, PART_BYTES);
 	if (strcmp(name, "agent") == 0)
 		return text_clean_str(e->agent, PART_BYTES);
-	json_object *v = event_copy(e, name);
+	json_object *v = event_ref(e, name);
 	char *text =
 		json_object_is_type(v, json_type_int)
 			? xstrdup(text_thousands(figure, sizeof figure,

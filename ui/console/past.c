@@ -173,8 +173,9 @@ static void keep_event(struct past *p, const struct event *e)
 		return;
 	if (!page || e->seq != page->first + page->count)
 		page = page_begin(p, n, e->seq);
-	const char *texts[] = {e->run, e->stage, e->agent,
-			       json_text(event_data(e))};
+	struct buf data = {0};
+	event_print(&data, e);
+	const char *texts[] = {e->run, e->stage, e->agent, buf_str(&data)};
 	struct head head = {.at_ms = e->at_ms, .type = e->type};
 	size_t before = page->text.len;
 	for (size_t i = 0; i < COUNT_OF(texts); i++)
@@ -183,6 +184,7 @@ static void keep_event(struct past *p, const struct event *e)
 	buf_add(&page->text, &head, sizeof head);
 	for (size_t i = 0; i < COUNT_OF(texts); i++)
 		buf_add(&page->text, texts[i], head.bytes[i]);
+	buf_release(&data);
 	page->used = ++p->clock;
 	p->events++;
 	p->bytes += page->text.len - before;
@@ -205,11 +207,11 @@ struct event *past_event(struct past *p, uint64_t seq)
 		texts[i] = at;
 		at += head.bytes[i];
 	}
-	json_object *data =
-		json_read(texts[3], head.bytes[3] - 1, &json_limits_own, NULL);
+	struct json_flat *data = json_flat_read(texts[3], head.bytes[3] - 1,
+						&json_limits_own, NULL);
 	REQUIRE(data != NULL); /* we wrote it */
-	struct event *e = event_new((enum event_type)head.type, texts[0],
-				    texts[1], texts[2], head.at_ms, &data);
+	struct event *e = event_of((enum event_type)head.type, texts[0],
+				   texts[1], texts[2], head.at_ms, &data);
 	e->seq = seq;
 	return e;
 }
@@ -384,8 +386,6 @@ void past_add(struct past *p, const struct model *before, const struct event *e)
 	if (gap || !p->known_from)
 		p->known_from = before->seq + 1;
 	p->known_to = before->seq + 1;
-	(void)event_data(
-		e); /* else the copy would make the tree, and lose it */
 	struct event numbered = *e; /* the number it gets */
 	numbered.seq = p->known_to;
 	keep_event(p, &numbered);
