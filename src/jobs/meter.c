@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/api_error.h"
 #include "base/text.h"
 
 #define EVENT_MAX_BYTES (256 * 1024)
@@ -277,58 +278,20 @@ static enum meter_state end_at_cap(struct meter *m)
 	return METER_CAP;
 }
 
-static const char *error_type(int status)
-{
-	switch (status) {
-	case 400:
-	case 413:
-		return "invalid_request_error";
-	case 401:
-		return "authentication_error";
-	case 402:
-		return "billing_error";
-	case 403:
-		return "permission_error";
-	case 404:
-		return "not_found_error";
-	case 429:
-		return "rate_limit_error";
-	case 503:
-	case 529:
-		return "overloaded_error";
-	default:
-		return "api_error";
-	}
-}
-
-static json_object *error_new(enum show_api api, const char *type,
-			      const char *code, const char *text)
-{
-	json_object *o = json_object_new_object();
-	json_object *e = json_object_new_object();
-	if (api == API_ANTHROPIC)
-		json_add_str(o, "type", "error");
-	json_add_str(e, "type", type);
-	json_add_str(e, "message", text);
-	if (api == API_OPENAI) {
-		json_object_object_add(e, "param", NULL);
-		json_add_str(e, "code", code);
-	}
-	json_add(o, "error", &e);
-	return o;
-}
-
 void meter_add_error(struct buf *out, enum show_api api, const char *code,
 		     const char *text)
 {
-	json_object *o = error_new(api, "api_error", code, text);
+	json_object *o =
+		api_error_json(api == API_ANTHROPIC, "api_error", code, text);
 	add_data(out, api == API_ANTHROPIC ? "error" : NULL, &o);
 }
 
 char *meter_error_body(enum show_api api, int status, const char *code,
 		       const char *text)
 {
-	json_object *o = error_new(api, error_type(status), code, text);
+	bool anthropic = api == API_ANTHROPIC;
+	json_object *o = api_error_json(
+		anthropic, api_error_type(anthropic, status), code, text);
 	char *body = xasprintf("%s\n", json_text(o));
 	json_object_put(o);
 	return body;

@@ -25,6 +25,7 @@
 #define LINGER_MS    1000 /* for the other side to read our refusal */
 #define NO_FILES_MS  200  /* out of descriptors: look again after */
 #define BACKLOG	     1024
+#define TARGET_SEEN  64
 
 /* A connection that has not said yet what it wants. */
 struct knock {
@@ -178,26 +179,29 @@ static void discard(int fd)
 			return;
 }
 
-static void refuse(struct web *web, struct knock *k, const struct refusal *no)
+/* `target` is what the request line names, "" when that is not known. */
+static void refuse(struct web *web, struct knock *k, const char *target,
+		   const struct refusal *no)
 {
-	char answer[512];
-	int body = snprintf(
-		NULL, 0, "{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}\n",
-		no->code, no->text);
-	int len =
-		snprintf(answer, sizeof answer,
-			 "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n"
-			 "Content-Length: %d\r\nConnection: close\r\n"
-			 "%sCache-Control: no-store\r\n\r\n"
-			 "{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}\n",
-			 no->status, status_words(no->status), body,
-			 no->status == 426 ? "Upgrade: websocket\r\n" : "",
-			 no->code, no->text);
+	struct buf answer = {0};
+	json_object *o = k->side->id == SIDE_OPERATOR
+				 ? refusal_json_at(target, no->status, no->code,
+						   no->text)
+				 : refusal_json(no->code, no->text);
+	const char *body = json_text(o);
+	buf_addf(&answer,
+		 "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n"
+		 "Content-Length: %zu\r\nConnection: close\r\n"
+		 "%sCache-Control: no-store\r\n\r\n%s\n",
+		 no->status, status_words(no->status), strlen(body) + 1,
+		 no->status == 426 ? "Upgrade: websocket\r\n" : "", body);
+	json_object_put(o);
 	k->side->requests[no->status / 100]++;
 	discard(k->fd);
-	if (send(k->fd, answer, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL) <
-		    len ||
-	    shutdown(k->fd, SHUT_WR)) {
+	bool sent = send(k->fd, buf_str(&answer), answer.len,
+			 MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)answer.len;
+	buf_release(&answer);
+	if (!sent || shutdown(k->fd, SHUT_WR)) {
 		knock_free(web, k);
 		return;
 	}
@@ -239,7 +243,7 @@ static void admit_ws(struct web *web, struct knock *k, const struct head *h)
 	if (!no && ws_clients(web->net->ws, side) >= WS_MAX_CLIENTS)
 		no = &too_many;
 	if (no) {
-		refuse(web, k, no);
+		refuse(web, k, h->target, no);
 		return;
 	}
 	bool trusted = head_has_bearer(h, web->net->token);
@@ -248,9 +252,23 @@ static void admit_ws(struct web *web, struct knock *k, const struct head *h)
 		close(fd);
 }
 
+/* The beginning of what the request line names, however bad the rest is. */
+static void copy_target(char out[TARGET_SEEN], const char *block)
+{
+	const char *from = block + strcspn(block, " ");
+	from += *from == ' ';
+	size_t len = strcspn(from, " \r\n");
+	if (len >= TARGET_SEEN)
+		len = TARGET_SEEN - 1;
+	memcpy(out, from, len);
+	out[len] = '\0';
+}
+
 static void admit(struct web *web, struct knock *k, char *block, size_t len)
 {
 	struct head h;
+	char target[TARGET_SEEN];
+	copy_target(target, block);
 	const struct refusal *no = head_parse(&h, block, len);
 	const char *ws_path = k->side->id == SIDE_OPERATOR ? "/ws" : "/tally";
 	struct side *side = k->side;
@@ -261,21 +279,23 @@ static void admit(struct web *web, struct knock *k, char *block, size_t len)
 	if (!no && side->conn_count >= side->conn_max)
 		no = &too_many;
 	if (no)
-		refuse(web, k, no);
+		refuse(web, k, target, no);
 	else
 		http_take(side, hand_over(web, k));
 }
 
 static void look(struct web *web, struct knock *k)
 {
-	char block[HEAD_MAX_BYTES + 1];
-	ssize_t n = recv(k->fd, block, sizeof block, MSG_PEEK | MSG_DONTWAIT);
+	char block[HEAD_MAX_BYTES + 2];
+	ssize_t n =
+		recv(k->fd, block, sizeof block - 1, MSG_PEEK | MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		n = -1;
 	else if (n <= 0) {
 		knock_free(web, k);
 		return;
 	}
+	block[n > 0 ? n : 0] = '\0';
 	size_t end = n > 0 ? head_end(block, (size_t)n) : 0;
 	if (end) {
 		admit(web, k, block, end);
@@ -284,7 +304,9 @@ static void look(struct web *web, struct knock *k)
 	const struct refusal *no =
 		n > 0 ? head_hopeless(block, (size_t)n) : NULL;
 	if (no) {
-		refuse(web, k, no);
+		char target[TARGET_SEEN];
+		copy_target(target, block);
+		refuse(web, k, target, no);
 		return;
 	}
 	if (!k->watched)
@@ -317,7 +339,7 @@ void door_ready(struct web *web, struct knock *k, uint32_t events)
 				 MSG_PEEK | MSG_DONTWAIT);
 		if (n <= 0 || !head_end(block, (size_t)n)) {
 			if (n > 0)
-				refuse(web, k, &no_port);
+				refuse(web, k, "", &no_port);
 			else
 				knock_free(web, k);
 			return;
@@ -377,7 +399,7 @@ void door_sweep(struct web *web, int64_t now)
 		if (k->refused)
 			knock_free(web, k);
 		else
-			refuse(web, k, &too_slow);
+			refuse(web, k, "", &too_slow);
 	}
 	if (web->listen_again_ms && now >= web->listen_again_ms) {
 		web->listen_again_ms = 0;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/api_error.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -53,6 +54,20 @@ json_object *refusal_json(const char *code, const char *text)
 	json_add_str(e, "message", text);
 	json_add(o, "error", &e);
 	return o;
+}
+
+json_object *refusal_json_at(const char *target, int status, const char *code,
+			     const char *text)
+{
+	static const char llm[] = "/llm/v1/", messages[] = "messages";
+	if (strncmp(target, llm, sizeof llm - 1))
+		return refusal_json(code, text);
+	target += sizeof llm - 1;
+	size_t len = strcspn(target, "/? ");
+	bool anthropic = len == sizeof messages - 1 &&
+			 !strncmp(target, messages, len);
+	return api_error_json(anthropic, api_error_type(anthropic, status),
+			      code, text);
 }
 
 size_t head_end(const char *bytes, size_t len)

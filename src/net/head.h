@@ -40,6 +40,10 @@ struct refusal {
 /* What an error looks like on every listener: {"error": {"code", "message"}}.
  * Caller puts. */
 json_object *refusal_json(const char *code, const char *text);
+/* The same for a request of that target ("" where it is not known): below
+ * /llm/v1/ it has the form of the API that the path belongs to. */
+json_object *refusal_json_at(const char *target, int status, const char *code,
+			     const char *text);
 
 /* How many bytes the head takes, its empty line included; 0: not all there. */
 size_t head_end(const char *bytes, size_t len);

@@ -34,30 +34,6 @@ struct llm {
 
 /* --- keys ----------------------------------------------------------------- */
 
-static bool is_anthropic(const struct request *r)
-{
-	return r->route && r->route->name &&
-	       !strcmp(r->route->name, "anthropic");
-}
-
-/* Errors look as the API's own, so that its clients understand them. */
-static void llm_error(struct request *r, int status, const char *type,
-		      const char *code, const char *text)
-{
-	json_object *o = json_object_new_object();
-	json_object *e = json_object_new_object();
-	if (is_anthropic(r))
-		json_add_str(o, "type", "error");
-	json_add_str(e, "type", type);
-	json_add_str(e, "message", text);
-	if (!is_anthropic(r)) {
-		json_object_object_add(e, "param", NULL);
-		json_add_str(e, "code", code);
-	}
-	json_add(o, "error", &e);
-	http_respond_json(r, status, &o);
-}
-
 static const char *key_of(const struct request *r)
 {
 	const char *key = head_get(&r->head, "x-api-key");
@@ -82,12 +58,12 @@ bool llm_may_run(struct request *r)
 	}
 	free(lease);
 	if (hash_equal_secret(key, r->web->net->token))
-		llm_error(r, 403, "permission_error", "not_a_lease",
-			  "the operator's token is no lease: use the key that "
-			  "an agent finds in its request, lease.key");
+		http_error(r, 403, "not_a_lease",
+			   "the operator's token is no lease: use the key that "
+			   "an agent finds in its request, lease.key");
 	else
-		llm_error(
-			r, 401, "authentication_error", "invalid_api_key",
+		http_error(
+			r, 401, "invalid_api_key",
 			"send the key of a lease, which an agent finds in its "
 			"request as lease.key, as the API key");
 	return false;
@@ -229,8 +205,8 @@ void llm_answer(struct request *r)
 		return;
 	}
 	llm_drop(r);
-	llm_error(r, 503, "api_error", "unavailable",
-		  "the show stops: this request was not answered");
+	http_error(r, 503, "unavailable",
+		   "the show stops: this request was not answered");
 }
 
 static bool is_ready(const struct llm *l)
@@ -320,9 +296,9 @@ static char *field_copy(const struct request *r, const char *name)
 void llm_run(struct request *r)
 {
 	if (!json_get_str(r->json, "model", NULL)) {
-		llm_error(r, 400, "invalid_request_error", "bad_request",
-			  "`model` must be a string: the model of one of the "
-			  "show's agents");
+		http_error(r, 400, "bad_request",
+			   "`model` must be a string: the model of one of the "
+			   "show's agents");
 		return;
 	}
 	struct llm *l = llm_new(r);
@@ -340,8 +316,8 @@ void llm_run(struct request *r)
 	if (!mailbox_post(r->web->net->engine, &in)) {
 		input_free(&in);
 		llm_drop(r);
-		llm_error(r, 503, "overloaded_error", "busy",
-			  "the engine has too much to do: try again");
+		http_error(r, 503, "busy",
+			   "the engine has too much to do: try again");
 		return;
 	}
 	r->conn->deadline_ms = 0; /* a person may be asked */

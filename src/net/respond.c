@@ -128,6 +128,12 @@ static void error_page(struct request *r, int status, const char *text)
 	http_respond_page(r, status, &html);
 }
 
+/* The gateway is the operator's alone. */
+static const char *target_of(const struct request *r)
+{
+	return r->side->id == SIDE_OPERATOR ? r->target : "";
+}
+
 void http_error(struct request *r, int status, const char *code,
 		const char *fmt, ...)
 {
@@ -140,7 +146,8 @@ void http_error(struct request *r, int status, const char *code,
 	if (wants_page(r) && head_get(&r->head, "Host")) {
 		error_page(r, status, text);
 	} else {
-		json_object *o = refusal_json(code, text);
+		json_object *o =
+			refusal_json_at(target_of(r), status, code, text);
 		http_respond_json(r, status, &o);
 	}
 	free(text);
@@ -148,7 +155,8 @@ void http_error(struct request *r, int status, const char *code,
 
 void http_refuse(struct request *r, const struct refusal *no)
 {
-	json_object *o = refusal_json(no->code, no->text);
+	json_object *o =
+		refusal_json_at(target_of(r), no->status, no->code, no->text);
 	http_respond_json(r, no->status, &o);
 }
 

@@ -444,6 +444,73 @@ START_TEST(the_largest_head_is_read)
 }
 END_TEST
 
+static void check_llm_error(const char *request, int status, bool anthropic)
+{
+	char *a = peer_ask(op, request);
+	ck_assert_msg(peer_status(a) == status, "wanted %d for <%.200s>: %s",
+		      status, request, a);
+	json_object *o = body_of(a), *e = json_get_object(o, "error");
+	ck_assert_msg(*json_get_str(e, "message", "") != '\0', "%s", a);
+	ck_assert_msg(strstr(json_get_str(e, "type", ""), "_error") ||
+			      status == 413,
+		      "%s", a);
+	ck_assert_msg(!strcmp(json_get_str(o, "type", ""), "error") ==
+			      anthropic,
+		      "%s", a);
+	ck_assert_msg(!json_get_str(e, "code", NULL) == anthropic, "%s", a);
+	json_object_put(o);
+	free(a);
+}
+
+/* What the listener itself refuses there, clients of the models' APIs
+ * understand; also what never gets past the door. */
+START_TEST(below_llm_errors_have_the_form_of_the_api)
+{
+	static const struct {
+		int status;
+		const char *line, *fields;
+	} bad[] = {
+		{405, "DELETE", ""},
+		{401, "POST", "Content-Type: application/json\r\n"},
+		{413, "POST", "Content-Length: 1048577\r\n"},
+		{411, "POST", "Transfer-Encoding: chunked\r\n"},
+		{400, "POST", "No field\r\n"},
+		{403, "POST", "Origin: http://elsewhere\r\n"},
+	};
+	static const char *const paths[] = {"/llm/v1/chat/completions",
+					    "/llm/v1/messages"};
+	char fill[17001], *q;
+	memset(fill, 'a', sizeof fill);
+	fill[sizeof fill - 1] = '\0';
+	for (int p = 0; p < 2; p++) {
+		for (size_t i = 0; i < COUNT_OF(bad); i++) {
+			q = xasprintf("%s %s HTTP/1.1\r\nHost: %s\r\n%s"
+				      "Connection: close\r\n\r\n",
+				      bad[i].line, paths[p], op, bad[i].fields);
+			check_llm_error(q, bad[i].status, p == 1);
+			free(q);
+		}
+		q = xasprintf("POST %s?%.9000s HTTP/1.1\r\nHost: %s\r\n\r\n",
+			      paths[p], fill, op);
+		check_llm_error(q, 414, p == 1);
+		free(q);
+		q = xasprintf("POST %s HTTP/1.1\r\nHost: %s\r\nX: %s\r\n\r\n",
+			      paths[p], op, fill);
+		check_llm_error(q, 431, p == 1);
+		free(q);
+		q = xasprintf("GET %s/more HTTP/1.1\r\nHost: %s\r\n"
+			      "Connection: close\r\n\r\n",
+			      paths[p], op);
+		check_llm_error(q, 404, p == 1);
+		free(q);
+	}
+	char *own = operator_ask(s, "GET", "/llm/v2/messages", NULL);
+	ck_assert_int_eq(peer_status(own), 404);
+	ck_assert_ptr_null(strstr(own, "_error"));
+	free(own);
+}
+END_TEST
+
 START_TEST(a_full_engine_is_503)
 {
 	mailbox_close(s->box);
@@ -735,6 +802,7 @@ static Suite *suite_of_all(void)
 	ADD(a_body_of_one_mebibyte_is_read);
 	ADD(huge_headers_are_431);
 	ADD(the_largest_head_is_read);
+	ADD(below_llm_errors_have_the_form_of_the_api);
 	ADD(a_full_engine_is_503);
 	ADD(pipelined_requests_are_answered_in_order);
 	ADD(a_slow_head_is_cut_and_holds_nobody);

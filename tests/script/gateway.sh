@@ -190,6 +190,14 @@ ok $? "a model of the other API, in the form of this one"
 chat plain ',"max_tokens":-1'
 [ "$status" = 400 ]
 ok $? "a limit that is none"
+status=$(curl -s -m 60 -o answer -w '%{http_code}' -H "Authorization: Bearer $key" \
+	-H 'Content-Type: text/plain' "$url/chat/completions" -d hi)
+[ "$status" = 415 ] &&
+	jq -e '.error.type == "invalid_request_error" and .error.code' answer >/dev/null
+ok $? "what the listener itself refuses has the form of the API"
+ask messages 'hi'
+[ "$status" = 400 ] && jq -e '.type == "error" and .error.type == "invalid_request_error"' answer >/dev/null
+ok $? "a body that is no JSON, too, in the form of the other API"
 [ "$(spends)" = "$before" ]
 ok $? "none of these spent anything"
 good=$key
