@@ -5,7 +5,7 @@
 
 #include "sim/books.h"
 
-static void start(struct scope_book *b, int64_t cap)
+void audit_start(struct scope_book *b, int64_t cap)
 {
 	bool limited = cap != SHOW_UNSET;
 	*b = (struct scope_book){.limited = limited,
@@ -19,15 +19,15 @@ void audit_money_reset(struct audit *a)
 	a->lease_count = 0;
 	a->rests = 0;
 	a->raise_count = 0;
-	start(&a->episode, show->budget.tokens);
+	audit_start(&a->episode, show->budget.tokens);
 	audit_scopes_reset(a);
 	for (size_t i = 0; i < show->stage_count; i++) {
-		start(&a->stages_money[i], show->stages[i].token_cap);
+		audit_start(&a->stages_money[i], show->stages[i].token_cap);
 		for (size_t k = 0; k < COUNT_OF(a->stages[i].newest); k++)
 			a->stages[i].newest[k] = -1;
 	}
 	for (size_t i = 0; i < show->agent_count; i++)
-		start(&a->agents_money[i], show->agents[i].quota_episode);
+		audit_start(&a->agents_money[i], show->agents[i].quota_episode);
 }
 
 bool audit_holds_lease(const struct audit *a, int stage)
@@ -120,7 +120,8 @@ static void lease(struct sim *s, const struct event *e, int stage, int agent)
 		return;
 	if (!more && tokens < b->must[k])
 		sim_fail(s, "share",
-			 "%s is leased %" PRId64 ", its agent asked for %" PRId64,
+			 "%s is leased %" PRId64
+			 ", its agent asked for %" PRId64,
 			 id, tokens, b->must[k]);
 	if (!more || !l) {
 		GROW(a->leases, a->lease_count, a->lease_cap);

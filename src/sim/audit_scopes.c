@@ -6,14 +6,6 @@
 
 #include "sim/books.h"
 
-static void start(struct scope_book *b, int64_t cap)
-{
-	bool limited = cap != SHOW_UNSET;
-	*b = (struct scope_book){.limited = limited,
-				 .allocated = limited ? cap : 0,
-				 .granted = limited ? cap : 0};
-}
-
 void audit_scopes_init(struct audit *a)
 {
 	const struct show *show = a->show;
@@ -26,9 +18,9 @@ void audit_scopes_init(struct audit *a)
 	a->service_days =
 		xcalloc(show->service_count + 1, sizeof(struct scope_book));
 	for (size_t i = 0; i < show->agent_count; i++)
-		start(&a->days[i], show->agents[i].quota_daily);
+		audit_start(&a->days[i], show->agents[i].quota_daily);
 	for (size_t i = 0; i < show->service_count; i++)
-		start(&a->service_days[i], show->services[i].quota_daily);
+		audit_start(&a->service_days[i], show->services[i].quota_daily);
 }
 
 void audit_scopes_free(struct audit *a)
@@ -50,12 +42,14 @@ static void keep_day(struct scope_book *b)
 void audit_scopes_reset(struct audit *a)
 {
 	const struct show *show = a->show;
-	start(&a->cost, show->budget.cost_micros);
+	audit_start(&a->cost, show->budget.cost_micros);
 	for (size_t i = 0; i < show->stage_count; i++)
-		start(&a->stage_costs[i], show->stages[i].cost_cap_micros);
+		audit_start(&a->stage_costs[i],
+			    show->stages[i].cost_cap_micros);
 	for (size_t i = 0; i < show->service_count; i++) {
-		start(&a->services[i], show->services[i].quota_episode);
-		start(&a->service_costs[i], show->services[i].cost_micros);
+		audit_start(&a->services[i], show->services[i].quota_episode);
+		audit_start(&a->service_costs[i],
+			    show->services[i].cost_micros);
 		keep_day(&a->service_days[i]);
 	}
 	for (size_t i = 0; i < show->agent_count; i++)
@@ -76,9 +70,10 @@ static void turn_day(struct sim *s, const struct event *e)
 		sim_fail(s, "day", "%d begins after %d", day, a->day);
 	a->day = day;
 	for (size_t i = 0; i < a->show->agent_count; i++)
-		start(&a->days[i], a->show->agents[i].quota_daily);
+		audit_start(&a->days[i], a->show->agents[i].quota_daily);
 	for (size_t i = 0; i < a->show->service_count; i++)
-		start(&a->service_days[i], a->show->services[i].quota_daily);
+		audit_start(&a->service_days[i],
+			    a->show->services[i].quota_daily);
 }
 
 /* --- booking -------------------------------------------------------------- */

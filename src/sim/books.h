@@ -136,6 +136,7 @@ struct lease_book *audit_lease(struct audit *a, int stage, int agent,
 			       const char *id);
 void audit_book(struct sim *s, struct scope_book *b, int64_t leased,
 		int64_t spent, int64_t overrun, const char *where);
+void audit_start(struct scope_book *b, int64_t cap);
 void audit_renew(struct scope_book *b, int64_t cap);
 void audit_same(struct sim *s, const char *where, const struct scope *have,
 		const struct scope_book *want);
