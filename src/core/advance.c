@@ -275,6 +275,8 @@ static void try_start(struct deciding *d, int stage)
 		return;
 	}
 	if (def->poll) {
+		if (!polls_may_open(d, stage))
+			return;
 		start(d, stage);
 		polls_open(d, stage);
 		return;

@@ -19,7 +19,8 @@ struct deciding {
 	bool replied; /* the answer comes later, or is given already */
 	char answer[LEASE_TEXT_BYTES]; /* for whoever asked */
 	const char *code;    /* of a refusal: "refused", "not_found", ... */
-	int64_t rest_tokens; /* private to overage.c: what all open stages may */
+	int64_t rest_tokens; /* private to overage.c: what all open stages may
+			      */
 	uint64_t rest_seq;   /* still lease, as it was after that event */
 };
 
@@ -144,7 +145,8 @@ struct lack budget_lack(const struct model *m, int stage, int64_t total,
 json_object *budget_raises(const struct model *m, int stage, int64_t total);
 
 /* An agent asked for so many more than its call had: what the next start leases
- * it, when that is within its share of the cap and all scopes cover it; else 0. */
+ * it, when that is within its share of the cap and all scopes cover it; else 0.
+ */
 int64_t budget_share(struct model *m, int stage, int agent, int64_t asked);
 
 /* The tokens without which a start that has no cap does not begin, when `lack`
@@ -282,17 +284,47 @@ json_object *proposals_patch(const struct model *m, int stage,
 
 /* polls */
 void polls_blank(struct model *m, int stage); /* as never opened */
+void polls_effect(struct deciding *d, enum effect_kind kind, int stage);
+/* False: it says in an event when it may, or how it ends without. */
+bool polls_may_open(struct deciding *d, int stage);
 void polls_open(struct deciding *d, int stage);
 void polls_again(struct deciding *d, int stage);
 void polls_timer(struct deciding *d, int stage);
 void polls_vote(struct deciding *d);
 void polls_tally(struct deciding *d);
+/* Ends it and asks for the count; `choice` wins then, -1: as the votes say. */
+void polls_close(struct deciding *d, int stage, int choice);
 void polls_freeze_all(struct deciding *d);
 void polls_thaw_all(struct deciding *d);
 void polls_void(struct deciding *d, int stage);
 bool polls_answer(struct deciding *d, int stage, const char *choice);
 bool polls_command(struct deciding *d, int stage, enum action_id what,
 		   const char *arg);
+
+/* poll_result */
+/* counts, total, margin_permille, uncertainty_permille, too_close, lacks */
+void polls_add_count(struct json_out *data, const struct show_poll *def,
+		     const int64_t *counts);
+/* It ends with this winner, once its price is approved. */
+void polls_settle(struct deciding *d, int stage, int winner, const char *why,
+		  const int64_t *counts);
+/* At once; `denied` is whose price was not approved, or NULL. */
+void polls_resolve(struct deciding *d, int stage, int winner, const char *why,
+		   const int64_t *counts, const char *denied);
+/* `counts` say that it is because nobody won; NULL: somebody wishes it. */
+void polls_extend(struct deciding *d, int stage, int64_t ms, const char *why,
+		  const int64_t *counts);
+
+/* Who wins when nobody pays: the default, else who has most votes of those that
+ * cost nothing; -1: there is none. */
+int polls_affordable(const struct show_poll *def, const int64_t *counts);
+
+/* poll_extra: True when a person is asked about the price of `winner`. */
+bool polls_hold(struct deciding *d, int stage, int winner, const char *why,
+		const int64_t *counts);
+/* The answer, with what the event of it says so far. */
+void polls_price(struct deciding *d, int stage, bool approved, int64_t tokens,
+		 struct json_out **data);
 
 /* reset: rerun and rollback */
 void reset_apply(struct model *m, const struct event *e);

@@ -36,9 +36,13 @@ static const struct {
 			       "post_state_hash, version, by"},
 	[EVENT_POLL_CREATE] = {"poll:create", "question, options, deadline"},
 	[EVENT_POLL_EXTEND] = {"poll:extend", "deadline, why, by"},
-	[EVENT_POLL_CLOSE] = {"poll:close", "by, asks, counts"},
+	[EVENT_POLL_FREEZE] = {"poll:freeze", "by, reason"},
+	[EVENT_POLL_UNFREEZE] = {"poll:unfreeze", "by, reason"},
+	[EVENT_POLL_CLOSE] = {"poll:close", "choice, asks, counts, by"},
 	[EVENT_POLL_RESOLVE] = {"poll:resolve",
-				"winner, why, counts, total, margin, by"},
+				"winner, why, denied, counts, total, margin, "
+				"margin_permille, uncertainty_permille, "
+				"too_close, lacks, by"},
 	[EVENT_POLL_VOID] = {"poll:void", "by, reason"},
 	[EVENT_TOKEN_LEASE] = {"token:lease",
 			       "lease, tokens, cost_micros, attempt, "

@@ -278,10 +278,34 @@ static void limit_text(const struct model *m, const char *why, char *out,
 			 zone ? zone : "UTC");
 }
 
+/* "route: the audience chose Along the ridge (54.1%): 8,000 more". */
+static char *price_text(const struct model *m, const struct inbox_item *item)
+{
+	const struct poll_run *p = m->stages[item->stage].poll;
+	char more[48], left[32], rest[32], share[24] = "";
+	if (!p || p->choice < 0) /* not a log of ours */
+		return xstrdup(m->show->stages[item->stage].id);
+	int permille = poll_permille(p->counts[p->choice], p->total);
+	if (p->total)
+		snprintf(share, sizeof share, " (%d.%d%%)", permille / 10,
+			 permille % 10);
+	return xasprintf(
+		"%s: %s %s%s takes %s more  left %s  rest of show needs ~%s",
+		m->show->stages[item->stage].id,
+		strcmp(p->why, "majority") == 0 ? "the audience's choice"
+						: p->why,
+		poll_def(m, item->stage)->options[p->choice].label, share,
+		text_thousands(more, sizeof more, item->tokens),
+		text_thousands(left, sizeof left, item->left),
+		text_thousands(rest, sizeof rest, item->rest));
+}
+
 static char *overage_text(const struct model *m, const struct inbox_item *item)
 {
 	char more[48], left[32], rest[32], limit[120];
 	const char *why = item->reason;
+	if (strcmp(why, "poll") == 0)
+		return price_text(m, item);
 	text_thousands(more, sizeof more, item->tokens);
 	text_thousands(left, sizeof left, item->left);
 	text_thousands(rest, sizeof rest, item->rest);
@@ -326,14 +350,35 @@ static void open_failed(struct model *m, const struct event *e, int stage)
 	free(error);
 }
 
+/* "route is undecided (40 votes, too close to call: a lead of 2.5% +-15.3%):
+ * Which way?" */
+static char *undecided_text(const struct model *m, int stage)
+{
+	const struct show_poll *def = poll_def(m, stage);
+	const struct poll_run *p = m->stages[stage].poll;
+	struct poll_count c = poll_judge(def, p->counts);
+	char why[120];
+	if (c.lacks == POLL_LACKS_VOTES)
+		snprintf(why, sizeof why, "needs %lld",
+			 (long long)def->min_votes);
+	else if (c.lacks == POLL_LACKS_TIE)
+		snprintf(why, sizeof why, "a tie");
+	else
+		snprintf(why, sizeof why, "%sa lead of %d.%d%% +-%d.%d%%",
+			 c.too_close ? "too close to call: " : "",
+			 c.margin_permille / 10, c.margin_permille % 10,
+			 c.uncertainty_permille / 10,
+			 c.uncertainty_permille % 10);
+	return xasprintf("%s is undecided (%lld votes, %s): %s",
+			 m->show->stages[stage].id, (long long)c.total, why,
+			 def->question);
+}
+
 static void open_poll(struct model *m, const struct event *e, int stage)
 {
 	struct inbox_item item = new_item(m, e, stage, INBOX_POLL);
 	item.deadline_ms = 0;
-	item.text = xasprintf("%s is undecided (%lld votes): %s",
-			      m->show->stages[stage].id,
-			      (long long)m->stages[stage].poll->total,
-			      m->show->stages[stage].poll->question);
+	item.text = undecided_text(m, stage);
 	inbox_close(m, stage);
 	inbox_offer(m, &item);
 }

@@ -338,6 +338,18 @@ static bool warned(struct deciding *d, const struct answer_given *g)
 	return true;
 }
 
+/* The price of what a poll decided. */
+static bool answer_price(struct deciding *d, const struct answer_given *g)
+{
+	bool approved = g->choice == CHOICE_APPROVE;
+	int64_t tokens = g->item.tokens;
+	if (approved && g->args[0] && !take_amount(d, g->args[0], 0, &tokens))
+		return false;
+	struct json_out *data = answer_data(d, g);
+	polls_price(d, g->item.stage, approved, tokens, &data);
+	return true;
+}
+
 /* A request for a lease, of a call that goes on. */
 static bool answer_ask(struct deciding *d, const struct answer_given *g)
 {
@@ -357,6 +369,8 @@ bool overage_answer(struct deciding *d, const struct answer_given *g)
 		return warned(d, g);
 	if (g->item.kind == INBOX_CONFLICT)
 		return late_answer(d, g);
+	if (poll_waits_for_price(d->m, g->item.stage))
+		return answer_price(d, g);
 	if (asks_find(d->m, g->item.seq))
 		return answer_ask(d, g);
 	switch (g->choice) {

@@ -150,6 +150,7 @@ static void start_run(struct model *m, const struct event *e)
 	timers_clear(&m->timers);
 	ledger_reset(m);
 	stages_reset(m);
+	m->polls_opened = m->poll_opened_ms = 0;
 	m->poll = -1;
 }
 

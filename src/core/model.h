@@ -106,6 +106,8 @@ struct model {
 	struct late_proposal *late; /* the newest LATE_MAX */
 	size_t late_count;
 	struct { char host[64]; int64_t epoch; int pid; int64_t at_ms; } leader;
+	int64_t polls_opened;     /* in this run */
+	int64_t poll_opened_ms;   /* the last of them */
 	int poll;                 /* stage of the poll shown: open, else the
 				     last one; -1: none yet */
 

@@ -18,22 +18,59 @@ const char *poll_state_name(enum poll_state state);
 /* One for each stage that has a poll, at stage_run.poll. */
 struct poll_run {
 	enum poll_state state;
-	bool frozen;           /* panic: no votes; the clock stands */
+	bool frozen;  /* no votes; the clock stands */
+	bool by_hand; /* not by a panic, which ends with it */
 	int64_t opened_ms;
-	int64_t deadline_ms;   /* while open or extended and not frozen */
-	int64_t left_ms;       /* while frozen */
+	int64_t deadline_ms; /* while open or extended and not frozen */
+	int64_t left_ms;     /* while frozen */
 	int extensions;
-	int closes;            /* counts asked for so far, in all runs */
-	int64_t *counts;       /* by option; from the last count */
+	int closes;	 /* counts asked for so far, in all runs */
+	int64_t *counts; /* by option; from the last count */
 	int64_t total;
-	double margin;         /* lead of the first over the second, share */
-	int winner;            /* option index, -1: none yet */
-	char *why;             /* "majority", "default", "operator", ... */
+	double margin; /* lead of the first over the second, share */
+	int winner;    /* option index, -1: none yet */
+	int choice;    /* what will win: an operator's while votes are
+			  counted, or what waits for its price; -1 */
+	char *why;     /* "majority", "default", "operator", ... */
 };
 
-/* The rule of the contract, pure: index of the option that wins these counts,
- * or -1 when undecided (too few votes, lead below min_delta, or a tie). */
+struct model;
 struct show_poll;
+const struct show_poll *poll_def(const struct model *m, int stage);
+bool poll_is_open(const struct poll_run *poll); /* or frozen */
+/* Its winner is known, and a person is asked about its price. */
+bool poll_waits_for_price(const struct model *m, int stage);
+
+/* Why counts decide nothing. */
+enum poll_lack {
+	POLL_LACKS_NOTHING,
+	POLL_LACKS_VOTES, /* fewer than min_votes, or none */
+	POLL_LACKS_TIE,	  /* two or more are first */
+	POLL_LACKS_LEAD,  /* less than min_delta */
+};
+const char *poll_lack_name(enum poll_lack lack); /* NULL: nothing */
+
+#define POLL_VOTES_MOST (INT64_C(1) << 50) /* of an option */
+
+struct poll_count {
+	int64_t total;
+	int first, second;	  /* options; of those with as many the first
+				     in the order of the file */
+	double margin;		  /* lead of the first over the second, share */
+	int margin_permille;	  /* the same, rounded down */
+	int uncertainty_permille; /* of it, 95 of 100: see HACKING.md */
+	bool too_close;		  /* the lead is within its uncertainty */
+	enum poll_lack lacks;
+	int winner; /* by the rule of the contract; -1: none */
+};
+
+/* Pure. */
+struct poll_count poll_judge(const struct show_poll *poll,
+			     const int64_t *counts);
+int poll_permille(int64_t votes, int64_t total); /* rounded down */
+
+/* The same in short: index of the option that wins these counts, or -1 when
+ * undecided (too few votes, lead below min_delta, or a tie). */
 int poll_winner(const struct show_poll *poll, const int64_t *counts,
 		int64_t *total, double *margin);
 

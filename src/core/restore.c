@@ -69,8 +69,10 @@ static void read_poll(struct reading *r, int stage, json_object *o)
 	const struct show_poll *def = m->show->stages[stage].poll;
 	struct poll_run *p = m->stages[stage].poll;
 	json_object *counts = json_get(o, "counts");
-	for (size_t i = 0; i < def->option_count; i++)
-		p->counts[i] = json_get_int(counts, def->options[i].id, 0);
+	for (size_t i = 0; i < def->option_count; i++) {
+		int64_t n = json_get_int(counts, def->options[i].id, 0);
+		p->counts[i] = n < 0 || n > POLL_VOTES_MOST ? 0 : n;
+	}
 	poll_winner(def, p->counts, &p->total, &p->margin);
 	p->state = (enum poll_state)restore_number(r, o, "state", POLL_NONE,
 						   POLL_VOID);
@@ -82,6 +84,9 @@ static void read_poll(struct reading *r, int stage, json_object *o)
 	p->closes = (int)json_get_int(o, "closes", 0);
 	p->winner =
 		restore_number(r, o, "winner", -1, (int)def->option_count - 1);
+	p->by_hand = json_get_bool(o, "by_hand", false);
+	p->choice =
+		restore_number(r, o, "choice", -1, (int)def->option_count - 1);
 	p->why = restore_text(o, "why");
 	timers_set(&m->timers, TIMER_POLL, stage, p->deadline_ms);
 }
@@ -327,6 +332,8 @@ static void read_rest(struct model *m, json_object *o)
 	const char *poll = json_get_str(o, "poll", NULL);
 	m->seq = (uint64_t)json_get_int(o, "seq", 0);
 	m->at_ms = json_get_int(o, "at", 0);
+	m->polls_opened = json_get_int(o, "polls_opened", 0);
+	m->poll_opened_ms = json_get_int(o, "poll_opened", 0);
 	m->poll = poll ? show_find_stage(m->show, poll) : -1;
 	restore_copy(m->leader.host, sizeof m->leader.host, leader, "host");
 	m->leader.epoch = json_get_int(leader, "epoch", 0);
@@ -542,6 +549,7 @@ struct model *model_inherit(const struct model *m, const struct show *next)
 	restore_inherit_days(heir, json_get(o, "ledger"));
 	usage_read(heir, json_get(o, "usage"));
 	read_rest(heir, o);
+	heir->polls_opened = heir->poll_opened_ms = 0;
 	heir->poll = -1;
 	json_object_put(o);
 	return heir;

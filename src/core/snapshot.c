@@ -217,7 +217,9 @@ static json_object *poll_json(const struct poll_run *p,
 	json_add_int(o, "left", p->left_ms);
 	json_add_int(o, "extensions", p->extensions);
 	json_add_int(o, "closes", p->closes);
+	json_add_bool(o, "by_hand", p->by_hand);
 	json_add_int(o, "winner", p->winner);
+	json_add_int(o, "choice", p->choice);
 	json_add_str(o, "why", p->why);
 	json_add(o, "counts", &counts);
 	return o;
@@ -474,6 +476,8 @@ json_object *snapshot_facts(const struct model *m)
 	json_add_int(o, "timers", (int64_t)m->timers.count);
 	json_add_int(o, "at", m->at_ms);
 	json_add_int(o, "commands_seen", (int64_t)m->command_next);
+	json_add_int(o, "polls_opened", m->polls_opened);
+	json_add_int(o, "poll_opened", m->poll_opened_ms);
 	if (m->poll >= 0)
 		json_add_str(o, "poll", m->show->stages[m->poll].id);
 	for (size_t i = 0; i < COUNT_OF(parts); i++) {

@@ -41,7 +41,7 @@ const char *stage_move_name(enum stage_move move)
 /* clang-format off */
 static const signed char next_state[STAGE_STATES][STAGE_MOVES] = {
 	/*               standby go hold appr start backoff compl fail skip cancel reset again */
-	[STAGE_WAITING]   = { Y, W,  H,   X,   R,    X,      D,    F,   S,   C,     X,    W },
+	[STAGE_WAITING]   = { Y, W,  H,   X,   R,    B,      D,    F,   S,   C,     X,    W },
 	[STAGE_STANDBY]   = { X, W,  X,   X,   X,    X,      D,    X,   S,   C,     X,    W },
 	[STAGE_HELD]      = { X, X,  X,   W,   X,    X,      D,    F,   S,   C,     X,    W },
 	[STAGE_RUNNING]   = { X, X,  H,   X,   X,    B,      D,    F,   S,   C,     X,    W },
@@ -296,6 +296,9 @@ static void apply_progress(struct model *m, const struct event *e, int stage)
 		s->ended_ms = 0;
 		if (event_bool(e, "fresh", false))
 			s->failures = 0;
+	} else if (strcmp(state, "backoff") == 0) {
+		if (move_to(m, e, stage, MOVE_BACKOFF))
+			set_deadline(m, stage, event_int(e, "retry_at", 0));
 	}
 }
 
@@ -357,7 +360,9 @@ static void change_agents(struct model *m, int stage, json_object *agents)
 static void apply_approve(struct model *m, const struct event *e, int stage)
 {
 	struct stage_run *s = &m->stages[stage];
-	if (event_bool(e, "call", false) || !move_to(m, e, stage, MOVE_APPROVE))
+	/* A poll that waits for its price does not begin again: it ends. */
+	if (event_bool(e, "call", false) || poll_waits_for_price(m, stage) ||
+	    !move_to(m, e, stage, MOVE_APPROVE))
 		return;
 	s->approved_tokens = event_int(e, "lease", 0);
 	s->asked_tokens = s->asked_total = 0;
@@ -548,6 +553,10 @@ static void waits_for_what(const struct model *m, int stage, struct buf *b)
 		buf_adds(b, "approval of more tokens");
 		break;
 	case STAGE_BACKOFF:
+		if (s->poll) {
+			buf_adds(b, "the distance between polls");
+			break;
+		}
 		buf_addf(b, "the next try (%d of %lld)", s->failures + 1,
 			 (long long)m->show->stages[stage].retry.max_attempts);
 		break;

@@ -199,6 +199,13 @@ bool status_poll_counts_elsewhere(const struct model *m, int stage)
 	return p && (p->state == POLL_OPEN || p->state == POLL_EXTENDED);
 }
 
+bool status_poll_is_hidden(const struct model *m, int stage)
+{
+	const struct poll_run *p = stage < 0 ? NULL : m->stages[stage].poll;
+	return p && poll_def(m, stage)->hide_result &&
+	       p->state != POLL_RESOLVED && p->state != POLL_VOID;
+}
+
 json_object *status_poll(const struct model *m, int stage)
 {
 	return status_poll_with(m, stage, NULL);
@@ -211,12 +218,9 @@ json_object *status_poll_with(const struct model *m, int stage,
 	if (!p)
 		return NULL;
 	const struct show_poll *def = m->show->stages[stage].poll;
-	int64_t total = p->total;
-	double margin = p->margin;
-	if (counts)
-		poll_winner(def, counts, &total, &margin);
-	else
+	if (!counts)
 		counts = p->counts;
+	struct poll_count c = poll_judge(def, counts);
 	json_object *o = json_object_new_object();
 	json_object *options = json_object_new_array();
 	for (size_t i = 0; i < def->option_count; i++) {
@@ -225,7 +229,11 @@ json_object *status_poll_with(const struct model *m, int stage,
 		json_add_str(x, "label", def->options[i].label);
 		json_add_int(x, "votes", counts[i]);
 		json_add_num(x, "share",
-			     total ? (double)counts[i] / (double)total : 0);
+			     c.total ? (double)counts[i] / (double)c.total : 0);
+		json_add_int(x, "permille", poll_permille(counts[i], c.total));
+		if (def->options[i].requires_extra)
+			json_add_int(x, "requires_extra",
+				     def->options[i].requires_extra);
 		json_object_array_add(options, x);
 	}
 	json_add_str(o, "id", m->show->stages[stage].id);
@@ -233,8 +241,13 @@ json_object *status_poll_with(const struct model *m, int stage,
 	json_add_str(o, "state", poll_state_name(p->state));
 	json_add_bool(o, "frozen", p->frozen);
 	json_add(o, "options", &options);
-	json_add_int(o, "total", total);
-	json_add_num(o, "margin", margin);
+	json_add_int(o, "total", c.total);
+	json_add_num(o, "margin", c.margin);
+	json_add_int(o, "margin_permille", c.margin_permille);
+	json_add_int(o, "uncertainty_permille", c.uncertainty_permille);
+	json_add_bool(o, "too_close", c.too_close);
+	add_text(o, "lacks", poll_lack_name(c.lacks));
+	json_add_bool(o, "hidden", status_poll_is_hidden(m, stage));
 	add_time(o, "deadline_at", p->deadline_ms);
 	add_text(o, "winner",
 		 p->winner >= 0 ? def->options[p->winner].id : NULL);

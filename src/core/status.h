@@ -42,6 +42,8 @@ json_object *status_poll_with(const struct model *m, int stage,
 			      const int64_t *counts);
 /* Is it one whose votes the model does not know yet? */
 bool status_poll_counts_elsewhere(const struct model *m, int stage);
+/* The audience is to see how many voted, but not for what. */
+bool status_poll_is_hidden(const struct model *m, int stage);
 json_object *status_checks(const struct model *m); /* an array */
 json_object *status_obs(const struct model *m);
 

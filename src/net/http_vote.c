@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "core/status.h"
 #include "net/page.h"
 #include "net/voter.h"
 
@@ -59,6 +60,11 @@ static int64_t votes_of(struct request *r, int stage, size_t option,
 	return p && p->counts ? p->counts[option] : 0;
 }
 
+static bool is_hidden(const struct request *r, int stage)
+{
+	return status_poll_is_hidden(r->web->model, stage);
+}
+
 /* A mark that this browser voted in this very poll: when it was opened. */
 static bool has_voted(const struct request *r, int stage)
 {
@@ -92,6 +98,10 @@ static void add_option(struct buf *b, struct request *r, int stage, size_t i,
 		buf_addf(b, "<span class=\"label\" id=\"o%zu\">", i);
 		page_escape(b, o->label);
 		buf_adds(b, won ? " <b>(chosen)</b></span>" : "</span>");
+	}
+	if (is_hidden(r, stage)) {
+		buf_adds(b, "</li>");
+		return;
 	}
 	buf_adds(b, "<progress aria-label=\"");
 	page_escape(b, o->label);
@@ -164,7 +174,9 @@ static void respond_poll(struct request *r, int status, int stage,
 		{"options", buf_str(&options)},
 		{"total", count},
 		/* As the tally says it: vote.js compares the two. */
-		{"open", takes_votes(p) ? "yes" : "no"},
+		{"open", takes_votes(p)	       ? "yes"
+			 : is_hidden(r, stage) ? "hidden"
+					       : "no"},
 	};
 	char *html = page_fill(asset_find("vote.html")->text, fields,
 			       COUNT_OF(fields));

@@ -130,10 +130,32 @@ json_object *web_polls_json(struct web *web, bool open_only)
 	return list;
 }
 
+/* What the audience must not know yet is not sent to its browsers at all. */
+static void hide_votes(json_object *poll)
+{
+	static const char *const of_option[] = {"votes", "share", "permille"};
+	static const char *const of_poll[] = {"margin", "margin_permille",
+					      "uncertainty_permille",
+					      "too_close", "lacks"};
+	json_object *options = json_get_array(poll, "options");
+	for (size_t i = 0; i < json_object_array_length(options); i++)
+		for (size_t k = 0; k < COUNT_OF(of_option); k++)
+			json_object_object_del(
+				json_object_array_get_idx(options, i),
+				of_option[k]);
+	for (size_t k = 0; k < COUNT_OF(of_poll); k++)
+		json_object_object_del(poll, of_poll[k]);
+}
+
 static void tell_polls(struct web *web)
 {
 	json_object *o = json_object_new_object();
 	json_object *polls = web_polls_json(web, false);
+	for (size_t i = 0; i < json_object_array_length(polls); i++) {
+		json_object *poll = json_object_array_get_idx(polls, i);
+		if (json_get_bool(poll, "hidden", false))
+			hide_votes(poll);
+	}
 	json_add_str(o, "topic", "polls");
 	json_add(o, "polls", &polls);
 	json_add_int(o, "at", clock_show_ms());
@@ -222,6 +244,10 @@ static void take_tally(struct web *web, json_object *o, const char *text)
 	t->total = json_get_int(o, "total", 0);
 	t->at_ms = json_get_int(o, "at", 0);
 	t->fresh = true;
+	if (status_poll_is_hidden(web->model, stage)) {
+		json_object_object_del(o, "counts");
+		text = json_text(o);
+	}
 	char *copy = xstrdup(text);
 	ws_tally(web->net->ws, poll, &copy);
 }

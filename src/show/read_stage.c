@@ -5,6 +5,8 @@
 
 #include "show/read.h"
 
+#define METADATA_BYTES 4096 /* it goes into an event */
+
 void read_defaults(struct reader *r, struct node *n, void *base)
 {
 	(void)base;
@@ -52,9 +54,13 @@ void read_when(struct reader *r, struct node *n, void *base)
 
 void option_end(struct reader *r, struct node *n, void *item)
 {
-	(void)r;
-	(void)n;
 	struct show_option *o = item;
+	if (o->metadata && strlen(o->metadata) > METADATA_BYTES)
+		read_error(
+			r, node_get(n, "metadata"),
+			"stages[].poll.options[].metadata is %zu bytes long; "
+			"%d are allowed",
+			strlen(o->metadata), METADATA_BYTES);
 	if (!o->label)
 		o->label = o->id;
 }

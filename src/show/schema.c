@@ -26,7 +26,8 @@ const char *const schema_event_words[] = {
 	"run:complete",	  "run:cancel",	    "stage:start",
 	"stage:progress", "stage:proposal", "stage:complete",
 	"stage:error",	  "stage:skip",	    "stage:go",
-	"stage:reset",	  "poll:create",	  "poll:extend",    "poll:close",
+	"stage:reset",	  "poll:create",	  "poll:extend",    "poll:freeze",
+	"poll:unfreeze",  "poll:close",
 	"poll:resolve",	  "poll:void",	    "token:lease",
 	"token:spend",	  "token:return",   "budget:request",
 	"budget:approve", "budget:deny",    "budget:raise", "budget:day",
@@ -254,7 +255,11 @@ static const struct key option_keys[] = {
 	TEXT("label", AT(show_option, label), 120, "What voters read.",
 	     .def_text = "the id"),
 	INT("requires_extra", AT(show_option, requires_extra), 0, TOKENS, 0,
-	    "tokens", "What the option costs beyond the plan; shown.", LATER),
+	    "tokens", "What the option costs beyond the plan: when it wins, the "
+	    "operator approves or denies that before anything acts on it."),
+	ROW("metadata", KEY_OBJECT, AT(show_option, metadata),
+	    "Whatever the stages behind the poll should know of the option; "
+	    "goes on with the result.", .def_text = "none"),
 	{0}};
 static const struct section option = {
 	"stages[].poll.options[]", "an option", sizeof(struct show_option),
@@ -284,6 +289,9 @@ static const struct key poll_keys[] = {
 	    "After so many it is as if undecided were default, or ask."),
 	ROW("default", KEY_REF, 0,
 	    "The option that wins an undecided poll.", .def_text = "none"),
+	ROW("hide_result", KEY_BOOL, AT(show_poll, hide_result),
+	    "The audience sees how many voted, but not for what, until the poll "
+	    "is decided."),
 	{0}};
 static const struct section poll = {
 	"stages[].poll", "a poll", sizeof(struct show_poll),
@@ -386,11 +394,14 @@ const struct section schema_defaults = {
 
 static const struct key polls_keys[] = {
 	INT("min_interval_ms", AT(show_polls, min_interval_ms), 0, HOURS24, 0,
-	    "ms", "The shortest time between two polls.", LATER),
+	    "ms", "The shortest time from the opening of a poll to that of the "
+	    "next; a stage waits for it."),
 	INT("max_per_episode", AT(show_polls, max_per_episode), 0, 100000,
-	    NONE, "polls", "Polls in one episode.", LATER),
+	    NONE, "polls",
+	    "Polls in one episode. One beyond is not opened: its default wins, "
+	    "else its first option without a price."),
 	ROW("change_vote", KEY_BOOL, AT(show_polls, change_vote),
-	    "Whether a voter may change a vote.", LATER),
+	    "Whether a voter may change a vote."),
 	{0}};
 static const struct section polls = {
 	"polls", "polls", .keys = polls_keys};

@@ -114,6 +114,7 @@ struct show_option {
 	char *id;
 	char *label;             /* default: the id */
 	int64_t requires_extra;  /* tokens, default 0 */
+	char *metadata;          /* canonical JSON object text, or NULL */
 };
 
 struct show_poll {
@@ -128,6 +129,8 @@ struct show_poll {
 	int64_t extend_ms;            /* default: open_ms */
 	int64_t max_extensions;       /* default 1 when undecided: extend */
 	int default_option;           /* index, -1: none */
+	bool hide_result;             /* from the audience, until it is
+					 decided; default false */
 };
 
 /* `when:` all of these must hold. */

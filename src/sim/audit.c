@@ -215,6 +215,8 @@ static void progress(struct sim *s, const struct event *e, int stage)
 		leave(s->audit, stage, SB_STANDBY);
 	else if (strcmp(state, "waiting") == 0)
 		leave(s->audit, stage, SB_WAITING);
+	else if (strcmp(state, "backoff") == 0)
+		leave(s->audit, stage, SB_BACKOFF);
 	if (event_bool(e, "fresh", false))
 		b->failures = 0;
 }
@@ -334,6 +336,10 @@ static void approved(struct audit *a, const struct event *e, int stage)
 {
 	struct stage_book *b = &a->stages[stage];
 	json_object *agents = event_object(e, "agents");
+	if (b->poll_closed) {
+		b->priced = true;
+		return;
+	}
 	leave(a, stage, SB_WAITING);
 	b->approved = event_int(e, "lease", 0) > 0;
 	for (size_t k = 0; k < a->show->stages[stage].agent_count; k++) {
@@ -351,6 +357,7 @@ static void approved(struct audit *a, const struct event *e, int stage)
 static void raised(struct sim *s, const struct event *e, int stage)
 {
 	struct stage_book *b = &s->audit->stages[stage];
+	b->priced = b->poll_closed;
 	if (!event_int(e, "lease", 0) || !is_open(s, e, stage))
 		return;
 	if (b->state != SB_WAITING && b->state != SB_RUNNING)
@@ -516,6 +523,7 @@ static void of_run(struct sim *s, const struct event *e)
 	struct audit *a = s->audit;
 	switch (e->type) {
 	case EVENT_RUN_START:
+		a->polls = 0;
 		run_start(s, e);
 		break;
 	case EVENT_RUN_PAUSE:

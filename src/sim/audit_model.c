@@ -34,7 +34,30 @@ static void poll_create(struct sim *s, const struct event *e, int stage)
 	struct stage_book *b = &s->audit->stages[stage];
 	if (b->state != SB_RUNNING || b->poll_open || b->poll_closed)
 		sim_fail(s, "poll", "%s is opened twice", e->stage);
+	const struct show_polls *limits = &s->show->polls;
+	if (limits->max_per_episode != SHOW_UNSET &&
+	    s->audit->polls >= limits->max_per_episode)
+		sim_fail(s, "poll", "%s is one poll too many", e->stage);
+	if (s->audit->polls &&
+	    e->at_ms < s->audit->poll_ms + limits->min_interval_ms)
+		sim_fail(s, "poll", "%s is opened too soon", e->stage);
+	s->audit->polls++;
+	s->audit->poll_ms = e->at_ms;
 	b->poll_open = true;
+	b->poll_frozen = b->priced = false;
+}
+
+static void poll_freeze(struct sim *s, const struct event *e, int stage)
+{
+	struct stage_book *b = &s->audit->stages[stage];
+	bool freezes = e->type == EVENT_POLL_FREEZE;
+	if (!b->poll_open || b->poll_frozen == freezes)
+		sim_fail(s, "poll", "%s of %s, which is %s",
+			 event_type_name(e->type), e->stage,
+			 !b->poll_open	  ? "not open"
+			 : b->poll_frozen ? "frozen"
+					  : "not frozen");
+	b->poll_frozen = freezes;
 }
 
 static void poll_close(struct sim *s, const struct event *e, int stage)
@@ -44,7 +67,10 @@ static void poll_close(struct sim *s, const struct event *e, int stage)
 	bool asks = event_bool(e, "asks", false);
 	if (asks ? !b->poll_closed : !b->poll_open)
 		sim_fail(s, "poll", "%s is closed, and was not open", e->stage);
-	b->poll_open = false;
+	if (b->poll_frozen && !event_str(e, "by", NULL))
+		sim_fail(s, "poll", "%s is closed by its clock, and is frozen",
+			 e->stage);
+	b->poll_open = b->poll_frozen = false;
 	b->poll_closed = true;
 	a->asking += asks && !b->asks;
 	b->asks = asks;
@@ -67,11 +93,23 @@ static void poll_extend(struct sim *s, const struct event *e, int stage)
 static void poll_resolve(struct sim *s, const struct event *e, int stage)
 {
 	struct stage_book *b = &s->audit->stages[stage];
-	if (!b->poll_closed || b->resolved)
+	bool capped = strcmp(event_str(e, "why", ""), "cap") == 0;
+	if (capped) {
+		if (b->state != SB_WAITING ||
+		    s->audit->polls < s->show->polls.max_per_episode)
+			sim_fail(s, "poll", "%s is passed over", e->stage);
+	} else if (!b->poll_closed || b->resolved)
 		sim_fail(s, "poll", "%s is resolved, and was not closed",
 			 e->stage);
-	if (strcmp(event_str(e, "why", ""), "operator") != 0)
+	if (!capped && strcmp(event_str(e, "why", ""), "operator") != 0)
 		recount(s, e, stage);
+	const struct show_poll *def = s->show->stages[stage].poll;
+	int winner = show_find_option(def, event_str(e, "winner", ""));
+	if (winner < 0 || (def->options[winner].requires_extra && !b->priced))
+		sim_fail(s, "price",
+			 "%s is resolved as %s, and nobody said yes "
+			 "to its price",
+			 e->stage, event_str(e, "winner", ""));
 	s->audit->asking -= b->asks;
 	b->resolved = true;
 	b->asks = b->poll_closed = false;
@@ -87,6 +125,10 @@ void audit_poll(struct sim *s, const struct event *e, int stage)
 	case EVENT_POLL_CLOSE:
 		poll_close(s, e, stage);
 		break;
+	case EVENT_POLL_FREEZE:
+	case EVENT_POLL_UNFREEZE:
+		poll_freeze(s, e, stage);
+		break;
 	case EVENT_POLL_EXTEND:
 		poll_extend(s, e, stage);
 		break;
@@ -96,6 +138,7 @@ void audit_poll(struct sim *s, const struct event *e, int stage)
 	case EVENT_POLL_VOID:
 		s->audit->asking -= b->asks;
 		b->asks = b->poll_open = b->poll_closed = false;
+		b->poll_frozen = b->priced = false;
 		break;
 	default:
 		break;

@@ -46,6 +46,8 @@ struct stage_book {
 	bool done;		/* settled by stage:complete */
 	uint32_t out, answered; /* agents' places, bits */
 	bool poll_open, poll_closed, asks;
+	bool poll_frozen; /* by hand */
+	bool priced;	  /* a person said yes to what its choice takes */
 	bool resolved;
 	int newest[8];		   /* by agent's place: its newest lease, -1 */
 	int who[8];		   /* by place: the agent that is called */
@@ -88,6 +90,7 @@ struct audit {
 	int64_t at_ms, epoch;
 	int run;
 	bool going, paused, attended;
+	int64_t polls, poll_ms; /* opened in this run, and when the last was */
 	char run_id[40];
 	struct scope_book episode, *stages_money, *agents_money;
 	struct scope_book cost, *stage_costs, *services, *service_costs;

@@ -196,12 +196,27 @@ static int random_stage(const struct sim *s, struct dice *d)
 static void meddle_poll(struct sim *s, struct dice *d, const char *id)
 {
 	static const enum action_id what[] = {
-		ACTION_POLL_CLOSE,  ACTION_POLL_CLOSE,	ACTION_POLL_EXTEND,
-		ACTION_POLL_EXTEND, ACTION_POLL_EXTEND, ACTION_POLL_VOID};
+		ACTION_POLL_CLOSE,  ACTION_POLL_CLOSE,	  ACTION_POLL_EXTEND,
+		ACTION_POLL_EXTEND, ACTION_POLL_EXTEND,	  ACTION_POLL_VOID,
+		ACTION_POLL_FREEZE, ACTION_POLL_UNFREEZE, ACTION_POLL_FREEZE,
+		ACTION_POLL_RESOLVE};
 	/* Somebody who cannot make up his mind. */
 	for (int i = 0; dice_one_in(d, 2) && i < 4; i++)
 		ask(s, d, what[i], id, NULL);
-	ask(s, d, what[dice_roll(d, COUNT_OF(what))], id, NULL);
+	enum action_id action = what[dice_roll(d, COUNT_OF(what))];
+	ask(s, d, action, id,
+	    action != ACTION_POLL_RESOLVE ? NULL
+	    : dice_one_in(d, 2)		  ? "x"
+					  : "y");
+}
+
+/* One that was frozen by hand and stands still. */
+static int frozen_poll(const struct model *m)
+{
+	for (size_t i = 0; i < m->show->stage_count; i++)
+		if (m->stages[i].poll && m->stages[i].poll->by_hand)
+			return (int)i;
+	return -1;
 }
 
 static void meddle_stage(struct sim *s, struct dice *d, int stage)
@@ -274,6 +289,9 @@ static void operate_well(struct sim *s, struct dice *d)
 		answer_item(s, d);
 	else if (any_killed(s))
 		ask(s, d, ACTION_REVIVE, NULL, NULL);
+	else if (frozen_poll(m) >= 0)
+		ask(s, d, ACTION_POLL_UNFREEZE,
+		    s->show->stages[frozen_poll(m)].id, NULL);
 	else if (dice_one_in(d, 8))
 		take_late(s, d);
 	else if (dice_one_in(d, 20))
@@ -466,6 +484,9 @@ void people_help(struct sim *s)
 		ask(s, &d, ACTION_GO, NULL, NULL);
 	if (any_killed(s))
 		ask(s, &d, ACTION_REVIVE, NULL, NULL);
+	if (frozen_poll(m) >= 0)
+		ask(s, &d, ACTION_POLL_UNFREEZE,
+		    s->show->stages[frozen_poll(m)].id, NULL);
 	if (!m->inbox.count)
 		return;
 	const struct inbox_item *item = &m->inbox.items[0];

@@ -63,12 +63,17 @@ static void add_inputs(struct buf *b, struct dice *d, uint64_t seed,
 		buf_addf(b, "    when: { s%d: x }\n", gate);
 }
 
-static void add_poll(struct buf *b, struct dice *d)
+/* Prices have dice of their own, so that the rest stays. */
+static void add_poll(struct buf *b, struct dice *d, uint64_t seed, int i)
 {
+	struct dice price = dice_of(dice_mix(seed, 83), (uint64_t)i);
 	buf_addf(b,
-		 "    poll: { question: Q, options: [ { id: x }, { id: y }%s ],"
+		 "    poll: { question: Q, options: [ { id: x }, { id: y%s }%s "
+		 "],"
 		 " open_ms: %d, min_votes: %d, min_delta: %s, undecided: %s, "
 		 "extend_ms: %d, max_extensions: %d, default: x }\n",
+		 PICK(&price, "", ", requires_extra: 500",
+		      ", requires_extra: 9000"),
 		 PICK(d, "", ", { id: z }"), number(d, 1000, 6000),
 		 number(d, 0, 10), PICK(d, "0", "0", "0.2"),
 		 PICK(d, "extend", "default", "ask"), number(d, 1000, 4000),
@@ -109,7 +114,7 @@ static void add_stage(struct buf *b, uint64_t seed, uint64_t without, int i)
 	if (i > 0 && dice_roll(&links, 4))
 		add_inputs(b, &links, seed, without, i);
 	if (poll)
-		add_poll(b, &d);
+		add_poll(b, &d, seed, i);
 	else
 		add_work(b, &d, &money, i);
 	buf_addf(b, "    on_failure: %s\n",
@@ -184,6 +189,17 @@ static void add_money(struct buf *b, uint64_t seed)
 		buf_addf(b, ", cost: \"0.%03d\"", number(&d, 5, 400));
 }
 
+/* Of all polls, with dice of their own. */
+static void add_limits(struct buf *b, uint64_t seed)
+{
+	struct dice d = dice_of(dice_mix(seed, 84), 3);
+	if (dice_one_in(&d, 3))
+		buf_addf(b, ", max_per_episode: %d", number(&d, 0, 3));
+	if (dice_one_in(&d, 3))
+		buf_addf(b, ", min_interval_ms: %d", number(&d, 1, 9000));
+	buf_adds(b, " }\n");
+}
+
 char *random_show_yaml(uint64_t seed, uint64_t without)
 {
 	struct buf b = {0};
@@ -199,7 +215,8 @@ char *random_show_yaml(uint64_t seed, uint64_t without)
 	add_money(&b, seed);
 	add_mode(&b, seed);
 	add_agents(&b, seed, number(&d, 1, 20000));
-	buf_addf(&b, "polls: { change_vote: %s }\n", PICK(&d, "true", "false"));
+	buf_addf(&b, "polls: { change_vote: %s", PICK(&d, "true", "false"));
+	add_limits(&b, seed);
 	add_gear(&b, &d);
 	buf_adds(&b, "stages:\n");
 	for (int i = 0; i < stages; i++)

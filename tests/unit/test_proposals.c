@@ -516,6 +516,238 @@ START_TEST(undecided_asks_a_human)
 }
 END_TEST
 
+START_TEST(how_sure_a_lead_is)
+{
+	struct show *show = world_show(
+		AGENTS "  - id: v\n"
+		       "    poll: { question: Q, options: [ { id: x }, "
+		       "{ id: y }, { id: z } ] }\n");
+	static const struct {
+		int64_t votes[3];
+		int margin, uncertainty;
+		enum poll_lack lacks;
+	} cases[] = {
+		{{0, 0, 0}, 0, 0, POLL_LACKS_VOTES},
+		{{1, 0, 0}, 1000, 0, POLL_LACKS_NOTHING},
+		/* 1.96 * sqrt((p1 + p2 - (p1 - p2)^2) / n), by hand */
+		{{54, 46, 0}, 80, 196, POLL_LACKS_NOTHING},
+		{{540, 460, 0}, 80, 62, POLL_LACKS_NOTHING},
+		{{500, 300, 200}, 200, 55, POLL_LACKS_NOTHING},
+		{{7, 7, 2}, 0, 459, POLL_LACKS_TIE},
+		/* as many as no poll has, without an overflow */
+		{{INT64_C(1) << 50, INT64_C(1) << 49, 0}, 333, 2,
+		 POLL_LACKS_NOTHING},
+	};
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct poll_count c =
+			poll_judge(show->stages[0].poll, cases[i].votes);
+		ck_assert_int_eq(c.margin_permille, cases[i].margin);
+		ck_assert_int_eq(c.uncertainty_permille, cases[i].uncertainty);
+		ck_assert_int_eq(c.lacks, cases[i].lacks);
+		ck_assert_int_eq(c.too_close,
+				 c.total > 0 && c.margin_permille <=
+							c.uncertainty_permille);
+	}
+	show_unref(&show);
+}
+END_TEST
+
+START_TEST(a_frozen_poll_takes_no_votes_and_no_time)
+{
+	struct world *w = polling("default: x", true);
+	const struct poll_run *p = w->m->stages[0].poll;
+	world_tick(w, 4000);
+	ck_assert(world_do(w, "poll-freeze", "v", NULL));
+	ck_assert(p->frozen && p->by_hand);
+	ck_assert(!world_do(w, "poll-freeze", "v", NULL));
+	ck_assert(!world_do(w, "poll-extend", "v", NULL));
+	ck_assert_int_eq(vote(w, "v", "y"), EFFECT_REPLY);
+	world_tick(w, 60000);
+	ck_assert_str_eq(poll_is(w), "open");
+	/* A panic freezes the others; its end leaves this one as it is. */
+	ck_assert(world_do(w, "panic", NULL));
+	ck_assert(!world_do(w, "poll-unfreeze", "v", NULL));
+	ck_assert(world_do(w, "resume", NULL));
+	ck_assert(p->frozen && p->by_hand);
+	ck_assert(world_do(w, "poll-unfreeze", "v", NULL));
+	ck_assert(!world_do(w, "poll-unfreeze", "v", NULL));
+	ck_assert(!p->frozen && !p->by_hand);
+	ck_assert_int_eq(p->deadline_ms, w->now_ms + 6000);
+	ck_assert_int_eq(vote(w, "v", "y"), EFFECT_VOTE);
+	/* One that is frozen may be ended all the same. */
+	ck_assert(world_do(w, "poll-freeze", "v", NULL));
+	ck_assert(world_do(w, "poll-close", "v", NULL));
+	ck_assert(!p->frozen && !p->by_hand);
+	ck_assert(!world_do(w, "poll-freeze", "v", NULL));
+	world_free(w);
+}
+END_TEST
+
+static json_object *result_of(struct world *w)
+{
+	json_object *r = json_get(w->m->story.doc, "v");
+	ck_assert(r != NULL);
+	return r;
+}
+
+START_TEST(an_operator_decides_whatever_was_voted)
+{
+	struct world *w = polling("default: x", true);
+	ck_assert(!world_do(w, "poll-resolve", "v", "yy", NULL));
+	ck_assert_ptr_nonnull(strstr(w->said, "no option `yy`"));
+	ck_assert(world_do(w, "poll-resolve", "v", "y", NULL));
+	ck_assert_str_eq(poll_is(w), "closed");
+	ck_assert(!world_do(w, "poll-resolve", "v", "x", NULL));
+	tally_of(w, 1, 9, 1); /* the votes are told all the same */
+	ck_assert_str_eq(poll_is(w), "resolved");
+	json_object *r = result_of(w);
+	ck_assert_str_eq(json_get_str(r, "winner", ""), "y");
+	ck_assert_str_eq(json_get_str(r, "why", ""), "operator");
+	ck_assert_int_eq(json_get_int(json_get(r, "votes"), "x", 0), 9);
+	world_free(w);
+
+	w = polling("undecided: ask", true); /* instead of an answer */
+	world_tick(w, 10000);
+	tally(w, 4, 4);
+	ck_assert_uint_eq(w->m->inbox.count, 1);
+	ck_assert_ptr_nonnull(strstr(w->m->inbox.items[0].text, "a tie"));
+	ck_assert(world_do(w, "poll-resolve", "v", "y", NULL));
+	ck_assert_uint_eq(w->m->inbox.count, 0);
+	ck_state(w, "v", "done");
+	world_free(w);
+}
+END_TEST
+
+static const char priced_text[] =
+	"show: t\n"
+	"budget: { tokens: 10000, approval_deadline_ms: 5000 }\n"
+	"agents: { a: { via: bus } }\n"
+	"polls: { change_vote: true }\n"
+	"stages:\n"
+	"  - id: v\n"
+	"    outputs: [way]\n"
+	"    poll:\n"
+	"      question: Which way?\n"
+	"      open_ms: 10000\n"
+	"      options:\n"
+	"        - { id: x, label: Ex }\n"
+	"        - { id: y, requires_extra: 3000, metadata: { mood: dark } }\n"
+	"  - { id: after, agents: [a], inputs: [way], when: { way: y },\n"
+	"      budget: { token_cap: 8000 } }\n";
+
+static struct world *pricing(int64_t x, int64_t y)
+{
+	struct world *w = world_new(priced_text);
+	world_begin(w, true);
+	world_tick(w, 10000);
+	tally(w, x, y);
+	return w;
+}
+
+START_TEST(a_choice_waits_until_its_price_is_approved)
+{
+	struct world *w = pricing(1, 3);
+	ck_state(w, "v", "held");
+	ck_state(w, "after", "waiting");
+	ck_assert_str_eq(poll_is(w), "closed");
+	ck_assert(!json_get(w->m->story.doc, "v"));
+	const struct inbox_item *item = &w->m->inbox.items[0];
+	ck_assert_int_eq(item->kind, INBOX_OVERAGE);
+	ck_assert_int_eq(item->tokens, 3000);
+	ck_assert_int_eq(item->left, 10000);
+	ck_assert_int_eq(item->rest, 8000);
+	ck_assert_ptr_nonnull(strstr(item->text, "y (75.0%) takes 3,000 more"));
+	ck_assert(!world_do(w, "poll-close", "v", NULL));
+	ck_assert(!world_do(w, "poll-resolve", "v", "y", NULL));
+	tally(w, 9, 9); /* asked for once more after a restart */
+	ck_state(w, "v", "held");
+	char id[24];
+	memcpy(id, item->id, sizeof id);
+	ck_assert(world_do(w, "approve", id, NULL));
+	ck_state(w, "v", "done");
+	ck_state(w, "after", "running");
+	json_object *r = result_of(w);
+	ck_assert_str_eq(json_get_str(r, "winner", ""), "y");
+	ck_assert_str_eq(json_get_str(r, "why", ""), "majority");
+	ck_assert_int_eq(json_get_int(r, "margin_permille", 0), 500);
+	ck_assert_str_eq(json_get_str(json_get(r, "metadata"), "mood", ""),
+			 "dark");
+	ck_assert(json_object_equal(r, json_get(w->m->story.doc, "way")));
+	/* 2,000 were there beside what the rest may need. */
+	ck_assert_int_eq(w->m->ledger.episode.tokens.allocated, 11000);
+	ck_assert_uint_eq(w->m->inbox.count, 0);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(a_price_that_is_denied_lets_another_win)
+{
+	struct world *w = pricing(1, 3);
+	world_tick(w, 5000); /* the answer that nobody gave */
+	ck_state(w, "v", "done");
+	ck_state(w, "after", "skipped");
+	json_object *r = result_of(w);
+	ck_assert_str_eq(json_get_str(r, "winner", ""), "x");
+	ck_assert_str_eq(json_get_str(r, "why", ""), "denied");
+	ck_assert_str_eq(json_get_str(r, "denied", ""), "y");
+	ck_assert_int_eq(w->m->ledger.episode.tokens.allocated, 10000);
+	world_free(w);
+
+	w = pricing(1, 3); /* or an operator has another idea */
+	ck_assert(world_do(w, "poll-resolve", "v", "x", NULL));
+	ck_state(w, "v", "done");
+	ck_assert_uint_eq(w->m->inbox.count, 0);
+	world_free(w);
+
+	w = pricing(1, 3);
+	ck_assert(world_do(w, "poll-void", "v", NULL));
+	ck_assert_str_eq(poll_is(w), "void");
+	ck_assert_uint_eq(w->m->inbox.count, 0);
+	world_free(w);
+
+	w = pricing(1, 3);
+	ck_assert(world_do(w, "cancel-run", NULL));
+	ck_assert_str_eq(poll_is(w), "void");
+	world_free(w);
+
+	w = pricing(5, 3); /* what has no price asks nobody */
+	ck_state(w, "v", "done");
+	world_free(w);
+}
+END_TEST
+
+START_TEST(polls_keep_their_distance_and_their_number)
+{
+	struct world *w = world_new(
+		"show: t\nagents: { a: { via: bus } }\n"
+		"polls: { min_interval_ms: 60000, max_per_episode: 2 }\n"
+		"stages:\n"
+		"  - { id: v, poll: { question: Q, options: [ { id: x }, "
+		"{ id: y } ], default: y, open_ms: 10000 } }\n"
+		"  - { id: u, poll: { question: Q, options: [ { id: x }, "
+		"{ id: y } ], default: y, open_ms: 10000 } }\n"
+		"  - { id: t, poll: { question: Q, options: [ { id: x }, "
+		"{ id: y } ], default: y, open_ms: 10000 } }\n");
+	world_begin(w, true);
+	ck_state(w, "v", "running");
+	ck_state(w, "u", "backoff");
+	char waits[64];
+	ck_assert_str_eq(stage_waits_for(w->m, 1, waits, sizeof waits),
+			 "the distance between polls");
+	world_tick(w, 10000);
+	tally(w, 2, 1);
+	ck_state(w, "v", "done");
+	ck_state(w, "u", "backoff");
+	world_tick(w, 50000);
+	ck_state(w, "u", "running");
+	ck_state(w, "t", "done"); /* one too many */
+	json_object *r = json_get(w->m->story.doc, "t");
+	ck_assert_str_eq(json_get_str(r, "winner", ""), "y");
+	ck_assert_str_eq(json_get_str(r, "why", ""), "cap");
+	world_free(w);
+}
+END_TEST
+
 START_TEST(polls_by_hand)
 {
 	struct world *w = polling("default: x", true);
@@ -635,6 +867,12 @@ int main(void)
 	tcase_add_test(t, a_poll_does_not_open_again_under_a_panic);
 	tcase_add_test(t, undecided_asks_a_human);
 	tcase_add_test(t, polls_by_hand);
+	tcase_add_test(t, how_sure_a_lead_is);
+	tcase_add_test(t, a_frozen_poll_takes_no_votes_and_no_time);
+	tcase_add_test(t, an_operator_decides_whatever_was_voted);
+	tcase_add_test(t, a_choice_waits_until_its_price_is_approved);
+	tcase_add_test(t, a_price_that_is_denied_lets_another_win);
+	tcase_add_test(t, polls_keep_their_distance_and_their_number);
 	tcase_add_test(t, hash_by_members_equals_hash_of_all);
 	tcase_add_test(t, hashes_are_made_late);
 	suite_add_tcase(s, t);

@@ -48,9 +48,10 @@ static const char *words_of(const struct view *v, const struct inbox_item *item,
 		break;
 	}
 	case CHOICE_DENY:
-		snprintf(out, bytes,
+		snprintf(out, bytes, "%s",
 			 item->agent >= 0 ? "its agent goes on without"
-					  : "the stage fails");
+			 : m->stages[item->stage].poll ? "another option wins"
+						       : "the stage fails");
 		break;
 	case CHOICE_CONTINUE:
 		snprintf(out, bytes, "and ask no more until a raise");

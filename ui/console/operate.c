@@ -259,6 +259,24 @@ static void do_poll(struct view *v, enum action_id action)
 		view_ask(v, action, id, NULL, NULL, NULL);
 }
 
+/* Which option: of the list, and whoever chooses there means it. */
+static void do_poll_resolve(struct view *v, enum action_id action)
+{
+	int stage = v->model->poll;
+	char title[96];
+	if (stage < 0) {
+		do_poll(v, action); /* says that there is none */
+		return;
+	}
+	const struct show_poll *def = poll_def(v->model, stage);
+	snprintf(title, sizeof title, " %s ", action_table[action].name);
+	dialog_open(&v->dialog, DIALOG_CHOOSE, action, title,
+		    "What wins, whatever was voted?");
+	dialog_add_arg(&v->dialog, v->show->stages[stage].id);
+	for (size_t i = 0; i < def->option_count; i++)
+		dialog_add_row(&v->dialog, "%s", def->options[i].id);
+}
+
 static void do_ack(struct view *v, enum action_id action)
 {
 	for (size_t i = 0; i < v->model->alarm_count; i++) {
@@ -406,7 +424,10 @@ static void (*const table[ACTIONS])(struct view *, enum action_id) = {
 	[ACTION_CHECK_ALL] = do_check,
 	[ACTION_SCENE] = do_scene,
 	[ACTION_POLL_EXTEND] = do_poll,
+	[ACTION_POLL_FREEZE] = do_poll,
+	[ACTION_POLL_UNFREEZE] = do_poll,
 	[ACTION_POLL_CLOSE] = do_poll,
+	[ACTION_POLL_RESOLVE] = do_poll_resolve,
 	[ACTION_POLL_VOID] = do_poll,
 	[ACTION_ACK] = do_ack,
 	[ACTION_NOTE] = do_note,
@@ -477,6 +498,8 @@ static void chosen(struct view *v, const struct dialog *d, int row)
 	const char *choice = d->rows[row];
 	if (d->action == ACTION_SCENE)
 		view_ask(v, d->action, choice, NULL, NULL, NULL);
+	else if (d->action == ACTION_POLL_RESOLVE)
+		view_ask(v, d->action, d->args[0], choice, NULL, NULL);
 	else if (d->action == ACTION_LATE)
 		late_chosen(v, d, row);
 	else if (d->action == ACTION_KILL || d->action == ACTION_REVIVE)

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "console/fmt.h"
 #include "console/panes.h"
+#include "core/status.h"
 
 #define SHARE_COLUMNS 7
 #define VOTES_COLUMNS 10
@@ -29,24 +30,43 @@ static const char *ended_as(const struct view *v, const struct poll_run *poll)
 		       : poll_state_name(poll->state);
 }
 
-static void put_state(const struct view *v, struct pen *p, int stage,
-		      const int64_t *counts, int64_t total)
+/* Whether it goes on, and how long. */
+static void put_time(const struct view *v, struct pen *p, int stage)
 {
 	const struct poll_run *poll = v->model->stages[stage].poll;
 	char text[FMT_BYTES];
-	if (poll->frozen && is_open(v, poll))
-		pen_text(p, STYLE_ALARM, " frozen ");
-	else if (is_open(v, poll))
+	if (poll->frozen && is_open(v, poll)) {
+		pen_text(p, STYLE_ALARM,
+			 poll->by_hand ? " frozen by hand " : " frozen ");
+		pen_printf(p, STYLE_STRONG, " %s left",
+			   fmt_left(text, poll->left_ms));
+	} else if (is_open(v, poll)) {
 		pen_printf(p, STYLE_STRONG, "%s left",
 			   fmt_left(text, poll->deadline_ms - v->now_ms));
-	else
+	} else if (poll_waits_for_price(v->model, stage)) {
+		pen_text(p, STYLE_WAIT, "waits for its price");
+	} else {
 		pen_text(p, STYLE_STRONG, ended_as(v, poll));
-	pen_printf(p, STYLE_TEXT, "   %s votes", fmt_count(text, total));
-	double margin;
-	int64_t sum;
-	poll_winner(v->show->stages[stage].poll, counts, &sum, &margin);
-	if (total > 0)
-		pen_printf(p, STYLE_TEXT, "   lead %.1f%%", margin * 100);
+	}
+}
+
+static void put_state(const struct view *v, struct pen *p, int stage,
+		      const int64_t *counts)
+{
+	const struct poll_run *poll = v->model->stages[stage].poll;
+	struct poll_count c = poll_judge(poll_def(v->model, stage), counts);
+	char text[FMT_BYTES];
+	put_time(v, p, stage);
+	pen_printf(p, STYLE_TEXT, "   %s votes", fmt_count(text, c.total));
+	if (c.total > 0)
+		pen_printf(p, STYLE_TEXT, "   lead %d.%d%% +-%d.%d%%",
+			   c.margin_permille / 10, c.margin_permille % 10,
+			   c.uncertainty_permille / 10,
+			   c.uncertainty_permille % 10);
+	if (c.total > 0 && c.too_close && poll->state != POLL_RESOLVED)
+		pen_text(p, STYLE_WAIT, "   too close to call");
+	if (status_poll_is_hidden(v->model, stage))
+		pen_text(p, STYLE_DIM, "   hidden");
 	if (poll->extensions)
 		pen_printf(p, STYLE_WAIT, "   extended %d times",
 			   poll->extensions);
@@ -83,7 +103,7 @@ static void put_option(const struct view *v, const struct area *a,
 		       int64_t votes, int64_t total)
 {
 	const struct show_option *def =
-		&v->show->stages[stage].poll->options[option];
+		&poll_def(v->model, stage)->options[option];
 	bool won = v->model->stages[stage].poll->winner == option;
 	char text[FMT_BYTES + 16];
 	struct pen p = pen_within(a, 0, y, 2 + c->label);
@@ -154,7 +174,7 @@ void poll_draw(struct view *v, const struct area *a)
 		put_next(v, a);
 		return;
 	}
-	const struct show_poll *def = v->show->stages[stage].poll;
+	const struct show_poll *def = poll_def(v->model, stage);
 	int64_t total;
 	const int64_t *counts = view_counts(v, stage, &total);
 	int count = (int)def->option_count;
@@ -162,7 +182,7 @@ void poll_draw(struct view *v, const struct area *a)
 	bool url = a->r.h >= 3 + (count < 3 ? count : 3);
 	int first = put_question(a, def->question, a->r.h - 2 - url - count);
 	struct pen p = pen_at(a, 0, first++);
-	put_state(v, &p, stage, counts, total);
+	put_state(v, &p, stage, counts);
 	int room = a->r.h - first - url;
 	bool focused = v->focus == PANE_POLL;
 	int *top = &v->top[PANE_POLL];
@@ -194,6 +214,7 @@ void poll_brief(const struct view *v, struct pen *p)
 		pen_printf(p, STYLE_STRONG, "%s ",
 			   fmt_left(text, poll->deadline_ms - v->now_ms));
 	else
-		pen_printf(p, STYLE_DIM, "%s ", ended_as(v, poll));
+		pen_printf(p, STYLE_DIM, "%s ",
+			   poll->frozen ? "frozen" : ended_as(v, poll));
 	pen_printf(p, STYLE_TEXT, "%s", fmt_count(text, total));
 }

@@ -21,8 +21,11 @@
 			var li = document.createElement("li");
 			li.dataset.option = o.id;
 			li.appendChild(make("span", "label", o.label));
-			li.appendChild(document.createElement("progress"));
-			li.appendChild(make("span", "votes", "0"));
+			if (!p.hidden) {
+				li.appendChild(
+					document.createElement("progress"));
+				li.appendChild(make("span", "votes", "0"));
+			}
 			list.appendChild(li);
 		});
 		showVotes(list.childNodes, p.total, countsOf(p));

@@ -33,6 +33,9 @@ function followTally(longest_ms, whole, counted) {
 /* Puts the votes of the options into the items that show them. */
 function showVotes(items, total, counts) {
 	document.getElementById("total").textContent = String(total);
+	/* Nobody is told before the poll is decided. */
+	if (!counts)
+		return;
 	items.forEach(function (li) {
 		var n = counts[li.dataset.option] || 0;
 		var bar = li.querySelector("progress");
@@ -44,6 +47,8 @@ function showVotes(items, total, counts) {
 
 /* Of a poll as `whole` gets it: votes by option. */
 function countsOf(poll) {
+	if (poll.hidden)
+		return null;
 	var counts = {};
 	poll.options.forEach(function (o) {
 		counts[o.id] = o.votes;
@@ -53,4 +58,9 @@ function countsOf(poll) {
 
 function isOpen(poll) {
 	return poll.state === "open" || poll.state === "extended";
+}
+
+/* What a page was made for, as the server says it. */
+function stateOf(poll) {
+	return isOpen(poll) ? "yes" : poll.hidden ? "hidden" : "no";
 }

@@ -15,7 +15,7 @@
 				return;
 			/* Opened or closed since: what may be pressed has
 			 * changed, and the server decides that. */
-			if ((isOpen(p) ? "yes" : "no") !== main.dataset.open) {
+			if (stateOf(p) !== main.dataset.open) {
 				location.replace("/vote/" +
 					encodeURIComponent(poll));
 				return;
