@@ -7,19 +7,14 @@
  */
 #include "base/json.h"
 
-#include <float.h>
-#include <locale.h>
-#include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_number.h"
 #include "base/json_scan.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 
-/* A number longer than this is an attack, not a number. */
-#define NUMBER_MAX_BYTES 1024
 /* Objects up to this size are searched for duplicate keys pair by pair. */
 #define FEW_KEYS 16
 
@@ -219,134 +214,23 @@ static bool read_string(struct reader *r, json_object **out)
 	return true;
 }
 
-/* ---- numbers ---- */
-
-static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
-static locale_t c_locale;
-
-static void make_c_locale(void)
-{
-	c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-	REQUIRE(c_locale != (locale_t)0);
-}
-
-/* The checked number from `s` to `end`, whatever the locale. */
-static double slow_double(const char *s, const char *end)
-{
-	char text[NUMBER_MAX_BYTES + 1];
-	size_t len = (size_t)(end - s);
-	memcpy(text, s, len);
-	text[len] = '\0';
-	pthread_once(&c_locale_once, make_c_locale);
-	return strtod_l(text, NULL, c_locale);
-}
-
-/* A number while it is read. */
-struct number {
-	bool negative, whole;
-	bool exact;	 /* all digits are in `digits` */
-	uint64_t digits; /* without the point */
-	int point;	 /* how many of them stood behind the point */
-	int exponent;
-};
-
-static bool read_digits(struct reader *r, struct number *n, bool behind_point)
-{
-	const char *from = r->p;
-	for (; r->p < r->end && *r->p >= '0' && *r->p <= '9'; r->p++) {
-		uint64_t digit = (uint64_t)(*r->p - '0');
-		if (__builtin_mul_overflow(n->digits, 10, &n->digits) ||
-		    __builtin_add_overflow(n->digits, digit, &n->digits))
-			n->exact = false;
-		n->point += behind_point;
-	}
-	return r->p > from || fail_here(r, "a digit is missing");
-}
-
-static bool read_exponent(struct reader *r, struct number *n)
-{
-	r->p++;
-	bool minus = r->p < r->end && *r->p == '-';
-	if (r->p < r->end && (*r->p == '-' || *r->p == '+'))
-		r->p++;
-	const char *from = r->p;
-	for (; r->p < r->end && *r->p >= '0' && *r->p <= '9'; r->p++)
-		if (n->exponent < 100000)
-			n->exponent = n->exponent * 10 + (*r->p - '0');
-	if (minus)
-		n->exponent = -n->exponent;
-	return r->p > from || fail_here(r, "a digit is missing");
-}
-
-static bool scan_number(struct reader *r, struct number *n)
-{
-	if (*r->p == '-') {
-		n->negative = true;
-		r->p++;
-	}
-	const char *from = r->p;
-	if (!read_digits(r, n, false))
-		return false;
-	if (*from == '0' && r->p - from > 1)
-		return fail(r, from, "a number must not begin with 0");
-	if (r->p < r->end && *r->p == '.') {
-		n->whole = false;
-		r->p++;
-		if (!read_digits(r, n, true))
-			return false;
-	}
-	if (r->p < r->end && (*r->p | 32) == 'e') {
-		n->whole = false;
-		if (!read_exponent(r, n))
-			return false;
-	}
-	return true;
-}
-
-static double double_of(const struct number *n, const char *from,
-			const char *end)
-{
-	static const double tens[] = {1e0,  1e1,  1e2,	1e3,  1e4,  1e5,
-				      1e6,  1e7,  1e8,	1e9,  1e10, 1e11,
-				      1e12, 1e13, 1e14, 1e15, 1e16, 1e17,
-				      1e18, 1e19, 1e20, 1e21, 1e22};
-	int exponent = n->exponent - n->point;
-	/* Both factors are exact then, so one operation rounds rightly. */
-	if (FLT_EVAL_METHOD == 0 && n->exact && n->digits <= 1ULL << 53 &&
-	    exponent >= -22 && exponent <= 22) {
-		double d = (double)n->digits;
-		d = exponent < 0 ? d / tens[-exponent] : d * tens[exponent];
-		return n->negative ? -d : d;
-	}
-	return slow_double(from, end);
-}
-
 static bool read_number(struct reader *r, json_object **out)
 {
-	const char *from = r->p;
-	struct number n = {.whole = true, .exact = true};
-	if (!scan_number(r, &n))
-		return false;
-	if (r->p - from > NUMBER_MAX_BYTES)
-		return fail(r, from, "the number is too long");
+	struct json_number n;
+	const char *why = json_number_read(&r->p, r->end, &n);
+	if (why)
+		return fail_here(r, why);
 	if (n.whole) {
-		uint64_t max = (uint64_t)INT64_MAX + n.negative;
-		if (!n.exact || n.digits > max)
-			return fail(r, from, "the integer is beyond 64 bits");
-		int64_t v = (int64_t)(n.negative ? 0 - n.digits : n.digits);
 		r->last.type = json_type_int;
-		r->last.is.i = v;
+		r->last.is.i = n.is.i;
 		if (r->build)
-			*out = json_object_new_int64(v);
-		return true;
+			*out = json_object_new_int64(n.is.i);
+	} else {
+		r->last.type = json_type_double;
+		r->last.is.d = n.is.d;
+		if (r->build)
+			*out = json_object_new_double(n.is.d);
 	}
-	double d = double_of(&n, from, r->p);
-	if (!isfinite(d))
-		return fail(r, from, "the number is too large");
-	r->last.type = json_type_double;
-	r->last.is.d = d;
-	if (r->build)
-		*out = json_object_new_double(d);
 	return true;
 }
 
