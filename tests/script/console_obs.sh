@@ -10,7 +10,7 @@ cd "$scratch" || exit 99
 obs=$top_srcdir/tests/real/obs.sh
 end_all() {
 	sh "$obs" stop "$scratch/obs"
-	clean_up
+	clean_up_console
 }
 trap end_all EXIT
 
