@@ -14,6 +14,7 @@
 #include "cli/launch.h"
 #include "cli/load.h"
 #include "cli/on_top.h"
+#include "console/term.h"
 #include "engine/engine.h"
 #include "engine/lock.h"
 
@@ -145,7 +146,9 @@ static int run_with_console(const struct cli_args *args,
 	bool ends = cli_option_value(args, "exit-when-done");
 	bool ok = true;
 	place.launched = !engine_lock_held(place.state_dir, NULL);
-	if (place.launched)
+	if (place.launched && !term_check(&err))
+		ok = err_wrap(&err, "run: nothing was started");
+	else if (place.launched)
 		ok = launch(args, place.state_dir, &err);
 	else if (cli_option_value(args, "new"))
 		ok = err_set(&err, ERR_AGAIN,

@@ -51,6 +51,11 @@ ok $? "a terminal that cannot show it is refused; the show goes on ($status)"
 ok $? "it does"
 end_core
 core=
+in_terminal "TERM=dumb $program run night.yaml --new $free"
+[ $? -eq 69 ] && grep -q 'nothing was started: TERM=dumb' shown
+ok $? "without a core, run with such a terminal says so before it starts (69)"
+"$program" status night --json | jq -e '.mode == "stopped"' >/dev/null
+ok $? "and starts nothing"
 
 in_terminal "env PATH=$scratch/none $program run night.yaml $free"
 [ $? -eq 69 ] && grep -q 'redis-server' shown
