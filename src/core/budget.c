@@ -268,6 +268,7 @@ static void needs_one(const struct model *m, int stage,
 			l->most = l->tokens[i];
 			l->where = kind_in_words(kind);
 		}
+		l->cost[i] += c;
 		l->cost_most = more_of(l->cost_most, c);
 		add_raise(raises, m, needs[k].agent, kind, t);
 		if (c)

@@ -132,7 +132,8 @@ void budget_late(struct deciding *d, int stage, int agent,
 /* What an approval has to add to each scope for `total` tokens of a start;
  * `fence` tokens of the episode may not be used. */
 struct lack {
-	int64_t tokens[SCOPE_KINDS];	/* all of a kind together */
+	int64_t tokens[SCOPE_KINDS]; /* all of a kind together */
+	int64_t cost[SCOPE_KINDS];   /* micros */
 	int64_t episode, stage, agents; /* agents: and days, services */
 	int64_t most;
 	int64_t cost_most; /* micros */
@@ -242,7 +243,8 @@ void asks_end(struct deciding *d, int stage, int agent);
 struct answer_given {
 	struct inbox_item item; /* a copy without text and choices */
 	enum inbox_choice choice;
-	const char *const *args; /* two; NULL when not given */
+	const char *const *args;  /* two; NULL when not given */
+	bool in_money;		  /* amounts in them are money */
 	const char *by;
 };
 bool overage_answer(struct deciding *d, const struct answer_given *given);

@@ -58,12 +58,12 @@ static const struct {
 				  "rest, reason, offers, deadline; of the "
 				  "episode: text"},
 	[EVENT_BUDGET_APPROVE] = {"budget:approve",
-				  "item, choice, tokens, lease, raises, "
+				  "item, choice, tokens, cost_micros, lease, raises, "
 				   "until, again, expires_at, from, agents, by"},
 	[EVENT_BUDGET_DENY] = {"budget:deny", "item, choice, by, reason"},
 	[EVENT_BUDGET_DAY] = {"budget:day", "day"},
 	[EVENT_BUDGET_RAISE] = {"budget:raise",
-				"tokens, lease, raises, until, standing, "
+				"tokens, cost_micros, lease, raises, until, standing, "
 				"raise, done, why, by"},
 	[EVENT_PROPOSAL_LATE] = {"proposal:late",
 				 "verdict, attempt, tokens, base, result; of a "

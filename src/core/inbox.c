@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/decide.h"
+#include "core/money.h"
 
 static const char *const kind_names[INBOX_KINDS] = {
 	"overage", "failed", "poll", "warning", "conflict",
@@ -78,6 +79,14 @@ const struct inbox_item *inbox_of_stage(const struct model *m, int stage)
 {
 	uint64_t seq = m->stages[stage].item_seq;
 	return seq ? &m->inbox.items[place_of(&m->inbox, seq)] : NULL;
+}
+
+bool inbox_in_money(const struct inbox_item *item)
+{
+	if (item->kind == INBOX_WARNING)
+		return item->reason && strcmp(item->reason, "cost") == 0;
+	return item->kind == INBOX_OVERAGE && item->agent < 0 &&
+	       !item->tokens && item->cost_micros > 0;
 }
 
 bool inbox_offers(const struct inbox_item *item, const char *choice)
@@ -250,15 +259,6 @@ static unsigned offers_of(const struct event *e, enum inbox_kind kind)
 	return offers;
 }
 
-static void money_text(const struct model *m, char *out, size_t bytes,
-		       int64_t micros)
-{
-	const char *unit = m->show->budget.currency;
-	int64_t parts = (micros + 99) / 100; /* of ten thousand */
-	snprintf(out, bytes, "%" PRId64 ".%04" PRId64 "%s%s", parts / 10000,
-		 parts % 10000, unit ? " " : "", unit ? unit : "");
-}
-
 /* Which limit it is that a lease does not fit: behind "wants 800 more". */
 static void limit_text(const struct model *m, const char *why, char *out,
 		       size_t bytes)
@@ -302,7 +302,7 @@ static char *price_text(const struct model *m, const struct inbox_item *item)
 
 static char *overage_text(const struct model *m, const struct inbox_item *item)
 {
-	char more[48], left[32], rest[32], limit[120];
+	char more[MONEY_BYTES], left[32], rest[32], limit[120];
 	const char *why = item->reason;
 	if (strcmp(why, "poll") == 0)
 		return price_text(m, item);
@@ -310,7 +310,7 @@ static char *overage_text(const struct model *m, const struct inbox_item *item)
 	text_thousands(left, sizeof left, item->left);
 	text_thousands(rest, sizeof rest, item->rest);
 	if (strcmp(why, "cost") == 0)
-		money_text(m, more, sizeof more, item->cost_micros);
+		money_text(m, item->cost_micros, more);
 	limit_text(m, why, limit, sizeof limit);
 	return xasprintf(
 		"%s%s%s %s %s more%s  left %s  rest of show needs ~%s",
@@ -529,6 +529,7 @@ bool inbox_answer(struct deciding *d, const char *id, const char *choice,
 		.item = *found,
 		.choice = (enum inbox_choice)inbox_choice_find(choice),
 		.args = args,
+		.in_money = inbox_in_money(found),
 		.by = by,
 	};
 	/* A copy: what follows closes the item in the model. */

@@ -80,6 +80,8 @@ struct model;
 const struct inbox_item *inbox_find(const struct model *m, const char *id);
 /* The question that the stage itself asks, or NULL. */
 const struct inbox_item *inbox_of_stage(const struct model *m, int stage);
+/* It lacks money and no tokens: what is given in an answer is money. */
+bool inbox_in_money(const struct inbox_item *item);
 bool inbox_offers(const struct inbox_item *item, const char *choice);
 
 #endif

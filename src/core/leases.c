@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "core/decide.h"
 #include "core/lease_table.h"
+#include "core/money.h"
 
 /* --- requests that were done ---------------------------------------------- */
 
@@ -385,24 +386,6 @@ bool leases_return(struct deciding *d, const char *id, const char *text)
 
 /* --- settling ------------------------------------------------------------- */
 
-/* "0.0125" of the currency; -1: no amount. */
-static int64_t read_money(const char *text)
-{
-	int64_t units = 0, micros = 0, place = 100000;
-	size_t digits = 0;
-	for (; *text >= '0' && *text <= '9'; text++, digits++) {
-		units = units * 10 + (*text - '0');
-		if (units > 1000000000)
-			return -1;
-	}
-	if (*text == '.')
-		for (text++; *text >= '0' && *text <= '9'; text++, digits++) {
-			micros += place * (*text - '0');
-			place /= 10;
-		}
-	return *text || !digits ? -1 : units * 1000000 + micros;
-}
-
 /* Settled already: the same figures are the same answer. */
 static bool settled_before(struct deciding *d, int slot, int64_t tokens,
 			   int64_t cost)
@@ -419,7 +402,7 @@ bool leases_settle(struct deciding *d, const char *id, const char *text,
 		   const char *money)
 {
 	int64_t tokens = read_tokens(d, text, 0);
-	int64_t cost = money ? read_money(money) : -1;
+	int64_t cost = money ? money_read(money) : -1;
 	if (tokens < 0)
 		return false;
 	if (money && cost < 0)

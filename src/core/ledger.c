@@ -570,6 +570,8 @@ static void apply_raises(struct model *m, const struct event *e, int stage)
 	}
 	/* Of whom it is borrowed: less. */
 	raise_named(lent, l->stages, false, show_find_stage, m->show);
+	raise_named(json_get_object(cost, "stages"), l->stages, true,
+		    show_find_stage, m->show);
 	for (size_t i = 0; i < COUNT_OF(named); i++) {
 		const char *name = scope_kind_name(named[i].kind);
 		raise_named(json_get_object(raises, name), named[i].purses,

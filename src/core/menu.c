@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "core/money.h"
 #include "core/overage.h"
 
 #define EXPIRY_MS_MAX (7 * 24 * 3600 * INT64_C(1000))
@@ -28,16 +29,33 @@ int64_t budget_read_amount(const char *text)
 	return n;
 }
 
-/* An amount of the answer, or what stands for it when none was given. */
-static bool take_amount(struct deciding *d, const char *text, int64_t fallback,
-			int64_t *tokens)
+static const char *amount_text(const struct deciding *d, bool money, int64_t n,
+			       char *out)
 {
-	*tokens = text ? budget_read_amount(text) : fallback;
-	if (*tokens > 0)
+	if (money)
+		return money_text(d->m, n, out);
+	text_thousands(out, MONEY_BYTES, n);
+	strcat(out, " tokens");
+	return out;
+}
+
+/* An amount of the answer, or what stands for it when none was given. */
+static bool take_amount(struct deciding *d, bool money, const char *text,
+			int64_t fallback, int64_t *n)
+{
+	*n = !text   ? fallback
+	     : money ? money_read(text)
+		     : budget_read_amount(text);
+	if (*n > 0)
 		return true;
 	char *shown = text_clean_str(text ? text : "0", 40);
-	refuse(d, "bad_amount",
-	       "`%s` is no number of tokens (1 to 1,000,000,000,000)", shown);
+	if (money)
+		refuse(d, "bad_amount",
+		       "`%s` is no amount of money (such as 1.50)", shown);
+	else
+		refuse(d, "bad_amount",
+		       "`%s` is no number of tokens (1 to 1,000,000,000,000)",
+		       shown);
 	free(shown);
 	return false;
 }
@@ -59,42 +77,120 @@ static const char *stage_id(const struct deciding *d,
 
 /* --- the answers -------------------------------------------------------- */
 
-static bool approve(struct deciding *d, const struct answer_given *g)
+static bool refuse_few(struct deciding *d, const struct answer_given *g,
+		       int64_t amount, int64_t lacks)
+{
+	char few[MONEY_BYTES], most[MONEY_BYTES];
+	amount_text(d, g->in_money, amount, few);
+	amount_text(d, g->in_money, lacks, most);
+	if (!g->in_money)
+		most[strcspn(most, " ")] = '\0';
+	return refuse(d, "bad_amount", "%s %s not enough: %s lacks %s", few,
+		      g->in_money ? "is" : "are", stage_id(d, g), most);
+}
+
+/* Each number in it becomes `n`. */
+static void set_all(json_object *o, int64_t n)
+{
+	if (!o)
+		return;
+	json_object_object_foreach(o, key, v)
+	{
+		(void)key;
+		if (json_object_is_type(v, json_type_object))
+			set_all(v, n);
+		else
+			json_object_set_int64(v, n);
+	}
+}
+
+/* Each scope that lacks something gets that much more. */
+static json_object *raise_by(const struct model *m, int stage, int64_t total,
+			     bool money, int64_t n)
+{
+	struct lack l = overage_lack(m, stage, total);
+	json_object *raises = budget_raises(m, stage, total);
+	if (money) {
+		set_all(json_get_object(raises, "cost"), n);
+		return raises;
+	}
+	json_add_int(raises, "episode", l.episode ? n : 0);
+	json_add_int(raises, "stage", l.stage ? n : 0);
+	set_all(json_get_object(raises, "agents"), n);
+	return raises;
+}
+
+/* `n` more than what it was asked for, in tokens: another lease. In money it
+ * is what the scopes get; the lease is the same. */
+static struct json_out *approve_data(struct deciding *d,
+				     const struct answer_given *g, int64_t n)
 {
 	struct model *m = d->m;
 	int stage = g->item.stage;
 	int64_t total = overage_total(m, stage);
-	int64_t tokens = g->item.tokens;
-	if (g->args[0] && !take_amount(d, g->args[0], 0, &tokens))
-		return false;
-	total += tokens - g->item.tokens;
-	if (g->args[0] && total <= 0)
-		return refuse(d, "bad_amount",
-			      "%lld tokens leave nothing to lease",
-			      (long long)tokens);
-	int again = 0;
-	enum raise_until until = g->choice == CHOICE_APPROVE ? UNTIL_CALL
-							     : UNTIL_STAGE;
-	char said[AMOUNT_BYTES];
-	text_thousands(said, sizeof said, tokens);
-	if (g->choice == CHOICE_APPROVE_STAGE)
-		again = overage_again(m, stage,
-				      m->stages[stage].asked_tokens > 0);
 	struct json_out *data = answer_data(d, g);
-	json_object *raises = budget_raises(m, stage, total);
-	json_add_int(data, "tokens", tokens);
+	json_object *raises;
+	if (g->in_money) {
+		raises = raise_by(m, stage, total, true, n);
+	} else {
+		total += n - g->item.tokens;
+		raises = budget_raises(m, stage, total);
+	}
+	json_add_int(data, "tokens", g->in_money ? 0 : n);
+	if (g->item.cost_micros)
+		json_add_int(data, "cost_micros",
+			     g->in_money ? n : g->item.cost_micros);
 	json_add_int(data, "lease", total);
 	json_add(data, "raises", &raises);
-	json_add_str(data, "until", raise_until_name(until));
+	return data;
+}
+
+/* The amount of an approval, or what lacks. */
+static bool take_approved(struct deciding *d, const struct answer_given *g,
+			  int64_t *n)
+{
+	const struct model *m = d->m;
+	int64_t total = overage_total(m, g->item.stage);
+	int64_t lacks = g->item.tokens;
+	if (g->in_money)
+		lacks = overage_lack(m, g->item.stage, total).cost_most;
+	*n = lacks;
+	if (!g->args[0])
+		return true;
+	if (!take_amount(d, g->in_money, g->args[0], 0, n))
+		return false;
+	if (g->in_money)
+		return *n >= lacks || refuse_few(d, g, *n, lacks);
+	return total + *n - lacks > 0 ||
+	       refuse(d, "bad_amount", "%lld tokens leave nothing to lease",
+		      (long long)*n);
+}
+
+static bool approve(struct deciding *d, const struct answer_given *g)
+{
+	struct model *m = d->m;
+	int stage = g->item.stage;
+	bool once = g->choice == CHOICE_APPROVE;
+	char said[MONEY_BYTES];
+	int64_t n;
+	if (!take_approved(d, g, &n))
+		return false;
+	amount_text(d, g->in_money, n, said);
+	int again = once ? 0
+			 : overage_again(m, stage,
+					 m->stages[stage].asked_tokens > 0);
+	struct json_out *data = approve_data(d, g, n);
+	json_add_str(data, "until",
+		     raise_until_name(once ? UNTIL_CALL : UNTIL_STAGE));
 	if (again)
 		json_add_int(data, "again", again);
 	if (again)
 		answer(d,
-		       "approved %s tokens for %s, and as many again up "
-		       "to %d time%s without asking",
+		       "approved %s for %s, and as many again up to %d time%s "
+		       "without asking",
 		       said, stage_id(d, g), again, again == 1 ? "" : "s");
 	else
-		answer(d, "approved %s tokens for %s", said, stage_id(d, g));
+		answer(d, "approved %s for %s", said, stage_id(d, g));
 	emit(d, EVENT_BUDGET_APPROVE, stage, -1, &data);
 	return true;
 }
@@ -118,79 +214,57 @@ static bool take_expiry(struct deciding *d, const char *text, int64_t *at_ms)
 	return true;
 }
 
-static bool refuse_few(struct deciding *d, const struct answer_given *g,
-		       int64_t tokens, int64_t lacks)
+static void tell_raise(struct deciding *d, const char *what, bool money,
+		       int64_t n, int64_t expires_ms)
 {
-	char few[AMOUNT_BYTES], most[AMOUNT_BYTES];
-	return refuse(d, "bad_amount", "%s tokens are not enough: %s lacks %s",
-		      text_thousands(few, sizeof few, tokens), stage_id(d, g),
-		      text_thousands(most, sizeof most, lacks));
-}
-
-/* Each scope that lacks something gets that much more. */
-static json_object *raise_by(const struct model *m, int stage, int64_t total,
-			     int64_t tokens)
-{
-	struct lack l = overage_lack(m, stage, total);
-	json_object *raises = budget_raises(m, stage, total);
-	json_object *agents = json_get_object(raises, "agents");
-	json_add_int(raises, "episode", l.episode ? tokens : 0);
-	json_add_int(raises, "stage", l.stage ? tokens : 0);
-	json_object_object_foreach(agents, id, lack)
-	{
-		(void)id;
-		json_object_set_int64(lack, tokens);
-	}
-	return raises;
-}
-
-static void tell_raise(struct deciding *d, const char *what, int64_t tokens,
-		       int64_t expires_ms)
-{
-	char more[AMOUNT_BYTES];
-	text_thousands(more, sizeof more, tokens);
+	char more[MONEY_BYTES];
+	amount_text(d, money, n, more);
 	if (expires_ms)
 		answer(d,
-		       "raised %s by %s tokens for %lld s; what is unused "
-		       "then is taken back",
+		       "raised %s by %s for %lld s; what is unused then is "
+		       "taken back",
 		       what, more,
 		       (long long)((expires_ms - d->in->now_ms + 999) / 1000));
 	else
-		answer(d, "raised %s by %s tokens", what, more);
+		answer(d, "raised %s by %s", what, more);
 }
 
 static bool raise(struct deciding *d, const struct answer_given *g)
 {
 	struct model *m = d->m;
 	int stage = g->item.stage;
+	bool money = g->in_money;
 	int64_t total = overage_total(m, stage);
 	struct lack l = overage_lack(m, stage, total);
-	int64_t tokens, expires_ms;
-	if (!take_amount(d, g->args[0], g->item.tokens, &tokens) ||
+	int64_t lacks = money ? l.cost_most : l.most, n, expires_ms;
+	if (!take_amount(d, money, g->args[0], money ? lacks : g->item.tokens,
+			 &n) ||
 	    !take_expiry(d, g->args[1], &expires_ms))
 		return false;
-	if (tokens < l.most)
-		return refuse_few(d, g, tokens, l.most);
+	if (n < lacks)
+		return refuse_few(d, g, n, lacks);
 	struct json_out *data = answer_data(d, g);
-	json_object *raises = raise_by(m, stage, total, tokens);
-	json_add_int(data, "tokens", tokens);
+	json_object *raises = raise_by(m, stage, total, money, n);
+	json_add_int(data, "tokens", money ? 0 : n);
+	if (money)
+		json_add_int(data, "cost_micros", n);
 	json_add_int(data, "lease", total);
 	json_add(data, "raises", &raises);
 	if (expires_ms)
 		json_add_int(data, "expires_at", expires_ms);
-	tell_raise(d, stage_id(d, g), tokens, expires_ms);
+	tell_raise(d, stage_id(d, g), money, n, expires_ms);
 	emit(d, EVENT_BUDGET_APPROVE, stage, -1, &data);
 	return true;
 }
 
 /* Who lends: the stage that was named, else the one with most left. */
 static int find_lender(struct deciding *d, const struct answer_given *g,
-		       int64_t tokens)
+		       int64_t n)
 {
 	const struct model *m = d->m;
 	const char *name = g->args[0];
 	int from = name ? show_find_stage(m->show, name)
-			: overage_lender(m, g->item.stage, tokens);
+			: overage_lender(m, g->item.stage, g->in_money, n);
 	char *shown = text_clean_str(name ? name : "", 64);
 	if (from < 0)
 		refuse(d, "not_found",
@@ -200,56 +274,75 @@ static int find_lender(struct deciding *d, const struct answer_given *g,
 	free(shown);
 	if (from < 0)
 		return -1;
-	const struct scope *scope = &m->ledger.stages[from].tokens;
-	const char *id = m->show->stages[from].id;
-	char left[AMOUNT_BYTES];
-	text_thousands(left, sizeof left, scope_remaining(scope));
+	const struct purse *purse = &m->ledger.stages[from];
+	const struct scope *scope = g->in_money ? &purse->cost : &purse->tokens;
+	char left[MONEY_BYTES];
+	amount_text(d, g->in_money, scope_remaining(scope), left);
+	if (!g->in_money)
+		left[strcspn(left, " ")] = '\0';
 	if (from == g->item.stage || !scope->limited ||
-	    scope_remaining(scope) < tokens) {
+	    scope_remaining(scope) < n) {
 		refuse(d, "refused",
 		       from == g->item.stage ? "%s cannot borrow from itself"
 		       : !scope->limited     ? "%s has no cap to borrow from"
 					     : "%s has only %s left",
-		       id, left);
+		       m->show->stages[from].id, left);
 		return -1;
 	}
 	return from;
+}
+
+/* What the one stage gets and the other one loses. */
+static json_object *loan(const char *lender, bool money, int64_t n)
+{
+	json_object *raises = json_object_new_object();
+	json_object *lenders = json_object_new_object();
+	json_add_int(lenders, lender, -n);
+	json_add_int(raises, "stage", n);
+	json_add(raises, "stages", &lenders);
+	if (!money)
+		return raises;
+	json_object *all = json_object_new_object();
+	json_add(all, "cost", &raises);
+	return all;
 }
 
 static bool borrow(struct deciding *d, const struct answer_given *g)
 {
 	struct model *m = d->m;
 	int stage = g->item.stage;
+	bool money = g->in_money;
 	int64_t total = overage_total(m, stage);
 	struct lack l = overage_lack(m, stage, total);
-	int64_t tokens;
-	if (l.episode || l.agents || l.cost_most)
+	int64_t lacks = overage_cap_alone(&l, money), n;
+	if (!lacks && (l.most || l.cost_most))
 		return refuse(d, "refused",
 			      "by now it is not only the cap of %s that lacks: "
 			      "approve or raise",
 			      stage_id(d, g));
-	if (!take_amount(d, g->args[0] ? g->args[1] : NULL,
-			 l.stage ? l.stage : g->item.tokens, &tokens))
+	if (!take_amount(d, money, g->args[0] ? g->args[1] : NULL,
+			 lacks	 ? lacks
+			 : money ? g->item.cost_micros
+				 : g->item.tokens,
+			 &n))
 		return false;
-	if (tokens < l.stage)
-		return refuse_few(d, g, tokens, l.stage);
-	int from = find_lender(d, g, tokens);
+	if (n < lacks)
+		return refuse_few(d, g, n, lacks);
+	int from = find_lender(d, g, n);
 	if (from < 0)
 		return false;
 	const char *lender = m->show->stages[from].id;
 	struct json_out *data = answer_data(d, g);
-	json_object *raises = json_object_new_object();
-	json_object *lenders = json_object_new_object();
-	json_add_int(lenders, lender, -tokens);
-	json_add_int(raises, "stage", tokens);
-	json_add(raises, "stages", &lenders);
-	json_add_int(data, "tokens", tokens);
+	json_object *raises = loan(lender, money, n);
+	char lent[MONEY_BYTES];
+	json_add_int(data, "tokens", money ? 0 : n);
+	if (money)
+		json_add_int(data, "cost_micros", n);
 	json_add_int(data, "lease", total);
 	json_add_str(data, "from", lender);
 	json_add(data, "raises", &raises);
-	char lent[AMOUNT_BYTES];
-	answer(d, "%s borrows %s tokens from %s", stage_id(d, g),
-	       text_thousands(lent, sizeof lent, tokens), lender);
+	answer(d, "%s borrows %s from %s", stage_id(d, g),
+	       amount_text(d, money, n, lent), lender);
 	emit(d, EVENT_BUDGET_APPROVE, stage, -1, &data);
 	return true;
 }
@@ -310,25 +403,31 @@ static bool deny(struct deciding *d, const struct answer_given *g)
 static bool warned(struct deciding *d, const struct answer_given *g)
 {
 	struct model *m = d->m;
-	int64_t tokens = 0, expires_ms = 0;
+	const struct purse *purse = &m->ledger.episode;
+	bool money = g->in_money;
+	int64_t n = 0, expires_ms = 0;
 	if (g->choice == CHOICE_RAISE) {
-		int64_t fallback = m->ledger.episode.tokens.allocated / 10;
-		if (!take_amount(d, g->args[0], fallback, &tokens) ||
+		const struct scope *s = money ? &purse->cost : &purse->tokens;
+		if (!take_amount(d, money, g->args[0], s->allocated / 10, &n) ||
 		    !take_expiry(d, g->args[1], &expires_ms))
 			return false;
 	}
 	bool pauses = g->choice == CHOICE_PAUSE && m->run.state == RUN_RUNNING;
 	struct json_out *data = answer_data(d, g);
-	if (tokens) {
-		json_add_int(data, "tokens", tokens);
-		json_out_object(data, "raises");
-		json_add_int(data, "episode", tokens);
-		json_out_end(data);
+	if (n) {
+		json_object *raises = json_object_new_object();
+		json_object *cost = json_object_new_object();
+		json_add_int(money ? cost : raises, "episode", n);
+		json_add_int(data, money ? "cost_micros" : "tokens", n);
+		if (money)
+			json_add(raises, "cost", &cost);
+		json_object_put(cost);
+		json_add(data, "raises", &raises);
 	}
 	if (expires_ms)
 		json_add_int(data, "expires_at", expires_ms);
-	if (tokens)
-		tell_raise(d, "the episode", tokens, expires_ms);
+	if (n)
+		tell_raise(d, "the episode", money, n, expires_ms);
 	else
 		answer(d, "the run %s",
 		       g->choice == CHOICE_PAUSE ? "is paused" : "goes on");
@@ -343,7 +442,8 @@ static bool answer_price(struct deciding *d, const struct answer_given *g)
 {
 	bool approved = g->choice == CHOICE_APPROVE;
 	int64_t tokens = g->item.tokens;
-	if (approved && g->args[0] && !take_amount(d, g->args[0], 0, &tokens))
+	if (approved && g->args[0] &&
+	    !take_amount(d, false, g->args[0], 0, &tokens))
 		return false;
 	struct json_out *data = answer_data(d, g);
 	polls_price(d, g->item.stage, approved, tokens, &data);
@@ -359,7 +459,7 @@ static bool answer_ask(struct deciding *d, const struct answer_given *g)
 		asks_deny(d, &g->item, g->by);
 		return true;
 	}
-	return (!g->args[0] || take_amount(d, g->args[0], 0, &more)) &&
+	return (!g->args[0] || take_amount(d, false, g->args[0], 0, &more)) &&
 	       asks_approve(d, &g->item, more, g->by);
 }
 

@@ -61,12 +61,14 @@ struct lack overage_lack(const struct model *m, int stage, int64_t total)
 
 /* --- what may be answered ----------------------------------------------- */
 
-int overage_lender(const struct model *m, int stage, int64_t tokens)
+int overage_lender(const struct model *m, int stage, bool money, int64_t amount)
 {
 	int best = -1;
-	int64_t most = tokens - 1;
+	int64_t most = amount - 1;
 	for (size_t i = 0; i < m->show->stage_count; i++) {
-		const struct scope *scope = &m->ledger.stages[i].tokens;
+		const struct purse *purse = &m->ledger.stages[i];
+		const struct scope *scope =
+			money ? &purse->cost : &purse->tokens;
 		if ((int)i == stage || !scope->limited ||
 		    scope_remaining(scope) <= most)
 			continue;
@@ -74,6 +76,17 @@ int overage_lender(const struct model *m, int stage, int64_t tokens)
 		best = (int)i;
 	}
 	return best;
+}
+
+int64_t overage_cap_alone(const struct lack *l, bool money)
+{
+	const int64_t *lacks = money ? l->cost : l->tokens;
+	if (money ? l->most : l->cost_most)
+		return 0;
+	for (int i = 0; i < SCOPE_KINDS; i++)
+		if (i != SCOPE_STAGE && lacks[i])
+			return 0;
+	return lacks[SCOPE_STAGE];
 }
 
 int overage_fallback(const struct model *m, int stage, size_t k)
@@ -127,11 +140,13 @@ static unsigned offers_for(struct model *m, int stage, const struct lack *l,
 			   bool asked)
 {
 	unsigned offers = inbox_always(INBOX_OVERAGE);
-	bool cap_alone = l->stage && !l->episode && !l->agents && !l->cost_most;
-	if (l->most)
+	if (l->most || l->cost_most)
 		offers |= OFFER(CHOICE_RAISE);
-	if (cap_alone && overage_lender(m, stage, l->stage) >= 0)
-		offers |= OFFER(CHOICE_BORROW);
+	for (int i = 0; i < 2; i++) {
+		int64_t lacks = overage_cap_alone(l, i);
+		if (lacks && overage_lender(m, stage, i, lacks) >= 0)
+			offers |= OFFER(CHOICE_BORROW);
+	}
 	if (overage_again(m, stage, asked))
 		offers |= OFFER(CHOICE_APPROVE_STAGE);
 	if (cheaper_fits(m, stage))
@@ -195,7 +210,7 @@ static bool goes_on(struct deciding *d, int stage, int64_t total, int64_t asked)
 	struct lack l = budget_lack(m, stage, total, 0);
 	int64_t tokens = l.most > asked ? l.most : asked;
 	bool standing = s->standing_uses && tokens <= s->standing_tokens &&
-			!l.cost_most;
+			l.cost_most <= s->standing_cost;
 	bool warns = m->show->budget.mode == MODE_WARN &&
 		     (!asked || s->warn_asks < WARN_ASKS);
 	if (!standing && !warns)

@@ -11,8 +11,12 @@
 int64_t overage_total(const struct model *m, int stage);
 /* What it lacks when the finale's reserve is left alone. */
 struct lack overage_lack(const struct model *m, int stage, int64_t total);
-/* The stage that has most left, and at least that much; -1: none. */
-int overage_lender(const struct model *m, int stage, int64_t tokens);
+/* The stage that has most left of tokens or money, and at least that much; -1:
+ * none. */
+int overage_lender(const struct model *m, int stage, bool money,
+		   int64_t amount);
+/* What the cap of the stage lacks when nothing else lacks anything; else 0. */
+int64_t overage_cap_alone(const struct lack *lack, bool money);
 /* Who could answer the k-th call instead, or -1. */
 int overage_fallback(const struct model *m, int stage, size_t k);
 /* How many later starts an `approve-stage` is good for. */

@@ -133,6 +133,7 @@ static void read_stage(struct reading *r, int stage, json_object *o)
 	s->asked_total = json_get_int(o, "asked_total", 0);
 	s->stood_ms = json_get_int(o, "stood", 0);
 	s->standing_tokens = json_get_int(o, "standing_tokens", 0);
+	s->standing_cost = json_get_int(o, "standing_cost", 0);
 	s->standing_uses = (int)json_get_int(o, "standing_uses", 0);
 	s->warn_asks = (int)json_get_int(o, "warn_asks", 0);
 	read_bases(s, json_get_array(o, "bases"));

@@ -254,6 +254,7 @@ static json_object *stage_json(const struct model *m, size_t i)
 	add_some(o, "asked_total", s->asked_total);
 	add_some(o, "stood", s->stood_ms);
 	add_some(o, "standing_tokens", s->standing_tokens);
+	add_some(o, "standing_cost", s->standing_cost);
 	add_some(o, "standing_uses", s->standing_uses);
 	add_some(o, "warn_asks", s->warn_asks);
 	if (s->bases[0].attempt) {

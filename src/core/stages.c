@@ -370,6 +370,7 @@ static void apply_approve(struct model *m, const struct event *e, int stage)
 	if (again) {
 		s->standing_uses = again;
 		s->standing_tokens = event_int(e, "tokens", 0);
+		s->standing_cost = event_int(e, "cost_micros", 0);
 	}
 	change_agents(m, stage, event_object(e, "agents"));
 }

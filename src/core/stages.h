@@ -121,7 +121,7 @@ struct stage_run {
 	uint64_t item_seq;     /* private: its own question in the inbox, 0: none */
 	/* After an `approve-stage`: that many more starts may lack that many
 	 * tokens without a question. */
-	int64_t standing_tokens;
+	int64_t standing_tokens, standing_cost;
 	int standing_uses;
 	int warn_asks;         /* asked for more, and got it in warn mode */
 };

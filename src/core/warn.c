@@ -79,9 +79,8 @@ static void ask_once(struct deciding *d, bool cost)
 {
 	struct model *m = d->m;
 	int64_t rest = budget_rest_of_show(d, -1);
-	unsigned offers = OFFER(CHOICE_CONTINUE) | OFFER(CHOICE_PAUSE);
-	if (!cost)
-		offers |= OFFER(CHOICE_RAISE);
+	unsigned offers = OFFER(CHOICE_CONTINUE) | OFFER(CHOICE_PAUSE) |
+			  OFFER(CHOICE_RAISE);
 	struct json_out *data = json_out_new();
 	char *text = warning_text(m, cost, rest);
 	json_add_str(data, "reason", cost ? "cost" : "tokens");

@@ -228,9 +228,11 @@ static bool answer_is_sound(struct request *r, const char *answer)
 	bool expires = has(r, "expires") || has(r, "expires_ms");
 	const char *wrong = NULL;
 	if (!answer || !is_text(r, "from") || !is_text(r, "expires") ||
-	    !is_whole(r, "amount") || !is_whole(r, "expires_ms"))
+	    (!is_whole(r, "amount") && !is_text(r, "amount")) ||
+	    !is_whole(r, "expires_ms"))
 		wrong = "`answer`, `from` and `expires` must be strings, "
-			"`amount` and `expires_ms` integers";
+			"`expires_ms` an integer, `amount` an integer or, of "
+			"money, a string";
 	else if ((expires && !(raises && has(r, "amount"))) ||
 		 (borrows ? !has(r, "from") && has(r, "amount")
 			  : has(r, "from")))
@@ -261,7 +263,10 @@ void api_answer(struct request *r)
 	add_arg(args, answer);
 	if (has(r, "from"))
 		add_arg(args, json_get_str(r->json, "from", ""));
-	add_number(r, args, "amount");
+	if (is_whole(r, "amount"))
+		add_number(r, args, "amount");
+	else
+		add_arg(args, json_get_str(r->json, "amount", ""));
 	if (has(r, "expires"))
 		add_arg(args, json_get_str(r->json, "expires", ""));
 	add_number(r, args, "expires_ms");

@@ -223,6 +223,10 @@ static void approve(struct audit *a, const struct event *e, int stage)
 	if (stage >= 0)
 		raise_one(&a->stage_costs[stage],
 			  json_get_int(cost, "stage", 0));
+	for (size_t i = 0; i < show->stage_count; i++)
+		raise_one(&a->stage_costs[i],
+			  json_get_int(json_get_object(cost, "stages"),
+				       show->stages[i].id, 0));
 	for (size_t i = 0; days && i < show->agent_count; i++)
 		raise_one(&a->days[i],
 			  json_get_int(days, show->agents[i].id, 0));

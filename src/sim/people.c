@@ -88,12 +88,16 @@ static void ask(struct sim *s, struct dice *d, enum action_id action,
 }
 
 /* What stands behind a choice: an amount, a time, a stage, or nothing. */
-static void answer_with(struct sim *s, struct dice *d, const char *id,
-			const char *choice)
+static void answer_with(struct sim *s, struct dice *d,
+			const struct inbox_item *item, const char *choice)
 {
-	struct post *p = command(s, ACTION_ANSWER, id, choice);
+	struct post *p = command(s, ACTION_ANSWER, item->id, choice);
 	bool raises = strcmp(choice, "raise") == 0;
-	if (raises && dice_roll(d, 4))
+	bool money = inbox_in_money(item);
+	if (raises && money && dice_roll(d, 4))
+		snprintf(p->args[2], sizeof p->args[2], "0.%04d",
+			 (int)dice_roll(d, 2000));
+	else if (raises && dice_roll(d, 4))
 		snprintf(p->args[2], sizeof p->args[2], "%d",
 			 (int)dice_roll(d, 9000));
 	if (raises && *p->args[2] && dice_roll(d, 3))
@@ -134,7 +138,7 @@ static void answer_item(struct sim *s, struct dice *d)
 	if (item->kind == INBOX_FAILED || item->kind == INBOX_POLL)
 		ask(s, d, ACTION_ANSWER, item->id, choice);
 	else
-		answer_with(s, d, item->id, choice);
+		answer_with(s, d, item, choice);
 }
 
 /* One of what came too late. */

@@ -45,4 +45,44 @@ ok $? "the log says why it was called again"
 "$program" replay share --verify >/dev/null
 ok $? "and verifies"
 end_core
+
+# Money lacks and no tokens: what is given is money.
+cat >money.yaml <<'SHOW'
+show: money
+budget: { tokens: 60000, cost: "1", currency: GBP, approval_deadline_ms: 600000 }
+agents:
+  dear: { via: exec, argv: [./spender.sh], price: { input_per_mtok: "100", output_per_mtok: "100" } }
+stages:
+  - { id: big, agents: [dear], budget: { token_cap: 12000 } }
+  - { id: small, inputs: [big], agents: [dear], budget: { token_cap: 2000, cost_cap: "0.1" } }
+  - { id: rich, inputs: [small], go: manual, agents: [dear], budget: { token_cap: 10, cost_cap: "0.5" } }
+SHOW
+cat >spender.sh <<'AGENT'
+#!/bin/sh
+cat >/dev/null
+echo '{"success":true,"tokens_used":100,"result":{}}'
+AGENT
+chmod +x spender.sh
+start_core money.yaml
+ok $? "a show with money"
+token=$(cat state/money/operator.token)
+port=$(cat state/money/operator.addr)
+post() {
+	curl -s -m 60 -o answer.json -w '%{http_code}' -X POST \
+		-H "Authorization: Bearer $token" \
+		-H 'Content-Type: application/json' -d "$2" "http://$port$1"
+}
+item() { "$program" inbox money --json | jq -r ".[-1].$1"; }
+wait_event money 'budget:request.*"big"'
+fails 1 'not enough: big lacks 0.2000 GBP' "a raise of money that is too small" \
+	"$program" do money answer "$(item id)" raise 0.1
+[ "$(post "/api/v1/inbox/$(item id)" '{"answer":"raise","amount":"0.25","expires":"1s"}')" = 200 ]
+ok $? "HTTP: money is raised for a while"
+wait_event money 'budget:request.*"small"'
+[ "$("$program" do money answer "$(item id)" borrow)" = 'small borrows 0.1000 GBP from rich' ]
+ok $? "a stage borrows money"
+wait_event money '"expired"'
+[ "$("$program" status money --json | jq .budget.cost.allocated)" = 1000000 ]
+ok $? "and what was raised for a while is taken back"
+end_core
 plan

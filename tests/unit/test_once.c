@@ -291,6 +291,132 @@ START_TEST(money_is_taken_back_too)
 }
 END_TEST
 
+#define PRICED                                                                 \
+	"show: t\n"                                                            \
+	"budget: { tokens: 100000, cost: \"1\", currency: GBP, warn_at: "      \
+	"0.5,\n"                                                               \
+	"  approval_deadline_ms: 600000 }\n"                                   \
+	"agents: { a: { via: bus, price: { input_per_mtok: \"100\",\n"         \
+	"  output_per_mtok: \"100\" } } }\n"                                   \
+	"stages:\n"
+
+START_TEST(money_is_raised_for_a_while)
+{
+	struct world *w =
+		world_new(PRICED "  - { id: s, agents: [a],\n"
+				 "      budget: { token_cap: 20000 } }\n");
+	struct scope *cost = &w->m->ledger.episode.cost;
+	world_begin(w, true);
+	ck_assert(world_do(w, "answer", item(w), "raise", "0.5", NULL) == 0);
+	ck_assert_str_eq(w->said,
+			 "0.5000 GBP is not enough: s lacks 1.0000 GBP");
+	ck_assert(!world_do(w, "answer", item(w), "raise", "2,000", NULL));
+	ck_assert_str_eq(w->said, "`2,000` is no amount of money (such as "
+				  "1.50)");
+	ck_assert(world_do(w, "answer", item(w), "raise", "1.5", "90s", NULL));
+	ck_assert_str_eq(w->said, "raised s by 1.5000 GBP for 90 s; what is "
+				  "unused then is taken back");
+	ck_assert_int_eq(cost->allocated, 2500000);
+	ck_assert_int_eq(w->m->ledger.episode.tokens.allocated, 100000);
+	world_answer(w, "s", NULL, "{}", 12000);
+	ck_assert_int_eq(cost->allocated, 2500000);
+	world_free(w);
+
+	w = world_new(PRICED "  - { id: s, agents: [a],\n"
+			     "      budget: { token_cap: 20000 } }\n"
+			     "  - { id: t, agents: [a], go: manual }\n");
+	cost = &w->m->ledger.episode.cost;
+	world_begin(w, true);
+	ck_assert(world_do(w, "answer", item(w), "raise", "1.5", "90s", NULL));
+	world_answer(w, "s", NULL, "{}", 12000);
+	w->now_ms += 90000;
+	world_step(w, input_new(INPUT_TICK));
+	ck_assert_int_eq(cost->allocated, 1200000);
+	ck_assert_int_eq(cost->spent, 1200000);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(another_amount_of_money_is_approved)
+{
+	struct world *w =
+		world_new(PRICED "  - { id: s, agents: [a],\n"
+				 "      budget: { token_cap: 20000 } }\n");
+	struct scope *cost = &w->m->ledger.episode.cost;
+	world_begin(w, true);
+	ck_assert(!world_do(w, "approve", item(w), "0.99", NULL));
+	ck_assert(world_do(w, "approve", item(w), "1.25", NULL));
+	ck_assert_str_eq(w->said, "approved 1.2500 GBP for s");
+	ck_assert_int_eq(cost->allocated, 2250000);
+	world_answer(w, "s", NULL, "{}", 100);
+	ck_assert_int_eq(cost->allocated, 1000000);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(money_is_borrowed_from_another_stage)
+{
+	struct world *w = world_new(
+		PRICED "  - { id: s, agents: [a], retry: { max_attempts: 3,\n"
+		       "      backoff_ms: 1 }, budget: { token_cap: 2000,\n"
+		       "      cost_cap: \"0.15\" } }\n"
+		       "  - { id: t, agents: [a], go: manual,\n"
+		       "      budget: { token_cap: 10, cost_cap: \"0.4\" } }\n"
+		       "  - { id: u, agents: [a], go: manual,\n"
+		       "      budget: { token_cap: 10 } }\n");
+	const struct purse *p = w->m->ledger.stages;
+	world_begin(w, true);
+	ck_state(w, "s", "held"); /* 0.20 of 0.15 */
+	ck_assert(!world_do(w, "answer", item(w), "borrow", "u", NULL));
+	ck_assert(!world_do(w, "answer", item(w), "borrow", "t", "0.41", NULL));
+	ck_assert_str_eq(w->said, "t has only 0.4000 GBP left");
+	ck_assert(world_do(w, "answer", item(w), "borrow", NULL));
+	ck_assert_str_eq(w->said, "s borrows 0.0500 GBP from t");
+	ck_assert_int_eq(p[0].cost.allocated, 200000);
+	ck_assert_int_eq(p[1].cost.allocated, 350000);
+	ck_assert_int_eq(w->m->ledger.episode.cost.allocated, 1000000);
+	ck_state(w, "s", "running");
+	world_free(w);
+}
+END_TEST
+
+START_TEST(money_for_the_stage_needs_no_second_question)
+{
+	struct world *w = world_new(
+		PRICED "  - { id: s, agents: [a], retry: { max_attempts: 3,\n"
+		       "      backoff_ms: 1 }, budget: { token_cap: 2000,\n"
+		       "      cost_cap: \"0.15\" } }\n");
+	world_begin(w, true);
+	ck_assert(world_do(w, "answer", item(w), "approve-stage", NULL));
+	struct input *in = world_answer_input(w, "s", NULL);
+	in->error_code = xstrdup("broke");
+	in->tokens_used = 0;
+	in->cost_micros = 30000;
+	world_step(w, in);
+	world_tick(w, 5);
+	ck_state(w, "s", "running");
+	ck_assert_int_eq(world_count(w, EVENT_BUDGET_REQUEST, NULL), 1);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(the_mark_of_money_is_raised_in_money)
+{
+	struct world *w = world_new(
+		PRICED
+		"  - { id: s, agents: [a], budget: { token_cap: 9000 } }\n"
+		"  - { id: t, agents: [a], go: manual, inputs: [s],\n"
+		"      budget: { token_cap: 10 } }\n");
+	world_begin(w, true);
+	world_answer(w, "s", NULL, "{}", 6000);
+	ck_assert(!world_do(w, "answer", item(w), "raise", "x", NULL));
+	ck_assert(world_do(w, "answer", item(w), "raise", "0.75", NULL));
+	ck_assert_str_eq(w->said, "raised the episode by 0.7500 GBP");
+	ck_assert_int_eq(w->m->ledger.episode.cost.allocated, 1750000);
+	world_free(w);
+}
+END_TEST
+
 /* What is given for a moment does not make the question come twice. */
 START_TEST(an_approval_moves_no_mark)
 {
@@ -335,6 +461,11 @@ int main(void)
 	tcase_add_test(t, a_rerun_ends_what_was_given_for_the_stage);
 	tcase_add_test(t, warn_mode_gives_for_one_call);
 	tcase_add_test(t, money_is_taken_back_too);
+	tcase_add_test(t, money_is_raised_for_a_while);
+	tcase_add_test(t, another_amount_of_money_is_approved);
+	tcase_add_test(t, money_is_borrowed_from_another_stage);
+	tcase_add_test(t, money_for_the_stage_needs_no_second_question);
+	tcase_add_test(t, the_mark_of_money_is_raised_in_money);
 	tcase_add_test(t, an_approval_moves_no_mark);
 	suite_add_tcase(s, t);
 	return tap_run(s);

@@ -7,18 +7,27 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "core/money.h"
 #include "console/fmt.h"
 #include "console/operate.h"
 
 #define LENDERS_MAX 40
 #define ANOTHER	    "approve another amount"
 
+/* How much it lacks. */
+static const char *more_of(const struct model *m, const struct inbox_item *item,
+			   char *out)
+{
+	return inbox_in_money(item) ? money_text(m, item->cost_micros, out)
+				    : fmt_count(out, item->tokens);
+}
+
 static const char *words_of(const struct view *v, const struct inbox_item *item,
 			    int choice, char *out, size_t bytes)
 {
-	char n[FMT_BYTES];
+	char n[MONEY_BYTES];
 	const struct model *m = v->model;
-	fmt_count(n, item->tokens);
+	more_of(m, item, n);
 	switch (choice) {
 	case CHOICE_APPROVE:
 		snprintf(out, bytes, "%s more, for this once", n);
@@ -150,21 +159,25 @@ static void choose_lender(struct view *v, const char *id,
 			  const struct inbox_item *item)
 {
 	const struct model *m = v->model;
-	char n[FMT_BYTES];
+	char n[MONEY_BYTES];
 	int rows = 0;
+	bool money = inbox_in_money(item);
+	int64_t lacks = money ? item->cost_micros : item->tokens;
 	dialog_open(&v->dialog, DIALOG_CHOOSE, ACTION_ANSWER, " borrow ",
 		    "From which stage?");
 	dialog_add_arg(&v->dialog, id);
 	dialog_add_arg(&v->dialog, "borrow");
 	for (size_t i = 0; i < v->show->stage_count && rows < LENDERS_MAX;
 	     i++) {
-		const struct scope *s = &m->ledger.stages[i].tokens;
-		if ((int)i == item->stage || !s->limited ||
-		    scope_remaining(s) < item->tokens)
+		const struct purse *purse = &m->ledger.stages[i];
+		const struct scope *s = money ? &purse->cost : &purse->tokens;
+		int64_t left = scope_remaining(s);
+		if ((int)i == item->stage || !s->limited || left < lacks)
 			continue;
 		dialog_add_row(&v->dialog, "%-20s %s left",
 			       v->show->stages[i].id,
-			       fmt_count(n, scope_remaining(s)));
+			       money ? money_text(m, left, n)
+				     : fmt_count(n, left));
 		rows++;
 	}
 }
@@ -180,16 +193,21 @@ void menu_chosen(struct view *v, const struct dialog *d, int row)
 	const char *id = d->args[0];
 	char *word = first_word(d->rows[row]);
 	const struct inbox_item *item = inbox_find(v->model, id);
+	bool money = item && inbox_in_money(item);
 	if (d->arg_count == 2) { /* who lends */
 		view_ask(v, ACTION_ANSWER, id, d->args[1], word, NULL);
 	} else if (strcmp(d->rows[row], ANOTHER) == 0) {
 		ask_for(v, ACTION_APPROVE, " approve ", id, NULL,
-			"How many tokens?");
+			money ? "How much money? 1.50 is an amount."
+			      : "How many tokens?");
 	} else if (strcmp(word, "raise") == 0) {
 		ask_for(v, ACTION_ANSWER, " raise ", id, "raise",
-			"By how many tokens, and for how long? 5000 is for "
-			"good; 5000 10m is taken back after ten minutes (ms, "
-			"s, m, h).");
+			money ? "By how much money, and for how long? 1.50 is "
+				"for good; 1.50 10m is taken back after ten "
+				"minutes (ms, s, m, h)."
+			      : "By how many tokens, and for how long? 5000 is "
+				"for good; 5000 10m is taken back after ten "
+				"minutes (ms, s, m, h).");
 	} else if (strcmp(word, "borrow") == 0 && item) {
 		choose_lender(v, id, item);
 	} else if (item && item->kind == INBOX_POLL) {
