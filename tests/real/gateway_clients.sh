@@ -8,8 +8,6 @@ for tool in node npm; do
 	command -v "$tool" >/dev/null || skip_all "$tool is missing"
 done
 case $top_srcdir in /*) source=$top_srcdir ;; *) source=$PWD/$top_srcdir ;; esac
-peer_program=$(cd "$top_builddir" && pwd)/tests/real/llm_peer
-[ -x "$peer_program" ] || skip_all "tests/real/llm_peer is not built"
 case $program in /*) ;; *) program=$PWD/$program ;; esac
 cd "$scratch" || exit 99
 echo '{"private": true}' >package.json
@@ -24,11 +22,8 @@ timeout 120 npm install --no-audit --no-fund --no-progress --silent \
 	skip_all "the npm registry does not give openai and @anthropic-ai/sdk: $(tail -n 1 npm.log)"
 cp "$source/tests/real/gateway_clients.mjs" clients.mjs
 
-mkfifo peer.out started gate
-"$peer_program" >peer.out &
-others=$!
-port=$(timeout 120 head -n 1 peer.out | cut -d ' ' -f 2)
-peer=http://127.0.0.1:$port
+mkfifo started gate
+start_peer
 cat >agent <<'AGENT'
 #!/bin/sh
 here=${0%/*}
@@ -80,8 +75,8 @@ head -n 20 node.err | sed 's/^/# /'
 "$program" status clients --json |
 	jq -e '.budget | .spent > 6000 and .spent <= .allocated' >/dev/null
 ok $? "what they used is booked, and no more than there was"
-kill "$others"
-wait "$others" 2>/dev/null
+kill "$peer_pid"
+wait "$peer_pid" 2>/dev/null
 end_core
 ok $? "the core ends"
 plan

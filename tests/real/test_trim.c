@@ -85,8 +85,8 @@ static size_t files(const char *begin)
 static bool trim_as(int64_t as, struct err *err)
 {
 	uint64_t next_look;
-	struct trimmer *t = trimmer_open(redis_server_address(here), show,
-					 as, &give_up, err);
+	struct trimmer *t = trimmer_open(redis_server_address(here), show, as,
+					 &give_up, err);
 	bool ok = t && trimmer_trim(t, KEEP, &next_look, err);
 	trimmer_close(&t);
 	return ok;
@@ -232,16 +232,23 @@ START_TEST(the_ground_stays)
 }
 END_TEST
 
+/* Writes the file of the first events, and no row for it. */
+static void archive_first(uint64_t last, struct archive *a)
+{
+	struct err err = {0};
+	struct client *c =
+		client_open(redis_server_address(here), show->id, &err);
+	ck_assert_msg(archive_write(c, show->id, 1, last, &give_up, a, &err),
+		      "%s", err.text);
+	client_close(&c);
+}
+
 START_TEST(a_core_that_died_before_it_trimmed)
 {
 	struct err err = {0};
 	struct archive a;
 	set_up();
-	struct client *c =
-		client_open(redis_server_address(here), show->id, &err);
-	ck_assert_msg(archive_write(c, show->id, 1, 50, &give_up, &a, &err),
-		      "%s", err.text);
-	client_close(&c);
+	archive_first(50, &a);
 	char *half = xasprintf("%s/half-abcdef", folder);
 	ck_assert(file_write(half, "{", 1, 0600, &err));
 	trim();
@@ -259,14 +266,10 @@ END_TEST
 /* Of the same place in another log: left alone. */
 START_TEST(a_file_of_another_log)
 {
-	struct err err = {0};
 	struct archive a;
 	later_ms = 0;
 	set_up();
-	struct client *c =
-		client_open(redis_server_address(here), show->id, &err);
-	ck_assert(archive_write(c, show->id, 1, 50, &give_up, &a, &err));
-	client_close(&c);
+	archive_first(50, &a);
 	char *path = archive_path(show->id, &a);
 	char *text = file_read(path, 1 << 20, NULL, NULL);
 	end();
@@ -292,15 +295,9 @@ END_TEST
 
 START_TEST(a_core_that_died_while_it_trimmed)
 {
-	struct err err = {0};
 	struct archive a;
 	set_up();
-	struct client *c =
-		client_open(redis_server_address(here), show->id, &err);
-	ck_assert(archive_write(c, show->id, 1, 50, &give_up, &a, &err));
-	client_close(&c);
-	char *row = xasprintf("HSET " KEY("archives") " 1-50 %s,%lld,%s,%s",
-			      a.chain, (long long)a.at_ms, a.run, a.host);
+	archive_first(50, &a);
 	char *field = archive_field(&a), *value = archive_value(&a);
 	redisContext *r = here_connect();
 	freeReplyObject(redisCommand(r, "HSET " KEY("archives") " %s %s", field,
@@ -315,7 +312,6 @@ START_TEST(a_core_that_died_while_it_trimmed)
 	ck_assert_uint_eq(files("events-"), 2);
 	expect_all();
 	expect_fold();
-	free(row);
 	free(field);
 	free(value);
 	tear_down();
@@ -542,16 +538,11 @@ static int retire(int64_t before_ms, const char *run)
 
 START_TEST(old_runs_are_deleted)
 {
-	struct err err = {0};
 	struct archive a;
 	set_up();
 	int64_t end_ms = m->at_ms; /* of r1 to r4 alike */
 	later_ms = FAR;
-	struct client *c =
-		client_open(redis_server_address(here), show->id, &err);
-	/* r2 ends in the second file. */
-	ck_assert(archive_write(c, show->id, 1, 50, &give_up, &a, &err));
-	client_close(&c);
+	archive_first(50, &a); /* r2 ends in the second file */
 	trim();
 	ck_assert_uint_eq(files("events-"), 2);
 	ck_assert_int_eq(retire(end_ms - 1, "r4"), 0);
@@ -573,7 +564,6 @@ END_TEST
 /* The end of the run counts, not of the file: r2 ended long after. */
 START_TEST(the_end_of_the_run_counts)
 {
-	struct err err = {0};
 	struct archive a;
 	set_up();
 	here_do("FLUSHALL");
@@ -589,10 +579,7 @@ START_TEST(the_end_of_the_run_counts)
 		    "r2", show->hash);
 	drain(WRITER_OK);
 	play_runs(3, RUNS);
-	struct client *c =
-		client_open(redis_server_address(here), show->id, &err);
-	ck_assert(archive_write(c, show->id, 1, 38, &give_up, &a, &err));
-	client_close(&c);
+	archive_first(38, &a);
 	trim();
 	ck_assert_uint_eq(files("events-"), 2); /* 1-38, 39-76 */
 	ck_assert_int_eq(retire(end_ms + 1, "r4"), 1);

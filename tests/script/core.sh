@@ -7,6 +7,9 @@
 #                                 test ends here
 #   start_standby FILE --redis URL [OPTION]...   the same for a core that finds
 #                                 another one leading: 0 when it stands by
+#   start_peer                    a server of language models that behaves badly
+#                                 on request (tests/real/llm_peer.h), in process
+#                                 $peer_pid; $peer is its URL
 #   end_core                      SIGTERM, and waits; its exit status
 #   kill_core                     kill -9
 #   wait_event SHOW PATTERN       until an event (as JSON) matches, 30 s at most
@@ -53,6 +56,17 @@ launch_core() {
 		2>&1 3>"$scratch/ready.$starts" &
 	core=$!
 	said=$(timeout 120 head -n 1 "$scratch/ready.$starts")
+}
+
+start_peer() {
+	[ -x "$top_builddir/tests/real/llm_peer" ] ||
+		skip_all "tests/real/llm_peer is not built"
+	mkfifo "$scratch/peer.out"
+	"$top_builddir/tests/real/llm_peer" >"$scratch/peer.out" &
+	peer_pid=$!
+	others="$others $peer_pid"
+	peer=http://127.0.0.1:$(timeout 120 head -n 1 "$scratch/peer.out" |
+		cut -d ' ' -f 2)
 }
 
 end_core() {

@@ -3,15 +3,8 @@
 # behaves badly on request, and curl as the agent that was given a lease.
 . "$top_srcdir/tests/tap.sh"
 . "$top_srcdir/tests/script/core.sh"
-peer_program=$(cd "$top_builddir" && pwd)/tests/real/llm_peer
-[ -x "$peer_program" ] || skip_all "tests/real/llm_peer is not built"
 cd "$scratch" || exit 99
-
-mkfifo peer.out
-"$peer_program" >peer.out &
-others=$!
-port=$(timeout 120 head -n 1 peer.out | cut -d ' ' -f 2)
-peer=http://127.0.0.1:$port
+start_peer
 
 # It hands out what it was given, and waits.
 cat >agent <<'AGENT'
@@ -372,6 +365,6 @@ chat plain ',"max_tokens":5'
 [ "$status" = 200 ]
 ok $? "and its key is good again"
 end_core # and with it what it has started
-kill "$others"
-wait "$others" 2>/dev/null
+kill "$peer_pid"
+wait "$peer_pid" 2>/dev/null
 plan

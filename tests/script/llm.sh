@@ -7,12 +7,7 @@ command -v ps >/dev/null || skip_all "ps is missing"
 cd "$scratch" || exit 99
 
 canary=sk-live-canary-0123456789abcdef
-mkfifo port
-"$top_builddir/tests/real/llm_peer" >port &
-others=$!
-read -r word port <port
-[ "$word" = port ] || skip_all "the test's LLM server does not start"
-at=http://127.0.0.1:$port
+start_peer
 cat >narrator.md <<'PROMPT'
 {{stage.description}}, for {{show.title}}.
 <<say>>The gate opens.<</say>>
@@ -29,23 +24,23 @@ agents:
   narrator:
     via: llm
     role: Tells it
-    url: $at/v1
+    url: $peer/v1
     model: test
     key_env: NARRATOR_KEY
     prompt: narrator.md
     price: { input_per_mtok: "3", output_per_mtok: "15" }
-  stormy: { via: llm, url: "$at/status=429+times=1+retry=1/v1", model: test }
-  silent: { via: llm, url: "$at/nousage/v1", model: test }
+  stormy: { via: llm, url: "$peer/status=429+times=1+retry=1/v1", model: test }
+  silent: { via: llm, url: "$peer/nousage/v1", model: test }
   second:
     via: llm
     api: anthropic
-    url: $at/v1
+    url: $peer/v1
     model: test
     key_env: NARRATOR_KEY
     prompt: second.md
-  cut: { via: llm, url: "$at/cut=3/v1", model: test }
-  wrong: { via: llm, url: "$at/key=other/v1", model: test, key_env: NARRATOR_KEY }
-  wordy: { via: llm, url: "$at/v1", model: test, prompt: wordy.md }
+  cut: { via: llm, url: "$peer/cut=3/v1", model: test }
+  wrong: { via: llm, url: "$peer/key=other/v1", model: test, key_env: NARRATOR_KEY }
+  wordy: { via: llm, url: "$peer/v1", model: test, prompt: wordy.md }
   hand: { via: exec, argv: [./hand] }
 defaults:
   budget: { token_cap: 600, time_cap_ms: 20000 }
@@ -122,7 +117,7 @@ of() { # TYPE STAGE FILTER: of the last such event
 }
 [ "$(of stage:complete one .data.patch.beat)" = "The gate opens." ]
 ok $? "an answer becomes the output"
-curl -s "$at/stats" >stats
+curl -s "$peer/stats" >stats
 spent=$(of token:spend one '.data.tokens // .data.spent')
 [ "${spent:-0}" -gt 15 ] && [ "$spent" -lt 100 ]
 ok $? "what the server reports is spent ($spent)"
@@ -160,7 +155,7 @@ if [ -r "/proc/$core/environ" ]; then
 else
 	ok 0 "not even its user can look into the core"
 fi
-curl -s "$at/stats" | jq -r .last_key >last_key
+curl -s "$peer/stats" | jq -r .last_key >last_key
 ps -ef ww >ps.txt 2>/dev/null || ps -ef >ps.txt
 : >children
 for pid in $(ps -o pid= --ppid "$core"); do
