@@ -57,14 +57,16 @@ static const struct {
 				  "tokens, wanted, cost_micros, asked, left, "
 				  "rest, reason, offers, deadline; of the "
 				  "episode: text"},
-	[EVENT_BUDGET_APPROVE] = {"budget:approve",
-				  "item, choice, tokens, cost_micros, lease, raises, "
-				   "until, again, expires_at, from, agents, by"},
+	[EVENT_BUDGET_APPROVE] =
+		{"budget:approve",
+		 "item, choice, tokens, cost_micros, lease, raises, "
+		 "until, again, expires_at, from, agents, why, by"},
 	[EVENT_BUDGET_DENY] = {"budget:deny", "item, choice, by, reason"},
 	[EVENT_BUDGET_DAY] = {"budget:day", "day"},
-	[EVENT_BUDGET_RAISE] = {"budget:raise",
-				"tokens, cost_micros, lease, raises, until, standing, "
-				"raise, done, why, by"},
+	[EVENT_BUDGET_RAISE] =
+		{"budget:raise",
+		 "tokens, cost_micros, lease, raises, until, standing, "
+		 "raise, done, why, by"},
 	[EVENT_PROPOSAL_LATE] = {"proposal:late",
 				 "verdict, attempt, tokens, base, result; of a "
 				 "conflict: late, text"},

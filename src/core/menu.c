@@ -418,7 +418,9 @@ static bool warned(struct deciding *d, const struct answer_given *g)
 		json_object *raises = json_object_new_object();
 		json_object *cost = json_object_new_object();
 		json_add_int(money ? cost : raises, "episode", n);
-		json_add_int(data, money ? "cost_micros" : "tokens", n);
+		json_add_int(data, "tokens", money ? 0 : n);
+		if (money)
+			json_add_int(data, "cost_micros", n);
 		if (money)
 			json_add(raises, "cost", &cost);
 		json_object_put(cost);

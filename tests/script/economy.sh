@@ -85,4 +85,32 @@ wait_event money '"expired"'
 [ "$("$program" status money --json | jq .budget.cost.allocated)" = 1000000 ]
 ok $? "and what was raised for a while is taken back"
 end_core
+
+# A killed call is written off whole; what its provider tells corrects that, and
+# the stage goes on without a question.
+cat >killed.yaml <<'SHOW'
+show: killed
+budget: { tokens: 60000, approval_deadline_ms: 600000, settle_grace_ms: 600000 }
+agents: { gone: { via: bus, timeout_ms: 600000 } }
+stages:
+  - { id: one, agents: [gone], budget: { token_cap: 600 } }
+SHOW
+start_core killed.yaml
+ok $? "a show whose agent is killed"
+token=$(cat state/killed/operator.token)
+port=$(cat state/killed/operator.addr)
+wait_event killed '"stage:start"'
+lease=$(events killed 'select(.type == "token:lease") | .data.lease' | tr -d '"')
+"$program" do killed kill gone >said && "$program" do killed revive >said
+ok $? "it is killed and revived"
+wait_event killed budget:request
+[ "$("$program" status killed --json | jq .budget.spent)" = 600 ]
+ok $? "its lease counts as spent, and its stage asks"
+[ "$(post /api/v1/proposals "{\"stage_id\":\"one\",\"agent_id\":\"gone\",\"attempt\":1,\"lease\":\"$lease\",\"payload\":{},\"tokens_used\":10}")" = 202 ]
+ok $? "then it is told what was used"
+wait_event killed '"stage:start".*"attempt":2'
+ok $? "the stage goes on with what is left"
+[ "$("$program" status killed --json | jq -c '[.budget.spent, .budget.leased, (.inbox | length)]')" = '[10,590,0]' ]
+ok $? "and nobody was needed"
+end_core
 plan

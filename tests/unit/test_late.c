@@ -248,6 +248,72 @@ START_TEST(where_nobody_is_there_a_killed_agent_fails_its_stage)
 }
 END_TEST
 
+/* The whole cap was leased and is written off; its provider says it was 10. */
+static struct world *killed_and_told(bool revived_first)
+{
+	struct world *w = world_new(
+		HEAD "  - { id: s, agents: [a], budget: { token_cap: 600 } }\n");
+	world_begin(w, true);
+	struct input *in = world_answer_input(w, "s", NULL);
+	in->error_code = xstrdup("cancelled");
+	in->tokens_used = 10;
+	ck_assert(world_do(w, "kill", "a", NULL));
+	ck_assert_int_eq(w->m->ledger.stages[0].tokens.spent, 600);
+	world_tick(w, 5);
+	ck_state(w, "s", "waiting");
+	if (revived_first) {
+		ck_assert(world_do(w, "revive", NULL));
+		ck_state(w, "s", "held");
+	}
+	world_step(w, in);
+	ck_assert_int_eq(w->m->ledger.stages[0].tokens.spent -
+				 w->m->ledger.stages[0].tokens.leased,
+			 revived_first ? 10 - 590 : 10);
+	return w;
+}
+
+START_TEST(what_a_killed_call_used_is_corrected)
+{
+	struct world *w = killed_and_told(false);
+	ck_assert(world_do(w, "revive", NULL));
+	ck_state(w, "s", "running");
+	ck_assert_int_eq(w->calls[0].tokens, 590);
+	ck_assert_int_eq(world_count(w, EVENT_BUDGET_REQUEST, NULL), 0);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(what_is_covered_by_it_needs_no_answer)
+{
+	struct world *w = killed_and_told(true);
+	ck_state(w, "s", "running");
+	ck_assert_uint_eq(w->m->inbox.count, 0);
+	const struct event *e = world_last(w, EVENT_BUDGET_APPROVE);
+	ck_assert_str_eq(event_str(e, "why", ""), "covered");
+	ck_assert_int_eq(w->m->ledger.episode.tokens.spent, 10);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(after_the_grace_it_is_a_question)
+{
+	struct world *w = world_new(
+		"show: t\nbudget: { settle_grace_ms: 1000 }\n"
+		"agents: { a: { via: bus } }\nstages:\n"
+		"  - { id: s, agents: [a], budget: { token_cap: 600 } }\n");
+	world_begin(w, true);
+	struct input *in = world_answer_input(w, "s", NULL);
+	in->tokens_used = 10;
+	ck_assert(world_do(w, "kill", "a", NULL));
+	ck_assert(world_do(w, "revive", NULL));
+	world_tick(w, 1001);
+	ck_state(w, "s", "held");
+	world_step(w, in);
+	ck_state(w, "s", "held");
+	world_free(w);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("late");
@@ -258,6 +324,9 @@ int main(void)
 	tcase_add_test(t, a_late_answer_of_another_run_never_fits);
 	tcase_add_test(t, what_is_kept_is_capped);
 	tcase_add_test(t, a_killed_agent_gets_nothing_until_it_is_revived);
+	tcase_add_test(t, what_a_killed_call_used_is_corrected);
+	tcase_add_test(t, what_is_covered_by_it_needs_no_answer);
+	tcase_add_test(t, after_the_grace_it_is_a_question);
 	tcase_add_test(t, all_are_killed_and_revived_one_by_one);
 	tcase_add_test(t, where_nobody_is_there_a_killed_agent_fails_its_stage);
 	suite_add_tcase(s, t);

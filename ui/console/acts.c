@@ -33,6 +33,8 @@ static const struct {
 	{EVENT_POLL_CLOSE, NULL, NULL, "closed poll {stage}"},
 	{EVENT_POLL_RESOLVE, NULL, NULL, "decided poll {stage}: {winner}"},
 	{EVENT_POLL_VOID, NULL, NULL, "voided poll {stage}"},
+	{EVENT_BUDGET_APPROVE, "tokens", "0",
+	 "gave {stage|the episode} more money"},
 	{EVENT_BUDGET_APPROVE, "choice", "raise",
 	 "raised {stage|the episode} by {tokens} tokens"},
 	{EVENT_BUDGET_APPROVE, "choice", "borrow",
