@@ -182,7 +182,8 @@ static struct need *needs_of(const struct model *m, int stage, int64_t total)
 /* --- what is lacking ------------------------------------------------------ */
 
 /* How much `scope` lacks for `tokens`; `fence` of it may not be used. */
-int64_t scope_lacks(const struct scope *scope, int64_t tokens, int64_t fence)
+static int64_t scope_lacks(const struct scope *scope, int64_t tokens,
+			   int64_t fence)
 {
 	if (!scope->limited || tokens <= 0)
 		return 0;

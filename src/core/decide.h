@@ -164,8 +164,6 @@ struct lack budget_needs(const struct model *m, int stage,
 			 const struct need *needs, size_t count, int64_t fence,
 			 json_object *raises);
 int64_t budget_fence(const struct model *m, int stage);
-/* How much `scope` lacks for `tokens` when `fence` of it may not be used. */
-int64_t scope_lacks(const struct scope *scope, int64_t tokens, int64_t fence);
 
 /* The most that `tokens` more of this agent may cost, in micros; 0: nothing
  * counts money here; -1: it cannot be told. */

@@ -14,19 +14,17 @@ static const char *const kind_names[INBOX_KINDS] = {
 	"overage", "failed", "poll", "warning", "conflict",
 };
 
-static const struct {
-	const char *name, *args;
-} words[INBOX_CHOICES] = {
-	[CHOICE_APPROVE] = {"approve", "[AMOUNT]"},
-	[CHOICE_APPROVE_STAGE] = {"approve-stage", "[AMOUNT]"},
-	[CHOICE_CONTINUE] = {"continue", ""},
-	[CHOICE_PAUSE] = {"pause", ""},
-	[CHOICE_RAISE] = {"raise", "[AMOUNT] [TIME]"},
-	[CHOICE_BORROW] = {"borrow", "[STAGE] [AMOUNT]"},
-	[CHOICE_CHEAPER] = {"cheaper", ""},
-	[CHOICE_ADOPT_ANYWAY] = {"adopt-anyway", ""},
-	[CHOICE_DENY] = {"deny", ""},
-	[CHOICE_DISCARD] = {"discard", "[REASON]"},
+static const char *const choice_names[INBOX_CHOICES] = {
+	[CHOICE_APPROVE] = "approve",
+	[CHOICE_APPROVE_STAGE] = "approve-stage",
+	[CHOICE_CONTINUE] = "continue",
+	[CHOICE_PAUSE] = "pause",
+	[CHOICE_RAISE] = "raise",
+	[CHOICE_BORROW] = "borrow",
+	[CHOICE_CHEAPER] = "cheaper",
+	[CHOICE_ADOPT_ANYWAY] = "adopt-anyway",
+	[CHOICE_DENY] = "deny",
+	[CHOICE_DISCARD] = "discard",
 };
 
 const char *inbox_kind_name(enum inbox_kind kind)
@@ -36,18 +34,13 @@ const char *inbox_kind_name(enum inbox_kind kind)
 
 const char *inbox_choice_name(enum inbox_choice choice)
 {
-	return words[choice].name;
-}
-
-const char *inbox_choice_args(enum inbox_choice choice)
-{
-	return words[choice].args;
+	return choice_names[choice];
 }
 
 int inbox_choice_find(const char *name)
 {
 	for (int i = 0; i < INBOX_CHOICES; i++)
-		if (strcmp(words[i].name, name) == 0)
+		if (strcmp(choice_names[i], name) == 0)
 			return i;
 	return -1;
 }
@@ -170,7 +163,7 @@ static void set_words(struct inbox_item *item)
 	item->choices = xcalloc(INBOX_CHOICES + 1, sizeof *item->choices);
 	for (int i = 0; i < INBOX_CHOICES; i++)
 		if (item->offers & OFFER(i))
-			item->choices[n++] = words[i].name;
+			item->choices[n++] = choice_names[i];
 }
 
 /* What an item of this kind may be answered. */

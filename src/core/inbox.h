@@ -40,8 +40,6 @@ enum inbox_choice {
 };
 #define OFFER(choice) (1u << (choice))
 const char *inbox_choice_name(enum inbox_choice choice);
-/* What may be written behind it: "[AMOUNT]"; "" if nothing. */
-const char *inbox_choice_args(enum inbox_choice choice);
 int inbox_choice_find(const char *name); /* -1: none of them */
 
 struct inbox_item {

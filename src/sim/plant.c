@@ -311,11 +311,6 @@ const char *sim_plant_name(enum sim_plant plant)
 	return table[plant].name;
 }
 
-const char *sim_plant_help(enum sim_plant plant)
-{
-	return table[plant].help;
-}
-
 enum sim_plant sim_plant_find(const char *name)
 {
 	int i = PLANT_NONE + 1;

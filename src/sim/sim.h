@@ -68,7 +68,6 @@ enum sim_plant {
 	PLANTS,
 };
 const char *sim_plant_name(enum sim_plant plant);
-const char *sim_plant_help(enum sim_plant plant);
 enum sim_plant sim_plant_find(const char *name); /* PLANTS: none of it */
 
 struct sim_plan {
