@@ -3,13 +3,19 @@
  * again and again until its log holds a million events, and a console that
  * comes late. A private Redis, appendfsync always. Prints JSON lines:
  *
- *   cost      what an event costs the core and Redis (time on a processor) and
- *             how long it took, in the first run and the last, and the slope
- *             over all of them: 0 is flat. The yardstick is the same work each
- *             time: its slope is what else the machine was doing
- *   memory    of the core and of Redis, with all those events past
- *   attach    from a console's start to its first full frame
- *   rewind    from the key to the picture of an event earlier, and back
+ *   cost      what an event costs from the 1,000th to the last, slice by slice
+ * (a run of all stages each): the engine's thread, the whole core (with
+ *             snapshots and trimming) and Redis in time on a processor, how
+ *             long it took, and the engine's instructions where the processor
+ *             counts them for us; and what each gains from the first slice to
+ *             the last. The yardstick is the same work each time: what it
+ *             gains is what else the machine was doing, so the engine's cost is
+ *             told in yardsticks (thousandths), too. `flat` is true when that
+ * gains or loses less than a tenth of its middle. The log is trimmed all the
+ * while, as any show's (left_in_redis) tail      how many events whoever
+ * attached just then would have folded memory    of the core and of Redis, with
+ * all those events past attach    from a console's start to its first full
+ * frame rewind    from the key to the picture of an event earlier, and back
  *   restart   of a killed core, until it leads; and its memory then
  *
  * usage: long_bench SHOWCALLER [EVENTS [STAGES]]
@@ -32,7 +38,10 @@
 #define LAST	      "curtain"
 #define WHOLE	      "GO: " /* of the standby line: not before all is read */
 #define COLUMNS	      200    /* of stages that run beside each other */
-#define ROUNDS_MAX    4000
+#define SLICES_MAX    400
+#define ENGINE	      "showcaller" /* its thread has the name of the program */
+#define FROM	      1000	   /* events of a run before it is counted */
+#define FLAT	      0.1	   /* of the cost in the middle */
 #define ATTACH_ROUNDS 7
 #define REWINDS	      20
 #define LOOK_US	      5000
@@ -134,6 +143,15 @@ static uint64_t run_over(uint64_t after)
 	stand_give_up("a run did not end within %d s", RUN_MS / 1000);
 }
 
+/* What trimming leaves. */
+static long long log_length(void)
+{
+	redisReply *r = stand_ask(redis, "XLEN " KEY("events"));
+	long long length = r->integer;
+	freeReplyObject(r);
+	return length;
+}
+
 /* At rest the core makes one when the last is long enough ago. */
 static bool wait_for_snapshot(void)
 {
@@ -149,15 +167,30 @@ static bool wait_for_snapshot(void)
 
 /* --- what an event costs -------------------------------------------------- */
 
-struct round {
+enum cost {
+	COST_ENGINE,
+	COST_CORE,
+	COST_REDIS,
+	COST_ELAPSED,
+	COST_INSTRUCTIONS,
+	COST_YARDSTICK,
+	COST_ENGINE_YARDSTICKS,
+	COSTS
+};
+static const char *const cost_names[] = {"engine_cpu_us",
+					 "core_cpu_us",
+					 "redis_cpu_us",
+					 "elapsed_us",
+					 "instructions",
+					 "yardstick_us",
+					 "engine_cpu_in_yardsticks"};
+
+/* What is counted of a run. */
+struct slice {
 	double at; /* events before it */
 	double events;
-	double us[4]; /* an event: core, Redis, from command to end; yardstick
-		       */
+	double cost[COSTS]; /* of an event; the yardstick's own as it is */
 };
-
-static const char *const cost_names[] = {"core_cpu", "redis_cpu", "elapsed",
-					 "yardstick"};
 
 /* The same work each time: what it takes more is not the show's doing. Memory
  * beyond the caches near a core is walked, as a model is. */
@@ -176,61 +209,113 @@ static double yardstick_us(void)
 	       (double)(to.tv_nsec - from.tv_nsec) / 1e3;
 }
 
-static struct round run_once(uint64_t before)
+/* All that is counted, since ever. */
+static struct slice counted(uint64_t seq)
 {
-	double cpu[2] = {stand_cpu_ms(core), stand_cpu_ms(stand_redis_pid())};
-	int64_t began = now_us();
-	freeReplyObject(stand_ask(
-		redis, "XADD " KEY("commands") " * action rerun args s0"));
-	uint64_t seq = run_over(before);
-	double n = (double)(seq - before);
-	return (struct round){
-		.at = (double)before,
-		.events = n,
-		.us = {(stand_cpu_ms(core) - cpu[0]) * 1000 / n,
-		       (stand_cpu_ms(stand_redis_pid()) - cpu[1]) * 1000 / n,
-		       (double)(now_us() - began) / n, yardstick_us()},
-	};
+	return (struct slice){
+		.at = (double)seq,
+		.cost = {[COST_ENGINE] = stand_thread_ms(core, ENGINE) * 1000,
+			 [COST_CORE] = stand_cpu_ms(core) * 1000,
+			 [COST_REDIS] = stand_cpu_ms(stand_redis_pid()) * 1000,
+			 [COST_ELAPSED] = (double)now_us(),
+			 [COST_INSTRUCTIONS] = stand_instructions(core)}};
 }
 
-/* What the line through all rounds gains from their first event to the last,
- * as a share of its middle. */
-static double slope(const struct round *rounds, int count, int which)
+static struct slice slice_until(const struct slice *from, uint64_t seq)
 {
-	double x = 0, y = 0, xx = 0, xy = 0;
+	struct slice s = counted(seq);
+	s.events = s.at - from->at;
+	s.at = from->at;
+	for (int i = 0; i <= COST_INSTRUCTIONS; i++)
+		s.cost[i] = (s.cost[i] - from->cost[i]) / s.events;
+	s.cost[COST_YARDSTICK] = yardstick_us();
+	s.cost[COST_ENGINE_YARDSTICKS] =
+		s.cost[COST_ENGINE] / s.cost[COST_YARDSTICK] * 1000;
+	return s;
+}
+
+/* What of a run is behind its first FROM events, which may begin with the reset
+ * of all stages; false when it was faster than we looked. `*seq` is where the
+ * run began, and gets its last event. */
+static bool slice_of_run(uint64_t *seq, struct slice *s)
+{
+	bool last = false;
+	uint64_t at;
+	while ((at = newest(&last)) < *seq + FROM)
+		pause_us(200);
+	struct slice from = counted(at);
+	*seq = run_over(*seq);
+	if (*seq < at + FROM)
+		return false;
+	*s = slice_until(&from, *seq);
+	return true;
+}
+
+static void run_again(void)
+{
+	freeReplyObject(stand_ask(
+		redis, "XADD " KEY("commands") " * action rerun args s0"));
+}
+
+/* What the cost gains from the first event to the last, as a share of its
+ * middle: by the median of the slopes between any two slices, so that a few in
+ * which the machine did something else say nothing. */
+static double slope(const struct slice *slices, int count, enum cost which)
+{
+	static double slopes[SLICES_MAX * (SLICES_MAX - 1) / 2];
+	double values[SLICES_MAX];
+	int n = 0;
 	for (int i = 0; i < count; i++) {
-		x += rounds[i].at / count;
-		y += rounds[i].us[which] / count;
+		values[i] = slices[i].cost[which];
+		for (int k = 0; k < i; k++)
+			slopes[n++] = (slices[i].cost[which] -
+				       slices[k].cost[which]) /
+				      (slices[i].at - slices[k].at);
 	}
-	for (int i = 0; i < count; i++) {
-		double dx = rounds[i].at - x;
-		xx += dx * dx;
-		xy += dx * (rounds[i].us[which] - y);
-	}
-	double range = rounds[count - 1].at + rounds[count - 1].events;
-	return xx > 0 ? xy / xx * range / y : 0;
+	double range = slices[count - 1].at - slices[0].at;
+	return stand_quantile(slopes, n, 0.5) * range /
+	       stand_quantile(values, count, 0.5);
+}
+
+static void print_cost(const struct slice *slices, int count, enum cost which)
+{
+	double values[SLICES_MAX];
+	if (slices[0].cost[which] <= 0) /* it cannot be counted here */
+		return;
+	for (int i = 0; i < count; i++)
+		values[i] = slices[i].cost[which];
+	printf(",\"%s\":{\"first\":%.2f,\"median\":%.2f,\"last\":%.2f,"
+	       "\"slope_percent\":%.1f}",
+	       cost_names[which], slices[0].cost[which],
+	       stand_quantile(values, count, 0.5),
+	       slices[count - 1].cost[which],
+	       slope(slices, count, which) * 100);
 }
 
 static uint64_t bench_cost(uint64_t events)
 {
-	static struct round rounds[ROUNDS_MAX];
-	uint64_t seq = run_over(0);
+	static struct slice slices[SLICES_MAX];
 	int count = 0;
 	yardstick_us(); /* its pages are there from now on */
-	while (seq < events && count < ROUNDS_MAX) {
-		rounds[count] = run_once(seq);
-		seq += (uint64_t)rounds[count++].events;
+	uint64_t seq = 0;
+	if (slice_of_run(&seq, &slices[count]))
+		count++;
+	while (seq < events && count < SLICES_MAX) {
+		run_again();
+		if (slice_of_run(&seq, &slices[count]))
+			count++;
 	}
 	if (count < 2)
 		stand_give_up("fewer events than two runs have: ask for more");
-	printf("{\"bench\":\"long\",\"what\":\"cost per event\",\"runs\":%d",
-	       count);
-	for (int w = 0; w < 4; w++)
-		printf(",\"%s_us\":{\"first\":%.2f,\"last\":%.2f,"
-		       "\"slope_percent\":%.1f}",
-		       cost_names[w], rounds[0].us[w], rounds[count - 1].us[w],
-		       slope(rounds, count, w) * 100);
-	printf("}\n");
+	printf("{\"bench\":\"long\",\"what\":\"cost per event\","
+	       "\"slices\":%d,\"from\":%.0f,\"to\":%llu,"
+	       "\"left_in_redis\":%lld",
+	       count, slices[0].at, (unsigned long long)seq, log_length());
+	for (int which = 0; which < COSTS; which++)
+		print_cost(slices, count, (enum cost)which);
+	double gain = slope(slices, count, COST_ENGINE_YARDSTICKS);
+	printf(",\"flat\":%s}\n",
+	       gain < FLAT && gain > -FLAT ? "true" : "false");
 	fflush(stdout);
 	return seq;
 }

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/perf_event.h>
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -286,6 +288,25 @@ double stand_thread_ms(pid_t pid, const char *name)
 	if (dir)
 		closedir(dir);
 	return ms;
+}
+
+double stand_instructions(pid_t thread)
+{
+	static pid_t counted;
+	static int fd = -1;
+	uint64_t count = 0;
+	struct perf_event_attr what = {.type = PERF_TYPE_HARDWARE,
+				       .size = sizeof what,
+				       .config = PERF_COUNT_HW_INSTRUCTIONS,
+				       .exclude_kernel = 1,
+				       .exclude_hv = 1};
+	if (counted != thread)
+		fd = (int)syscall(SYS_perf_event_open, &what, thread, -1, -1,
+				  PERF_FLAG_FD_CLOEXEC);
+	counted = thread;
+	if (fd < 0 || read(fd, &count, sizeof count) != sizeof count)
+		return 0;
+	return (double)count;
 }
 
 /* A line of /proc/PID/status that is a number of kB. */

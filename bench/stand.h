@@ -35,6 +35,9 @@ char *stand_state_line(const char *show, const char *name);
  * most so far. */
 double stand_cpu_ms(pid_t pid);
 double stand_thread_ms(pid_t pid, const char *name); /* 0: there is none */
+/* Instructions that this thread has done outside the kernel since it was first asked for; 0
+ * where the processor counts none for us. */
+double stand_instructions(pid_t thread);
 double stand_rss_mb(pid_t pid);
 double stand_peak_mb(pid_t pid);
 

@@ -23,6 +23,7 @@ struct client {
 	struct address *address;
 	char *show, *name;
 	struct link *link; /* NULL after it was lost; opened again at need */
+	struct link *more[CHUNKS - 1]; /* beside it, to read much of the log */
 	struct history *history;
 };
 
@@ -31,6 +32,13 @@ static bool reach(struct client *c, struct err *err)
 	if (!c->link)
 		c->link = link_open(c->address, c->name, err);
 	return c->link != NULL;
+}
+
+static void part(struct client *c)
+{
+	link_close(&c->link);
+	for (size_t i = 0; i < COUNT_OF(c->more); i++)
+		link_close(&c->more[i]);
 }
 
 struct client *client_open(const struct address *address, const char *show,
@@ -52,7 +60,7 @@ void client_close(struct client **client)
 	*client = NULL;
 	if (!c)
 		return;
-	link_close(&c->link);
+	part(c);
 	history_free(&c->history);
 	address_free(&c->address);
 	free(c->show);
@@ -296,8 +304,8 @@ char *client_leader(struct client *c, struct err *err)
 
 /* --- the log ------------------------------------------------------------ */
 
-static void add_xread(struct client *c, uint64_t after, size_t max,
-		      int block_ms)
+static bool ask_events(struct client *c, struct link *link, uint64_t after,
+		       size_t max, int block_ms, struct err *err)
 {
 	char count[24], from[32], block[16];
 	char *key = key_of(c->show, "events");
@@ -305,29 +313,22 @@ static void add_xread(struct client *c, uint64_t after, size_t max,
 	snprintf(from, sizeof from, "%llu-0", (unsigned long long)after);
 	snprintf(block, sizeof block, "%d", block_ms);
 	if (block_ms > 0)
-		link_add(c->link, "XREAD", "COUNT", count, "BLOCK", block,
+		link_add(link, "XREAD", "COUNT", count, "BLOCK", block,
 			 "STREAMS", key, from, (char *)NULL);
 	else
-		link_add(c->link, "XREAD", "COUNT", count, "STREAMS", key, from,
+		link_add(link, "XREAD", "COUNT", count, "STREAMS", key, from,
 			 (char *)NULL);
 	free(key);
+	return link_flush(link, err);
 }
 
-/* The answer to one of the reads that were sent. */
-static redisReply *take_read(struct client *c, int block_ms, struct err *err)
+static redisReply *take_events(struct link *link, int block_ms, struct err *err)
 {
 	redisReply *r = NULL;
-	switch (link_take(c->link, -1, block_ms + SLACK_MS, &r, err)) {
-	case LINK_REPLY:
-		break;
-	case LINK_NOTHING:
+	enum link_got got = link_take(link, -1, block_ms + SLACK_MS, &r, err);
+	if (got == LINK_NOTHING)
 		err_set(err, ERR_UNAVAILABLE, "Redis is away: no answer");
-		/* fall through */
-	default:
-		link_close(&c->link);
-		return NULL;
-	}
-	if (r->type != REDIS_REPLY_ERROR)
+	if (got != LINK_REPLY || r->type != REDIS_REPLY_ERROR)
 		return r;
 	refusal_set(err, "reading the log", r->str);
 	reply_free(r);
@@ -371,32 +372,44 @@ static bool add_entries(struct got *got, const redisReply *list, uint64_t after,
 	return true;
 }
 
-/* All reads leave at once: a Redis that syncs what others write comes to us
- * only once in a while. */
-static bool send_reads(struct client *c, uint64_t after, size_t max,
-		       int block_ms, struct err *err)
+/* Each chunk over a link of its own, all at once: Redis gives a link 64 KiB
+ * each time it has synced what others wrote. Where it takes no more links,
+ * fewer. How many were asked for; 0 with err. */
+static size_t ask_chunks(struct client *c, uint64_t after, size_t max,
+			 int block_ms, struct err *err)
 {
-	for (size_t done = 0; done < max; done += CHUNK)
-		add_xread(c, after + done,
-			  max - done < CHUNK ? max - done : CHUNK, block_ms);
-	bool ok = link_flush(c->link, err);
-	if (!ok)
-		link_close(&c->link);
-	return ok;
+	size_t asked = 0;
+	for (size_t done = 0; done < max; done += CHUNK, asked++) {
+		struct link **link = asked ? &c->more[asked - 1] : &c->link;
+		if (!*link)
+			*link = link_open(c->address, c->name,
+					  asked ? NULL : err);
+		if (!*link)
+			break;
+		if (!ask_events(c, *link, after + done,
+				max - done < CHUNK ? max - done : CHUNK,
+				block_ms, err))
+			return 0;
+	}
+	return asked;
 }
 
 static bool read_log(struct client *c, uint64_t after, size_t max, int block_ms,
 		     struct got *got, struct err *err)
 {
-	bool ok = send_reads(c, after, max, block_ms, err);
-	for (size_t done = 0; c->link && done < max; done += CHUNK) {
-		redisReply *r = take_read(c, block_ms, ok ? err : NULL);
-		ok = ok && r;
-		if (ok && !got->ends)
+	size_t asked = ask_chunks(c, after, max, block_ms, err);
+	bool ok = asked > 0, there = ok;
+	for (size_t i = 0; there && i < asked; i++) {
+		redisReply *r = take_events(i ? c->more[i - 1] : c->link,
+					    block_ms, ok ? err : NULL);
+		there = r != NULL;
+		if (ok && r && !got->ends)
 			ok = add_entries(got, entries_of(r), after, err);
 		reply_free(r);
 	}
-	return ok;
+	if (!there)
+		part(c);
+	return ok && there;
 }
 
 int client_events(struct client *c, uint64_t after, size_t max, int block_ms,
