@@ -3,19 +3,20 @@
  * again and again until its log holds a million events, and a console that
  * comes late. A private Redis, appendfsync always. Prints JSON lines:
  *
- *   cost      what an event costs from the 1,000th to the last, slice by slice
- * (a run of all stages each): the engine's thread, the whole core (with
- *             snapshots and trimming) and Redis in time on a processor, how
- *             long it took, and the engine's instructions where the processor
- *             counts them for us; and what each gains from the first slice to
- *             the last. The yardstick is the same work each time: what it
- *             gains is what else the machine was doing, so the engine's cost is
- *             told in yardsticks (thousandths), too. `flat` is true when that
- * gains or loses less than a tenth of its middle. The log is trimmed all the
- * while, as any show's (left_in_redis) tail      how many events whoever
- * attached just then would have folded memory    of the core and of Redis, with
- * all those events past attach    from a console's start to its first full
- * frame rewind    from the key to the picture of an event earlier, and back
+ *   cost      what an event costs, slice by slice: a run of all stages each,
+ *             but for its first 1,000 events. The engine's thread, the whole
+ *             core (with snapshots and trimming) and Redis in time on a
+ *             processor, how long it took, and the engine's instructions where
+ *             the processor counts them for us; and what each gains from the
+ *             first slice to the last. The yardstick is the same work each
+ *             time: what it gains is what else the machine was doing, so the
+ *             engine's cost is told in yardsticks (thousandths), too. `flat`:
+ *             that gains or loses less than a tenth of its middle. The log
+ *             is trimmed all the while, as any show's (left_in_redis)
+ *   tail      events that whoever attached just then would have folded
+ *   memory    of the core and of Redis, with all those events past
+ *   attach    from a console's start to its first full frame
+ *   rewind    from the key to the picture of an event earlier, and back
  *   restart   of a killed core, until it leads; and its memory then
  *
  * usage: long_bench SHOWCALLER [EVENTS [STAGES]]
