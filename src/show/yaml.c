@@ -152,7 +152,7 @@ static bool take_event(struct tree *t, const yaml_event_t *e, int *documents)
 			refuse(t, e,
 			       "a second document (---): a show file "
 			       "holds one");
-			t->stopped = true;
+			return false; /* what is wrong with the first is said */
 		}
 		break;
 	case YAML_SEQUENCE_END_EVENT:
