@@ -46,5 +46,9 @@ stops 69 'redis-server check xz-utils .*tmux' "check does" check
 stops 69 'autoreconf is missing' "no autoreconf: plain bootstrap says so"
 stops 2 './bootstrap check' "an unknown word gets the usage" chekc
 stops 2 'takes no arguments' "check takes no argument" check it
+stops 65 'there is no .*/nosuch.yaml' \
+	"a show that is not there is said before anything is built" \
+	run nosuch.yaml
+stops 2 'run takes the file of a show' "run has no options" run --rehearse
 stops 0 './bootstrap run' "--help is no error" --help
 plan
