@@ -176,7 +176,10 @@ static bool read_token(struct run *r)
 	free(path);
 	free(folder);
 	if (!r->secret)
-		fail(r->out, "the operator's token: %s", err.text);
+		fail(r->out,
+		     "the operator's token: %s; start the show first, and name "
+		     "its file, not that of its checks",
+		     err.text);
 	return r->secret != NULL;
 }
 

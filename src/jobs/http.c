@@ -298,6 +298,8 @@ static void measure(struct http_client *c)
 	out->tls_ms = tls < 0 ? -1 : tls - conn;
 	out->first_byte_ms = phase_ms(c->easy, CURLINFO_STARTTRANSFER_TIME_T);
 	out->total_ms = clock_mono_ms() - c->began_ms;
+	if (out->total_ms < out->first_byte_ms) /* which is rounded up */
+		out->total_ms = out->first_byte_ms;
 	curl_easy_getinfo(c->easy, CURLINFO_REQUEST_SIZE, &sent);
 	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &out->status);
 	/* When in doubt it was reached: then its cost counts as spent. */
