@@ -96,4 +96,31 @@ none "$scratch/diff" "the page has every action with its key, and no other"
 grep '|\*|' "$scratch/actions.program" | sed 's/[ |].*//' | sort |
 	diff -u - "$scratch/do" >"$scratch/diff" 2>&1
 none "$scratch/diff" "do --help lists what can be done from outside"
+
+# The completion asks the program, so all of it must come through.
+cat >"$scratch/complete" <<'BASH'
+. "$1"
+shift
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+_showcaller
+printf '%s\n' "${COMPREPLY[@]}"
+BASH
+completes() { # WORD...: what the last one may become
+	bash "$scratch/complete" "$top_srcdir/completions/showcaller" \
+		"$program" "$@" | sort
+}
+if command -v bash >/dev/null; then
+	{
+		cat "$scratch/commands"
+		printf '%s\n' --help --version
+	} | sort >"$scratch/want"
+	completes '' | diff -u "$scratch/want" - >"$scratch/diff" 2>&1
+	none "$scratch/diff" "the completion offers every command"
+	completes do show '' | diff -u "$scratch/do" - >"$scratch/diff" 2>&1
+	none "$scratch/diff" "and every action"
+	"$program" run --help | grep -oE '^  --[a-z-]+' | tr -d ' ' |
+		sort >"$scratch/want"
+	completes run -- | diff -u "$scratch/want" - >"$scratch/diff" 2>&1
+	none "$scratch/diff" "and every option"
+fi
 plan
