@@ -218,6 +218,8 @@ static void reply(struct deciding *d)
 /* What calls for a human is told once, when it begins to wait. */
 static void bells(struct deciding *d, size_t first)
 {
+	struct usage_rest rest = {0};
+	bool reckoned = false;
 	for (size_t i = first; i < d->out->event_count; i++) {
 		const struct event *e = d->out->events[i];
 		if (e->type != EVENT_STAGE_PROGRESS &&
@@ -233,8 +235,11 @@ static void bells(struct deciding *d, size_t first)
 		const struct inbox_item *item = inbox_find(d->m, id);
 		if (!standby && !item)
 			continue;
+		if (item && !reckoned)
+			rest = usage_rest(d->m);
+		reckoned = reckoned || item;
 		struct effect *x = effect_add(d, EFFECT_BELL);
-		x->text = item ? xstrdup(item->text)
+		x->text = item ? inbox_text(d->m, item, &rest)
 			       : xasprintf("%s waits for GO", e->stage);
 	}
 }

@@ -217,7 +217,7 @@ void leases_reset(struct model *m);
 void requests_add(struct model *m, const struct lease_request *request);
 /* {lease, tokens, spent, cost_micros, ...} into `out`, LEASE_TEXT_BYTES. */
 const char *leases_text(const struct model *m, int slot, char *out);
-struct lack leases_lack(struct deciding *d, int stage, int agent,
+struct lack leases_lack(const struct model *m, int stage, int agent,
 			int64_t tokens, int64_t cost_micros);
 int leases_grant(struct deciding *d, const struct lease_ask *ask,
 		 int64_t tokens, int64_t cost_micros);
@@ -251,6 +251,7 @@ bool overage_answer(struct deciding *d, const struct answer_given *given);
 void raises_clear(struct model *m);
 void raise_timer(struct deciding *d, int slot);
 void raises_settle(struct deciding *d); /* takes back what came back */
+char *warn_text(const struct model *m, bool cost, int64_t rest, bool likely);
 void warn_watch(struct deciding *d);	/* asks when warn_at is reached */
 
 void overage_add_offers(struct json_out *data, unsigned offers);
@@ -343,6 +344,10 @@ bool inbox_answer(struct deciding *d, const char *id, const char *choice,
 		  const char *const *args, const char *by);
 /* The answer that was promised when nobody gives one. */
 void inbox_default(struct deciding *d, const struct inbox_item *item);
+
+/* With the figures of when it was asked, or of now. Caller frees. */
+char *inbox_overage_text(const struct model *m, const struct inbox_item *item,
+			 const struct inbox_figures *figures);
 
 /* checks, alarms, obs */
 void checks_result(struct deciding *d);

@@ -252,67 +252,6 @@ static unsigned offers_of(const struct event *e, enum inbox_kind kind)
 	return offers;
 }
 
-/* Which limit it is that a lease does not fit: behind "wants 800 more". */
-static void limit_text(const struct model *m, const char *why, char *out,
-		       size_t bytes)
-{
-	static const char *const limits[][2] = {
-		{"stage", " than its cap"},
-		{"agent", " than its agent's quota"},
-		{"service", " than its service's quota"},
-	};
-	const char *zone = m->show->budget.time_zone;
-	*out = '\0';
-	for (size_t i = 0; i < COUNT_OF(limits); i++)
-		if (strcmp(why, limits[i][0]) == 0)
-			snprintf(out, bytes, "%s", limits[i][1]);
-	if (strcmp(why, "day") == 0)
-		snprintf(out, bytes, " than it may use until midnight in %s",
-			 zone ? zone : "UTC");
-}
-
-/* "route: the audience chose Along the ridge (54.1%): 8,000 more". */
-static char *price_text(const struct model *m, const struct inbox_item *item)
-{
-	const struct poll_run *p = m->stages[item->stage].poll;
-	char more[48], left[32], rest[32], share[24] = "";
-	if (!p || p->choice < 0) /* not a log of ours */
-		return xstrdup(m->show->stages[item->stage].id);
-	int permille = poll_permille(p->counts[p->choice], p->total);
-	if (p->total)
-		snprintf(share, sizeof share, " (%d.%d%%)", permille / 10,
-			 permille % 10);
-	return xasprintf(
-		"%s: %s %s%s takes %s more  left %s  rest of show needs ~%s",
-		m->show->stages[item->stage].id,
-		strcmp(p->why, "majority") == 0 ? "the audience's choice"
-						: p->why,
-		poll_def(m, item->stage)->options[p->choice].label, share,
-		text_thousands(more, sizeof more, item->tokens),
-		text_thousands(left, sizeof left, item->left),
-		text_thousands(rest, sizeof rest, item->rest));
-}
-
-static char *overage_text(const struct model *m, const struct inbox_item *item)
-{
-	char more[MONEY_BYTES], left[32], rest[32], limit[120];
-	const char *why = item->reason;
-	if (strcmp(why, "poll") == 0)
-		return price_text(m, item);
-	text_thousands(more, sizeof more, item->tokens);
-	text_thousands(left, sizeof left, item->left);
-	text_thousands(rest, sizeof rest, item->rest);
-	if (strcmp(why, "cost") == 0)
-		money_text(m, item->cost_micros, more);
-	limit_text(m, why, limit, sizeof limit);
-	return xasprintf(
-		"%s%s%s %s %s more%s  left %s  rest of show needs ~%s",
-		m->show->stages[item->stage].id, item->agent >= 0 ? ": " : "",
-		item->agent >= 0 ? m->show->agents[item->agent].id : "",
-		strcmp(why, "asked") == 0 ? "asks for" : "wants", more, limit,
-		left, rest);
-}
-
 static void open_overage(struct model *m, const struct event *e, int stage,
 			 int agent)
 {
@@ -326,7 +265,11 @@ static void open_overage(struct model *m, const struct event *e, int stage,
 	item.offers = offers_of(e, INBOX_OVERAGE);
 	item.agent = agent;
 	inbox_close(m, stage);
-	item.text = overage_text(m, &item);
+	item.text = inbox_overage_text(
+		m, &item,
+		&(struct inbox_figures){item.tokens, item.cost_micros,
+					item.wanted, item.reason, item.left,
+					item.rest, false});
 	inbox_offer(m, &item);
 }
 
@@ -525,6 +468,10 @@ bool inbox_answer(struct deciding *d, const char *id, const char *choice,
 		.in_money = inbox_in_money(found),
 		.by = by,
 	};
+	/* As it is shown: what was asked may lack less by now, or more. */
+	struct inbox_figures now = inbox_figures(d->m, found, NULL);
+	given.item.tokens = now.tokens;
+	given.item.cost_micros = now.cost_micros;
 	/* A copy: what follows closes the item in the model. */
 	given.item.text = given.item.reason = NULL;
 	given.item.choices = NULL;

@@ -60,7 +60,8 @@ struct inbox_item {
 	int64_t opened_ms;
 	int64_t deadline_ms;  /* 0: waits for ever */
 	const char *fallback; /* the answer at the deadline; NULL: none. Literal */
-	char *text;           /* one line, cleaned: who, why, how much */
+	char *text;           /* one line, cleaned: who, why, how much, when it
+				 was asked; see inbox_text() */
 	const char **choices; /* NULL-ended; what it lists is lent by the show
 				 or literal */
 	int slot;             /* private: of its timer */
@@ -78,6 +79,24 @@ struct model;
 const struct inbox_item *inbox_find(const struct model *m, const char *id);
 /* The question that the stage itself asks, or NULL. */
 const struct inbox_item *inbox_of_stage(const struct model *m, int stage);
+/* What an item is about as it is now, not as it was when it was asked. */
+struct inbox_figures {
+	int64_t tokens, cost_micros; /* that lack */
+	int64_t wanted;              /* to be leased in all */
+	const char *reason;          /* the scope that lacks most; lent */
+	int64_t left, rest;          /* of the episode; what the other open
+					stages need */
+	bool likely;                 /* `rest` is what they likely need */
+};
+struct usage_rest;
+/* `rest` is of usage_rest(); NULL: not wanted. */
+struct inbox_figures inbox_figures(const struct model *m,
+				   const struct inbox_item *item,
+				   const struct usage_rest *rest);
+/* One line for people, with these figures. Caller frees. */
+char *inbox_text(const struct model *m, const struct inbox_item *item,
+		 const struct usage_rest *rest);
+
 /* It lacks money and no tokens: what is given in an answer is money. */
 bool inbox_in_money(const struct inbox_item *item);
 bool inbox_offers(const struct inbox_item *item, const char *choice);

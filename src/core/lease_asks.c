@@ -211,7 +211,7 @@ static void hold(struct deciding *d, const struct lease_ask *a, uint64_t again)
 {
 	struct model *m = d->m;
 	struct lack lack =
-		leases_lack(d, a->stage, a->agent, a->tokens, a->cost_micros);
+		leases_lack(m, a->stage, a->agent, a->tokens, a->cost_micros);
 	struct json_out *data = ask_data(d, a, &lack);
 	int stage = a->stage; /* with its event `a` itself may move */
 	bool queued = item_is_open(m, stage);
@@ -262,7 +262,7 @@ static void try_rest(struct deciding *d, int stage)
 		}
 		if (item_is_open(m, stage))
 			return;
-		struct lack lack = leases_lack(d, stage, a->agent, a->tokens,
+		struct lack lack = leases_lack(m, stage, a->agent, a->tokens,
 					       a->cost_micros);
 		if (lack.most == 0 && lack.cost_most == 0)
 			grant(d, a, a->tokens, a->cost_micros);

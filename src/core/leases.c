@@ -128,17 +128,17 @@ static int64_t fence_of(const struct model *m, int stage)
 	return m->show->stages[stage].finale ? 0 : m->ledger.reserve;
 }
 
-struct lack leases_lack(struct deciding *d, int stage, int agent,
+struct lack leases_lack(const struct model *m, int stage, int agent,
 			int64_t tokens, int64_t cost)
 {
 	struct need need = {agent, tokens, cost};
-	return budget_needs(d->m, stage, &need, 1, fence_of(d->m, stage), NULL);
+	return budget_needs(m, stage, &need, 1, fence_of(m, stage), NULL);
 }
 
 static bool fits(struct deciding *d, int stage, int agent, int64_t tokens,
 		 int64_t cost)
 {
-	struct lack lack = leases_lack(d, stage, agent, tokens, cost);
+	struct lack lack = leases_lack(d->m, stage, agent, tokens, cost);
 	return lack.most == 0 && lack.cost_most == 0;
 }
 

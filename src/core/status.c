@@ -106,23 +106,27 @@ static json_object *item_agents(const struct model *m,
 }
 
 static void add_overage(json_object *o, const struct model *m,
-			const struct inbox_item *item)
+			const struct inbox_item *item,
+			const struct usage_rest *rest)
 {
 	json_object *agents = item_agents(m, item);
+	struct inbox_figures f = inbox_figures(m, item, rest);
 	json_add(o, "agents", &agents);
-	json_add_str(o, "reason", item->reason);
-	json_add_int(o, "tokens", item->tokens);
-	json_add_int(o, "wanted", item->wanted);
-	json_add_int(o, "left", item->left);
-	json_add_int(o, "rest_needs", item->rest);
-	if (item->cost_micros)
-		json_add_int(o, "cost_micros", item->cost_micros);
+	json_add_str(o, "reason", f.reason);
+	json_add_int(o, "tokens", f.tokens);
+	json_add_int(o, "wanted", f.wanted);
+	json_add_int(o, "left", f.left);
+	json_add_int(o, "rest_needs", f.rest);
+	if (f.cost_micros)
+		json_add_int(o, "cost_micros", f.cost_micros);
 }
 
 static json_object *item_status(const struct model *m,
-				const struct inbox_item *item)
+				const struct inbox_item *item,
+				const struct usage_rest *rest)
 {
 	json_object *o = json_object_new_object();
+	char *text = inbox_text(m, item, rest);
 	json_object *choices = json_object_new_array();
 	for (size_t k = 0; item->choices[k]; k++)
 		json_object_array_add(choices,
@@ -131,9 +135,10 @@ static json_object *item_status(const struct model *m,
 	json_add_str(o, "kind", inbox_kind_name(item->kind));
 	add_text(o, "stage",
 		 item->stage >= 0 ? m->show->stages[item->stage].id : NULL);
-	json_add_str(o, "text", item->text);
+	json_add_str(o, "text", text);
+	free(text);
 	if (item->kind == INBOX_OVERAGE)
-		add_overage(o, m, item);
+		add_overage(o, m, item, rest);
 	add_time(o, "deadline_at", item->deadline_ms);
 	add_text(o, "default", item->fallback);
 	json_add(o, "choices", &choices);
@@ -143,8 +148,10 @@ static json_object *item_status(const struct model *m,
 json_object *status_inbox(const struct model *m)
 {
 	json_object *a = json_object_new_array();
+	struct usage_rest rest = usage_rest(m);
 	for (size_t i = 0; i < m->inbox.count; i++)
-		json_object_array_add(a, item_status(m, &m->inbox.items[i]));
+		json_object_array_add(
+			a, item_status(m, &m->inbox.items[i], &rest));
 	return a;
 }
 

@@ -224,6 +224,33 @@ struct usage_outlook usage_outlook(const struct model *m)
 	return sum;
 }
 
+static int64_t still_to_lease(const struct model *m, size_t stage,
+			      double share)
+{
+	struct usage_outlook sum = {0};
+	if (m->stages[stage].outcome != OUTCOME_OPEN)
+		return 0;
+	expect_stage(m, stage, share, &sum);
+	int64_t n = sum.likely - m->ledger.stages[stage].tokens.leased;
+	return n > 0 ? n : 0;
+}
+
+struct usage_rest usage_rest(const struct model *m)
+{
+	struct usage_rest rest = {.share = share_used(m)};
+	for (size_t i = 0; i < m->show->stage_count; i++)
+		rest.tokens += still_to_lease(m, i, rest.share);
+	return rest;
+}
+
+int64_t usage_rest_but(const struct model *m, const struct usage_rest *rest,
+		       int stage)
+{
+	return stage < 0 ? rest->tokens
+			 : rest->tokens - still_to_lease(m, (size_t)stage,
+							 rest->share);
+}
+
 /* --- as JSON ------------------------------------------------------------ */
 
 static void add_spending(json_object *o, const struct spending *s)

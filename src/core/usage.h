@@ -64,6 +64,17 @@ struct usage_outlook {
 
 struct model;
 
+/* What the open stages will likely lease beyond what they have leased: as likely
+ * as the outlook says. */
+struct usage_rest {
+	int64_t tokens;
+	double share; /* private: of their caps that settled stages used */
+};
+struct usage_rest usage_rest(const struct model *m);
+/* Of all but one of them (-1: of all). */
+int64_t usage_rest_but(const struct model *m, const struct usage_rest *rest,
+		       int stage);
+
 /* Of bucket n, and of minute n (show time / 60,000); nothing where that is
  * gone or yet to come. */
 struct spending usage_bucket(const struct usage *usage, int64_t bucket);

@@ -54,7 +54,7 @@ static char *money(char *out, size_t bytes, long long micros)
 	return out;
 }
 
-static char *warning_text(const struct model *m, bool cost, int64_t rest)
+char *warn_text(const struct model *m, bool cost, int64_t rest, bool likely)
 {
 	const struct purse *p = &m->ledger.episode;
 	const struct scope *s = cost ? &p->cost : &p->tokens;
@@ -63,7 +63,7 @@ static char *warning_text(const struct model *m, bool cost, int64_t rest)
 	char *(*form)(char *, size_t, long long) =
 		cost ? money : text_thousands;
 	return xasprintf("%s of %s %s are spent (%d%%)  left %s  rest of show "
-			 "needs ~%s%s",
+			 "%s ~%s%s",
 			 form(spent, sizeof spent, s->spent),
 			 form(all, sizeof all, s->allocated),
 			 !cost	? "tokens"
@@ -71,6 +71,7 @@ static char *warning_text(const struct model *m, bool cost, int64_t rest)
 				: "of the money",
 			 (int)(100.0 * (double)s->spent / (double)s->allocated),
 			 form(left, sizeof left, scope_remaining(s)),
+			 likely ? "likely" : "needs",
 			 text_thousands(needs, sizeof needs, rest),
 			 cost ? " tokens" : "");
 }
@@ -82,7 +83,7 @@ static void ask_once(struct deciding *d, bool cost)
 	unsigned offers = OFFER(CHOICE_CONTINUE) | OFFER(CHOICE_PAUSE) |
 			  OFFER(CHOICE_RAISE);
 	struct json_out *data = json_out_new();
-	char *text = warning_text(m, cost, rest);
+	char *text = warn_text(m, cost, rest, false);
 	json_add_str(data, "reason", cost ? "cost" : "tokens");
 	json_add_str(data, "text", text);
 	json_add_int(data, "left", scope_remaining(&m->ledger.episode.tokens));

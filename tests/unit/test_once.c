@@ -1,5 +1,6 @@
 /* What is given for one call, or for one stage, is taken back when that is
  * over: however it ends, and nothing that others left there. */
+#include "core/status.h"
 #include "tap.h"
 #include "world.h"
 
@@ -417,6 +418,60 @@ START_TEST(the_mark_of_money_is_raised_in_money)
 }
 END_TEST
 
+static void is_shown(struct world *w, const char *wanted)
+{
+	struct usage_rest rest = usage_rest(w->m);
+	char *text = inbox_text(w->m, &w->m->inbox.items[0], &rest);
+	ck_assert_str_eq(text, wanted);
+	free(text);
+}
+
+START_TEST(a_question_shows_what_is_there_now)
+{
+	struct world *w = held("  - { id: u, agents: [a], go: manual,\n"
+			       "      budget: { token_cap: 500 } }\n");
+	is_shown(w, "t wants 1,000 more  left 3,000  rest of show likely ~250");
+	/* The others are done, and used a tenth of what they might. */
+	world_answer(w, "s", NULL, "{}", 700);
+	is_shown(w, "t wants 1,000 more than its agent's quota  left 9,300  "
+		    "rest of show likely ~50");
+	json_object *list = status_inbox(w->m);
+	json_object *first = json_object_array_get_idx(list, 0);
+	ck_assert_int_eq(json_get_int(first, "left", 0), 9300);
+	ck_assert_int_eq(json_get_int(first, "rest_needs", 0), 50);
+	json_object_put(list);
+	world_free(w);
+
+	w = world_new(
+		HEAD
+		"  - { id: s, agents: [a], budget: { token_cap: 7000 } }\n"
+		"  - { id: t, agents: [a], budget: { token_cap: 4000 } }\n");
+	world_begin(w, true);
+	is_shown(w, "t wants 1,000 more  left 3,000  rest of show likely ~0");
+	world_answer(w, "s", NULL, "{}", 700);
+	is_shown(w, "t waits for an answer, and lacks nothing by now  left "
+		    "9,300");
+	ck_assert(world_do(w, "approve", item(w), NULL));
+	ck_assert_int_eq(episode(w), 10000);
+	ck_state(w, "t", "running");
+	world_free(w);
+}
+END_TEST
+
+START_TEST(what_waits_behind_a_question_is_told)
+{
+	struct world *w = world_new(
+		HEAD
+		"  - { id: s, agents: [a], budget: { token_cap: 7000 } }\n");
+	world_begin(w, true);
+	world_do(w, "lease", "s", "a", "5000", NULL);
+	world_do(w, "lease", "s", "a", "6000", NULL);
+	is_shown(w, "s: a wants 5,000 more than its cap  left 3,000  rest of "
+		    "show likely ~0  1 more behind it");
+	world_free(w);
+}
+END_TEST
+
 /* What is given for a moment does not make the question come twice. */
 START_TEST(an_approval_moves_no_mark)
 {
@@ -466,6 +521,8 @@ int main(void)
 	tcase_add_test(t, money_is_borrowed_from_another_stage);
 	tcase_add_test(t, money_for_the_stage_needs_no_second_question);
 	tcase_add_test(t, the_mark_of_money_is_raised_in_money);
+	tcase_add_test(t, a_question_shows_what_is_there_now);
+	tcase_add_test(t, what_waits_behind_a_question_is_told);
 	tcase_add_test(t, an_approval_moves_no_mark);
 	suite_add_tcase(s, t);
 	return tap_run(s);

@@ -1,5 +1,6 @@
 /* The inbox: what waits for a human, how long, and the keys that answer. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -37,9 +38,11 @@ static void hint(char *out, size_t out_bytes, enum inbox_kind kind)
 /* "x failed: why" behind FAILED says nothing twice, and a long name must not
  * cut the figures behind it. */
 static void put_words(const struct view *v, const struct area *a, int y,
-		      struct pen *p, const struct inbox_item *item, int room)
+		      struct pen *p, const struct inbox_item *item,
+		      const struct usage_rest *rest, int room)
 {
-	const char *text = item->text ? item->text : "";
+	char *now = inbox_text(v->model, item, rest);
+	const char *text = now;
 	const char *id =
 		item->stage >= 0 ? v->show->stages[item->stage].id : "";
 	size_t n = strlen(id);
@@ -56,10 +59,12 @@ static void put_words(const struct view *v, const struct area *a, int y,
 		text += n;
 	}
 	pen_text(p, STYLE_TEXT, text);
+	free(now);
 }
 
 static void put_item(const struct view *v, const struct area *a, int y,
-		     const struct inbox_item *item, bool selected)
+		     const struct inbox_item *item,
+		     const struct usage_rest *rest, bool selected)
 {
 	char left[FMT_BYTES], keys[80] = "", kind[KIND_COLUMNS + 1] = "";
 	if (item->deadline_ms) {
@@ -83,7 +88,7 @@ static void put_item(const struct view *v, const struct area *a, int y,
 		if (*c >= 'a' && *c <= 'z')
 			*c = (char)(*c - 'a' + 'A');
 	pen_printf(&p, STYLE_WAIT, "%-*s", KIND_COLUMNS, kind);
-	put_words(v, a, y, &p, item, a->r.w - WORDS_AT - width);
+	put_words(v, a, y, &p, item, rest, a->r.w - WORDS_AT - width);
 	if (width)
 		area_right(a, a->r.w - width, y, width, STYLE_KEY, keys);
 	if (selected && v->focus == PANE_INBOX && v->model->inbox.count > 1)
@@ -155,10 +160,14 @@ void inbox_draw(struct view *v, const struct area *a)
 	const struct inbox_item *item = view_item(v);
 	int row = item ? (int)(item - inbox->items) : 0;
 	int count = (int)inbox->count;
+	struct usage_rest rest = {0};
+	if (count)
+		rest = usage_rest(v->model);
 	int *top = &v->top[PANE_INBOX];
 	view_keep_in_sight(top, row, count, a->r.h);
 	for (int y = 0; y < a->r.h && *top + y < count; y++)
-		put_item(v, a, y, &inbox->items[*top + y], *top + y == row);
+		put_item(v, a, y, &inbox->items[*top + y], &rest,
+			 *top + y == row);
 	if (count - *top > a->r.h)
 		put_hidden(v, a, *top);
 	else if (!*top)

@@ -18,8 +18,9 @@
 static const char *more_of(const struct model *m, const struct inbox_item *item,
 			   char *out)
 {
-	return inbox_in_money(item) ? money_text(m, item->cost_micros, out)
-				    : fmt_count(out, item->tokens);
+	struct inbox_figures f = inbox_figures(m, item, NULL);
+	return inbox_in_money(item) ? money_text(m, f.cost_micros, out)
+				    : fmt_count(out, f.tokens);
 }
 
 static const char *words_of(const struct view *v, const struct inbox_item *item,
@@ -80,13 +81,17 @@ static const char *words_of(const struct view *v, const struct inbox_item *item,
 	return out;
 }
 
-static void add_facts(const struct inbox_item *item, struct buf *b)
+static void add_facts(const struct model *m, const struct inbox_item *item,
+		      struct buf *b)
 {
 	char n[FMT_BYTES];
-	buf_adds(b, item->text ? item->text : "");
-	if (item->kind == INBOX_OVERAGE && item->cost_micros && item->tokens)
-		buf_addf(b, "  and %s of money",
-			 fmt_money(n, item->cost_micros));
+	struct usage_rest rest = usage_rest(m);
+	struct inbox_figures f = inbox_figures(m, item, &rest);
+	char *text = inbox_text(m, item, &rest);
+	buf_adds(b, text);
+	free(text);
+	if (item->kind == INBOX_OVERAGE && f.cost_micros && f.tokens)
+		buf_addf(b, "  and %s of money", fmt_money(n, f.cost_micros));
 }
 
 static void put_title(const struct view *v, const struct inbox_item *item,
@@ -109,25 +114,12 @@ static bool is_menu(const struct dialog *d)
 	       d->arg_count > 0;
 }
 
-void menu_refresh(struct view *v)
-{
-	struct dialog *d = &v->dialog;
-	if (!is_menu(d))
-		return;
-	const struct inbox_item *item = inbox_find(v->model, d->args[0]);
-	if (item && d->arg_count == 1)
-		put_title(v, item, d->title, sizeof d->title);
-	else if (!item)
-		snprintf(d->title, sizeof d->title,
-			 " %.24s is answered already ", d->args[0]);
-}
-
 void menu_open(struct view *v, const struct inbox_item *item)
 {
 	char title[96], words[120];
 	struct buf b = {0};
 	put_title(v, item, title, sizeof title);
-	add_facts(item, &b);
+	add_facts(v->model, item, &b);
 	dialog_open(&v->dialog, DIALOG_CHOOSE, ACTION_ANSWER, title,
 		    buf_str(&b));
 	buf_release(&b);
@@ -146,6 +138,23 @@ void menu_open(struct view *v, const struct inbox_item *item)
 		dialog_add_row(&v->dialog, ANOTHER);
 }
 
+void menu_refresh(struct view *v)
+{
+	struct dialog *d = &v->dialog;
+	if (!is_menu(d))
+		return;
+	const struct inbox_item *item = inbox_find(v->model, d->args[0]);
+	int selected = d->selected, top = d->top;
+	if (item && d->arg_count == 1) {
+		menu_open(v, item);
+		d->selected = selected;
+		d->top = top;
+	} else if (!item) {
+		snprintf(d->title, sizeof d->title,
+			 " %.24s is answered already ", d->args[0]);
+	}
+}
+
 static void ask_for(struct view *v, enum action_id action, const char *title,
 		    const char *one, const char *two, const char *question)
 {
@@ -162,7 +171,8 @@ static void choose_lender(struct view *v, const char *id,
 	char n[MONEY_BYTES];
 	int rows = 0;
 	bool money = inbox_in_money(item);
-	int64_t lacks = money ? item->cost_micros : item->tokens;
+	struct inbox_figures f = inbox_figures(m, item, NULL);
+	int64_t lacks = money ? f.cost_micros : f.tokens;
 	dialog_open(&v->dialog, DIALOG_CHOOSE, ACTION_ANSWER, " borrow ",
 		    "From which stage?");
 	dialog_add_arg(&v->dialog, id);

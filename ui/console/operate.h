@@ -14,7 +14,7 @@ void operate_action(struct view *v, enum action_id action);
 /* The lists behind an item, the late answers, the agents; and what was chosen
  * or typed there. menu.c. */
 void menu_open(struct view *v, const struct inbox_item *item);
-void menu_refresh(struct view *v); /* its title counts down */
+void menu_refresh(struct view *v); /* its figures are those of now */
 void menu_chosen(struct view *v, const struct dialog *d, int row);
 void menu_typed(struct view *v, const struct dialog *d);
 void late_open(struct view *v, enum action_id action);
