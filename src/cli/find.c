@@ -216,17 +216,12 @@ struct model *cli_fold(struct client *client, const char *show_id,
 	char *text = client_definition(client, err);
 	if (!text)
 		return NULL;
-	struct show_problems problems = {0};
-	struct show *show =
-		show_parse_json(text, strlen(text), show_id, &problems);
+	struct show *show = show_of_definition(text, show_id, err);
 	free(text);
 	if (!show) {
-		show_problems_err(&problems, err);
 		err_wrap(err, "the stored definition of %s", show_id);
-		show_problems_release(&problems);
 		return NULL;
 	}
-	show_problems_release(&problems);
 	struct model *m = begin_model(client, show, err);
 	show_unref(&show);
 	if (!m)

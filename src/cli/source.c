@@ -206,11 +206,7 @@ struct show *source_show(void *whose, const char *hash)
 {
 	struct source *s = whose;
 	char *text = source_definition(s, hash);
-	struct show_problems problems = {0};
-	struct show *show =
-		text ? show_parse_json(text, strlen(text), s->show, &problems)
-		     : NULL;
-	show_problems_release(&problems);
+	struct show *show = show_of_definition(text, s->show, NULL);
 	free(text);
 	return show;
 }

@@ -130,6 +130,19 @@ struct show *show_parse_json(const char *text, size_t bytes, const char *name,
 	return parse(text, bytes, name, true, true, problems);
 }
 
+struct show *show_of_definition(const char *text, const char *name,
+				struct err *err)
+{
+	struct show_problems problems = {0};
+	struct show *show =
+		text ? show_parse_json(text, strlen(text), name, &problems)
+		     : NULL;
+	if (text && !show)
+		show_problems_err(&problems, err);
+	show_problems_release(&problems);
+	return show;
+}
+
 static char *read_file(const char *path, size_t *bytes,
 		       struct show_problems *problems)
 {

@@ -44,6 +44,11 @@ struct show *show_parse_yaml(const char *text, size_t bytes, const char *name,
 struct show *show_parse_json(const char *text, size_t bytes, const char *name,
 			     struct show_problems *problems);
 
+/* The same from a definition that was kept, where one sentence is enough: NULL
+ * with err, which may be NULL. `text` NULL is none, and leaves err as it is. */
+struct show *show_of_definition(const char *text, const char *name,
+				struct err *err);
+
 /* Reads a checks file alone (for `showcaller check CHECKS.json`): a show
  * without stages whose id is "checks". */
 struct show *show_load_checks(const char *path, struct show_problems *problems);

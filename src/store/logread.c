@@ -143,11 +143,7 @@ struct show *logread_show(void *whose, const char *hash)
 {
 	struct logread *r = whose;
 	char *text = logread_definition(r, hash);
-	struct show_problems problems = {0};
-	struct show *show = text ? show_parse_json(text, strlen(text),
-						   r->reader.show, &problems)
-				 : NULL;
-	show_problems_release(&problems);
+	struct show *show = show_of_definition(text, r->reader.show, NULL);
 	free(text);
 	return show;
 }

@@ -116,17 +116,15 @@ static bool is_ok(const redisReply *r)
 static struct show *show_of(struct trimmer *t, const char *hash,
 			    struct err *err)
 {
-	struct show_problems problems = {0};
 	char *text = client_definition_of(t->client, hash, err);
-	struct show *show = NULL;
-	if (text && strcmp(text, t->file->definition) == 0)
-		show = show_ref(t->file); /* it is not parsed again */
-	else if (text)
-		show = show_parse_json(text, strlen(text), t->show, &problems);
+	if (text && strcmp(text, t->file->definition) == 0) {
+		free(text);
+		return show_ref(t->file); /* it is not parsed again */
+	}
+	struct show *show = show_of_definition(text, t->show, NULL);
 	if (text && !show)
 		err_set(err, ERR_DATA, "its definition %.12s is not readable",
 			hash);
-	show_problems_release(&problems);
 	free(text);
 	return show;
 }

@@ -73,13 +73,9 @@ static struct show *read_show(struct writer *w, const char *hash,
 	writer_put(&cmd, "GET", key, (char *)NULL);
 	redisReply *r = writer_ask(w, &cmd, err);
 	if (r && r->str) {
-		struct show_problems problems = {0};
-		show = show_parse_json(r->str, r->len, like->path, &problems);
-		if (!show) {
-			show_problems_err(&problems, err);
+		show = show_of_definition(r->str, like->path, err);
+		if (!show)
 			err_wrap(err, "the stored definition %s", key);
-		}
-		show_problems_release(&problems);
 	}
 	reply_free(r);
 	free(key);

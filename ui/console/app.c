@@ -399,12 +399,7 @@ static struct show *load_show(const struct console_settings *settings,
 	client_close(&client);
 	if (!text)
 		return NULL;
-	struct show_problems problems = {0};
-	struct show *show =
-		show_parse_json(text, strlen(text), settings->show, &problems);
-	if (!show)
-		show_problems_err(&problems, err);
-	show_problems_release(&problems);
+	struct show *show = show_of_definition(text, settings->show, err);
 	free(text);
 	return show;
 }
