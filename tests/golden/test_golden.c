@@ -48,8 +48,7 @@ struct moment {
 #define KILL "{\"at\":34000,\"type\":\"agent:kill\",\"agent\":\"set_designer\"}"
 #define KILL_ALARM                                                             \
 	"{\"at\":34000,\"type\":\"alarm:raise\",\"data\":{\"id\":\"killed\","   \
-	"\"text\":\"set_designer is killed: no tokens for it until revived "     \
-	"(: revive)\"}}"
+	"\"text\":\"set_designer is killed: no tokens until `: revive`\"}}"
 
 static const struct moment moments[] = {
 	{"live-120x40", 120, 40, 33400},
@@ -126,6 +125,9 @@ static const struct moment moments[] = {
 	{"read-only-80x24", 80, 24, 33400, "space", .read_only = true},
 	{"read-only-keys-80x24", 80, 24, 33400, .read_only = true},
 	{"read-only-20x5", 20, 5, 33400, .read_only = true},
+	{"read-only-panic-80x24", 80, 24, 33400, .read_only = true,
+	 .extra = {"{\"at\":13000,\"type\":\"run:pause\",\"data\":"
+		   "{\"panic\":true}}"}},
 };
 
 static char *data_path(const char *name)

@@ -186,7 +186,7 @@ START_TEST(a_killed_agent_gets_nothing_until_it_is_revived)
 	ck_state(w, "u", "running");
 	ck_assert_int_eq(w->m->ledger.agents[0].tokens.leased, 0);
 	ck_assert_str_eq(w->m->alarms[0].text,
-			 "a is killed: no tokens for it until revived (: revive)");
+			 "a is killed: no tokens until `: revive`");
 	world_tick(w, 10);
 	ck_state(w, "s", "waiting");
 	ck_assert_int_eq(w->m->stages[0].failures, 0);
@@ -212,8 +212,7 @@ START_TEST(all_are_killed_and_revived_one_by_one)
 	ck_assert_int_eq(w->m->ledger.episode.tokens.leased, 0);
 	ck_assert_str_eq(
 		w->m->alarms[0].text,
-		"all agents are killed: no tokens for them until revived "
-		"(: revive)");
+		"all agents are killed: no tokens until `: revive`");
 	world_tick(w, 10);
 	ck_state(w, "u", "waiting");
 	ck_assert(world_do(w, "revive", "a", NULL));

@@ -44,9 +44,11 @@ static void put_nothing(const struct view *v, struct pen *p)
 {
 	const struct run *run = &v->model->run;
 	if (run->panic && run->state == RUN_PAUSED)
-		pen_text(p, STYLE_STRONG, "halted by PANIC; R twice resumes");
+		pen_printf(p, STYLE_STRONG, "halted by PANIC%s",
+			   v->read_only ? "" : "; R twice resumes");
 	else if (run->state == RUN_PAUSED)
-		pen_text(p, STYLE_STRONG, "paused; p resumes");
+		pen_printf(p, STYLE_STRONG, "paused%s",
+			   v->read_only ? "" : "; p resumes");
 	else if (run_is_over(run->state))
 		pen_printf(p, STYLE_TEXT, "the run is %s%s%s",
 			   run_state_name(run->state), run->why ? ": " : "",
