@@ -47,6 +47,7 @@ struct tail {
 	struct mailbox *engine;
 	struct source sources[STREAMS];
 	struct link *link;
+	int owed; /* answers that Redis has yet to give to dismissals */
 	int stop_fd;
 	pthread_t thread;
 	char last_error[256];
@@ -68,11 +69,11 @@ static bool was_posted(const struct source *s, struct entry_id id)
 /* --- entries to inputs -------------------------------------------------- */
 
 /* Acknowledges an entry that never reaches the engine; an answer goes to
- * whoever asked. */
-static bool dismiss(struct tail *t, const struct source *s, const char *entry,
-		    const char *id, const char *why, struct err *err)
+ * whoever asked. Leaves with all of the batch: what is good must not wait while
+ * Redis syncs once for each that is not. */
+static void dismiss(struct tail *t, const struct source *s, const char *entry,
+		    const char *id, const char *why)
 {
-	int replies = 1;
 	if (id) {
 		json_object *o = json_object_new_object();
 		char *key = key_with(t->show, "reply:", id);
@@ -80,14 +81,19 @@ static bool dismiss(struct tail *t, const struct source *s, const char *entry,
 		json_add_str(o, "text", why);
 		link_add(t->link, "LPUSH", key, json_text(o), (char *)NULL);
 		link_add(t->link, "EXPIRE", key, "60", (char *)NULL);
-		replies += 2;
+		t->owed += 2;
 		free(key);
 		json_object_put(o);
 	}
 	link_add(t->link, "XACK", s->key, "core", entry, (char *)NULL);
-	if (!link_flush(t->link, err))
+	t->owed++;
+}
+
+static bool send_dismissals(struct tail *t, struct err *err)
+{
+	if (t->owed && !link_flush(t->link, err))
 		return false;
-	while (replies-- > 0) {
+	for (; t->owed > 0; t->owed--) {
 		redisReply *r = NULL;
 		if (link_take(t->link, -1, LINK_ASK_MS, &r, err) != LINK_REPLY)
 			return false;
@@ -139,16 +145,17 @@ static const char *usable_id(json_object *o)
 									: NULL;
 }
 
-static bool take_entry(struct tail *t, struct source *s, const redisReply *e,
-		       struct err *err)
+static bool take_entry(struct tail *t, struct source *s, const redisReply *e)
 {
 	const char *id = reply_str(e, 0);
 	bool commands = s == &t->sources[0];
 	struct err why = {0};
 	if (!*id)
 		return true;
-	if (e->elements != 2 || e->element[1]->type != REDIS_REPLY_ARRAY)
-		return dismiss(t, s, id, NULL, "", err); /* it was deleted */
+	if (e->elements != 2 || e->element[1]->type != REDIS_REPLY_ARRAY) {
+		dismiss(t, s, id, NULL, ""); /* it was deleted */
+		return true;
+	}
 	json_object *o =
 		commands ? bus_command(e, &why) : bus_proposal(e, &why);
 	struct input *in = NULL;
@@ -157,15 +164,15 @@ static bool take_entry(struct tail *t, struct source *s, const redisReply *e,
 	else if (o)
 		in = commands ? make_command(o, &why)
 			      : input_bus_proposal(o, &why);
-	bool ok;
+	bool ok = true;
 	if (in) {
 		ok = give(t, s, id, &in);
 	} else {
 		log_warn("store", "%s %s dropped: %s", s->name, id, why.text);
-		ok = dismiss(t, s, id,
-			     commands ? (o && usable_id(o) ? usable_id(o) : id)
-				      : NULL,
-			     why.text, err);
+		dismiss(t, s, id,
+			commands ? (o && usable_id(o) ? usable_id(o) : id)
+				 : NULL,
+			why.text);
 	}
 	json_object_put(o);
 	return ok;
@@ -198,11 +205,11 @@ static bool take_streams(struct tail *t, const redisReply *r, bool pending,
 			if (pending && read_id(reply_str(e, 0), &id) &&
 			    was_posted(s, id))
 				continue;
-			if (!take_entry(t, s, e, err))
+			if (!take_entry(t, s, e))
 				return false;
 		}
 	}
-	return true;
+	return send_dismissals(t, err);
 }
 
 /* What is pending, from the oldest on. */
@@ -302,6 +309,7 @@ static void *run(void *arg)
 	int delay_ms = 0;
 	while (!is_stopping(t)) {
 		struct err err = {0};
+		t->owed = 0;
 		t->link = link_open(t->address, t->name, &err);
 		if (t->link && make_groups(t, &err) &&
 		    read_all_pending(t, &err)) {

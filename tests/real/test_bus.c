@@ -107,6 +107,21 @@ START_TEST(the_tail_gives_commands_and_proposals)
 }
 END_TEST
 
+/* How many commands of the show `junk` nobody has acknowledged; waits until it
+ * is `want`. */
+static void wait_pending(redisContext *c, long long want)
+{
+	int64_t end = clock_mono_ms() + patience_ms(8000);
+	long long n = -1;
+	while (n != want && clock_mono_ms() < end) {
+		redisReply *r = redisCommand(
+			c, "XPENDING showcaller:{junk}:commands core");
+		n = r->element[0]->integer;
+		freeReplyObject(r);
+	}
+	ck_assert_int_eq(n, want);
+}
+
 START_TEST(garbage_is_answered_and_dropped)
 {
 	static const char *const rubbish[] = {
@@ -136,9 +151,43 @@ START_TEST(garbage_is_answered_and_dropped)
 	ck_assert_ptr_nonnull(strstr(r->element[1]->str, "\"ok\":false"));
 	ck_assert_ptr_nonnull(strstr(r->element[1]->str, "approve"));
 	freeReplyObject(r);
-	r = redisCommand(c, "XPENDING showcaller:{junk}:commands core");
-	ck_assert_int_eq(r->element[0]->integer, 1); /* the go */
-	freeReplyObject(r);
+	wait_pending(c, 1); /* the go */
+	redisFree(c);
+	tail_stop(&tail);
+	mailbox_free(&box);
+	writer_close(&w);
+}
+END_TEST
+
+START_TEST(much_garbage_is_dismissed_by_the_batch)
+{
+	enum { GARBAGE = 300 };
+	struct err err = {0};
+	struct mailbox *box = mailbox_new(16, input_drop);
+	lead("junk");
+	redisContext *c = here_connect();
+	for (int i = 0; i < GARBAGE; i++)
+		freeReplyObject(redisCommand(
+			c, "XADD showcaller:{junk}:commands * id g%d action x",
+			i));
+	here_do("XADD showcaller:{junk}:commands * action go");
+	struct tail *tail =
+		tail_start(redis_server_address(here), "junk", box, &err);
+	struct input *in = next_input(box);
+	ck_assert_int_eq(in->action, ACTION_GO);
+	input_free(&in);
+	wait_pending(c, 1);
+	for (int i = 0; i < GARBAGE; i++) {
+		redisReply *r =
+			redisCommand(c, "LLEN showcaller:{junk}:reply:g%d", i);
+		ck_assert_int_eq(r->integer, 1);
+		freeReplyObject(r);
+	}
+	/* It listens on, and nothing of what was answered is left over. */
+	here_do("XADD showcaller:{junk}:commands * action pause");
+	in = next_input(box);
+	ck_assert_int_eq(in->action, ACTION_PAUSE);
+	input_free(&in);
 	redisFree(c);
 	tail_stop(&tail);
 	mailbox_free(&box);
@@ -565,6 +614,8 @@ int main(void)
 	Suite *s = suite_create("bus");
 	here_case(s, "tail", the_tail_gives_commands_and_proposals, 0);
 	here_case(s, "tail: garbage", garbage_is_answered_and_dropped, 0);
+	here_case(s, "tail: much of it", much_garbage_is_dismissed_by_the_batch,
+		  0);
 	here_case(s, "tail: link lost", the_tail_survives_its_link, 0);
 	here_case(s, "tail: stale reader", what_a_stale_reader_took_comes_back,
 		  0);
