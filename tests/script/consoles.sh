@@ -97,6 +97,21 @@ ok $? "the first wakes, has all of it, and its focus is where it was"
 until_true at west '● LIVE'
 ok $? "and goes on"
 
+# Commands wait behind others, or are not read at all; the core is there.
+may() { redis-cli -s state/pair/redis.sock acl setuser default "$1" >/dev/null; }
+goes_on() {
+	"$program" do pair resume >/dev/null 2>&1
+	at west '● LIVE'
+}
+may -xreadgroup
+wait_log 'bus: .*xreadgroup'
+term_of send-keys -t west '!'
+until_true at west '■ PANIC'
+ok $? "PANIC goes around a bus that nobody reads"
+may +xreadgroup
+until_true goes_on
+ok $? "and when it is read again the show is resumed"
+
 # The line drops: SIGHUP by the terminal that goes.
 console=$(cat west.pid)
 term_of kill-session -t west

@@ -45,6 +45,7 @@
 #define QUIET_MS      150 /* for scripts: nothing happened for so long */
 #define REOPEN_MS     1000
 #define CORE_LATE_MS  1500 /* it speaks once a second */
+#define PANIC_LATE_MS 700
 #define MAILBOX_ITEMS 1024
 
 enum {
@@ -223,6 +224,32 @@ static bool go_around(struct app *app, const struct view_command *c, char *id,
 			   app->box, id, id_bytes);
 }
 
+/* When a PANIC that nobody has answered goes around the bus; 0: none does. */
+static int64_t around_ms(const struct view_pending *p)
+{
+	return *p->id && p->action == ACTION_PANIC && !p->around
+		       ? p->sent_mono_ms + PANIC_LATE_MS
+		       : 0;
+}
+
+/* What others wrote stands before it: the bus is in order, and may be full. The
+ * answer of the way that was quicker is the one that counts. */
+static void hurry_panic(struct app *app)
+{
+	struct view *v = app->view;
+	for (int i = 0; i < VIEW_PENDING_MAX; i++) {
+		struct view_pending *p = &v->pending[i];
+		int64_t at = around_ms(p);
+		char id[sizeof p->id];
+		if (!at || v->mono_ms < at)
+			continue;
+		p->around = true;
+		if (brake_press(app->settings->state_dir, app->by,
+				p->arg_count > 0, app->box, id, sizeof id))
+			memcpy(p->id, id, sizeof id);
+	}
+}
+
 static void send_commands(struct app *app)
 {
 	struct view *v = app->view;
@@ -231,11 +258,12 @@ static void send_commands(struct app *app)
 		const char *args[ACTION_MAX_ARGS] = {c->args[0], c->args[1],
 						     c->args[2], c->args[3]};
 		char id[64];
-		if (!go_around(app, c, id, sizeof id))
+		bool around = go_around(app, c, id, sizeof id);
+		if (!around)
 			feed_command(app->feed, action_table[c->action].name,
 				     args, c->arg_count, app->by, c->reason, id,
 				     sizeof id);
-		view_sent(v, id);
+		view_sent(v, id)->around = around;
 		app->happened_ms = v->mono_ms;
 		app->dirty = true;
 	}
@@ -349,6 +377,8 @@ static int wait_ms(const struct app *app)
 	if (app->dirty && !app->suspended)
 		sooner(&at, due_ms(app) > now ? due_ms(app) : now);
 	sooner(&at, app->reopen_ms);
+	for (int i = 0; i < VIEW_PENDING_MAX; i++)
+		sooner(&at, around_ms(&v->pending[i]));
 	if (app->script) {
 		sooner(&at, script_deadline(app->script));
 		if (v->mono_ms - app->happened_ms < QUIET_MS)
@@ -466,6 +496,7 @@ static void loop(struct app *app)
 		view_settle(app->view);
 		app->folding = look_back(app);
 		send_commands(app);
+		hurry_panic(app);
 		look_at_end(app);
 		if (may_draw(app))
 			draw(app);

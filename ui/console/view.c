@@ -475,7 +475,7 @@ bool view_ask_all(struct view *v, enum action_id action,
 	return true;
 }
 
-void view_sent(struct view *v, const char *id)
+struct view_pending *view_sent(struct view *v, const char *id)
 {
 	REQUIRE(v->out_count > 0);
 	struct view_command *c = &v->outbox[0];
@@ -494,10 +494,13 @@ void view_sent(struct view *v, const char *id)
 		 action_table[c->action].name, c->arg_count ? " " : "",
 		 c->arg_count ? c->args[0] : "");
 	place->action = c->action;
+	place->arg_count = c->arg_count;
+	place->around = false;
 	place->sent_mono_ms = v->mono_ms;
 	command_release(c);
 	v->out_count--;
 	memmove(v->outbox, v->outbox + 1, v->out_count * sizeof *v->outbox);
+	return place;
 }
 
 bool view_is_pending(const struct view *v, enum action_id action)

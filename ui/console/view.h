@@ -96,6 +96,8 @@ struct view_pending {
 	char id[64];   /* "" is a free place */
 	char text[64]; /* "approve i12" */
 	enum action_id action;
+	int arg_count;
+	bool around; /* the bus, or that was tried */
 	int64_t sent_mono_ms;
 };
 
@@ -216,7 +218,7 @@ bool view_ask(struct view *v, enum action_id action, const char *arg1,
 bool view_ask_all(struct view *v, enum action_id action,
 		  const char *const *args, const char *reason);
 /* The app has sent outbox[0], which got this id; moves it to `pending`. */
-void view_sent(struct view *v, const char *id);
+struct view_pending *view_sent(struct view *v, const char *id);
 bool view_is_pending(const struct view *v, enum action_id action);
 
 #endif
