@@ -60,9 +60,10 @@ static void add_votes(json_object *o, const struct model *m,
 	const struct show_stage *stage = &m->show->stages[m->poll];
 	const char *options[SHOW_MAX_OPTIONS];
 	int64_t counts[SHOW_MAX_OPTIONS];
-	size_t n = stage->poll->option_count;
+	const struct show_poll *def = poll_def(m, m->poll);
+	size_t n = def->option_count;
 	for (size_t i = 0; i < n; i++)
-		options[i] = stage->poll->options[i].id;
+		options[i] = def->options[i].id;
 	if (!client_tally(client, stage->id, options, n, counts, NULL))
 		return;
 	json_object *poll = status_poll_with(m, m->poll, counts);

@@ -49,6 +49,10 @@ const struct action action_table[ACTIONS] = {
 	    "Runs every check."),
 	ROW(ACTION_SCENE, CORE, "scene", NULL, "NAME", 1, 1, false, NULL,
 	    "Switches the program scene in OBS."),
+	ROW(ACTION_POLL, CORE, "poll", NULL, "QUESTION OPTION|OPTION... [TIME]",
+	    2, 3, false, NULL,
+	    "Asks the audience something that no stage asks; TIME is 30s, 5m "
+	    "or the like."),
 	ROW(ACTION_POLL_EXTEND, CORE, "poll-extend", NULL, "POLL [TIME]", 1, 2,
 	    false, NULL, "Gives a poll more time."),
 	ROW(ACTION_POLL_FREEZE, CORE, "poll-freeze", NULL, "POLL", 1, 1, false,

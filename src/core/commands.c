@@ -292,7 +292,15 @@ static bool do_scene(struct deciding *d, const char *const *args)
 
 static bool do_poll(struct deciding *d, const char *const *args)
 {
-	int stage = need_open_stage(d, args[0]);
+	return run_goes(d) && polls_by_hand(d, args);
+}
+
+static bool do_poll_action(struct deciding *d, const char *const *args)
+{
+	int place = show_find_poll(d->m->show, args[0]);
+	int stage = place >= (int)d->m->show->stage_count
+			    ? (run_goes(d) ? place : -1)
+			    : need_open_stage(d, args[0]);
 	return stage >= 0 && polls_command(d, stage, d->in->action, args[1]);
 }
 
@@ -395,12 +403,13 @@ static command_fn *const table[ACTIONS] = {
 	[ACTION_CHECK] = do_check,
 	[ACTION_CHECK_ALL] = do_check_all,
 	[ACTION_SCENE] = do_scene,
-	[ACTION_POLL_EXTEND] = do_poll,
-	[ACTION_POLL_FREEZE] = do_poll,
-	[ACTION_POLL_UNFREEZE] = do_poll,
-	[ACTION_POLL_CLOSE] = do_poll,
-	[ACTION_POLL_RESOLVE] = do_poll,
-	[ACTION_POLL_VOID] = do_poll,
+	[ACTION_POLL] = do_poll,
+	[ACTION_POLL_EXTEND] = do_poll_action,
+	[ACTION_POLL_FREEZE] = do_poll_action,
+	[ACTION_POLL_UNFREEZE] = do_poll_action,
+	[ACTION_POLL_CLOSE] = do_poll_action,
+	[ACTION_POLL_RESOLVE] = do_poll_action,
+	[ACTION_POLL_VOID] = do_poll_action,
 	[ACTION_ACK] = do_ack,
 	[ACTION_NOTE] = do_note,
 	[ACTION_KILL] = do_kill,

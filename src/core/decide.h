@@ -285,10 +285,12 @@ json_object *proposals_patch(const struct model *m, int stage,
 
 /* polls */
 void polls_blank(struct model *m, int stage); /* as never opened */
+void polls_blank_places(struct model *m);
 void polls_effect(struct deciding *d, enum effect_kind kind, int stage);
 /* False: it says in an event when it may, or how it ends without. */
 bool polls_may_open(struct deciding *d, int stage);
 void polls_open(struct deciding *d, int stage);
+void polls_create(struct deciding *d, int stage, const struct show_poll *def);
 void polls_again(struct deciding *d, int stage);
 void polls_timer(struct deciding *d, int stage);
 void polls_vote(struct deciding *d);
@@ -319,6 +321,12 @@ void polls_extend(struct deciding *d, int stage, int64_t ms, const char *why,
 /* Who wins when nobody pays: the default, else who has most votes of those that
  * cost nothing; -1: there is none. */
 int polls_affordable(const struct show_poll *def, const int64_t *counts);
+
+/* poll_own: polls without a stage. */
+bool polls_make(struct deciding *d, const char *question, json_object *options,
+		int64_t open_ms);
+bool polls_by_hand(struct deciding *d, const char *const *args);
+void polls_end_own(struct deciding *d); /* with the run */
 
 /* poll_extra: True when a person is asked about the price of `winner`. */
 bool polls_hold(struct deciding *d, int stage, int winner, const char *why,

@@ -176,8 +176,7 @@ static void set_choices(const struct model *m, struct inbox_item *item)
 		item->choices = xcalloc(COUNT_OF(failed), sizeof(char *));
 		memcpy(item->choices, failed, sizeof failed);
 	} else if (item->kind == INBOX_POLL) {
-		const struct show_poll *poll =
-			m->show->stages[item->stage].poll;
+		const struct show_poll *poll = poll_def(m, item->stage);
 		item->choices = xcalloc(poll->option_count + 2, sizeof(char *));
 		for (; n < poll->option_count; n++)
 			item->choices[n] = poll->options[n].id;

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "core/decide.h"
+#include "core/poll_own.h"
 
 static const char *const run_names[] = {
 	"none", "created", "running", "paused", "done", "failed", "cancelled",
@@ -21,13 +22,30 @@ bool run_is_over(enum run_state state)
 	       state == RUN_CANCELLED;
 }
 
+static struct poll_run *new_poll(size_t options)
+{
+	struct poll_run *p = xcalloc(1, sizeof *p);
+	p->counts = xcalloc(options, sizeof *p->counts);
+	return p;
+}
+
+static void free_poll(struct poll_run *p)
+{
+	if (!p)
+		return;
+	poll_own_free(&p->own);
+	free(p->counts);
+	free(p->why);
+	free(p);
+}
+
 static void new_stages(struct model *m)
 {
 	size_t n = m->show->stage_count;
 	size_t calls = 0;
 	for (size_t i = 0; i < n; i++)
 		calls += m->show->stages[i].agent_count;
-	m->stages = xcalloc(n + 1, sizeof *m->stages);
+	m->stages = xcalloc(show_poll_places(m->show), sizeof *m->stages);
 	m->calls = xcalloc(calls + 1, sizeof *m->calls);
 	struct call *next = m->calls;
 	for (size_t i = 0; i < n; i++) {
@@ -35,12 +53,11 @@ static void new_stages(struct model *m)
 		struct stage_run *s = &m->stages[i];
 		s->calls = next;
 		next += def->agent_count;
-		if (!def->poll)
-			continue;
-		s->poll = xcalloc(1, sizeof *s->poll);
-		s->poll->counts =
-			xcalloc(def->poll->option_count, sizeof(int64_t));
+		if (def->poll)
+			s->poll = new_poll(def->poll->option_count);
 	}
+	for (size_t i = n; i < show_poll_places(m->show); i++)
+		m->stages[i].poll = new_poll(SHOW_MAX_OPTIONS);
 }
 
 struct model *model_new(const struct show *show)
@@ -74,12 +91,11 @@ static void free_stages(struct model *m)
 		free(s->error);
 		free(s->last_error);
 		free(s->why);
-		if (s->poll) {
-			free(s->poll->counts);
-			free(s->poll->why);
-			free(s->poll);
-		}
+		free_poll(s->poll);
 	}
+	for (size_t i = m->show->stage_count; i < show_poll_places(m->show);
+	     i++)
+		free_poll(m->stages[i].poll);
 	free(m->calls);
 	free(m->stages);
 }

@@ -155,7 +155,10 @@ bool polls_command(struct deciding *d, int stage, enum action_id what,
 	if (!p || !(poll_is_open(p) || p->state == POLL_CLOSED))
 		return refuse(d, "refused", "%s is no open poll", id);
 	if (what == ACTION_POLL_VOID) {
-		stages_skip(d, stage, "operator", "poll voided");
+		if (stage < (int)d->m->show->stage_count)
+			stages_skip(d, stage, "operator", "poll voided");
+		else
+			polls_void(d, stage);
 		answer(d, "poll %s is void", id);
 		return true;
 	}

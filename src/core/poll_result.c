@@ -212,7 +212,9 @@ void polls_resolve(struct deciding *d, int stage, int winner, const char *why,
 {
 	const struct show_poll *def = poll_def(d->m, stage);
 	json_object *result = result_json(def, winner, why, counts, denied);
-	json_object *patch = result_patch(d->m, stage, result);
+	bool of_stage = stage < (int)d->m->show->stage_count;
+	json_object *patch =
+		of_stage ? result_patch(d->m, stage, result) : NULL;
 	struct json_out *data = decide_data(d);
 	json_add_str(data, "winner", def->options[winner].id);
 	json_add_str(data, "why", why);
@@ -221,7 +223,8 @@ void polls_resolve(struct deciding *d, int stage, int winner, const char *why,
 	json_add_num(data, "margin", json_get_num(result, "margin", 0));
 	json_object_put(result);
 	emit(d, EVENT_POLL_RESOLVE, stage, -1, &data);
-	stages_complete(d, stage, -1, &patch);
+	if (patch)
+		stages_complete(d, stage, -1, &patch);
 }
 
 void polls_settle(struct deciding *d, int stage, int winner, const char *why,
@@ -258,6 +261,16 @@ static void ask(struct deciding *d, int stage, const int64_t *counts)
 	emit(d, EVENT_POLL_CLOSE, stage, -1, &data);
 }
 
+/* Nothing waits for a poll without a stage, so nobody is asked either. */
+static void undecided_own(struct deciding *d, int stage, const int64_t *counts)
+{
+	struct poll_count c = poll_judge(poll_def(d->m, stage), counts);
+	if (c.total)
+		polls_resolve(d, stage, c.first, "tie", counts, NULL);
+	else
+		polls_void(d, stage);
+}
+
 /* Nobody won by the rule: extend, take the default, or ask. */
 static void undecided(struct deciding *d, int stage, const int64_t *counts)
 {
@@ -283,10 +296,10 @@ static void undecided(struct deciding *d, int stage, const int64_t *counts)
 void polls_tally(struct deciding *d)
 {
 	const struct input *in = d->in;
-	int stage = show_find_stage(d->m->show, in->stage);
+	int stage = show_find_poll(d->m->show, in->stage);
 	struct poll_run *p = stage < 0 ? NULL : d->m->stages[stage].poll;
 	/* What waits for its price was counted before. */
-	if (!p || p->state != POLL_CLOSED ||
+	if (!p || p->state != POLL_CLOSED || !poll_def(d->m, stage) ||
 	    d->m->stages[stage].state == STAGE_HELD)
 		return;
 	/* It was opened again since, and closed again: votes are missing. */
@@ -302,7 +315,9 @@ void polls_tally(struct deciding *d)
 		polls_settle(d, stage, p->choice, "operator", counts);
 	else if (winner >= 0)
 		polls_settle(d, stage, winner, "majority", counts);
-	else
+	else if (stage < (int)d->m->show->stage_count)
 		undecided(d, stage, counts);
+	else
+		undecided_own(d, stage, counts);
 	free(counts);
 }

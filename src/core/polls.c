@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/decide.h"
+#include "core/poll_own.h"
 
 static const char *const names[] = {"none",   "open",	  "extended",
 				    "closed", "resolved", "void"};
@@ -18,7 +19,15 @@ const char *poll_state_name(enum poll_state state)
 
 const struct show_poll *poll_def(const struct model *m, int stage)
 {
-	return m->show->stages[stage].poll;
+	if (stage < (int)m->show->stage_count)
+		return m->show->stages[stage].poll;
+	const struct poll_own *own = m->stages[stage].poll->own;
+	return own ? &own->def : NULL;
+}
+
+static bool is_place(const struct model *m, int stage)
+{
+	return stage >= (int)m->show->stage_count;
 }
 
 bool poll_is_open(const struct poll_run *p)
@@ -70,7 +79,7 @@ static void go_on(struct model *m, const struct event *e, int stage)
  * run is resumed. */
 static void panic_apply(struct model *m, const struct event *e, bool panics)
 {
-	for (size_t i = 0; i < m->show->stage_count; i++) {
+	for (size_t i = 0; i < show_poll_places(m->show); i++) {
 		const struct poll_run *p = m->stages[i].poll;
 		if (!p || !poll_is_open(p) || p->frozen == panics || p->by_hand)
 			continue;
@@ -97,7 +106,14 @@ static void apply_freeze(struct model *m, const struct event *e, int stage)
 static void apply_create(struct model *m, const struct event *e, int stage)
 {
 	struct poll_run *p = m->stages[stage].poll;
+	struct poll_own *own = NULL;
+	if (is_place(m, stage) &&
+	    !(own = poll_own_read(event_str(e, "question", ""),
+				  event_array(e, "options"),
+				  event_int(e, "open_ms", 0), NULL)))
+		return;
 	polls_blank(m, stage);
+	p->own = own;
 	p->state = POLL_OPEN;
 	p->opened_ms = e->at_ms;
 	m->poll_opened_ms = e->at_ms;
@@ -112,8 +128,10 @@ void polls_blank(struct model *m, int stage)
 	if (!p)
 		return;
 	int64_t *counts = p->counts;
-	memset(counts, 0, poll_def(m, stage)->option_count * sizeof *counts);
+	const struct show_poll *def = poll_def(m, stage);
+	memset(counts, 0, (def ? def->option_count : 0) * sizeof *counts);
 	free(p->why);
+	poll_own_free(&p->own);
 	/* A count under way must never pass for one of the next opening. */
 	*p = (struct poll_run){.counts = counts,
 			       .winner = -1,
@@ -176,6 +194,23 @@ static void apply_price(struct model *m, const struct event *e, int stage)
 	p->why = xstrdup(event_str(e, "why", "majority"));
 }
 
+/* Nothing of a run is due behind its end. */
+static void end_places(struct model *m)
+{
+	for (size_t i = m->show->stage_count; i < show_poll_places(m->show);
+	     i++)
+		set_deadline(m, (int)i, 0);
+}
+
+void polls_blank_places(struct model *m)
+{
+	for (size_t i = m->show->stage_count; i < show_poll_places(m->show);
+	     i++) {
+		polls_blank(m, (int)i);
+		m->stages[i].poll->opened_ms = 0;
+	}
+}
+
 void polls_apply(struct model *m, const struct event *e, int stage, int agent)
 {
 	(void)agent;
@@ -183,7 +218,14 @@ void polls_apply(struct model *m, const struct event *e, int stage, int agent)
 		panic_apply(m, e, true);
 	else if (e->type == EVENT_RUN_RESUME)
 		panic_apply(m, e, false);
+	else if (e->type == EVENT_RUN_COMPLETE || e->type == EVENT_RUN_CANCEL)
+		end_places(m);
+	if (stage < 0 && *e->stage)
+		stage = show_find_poll(m->show, e->stage);
 	if (stage < 0 || !m->stages[stage].poll)
+		return;
+	if (is_place(m, stage) && e->type != EVENT_POLL_CREATE &&
+	    !m->stages[stage].poll->own)
 		return;
 	struct poll_run *p = m->stages[stage].poll;
 	switch (e->type) {
@@ -261,10 +303,9 @@ bool polls_may_open(struct deciding *d, int stage)
 	return false;
 }
 
-void polls_open(struct deciding *d, int stage)
+void polls_create(struct deciding *d, int stage, const struct show_poll *def)
 {
-	const struct show_poll *def = poll_def(d->m, stage);
-	struct json_out *data = json_out_new();
+	struct json_out *data = decide_data(d);
 	json_add_str(data, "question", def->question);
 	json_out_array(data, "options");
 	for (size_t i = 0; i < def->option_count; i++) {
@@ -277,9 +318,15 @@ void polls_open(struct deciding *d, int stage)
 		json_out_end(data);
 	}
 	json_out_end(data);
+	json_add_int(data, "open_ms", def->open_ms);
 	json_add_int(data, "deadline", d->in->now_ms + def->open_ms);
 	emit(d, EVENT_POLL_CREATE, stage, -1, &data);
 	polls_effect(d, EFFECT_POLL_OPEN, stage);
+}
+
+void polls_open(struct deciding *d, int stage)
+{
+	polls_create(d, stage, poll_def(d->m, stage));
 }
 
 void polls_again(struct deciding *d, int stage)
@@ -314,7 +361,7 @@ void polls_vote(struct deciding *d)
 {
 	const struct input *in = d->in;
 	struct model *m = d->m;
-	int stage = in->stage ? show_find_stage(m->show, in->stage) : -1;
+	int stage = in->stage ? show_find_poll(m->show, in->stage) : -1;
 	const struct poll_run *p = stage < 0 ? NULL : m->stages[stage].poll;
 	if (!p) {
 		refuse(d, "not_found", "there is no such poll");
@@ -344,7 +391,7 @@ void polls_vote(struct deciding *d)
 
 static void effect_for_open(struct deciding *d, enum effect_kind kind)
 {
-	for (size_t i = 0; i < d->m->show->stage_count; i++) {
+	for (size_t i = 0; i < show_poll_places(d->m->show); i++) {
 		const struct poll_run *p = d->m->stages[i].poll;
 		if (p && poll_is_open(p) && !p->by_hand)
 			polls_effect(d, kind, (int)i);

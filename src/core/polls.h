@@ -15,7 +15,10 @@ enum poll_state {
 };
 const char *poll_state_name(enum poll_state state);
 
-/* One for each stage that has a poll, at stage_run.poll. */
+struct poll_own;
+
+/* One for each stage that has a poll and each place of one, at stage_run.poll.
+ */
 struct poll_run {
 	enum poll_state state;
 	bool frozen;  /* no votes; the clock stands */
@@ -27,15 +30,17 @@ struct poll_run {
 	int closes;	 /* counts asked for so far, in all runs */
 	int64_t *counts; /* by option; from the last count */
 	int64_t total;
-	double margin; /* lead of the first over the second, share */
-	int winner;    /* option index, -1: none yet */
-	int choice;    /* what will win: an operator's while votes are
-			  counted, or what waits for its price; -1 */
-	char *why;     /* "majority", "default", "operator", ... */
+	double margin;	      /* lead of the first over the second, share */
+	int winner;	      /* option index, -1: none yet */
+	int choice;	      /* what will win: an operator's while votes are
+				 counted, or what waits for its price; -1 */
+	struct poll_own *own; /* of a place: what is asked; NULL: nothing */
+	char *why;	      /* "majority", "default", "operator", ... */
 };
 
 struct model;
 struct show_poll;
+/* What is asked; NULL: of a place that was never taken. */
 const struct show_poll *poll_def(const struct model *m, int stage);
 bool poll_is_open(const struct poll_run *poll); /* or frozen */
 /* Its winner is known, and a person is asked about its price. */

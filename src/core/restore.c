@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "core/decide.h"
+#include "core/poll_own.h"
 #include "core/restore.h"
 #include "core/snapshot.h"
 
@@ -66,7 +67,7 @@ static void read_call(struct reading *r, int stage, size_t k, json_object *o)
 static void read_poll(struct reading *r, int stage, json_object *o)
 {
 	struct model *m = r->m;
-	const struct show_poll *def = m->show->stages[stage].poll;
+	const struct show_poll *def = poll_def(m, stage);
 	struct poll_run *p = m->stages[stage].poll;
 	json_object *counts = json_get(o, "counts");
 	for (size_t i = 0; i < def->option_count; i++) {
@@ -89,6 +90,29 @@ static void read_poll(struct reading *r, int stage, json_object *o)
 		restore_number(r, o, "choice", -1, (int)def->option_count - 1);
 	p->why = restore_text(o, "why");
 	timers_set(&m->timers, TIMER_POLL, stage, p->deadline_ms);
+}
+
+static void read_places(struct reading *r, json_object *a)
+{
+	const struct show *show = r->m->show;
+	size_t n = a ? json_object_array_length(a) : 0;
+	for (size_t i = 0; i < n; i++) {
+		json_object *o = json_object_array_get_idx(a, i);
+		int place = show_find_poll(show, json_get_str(o, "place", ""));
+		struct poll_run *p =
+			place < 0 ? NULL : r->m->stages[place].poll;
+		if (place < (int)show->stage_count || p->own || p->closes) {
+			r->sound = false;
+			return;
+		}
+		if (json_get(o, "poll") &&
+		    (p->own = poll_own_read(json_get_str(o, "question", ""),
+					    json_get_array(o, "options"),
+					    json_get_int(o, "open_ms", 0),
+					    NULL)))
+			read_poll(r, place, json_get(o, "poll"));
+		p->closes = (int)json_get_int(o, "closes", 0);
+	}
 }
 
 static enum stage_state state_named(const char *name)
@@ -335,7 +359,9 @@ static void read_rest(struct model *m, json_object *o)
 	m->at_ms = json_get_int(o, "at", 0);
 	m->polls_opened = json_get_int(o, "polls_opened", 0);
 	m->poll_opened_ms = json_get_int(o, "poll_opened", 0);
-	m->poll = poll ? show_find_stage(m->show, poll) : -1;
+	m->poll = poll ? show_find_poll(m->show, poll) : -1;
+	if (m->poll >= 0 && !poll_def(m, m->poll))
+		m->poll = -1;
 	restore_copy(m->leader.host, sizeof m->leader.host, leader, "host");
 	m->leader.epoch = json_get_int(leader, "epoch", 0);
 	m->leader.pid = (int)json_get_int(leader, "pid", 0);
@@ -479,6 +505,7 @@ static bool read_all(struct reading *r, json_object *head, const char *text,
 	read_alarms(m, json_get_array(head, "alarms"));
 	late_read(m, json_get_array(head, "late"));
 	read_killed(m, json_get_array(head, "killed"));
+	read_places(r, json_get_array(head, "places"));
 	read_obs(m, json_get(head, "obs"));
 	read_rest(m, head);
 	return is_whole(r, head, err);

@@ -30,6 +30,9 @@ void run_resumed(struct deciding *d)
 		else
 			proposals_again(d, (int)i);
 	}
+	for (size_t i = m->show->stage_count; i < show_poll_places(m->show);
+	     i++)
+		polls_again(d, (int)i);
 	for (size_t i = 0; i < m->show->check_count; i++)
 		if (m->checks[i].state == CHECK_RUNNING)
 			effect_add(d, EFFECT_CHECK)->check = (int)i;
@@ -64,6 +67,7 @@ void run_finish_if_over(struct deciding *d)
 		json_add_str(data, "why", why);
 		free(why);
 	}
+	polls_end_own(d);
 	emit(d, EVENT_RUN_COMPLETE, -1, -1, &data);
 	run_over(d, failed == NULL);
 }
@@ -82,6 +86,7 @@ void run_fail(struct deciding *d, const char *why)
 	drop_all_work(d);
 	json_add_str(data, "state", "failed");
 	json_add_str(data, "why", why);
+	polls_end_own(d);
 	emit(d, EVENT_RUN_COMPLETE, -1, -1, &data);
 	run_over(d, false);
 }
@@ -90,6 +95,7 @@ bool run_cancel(struct deciding *d)
 {
 	struct json_out *data = decide_data(d);
 	drop_all_work(d);
+	polls_end_own(d);
 	emit(d, EVENT_RUN_CANCEL, -1, -1, &data);
 	run_over(d, false);
 	answer(d, "the run is cancelled");

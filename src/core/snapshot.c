@@ -457,18 +457,57 @@ static json_object *story_json(const struct model *m)
 	return o;
 }
 
+static json_object *question_json(const struct poll_run *p,
+				  const struct show_poll *def)
+{
+	json_object *o = json_object_new_object();
+	json_object *poll = poll_json(p, def);
+	json_object *options = json_object_new_array();
+	for (size_t k = 0; k < def->option_count; k++) {
+		json_object *x = json_object_new_object();
+		json_add_str(x, "id", def->options[k].id);
+		json_add_str(x, "label", def->options[k].label);
+		json_object_array_add(options, x);
+	}
+	json_add_str(o, "question", def->question);
+	json_add_int(o, "open_ms", def->open_ms);
+	json_add(o, "options", &options);
+	json_add(o, "poll", &poll);
+	return o;
+}
+
+/* The polls that no stage declares; of a place that was taken in another run
+ * the number of its counts goes on. */
+static json_object *places_json(const struct model *m)
+{
+	json_object *a = json_object_new_array();
+	for (size_t i = m->show->stage_count; i < show_poll_places(m->show);
+	     i++) {
+		const struct poll_run *p = m->stages[i].poll;
+		const struct show_poll *def = poll_def(m, (int)i);
+		if (!def && !p->closes)
+			continue;
+		json_object *o =
+			def ? question_json(p, def) : json_object_new_object();
+		json_add_str(o, "place", m->show->stages[i].id);
+		json_add_int(o, "closes", p->closes);
+		json_object_array_add(a, o);
+	}
+	return a;
+}
+
 json_object *snapshot_facts(const struct model *m)
 {
 	json_object *(*const parts[])(const struct model *) = {
 		run_json,    ledger_json, usage_json,  story_json,
 		inbox_json,  checks_json, alarms_json, late_json,
 		obs_json,    ready_json,  leader_json, commands_json,
-		raises_json, warned_json, killed_json,
+		raises_json, warned_json, killed_json, places_json,
 	};
 	static const char *const names[] = {
-		"run",	  "ledger",   "usage",	"story",  "inbox",
-		"checks", "alarms",   "late",	"obs",	  "ready",
-		"leader", "commands", "raises", "warned", "killed",
+		"run",	  "ledger", "usage",  "story",	"inbox",  "checks",
+		"alarms", "late",   "obs",    "ready",	"leader", "commands",
+		"raises", "warned", "killed", "places",
 	};
 	json_object *o = json_object_new_object();
 	json_add_int(o, "format", SNAPSHOT_FORMAT);

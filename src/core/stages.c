@@ -479,6 +479,7 @@ static void blank(struct model *m, int stage)
 
 void stages_reset(struct model *m)
 {
+	polls_blank_places(m);
 	m->open_stages = m->show->stage_count;
 	m->ready_head = m->ready_count = m->ready_tried = 0;
 	for (size_t i = 0; i < m->show->stage_count; i++) {

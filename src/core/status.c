@@ -209,8 +209,9 @@ bool status_poll_counts_elsewhere(const struct model *m, int stage)
 bool status_poll_is_hidden(const struct model *m, int stage)
 {
 	const struct poll_run *p = stage < 0 ? NULL : m->stages[stage].poll;
-	return p && poll_def(m, stage)->hide_result &&
-	       p->state != POLL_RESOLVED && p->state != POLL_VOID;
+	const struct show_poll *def = p ? poll_def(m, stage) : NULL;
+	return def && def->hide_result && p->state != POLL_RESOLVED &&
+	       p->state != POLL_VOID;
 }
 
 json_object *status_poll(const struct model *m, int stage)
@@ -222,9 +223,9 @@ json_object *status_poll_with(const struct model *m, int stage,
 			      const int64_t *counts)
 {
 	const struct poll_run *p = stage < 0 ? NULL : m->stages[stage].poll;
-	if (!p)
+	const struct show_poll *def = p ? poll_def(m, stage) : NULL;
+	if (!def)
 		return NULL;
-	const struct show_poll *def = m->show->stages[stage].poll;
 	if (!counts)
 		counts = p->counts;
 	struct poll_count c = poll_judge(def, counts);
@@ -265,7 +266,7 @@ json_object *status_poll_with(const struct model *m, int stage,
 json_object *status_polls(const struct model *m)
 {
 	json_object *a = json_object_new_array();
-	for (size_t i = 0; i < m->show->stage_count; i++) {
+	for (size_t i = 0; i < show_poll_places(m->show); i++) {
 		json_object *o = status_poll(m, (int)i);
 		if (o)
 			json_object_array_add(a, o);

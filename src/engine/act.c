@@ -158,7 +158,8 @@ static void act_poll_open(struct engine *e, const struct effect *effect,
 {
 	writer_poll_open(e->writer, poll_name(e, effect));
 	if (e->rehearse)
-		rehearse_poll_open(e->rehearse, effect->stage, now_ms);
+		rehearse_poll_open(e->rehearse, effect->stage,
+				   poll_def(e->m, effect->stage), now_ms);
 	tally_look(e, effect->stage);
 }
 

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 
+#define VOTERS	      100 /* as the default of rehearsal.voters */
 #define OBS_ANSWER_MS 40
 
 /* One thing that will happen. A vote carries only its number: the next one is
@@ -21,6 +22,7 @@ struct item {
 };
 
 struct electorate {
+	char *ids[SHOW_MAX_OPTIONS]; /* of the options; copies */
 	int64_t opened_ms, span_ms;
 	int64_t voters;
 	unsigned char *options; /* by voter */
@@ -41,8 +43,18 @@ struct rehearse *rehearse_new(const struct show *show)
 {
 	struct rehearse *r = xcalloc(1, sizeof *r);
 	r->show = show;
-	r->polls = xcalloc(show->stage_count + 1, sizeof *r->polls);
+	r->polls = xcalloc(show_poll_places(show), sizeof *r->polls);
 	return r;
+}
+
+static void forget_votes(struct electorate *e)
+{
+	for (size_t i = 0; i < SHOW_MAX_OPTIONS; i++) {
+		free(e->ids[i]);
+		e->ids[i] = NULL;
+	}
+	free(e->options);
+	e->options = NULL;
 }
 
 void rehearse_free(struct rehearse **r)
@@ -53,8 +65,8 @@ void rehearse_free(struct rehearse **r)
 		input_free(&(*r)->heap[i].input);
 		free((*r)->heap[i].key);
 	}
-	for (size_t i = 0; i < (*r)->show->stage_count; i++)
-		free((*r)->polls[i].options);
+	for (size_t i = 0; i < show_poll_places((*r)->show); i++)
+		forget_votes(&(*r)->polls[i]);
 	free((*r)->heap);
 	free((*r)->polls);
 	free((*r)->program_scene);
@@ -271,14 +283,16 @@ static void push_vote(struct rehearse *r, int stage, int64_t ballot)
 
 /* The voters' number: the sum of what the file gives in whole votes, else
  * rehearsal.voters. */
-static int64_t voters_of(const struct show_stage *stage)
+static int64_t voters_of(const struct show_stage *stage,
+			 const struct show_poll *poll)
 {
 	double weights[SHOW_MAX_OPTIONS], sum = 0;
 	bool numbers = false;
-	int64_t voters = stage->rehearsal.voters;
+	/* The file says nothing of one that no stage declares. */
+	int64_t voters = stage->poll ? stage->rehearsal.voters : VOTERS;
 	if (stage->rehearsal.votes) {
-		weights_of(stage->poll, stage->rehearsal.votes, weights);
-		for (size_t i = 0; i < stage->poll->option_count; i++) {
+		weights_of(poll, stage->rehearsal.votes, weights);
+		for (size_t i = 0; i < poll->option_count; i++) {
 			sum += weights[i];
 			numbers = numbers || weights[i] > 1;
 		}
@@ -290,7 +304,8 @@ static int64_t voters_of(const struct show_stage *stage)
 	return voters < REHEARSE_VOTERS_MAX ? voters : REHEARSE_VOTERS_MAX;
 }
 
-void rehearse_poll_open(struct rehearse *r, int stage, int64_t now_ms)
+void rehearse_poll_open(struct rehearse *r, int stage,
+			const struct show_poll *poll, int64_t now_ms)
 {
 	const struct show_stage *s = &r->show->stages[stage];
 	struct electorate *e = &r->polls[stage];
@@ -298,14 +313,16 @@ void rehearse_poll_open(struct rehearse *r, int stage, int64_t now_ms)
 	bool under_way = e->open;
 	if (under_way)
 		return;
-	free(e->options);
-	e->voters = voters_of(s);
+	forget_votes(e);
+	for (size_t i = 0; i < poll->option_count; i++)
+		e->ids[i] = xstrdup(poll->options[i].id);
+	e->voters = voters_of(s, poll);
 	e->options = xcalloc((size_t)e->voters + 1, 1);
 	e->opened_ms = now_ms;
-	e->span_ms = s->poll->open_ms * 9 / 10;
+	e->span_ms = poll->open_ms * 9 / 10;
 	e->open = true;
-	rehearse_share(s->poll, s->rehearsal.votes, e->voters, shares);
-	cast(shares, s->poll->option_count, e->voters, e->options);
+	rehearse_share(poll, s->rehearsal.votes, e->voters, shares);
+	cast(shares, poll->option_count, e->voters, e->options);
 	push_vote(r, stage, 0);
 }
 
@@ -324,7 +341,7 @@ static struct input *vote_of(const struct rehearse *r, const struct item *item)
 	struct input *input = input_new(INPUT_VOTE);
 	input->stage = xstrdup(stage->id);
 	input->id = xasprintf("rehearsal-%lld", (long long)item->ballot + 1);
-	input->choice = xstrdup(stage->poll->options[option].id);
+	input->choice = xstrdup(r->polls[item->stage].ids[option]);
 	return input;
 }
 

@@ -28,7 +28,8 @@ void rehearse_cancel_call(struct rehearse *r, const char *key, int agent);
 
 /* The audience votes, spread over the time that the poll is open. The same
  * voters vote again when a poll opens again; Redis counts each once. */
-void rehearse_poll_open(struct rehearse *r, int stage, int64_t now_ms);
+void rehearse_poll_open(struct rehearse *r, int stage,
+			const struct show_poll *poll, int64_t now_ms);
 void rehearse_poll_close(struct rehearse *r, int stage);
 
 /* OBS is there, with the scenes of the show file. */

@@ -397,7 +397,7 @@ bool engine_open(struct engine *e, struct err *err)
 		e->rehearse = rehearse_new(e->show);
 	/* What it has to prepare in Redis is done before the show begins. */
 	e->tail = tail_start(e->address, e->show->id, e->box, err);
-	e->tally_stale = xcalloc(e->show->stage_count + 1, sizeof(bool));
+	e->tally_stale = xcalloc(show_poll_places(e->show), sizeof(bool));
 	day_begin(e->show);
 	if (!e->tail || !start_threads(e, epoch, err))
 		return false;

@@ -43,8 +43,8 @@ void tally_vote(struct engine *e, const struct effect *effect)
 				.origin = effect->origin};
 	ballots_add(e, ballot);
 	writer_vote(e->writer, stage->id, effect->key,
-		    stage->poll->options[effect->option].id, effect->flag,
-		    ballot.tag);
+		    poll_def(e->m, effect->stage)->options[effect->option].id,
+		    effect->flag, ballot.tag);
 }
 
 void tally_voted(struct engine *e, const struct writer_done *done)
@@ -98,7 +98,7 @@ static int64_t votes_of(const struct writer_done *done, const char *option)
 
 static void publish(struct engine *e, int stage, const int64_t *counts)
 {
-	const struct show_poll *poll = e->show->stages[stage].poll;
+	const struct show_poll *poll = poll_def(e->m, stage);
 	json_object *o = json_object_new_object();
 	json_object *by_option = json_object_new_object();
 	int64_t total = 0;
@@ -126,7 +126,7 @@ void tally_counted(struct engine *e, const struct writer_done *done)
 				  e->show->stages[stage].id, done->text);
 		return;
 	}
-	const struct show_poll *poll = e->show->stages[stage].poll;
+	const struct show_poll *poll = poll_def(e->m, stage);
 	int64_t counts[SHOW_MAX_OPTIONS];
 	for (size_t i = 0; i < poll->option_count; i++)
 		counts[i] = votes_of(done, poll->options[i].id);
@@ -151,7 +151,8 @@ void tally_look(struct engine *e, int stage)
 /* What `live` lost, or said before somebody looked, is said again. */
 void tally_report(struct engine *e)
 {
-	for (size_t i = 0; e->m->poll >= 0 && i < e->show->stage_count; i++)
+	for (size_t i = 0; e->m->poll >= 0 && i < show_poll_places(e->show);
+	     i++)
 		if (status_poll_counts_elsewhere(e->m, (int)i))
 			tally_look(e, (int)i);
 }
@@ -162,7 +163,7 @@ void tally_tick(struct engine *e, int64_t mono_ms)
 		return;
 	e->tally_at_ms = mono_ms + TALLY_MS;
 	e->any_tally_stale = false;
-	for (size_t i = 0; i < e->show->stage_count; i++) {
+	for (size_t i = 0; i < show_poll_places(e->show); i++) {
 		if (!e->tally_stale[i])
 			continue;
 		e->tally_stale[i] = false;

@@ -40,8 +40,8 @@ static bool is_open(const struct poll_run *p)
 static int find_poll(struct request *r)
 {
 	const struct show *show = r->web->net->show;
-	int stage = show_find_stage(show, r->args[0]);
-	if (stage >= 0 && show->stages[stage].poll)
+	int stage = show_find_poll(show, r->args[0]);
+	if (stage >= 0 && poll_def(r->web->model, stage))
 		return stage;
 	http_error(r, 404, "not_found", "this show has no such poll");
 	return -1;
@@ -80,7 +80,7 @@ static bool has_voted(const struct request *r, int stage)
 static void add_option(struct buf *b, struct request *r, int stage, size_t i,
 		       bool can_vote)
 {
-	const struct show_poll *poll = r->web->net->show->stages[stage].poll;
+	const struct show_poll *poll = poll_def(r->web->model, stage);
 	const struct show_option *o = &poll->options[i];
 	int64_t total, votes = votes_of(r, stage, i, &total);
 	const struct poll_run *p = run_of(r, stage);
@@ -150,6 +150,7 @@ static void respond_poll(struct request *r, int status, int stage,
 	const struct show *show = r->web->net->show;
 	const struct show_stage *s = &show->stages[stage];
 	const struct poll_run *p = run_of(r, stage);
+	const struct show_poll *poll = poll_def(r->web->model, stage);
 	bool change = show->polls.change_vote;
 	bool voted = note == NOTE_COUNTED || note == NOTE_DUPLICATE;
 	if (!voted && note == NOTE_NONE && is_open(p) && has_voted(r, stage)) {
@@ -158,7 +159,7 @@ static void respond_poll(struct request *r, int status, int stage,
 	}
 	bool can_vote = is_open(p) && (!voted || change);
 	struct buf options = {0};
-	for (size_t i = 0; i < s->poll->option_count; i++)
+	for (size_t i = 0; i < poll->option_count; i++)
 		add_option(&options, r, stage, i, can_vote);
 	int64_t total;
 	votes_of(r, stage, 0, &total);
@@ -167,7 +168,7 @@ static void respond_poll(struct request *r, int status, int stage,
 	const struct page_field fields[] = {
 		{"title", show->title},
 		{"poll", s->id},
-		{"question", s->poll->question},
+		{"question", poll->question},
 		{"state",
 		 can_vote || !voted || !is_open(p) ? state_words(p) : ""},
 		{"note", note_words(note, text)},
@@ -206,7 +207,7 @@ void vote_list(struct request *r)
 		buf_adds(&items, "<li><a href=\"/vote/");
 		page_escape(&items, show->stages[stage].id);
 		buf_adds(&items, "\">");
-		page_escape(&items, show->stages[stage].poll->question);
+		page_escape(&items, poll_def(r->web->model, stage)->question);
 		buf_adds(&items, "</a></li>");
 	}
 	if (open == 1) {
@@ -314,7 +315,7 @@ void vote_cast(struct request *r)
 	int stage = find_poll(r);
 	if (stage < 0)
 		return;
-	const struct show_poll *poll = r->web->net->show->stages[stage].poll;
+	const struct show_poll *poll = poll_def(r->web->model, stage);
 	char *option = r->json ? xstrdup(json_get_str(r->json, "option", NULL))
 			       : form_get(buf_str(&r->body), "option");
 	char *voter = NULL;
@@ -344,7 +345,7 @@ void vote_cast(struct request *r)
 
 void vote_counted(struct request *r)
 {
-	int stage = show_find_stage(r->web->net->show, r->args[0]);
+	int stage = show_find_poll(r->web->net->show, r->args[0]);
 	int status = http_status_of(r->ok, r->code);
 	const struct poll_run *p = run_of(r, stage);
 	if (p && (r->ok || !strcmp(r->code, "duplicate")) && !r->json) {

@@ -93,14 +93,17 @@ static void find_polls(struct web *web)
 {
 	const struct show *show = web->net->show;
 	size_t cap = 0;
-	for (size_t i = 0; i < show->stage_count; i++) {
-		if (!show->stages[i].poll)
+	for (size_t i = 0; i < show_poll_places(show); i++) {
+		bool place = i >= show->stage_count;
+		if (!place && !show->stages[i].poll)
 			continue;
 		GROW(web->tallies, web->poll_count, cap);
 		web->tallies[web->poll_count++] = (struct web_tally){
 			.stage = (int)i,
-			.counts = xcalloc(show->stages[i].poll->option_count,
-					  sizeof(int64_t)),
+			.counts = xcalloc(
+				place ? SHOW_MAX_OPTIONS
+				      : show->stages[i].poll->option_count,
+				sizeof(int64_t)),
 		};
 	}
 }
@@ -190,7 +193,7 @@ static void fold(struct web *web, struct event **event)
 	struct event *e = *event;
 	model_apply(web->model, e);
 	if (e->type == EVENT_POLL_CREATE) {
-		int stage = show_find_stage(web->net->show, e->stage);
+		int stage = show_find_poll(web->net->show, e->stage);
 		struct web_tally *t = web_tally(web, stage);
 		if (t)
 			t->fresh = false;
@@ -233,12 +236,12 @@ static void take_event(struct web *web, struct web_mail *mail)
 static void take_tally(struct web *web, json_object *o, const char *text)
 {
 	const char *poll = json_get_str(o, "poll", "");
-	int stage = show_find_stage(web->net->show, poll);
+	int stage = show_find_poll(web->net->show, poll);
 	struct web_tally *t = stage < 0 ? NULL : web_tally(web, stage);
 	json_object *counts = json_get_object(o, "counts");
-	if (!t || !counts)
+	const struct show_poll *def = t ? poll_def(web->model, stage) : NULL;
+	if (!def || !counts)
 		return;
-	const struct show_poll *def = web->net->show->stages[stage].poll;
 	for (size_t i = 0; i < def->option_count; i++)
 		t->counts[i] = json_get_int(counts, def->options[i].id, 0);
 	t->total = json_get_int(o, "total", 0);

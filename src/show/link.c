@@ -431,9 +431,8 @@ static void link_services(struct linker *l)
 	struct node *map = node_get(l->r->tree.root, "agents");
 	struct node *c = map && map->kind == NODE_MAP ? map->child : NULL;
 	for (size_t i = 0; i < show->service_count; i++)
-		show->services[i].agents =
-			arena_alloc(&show->arena,
-				    (show->agent_count + 1) * sizeof(int));
+		show->services[i].agents = arena_alloc(
+			&show->arena, (show->agent_count + 1) * sizeof(int));
 	for (size_t i = 0; i < show->agent_count; i++) {
 		struct show_agent *a = &show->agents[i];
 		struct node *n = c ? node_get(c, "service") : NULL;
@@ -453,6 +452,15 @@ static void link_services(struct linker *l)
 	}
 }
 
+static void name_poll_places(struct show *show)
+{
+	for (size_t i = 0; i < SHOW_POLL_PLACES; i++) {
+		char id[] = {(char)('1' + i), '\0'};
+		show->stages[show->stage_count + i].id =
+			arena_strdup(&show->arena, id);
+	}
+}
+
 void link_show(struct reader *r)
 {
 	struct linker l = {.r = r, .show = r->show};
@@ -462,6 +470,8 @@ void link_show(struct reader *r)
 	index_outputs(&l);
 	for (size_t i = 0; i < r->show->stage_count; i++)
 		link_stage(&l, (int)i);
+	if (r->show->stages)
+		name_poll_places(r->show);
 	link_fallbacks(&l);
 	link_services(&l);
 	free(l.deps);

@@ -90,8 +90,8 @@ static void fill_item(struct reader *r, const struct section *s, struct node *n,
 static void *make_items(struct reader *r, const struct key *key,
 			const struct node *n, void *base)
 {
-	void *items =
-		arena_alloc(&r->show->arena, (n->count + 1) * key->sub->bytes);
+	void *items = arena_alloc(&r->show->arena, (n->count + key->spare + 1) *
+							   key->sub->bytes);
 	memcpy((char *)base + key->at, &items, sizeof items);
 	memcpy((char *)base + key->count_at, &n->count, sizeof n->count);
 	return items;

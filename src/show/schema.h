@@ -50,6 +50,7 @@ struct key {
 	const char *unit;
 	const char *const *words;
 	unsigned later_words;   /* bit i: words[i] is not acted on yet */
+	size_t spare;           /* KEY_LIST: so many more behind it, blank */
 	bool required;
 	bool later;             /* read and kept, not acted on yet */
 	const struct section *sub;

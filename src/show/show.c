@@ -13,6 +13,22 @@ int show_find_stage(const struct show *show, const char *id)
 	return names_find(&show->index->stages, id);
 }
 
+int show_find_poll(const struct show *show, const char *id)
+{
+	int stage = show_find_stage(show, id);
+	if (stage >= 0)
+		return show->stages[stage].poll ? stage : -1;
+	int place = id[0] >= '1' && id[0] <= '0' + SHOW_POLL_PLACES && !id[1]
+			    ? id[0] - '1'
+			    : -1;
+	return place >= 0 ? (int)show->stage_count + place : -1;
+}
+
+size_t show_poll_places(const struct show *show)
+{
+	return show->stage_count + SHOW_POLL_PLACES;
+}
+
 int show_find_name(const struct show *show, const char *stage_or_output)
 {
 	int i = names_find(&show->index->outputs, stage_or_output);

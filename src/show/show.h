@@ -24,6 +24,7 @@
 			  options may also begin with a digit */
 #define SHOW_MAX_STAGES 20000
 #define SHOW_MAX_OPTIONS 64
+#define SHOW_POLL_PLACES 8 /* of polls that no stage declares */
 
 enum show_via { VIA_HTTP, VIA_LLM, VIA_MCP, VIA_BUS, VIA_EXEC, VIA_NOOP };
 enum show_api { API_OPENAI, API_ANTHROPIC };
@@ -261,7 +262,9 @@ struct show {
 	size_t service_count;
 	struct show_mcp *mcp;
 	size_t mcp_count;
-	struct show_stage *stages; /* in the order of the file */
+	struct show_stage *stages; /* in the order of the file; behind them the
+				      places of polls without a stage, which
+				      have nothing but an id: "1", "2", ... */
 	size_t stage_count;
 	int *order;                /* stage indices, dependencies first, else in
 				      the order of the file */
@@ -291,6 +294,9 @@ extern const char *const show_check_kinds[];
 /* Index by id, or -1. O(1). `show_find_name` finds a stage by its id or by an
  * output that it declares. */
 int show_find_stage(const struct show *show, const char *id);
+/* Of a stage that is a poll, or of a place; and how many may be asked for. */
+int show_find_poll(const struct show *show, const char *id);
+size_t show_poll_places(const struct show *show);
 int show_find_name(const struct show *show, const char *stage_or_output);
 int show_find_agent(const struct show *show, const char *id);
 int show_find_service(const struct show *show, const char *id); /* few */

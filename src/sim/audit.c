@@ -22,7 +22,7 @@ struct audit *audit_new(const struct show *show)
 	a->show = show;
 	a->stages_money = xcalloc(show->stage_count, sizeof(struct scope_book));
 	a->agents_money = xcalloc(show->agent_count, sizeof(struct scope_book));
-	a->stages = xcalloc(show->stage_count, sizeof *a->stages);
+	a->stages = xcalloc(show_poll_places(show), sizeof *a->stages);
 	a->calls = xcalloc(show->agent_count, sizeof *a->calls);
 	a->killed = xcalloc(show->agent_count + 1, sizeof *a->killed);
 	a->doc = json_object_new_object();
@@ -146,8 +146,8 @@ static void told_least(struct sim *s, const struct event *e, int stage)
 	struct stage_book *b = &s->audit->stages[stage];
 	json_object *least = event_object(e, "least");
 	for (size_t k = 0; k < s->show->stages[stage].agent_count; k++) {
-		int64_t n = json_get_int(
-			least, s->show->agents[b->who[k]].id, 0);
+		int64_t n =
+			json_get_int(least, s->show->agents[b->who[k]].id, 0);
 		if (n > share_of(s->audit, stage, k))
 			sim_fail(s, "share",
 				 "%s is to get %" PRId64 ", which is more "
@@ -166,7 +166,7 @@ static void start_calls(struct sim *s, int stage)
 	b->answered = 0;
 	for (size_t k = 0; k < def->agent_count && !def->poll; k++) {
 		int64_t share = share_of(a, stage, k);
-		b->must[k] = b->approved	     ? 0
+		b->must[k] = b->approved	   ? 0
 			     : b->least[k] < share ? b->least[k]
 						   : share;
 		const struct show_agent *agent = &a->show->agents[b->who[k]];
@@ -601,8 +601,11 @@ void audit_event(struct sim *s, const struct event *e, int decision)
 	of_run(s, e);
 	audit_scopes(s, e, stage, agent);
 	audit_money(s, e, stage, agent);
+	int poll = show_find_poll(a->show, e->stage);
 	if (stage >= 0)
 		of_stage(s, e, stage, agent);
+	else if (poll >= 0)
+		audit_poll(s, e, poll);
 	else
 		of_episode(a, e);
 	if (e->type == EVENT_PROPOSAL_ADOPT)

@@ -12,7 +12,7 @@
 /* Each voter once: counted again, voter by voter. */
 static void recount(struct sim *s, const struct event *e, int stage)
 {
-	const struct show_poll *poll = s->show->stages[stage].poll;
+	const struct show_poll *poll = poll_def(s->follower, stage);
 	const struct ballot_box *box = &s->store.boxes[stage];
 	json_object *counts = event_object(e, "counts");
 	int64_t votes[8] = {0};
@@ -32,7 +32,9 @@ static void recount(struct sim *s, const struct event *e, int stage)
 static void poll_create(struct sim *s, const struct event *e, int stage)
 {
 	struct stage_book *b = &s->audit->stages[stage];
-	if (b->state != SB_RUNNING || b->poll_open || b->poll_closed)
+	bool of_stage = stage < (int)s->show->stage_count;
+	if ((of_stage && b->state != SB_RUNNING) || b->poll_open ||
+	    b->poll_closed)
 		sim_fail(s, "poll", "%s is opened twice", e->stage);
 	const struct show_polls *limits = &s->show->polls;
 	if (limits->max_per_episode != SHOW_UNSET &&
@@ -103,7 +105,7 @@ static void poll_resolve(struct sim *s, const struct event *e, int stage)
 			 e->stage);
 	if (!capped && strcmp(event_str(e, "why", ""), "operator") != 0)
 		recount(s, e, stage);
-	const struct show_poll *def = s->show->stages[stage].poll;
+	const struct show_poll *def = poll_def(s->follower, stage);
 	int winner = show_find_option(def, event_str(e, "winner", ""));
 	if (winner < 0 || (def->options[winner].requires_extra && !b->priced))
 		sim_fail(s, "price",
@@ -111,7 +113,7 @@ static void poll_resolve(struct sim *s, const struct event *e, int stage)
 			 "to its price",
 			 e->stage, event_str(e, "winner", ""));
 	s->audit->asking -= b->asks;
-	b->resolved = true;
+	b->resolved = stage < (int)s->show->stage_count;
 	b->asks = b->poll_closed = false;
 }
 

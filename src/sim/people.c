@@ -217,10 +217,26 @@ static void meddle_poll(struct sim *s, struct dice *d, const char *id)
 /* One that was frozen by hand and stands still. */
 static int frozen_poll(const struct model *m)
 {
-	for (size_t i = 0; i < m->show->stage_count; i++)
+	for (size_t i = 0; i < show_poll_places(m->show); i++)
 		if (m->stages[i].poll && m->stages[i].poll->by_hand)
 			return (int)i;
 	return -1;
+}
+
+/* One that no stage declares: made, or meddled with. */
+static void meddle_own(struct sim *s, struct dice *d)
+{
+	static const char *const lines[] = {"x|y", "x|y|z", "x|x", "x=An x|y"};
+	char place[2] = {(char)('1' + dice_roll(d, SHOW_POLL_PLACES)), '\0'};
+	if (dice_one_in(d, 3)) {
+		meddle_poll(s, d, place);
+		return;
+	}
+	struct post *p = command(s, ACTION_POLL, "Own?",
+				 lines[dice_roll(d, COUNT_OF(lines))]);
+	snprintf(p->args[2], sizeof p->args[2], "%d",
+		 900 + (int)dice_roll(d, 9000));
+	post_send(s, p, (int64_t)dice_roll(d, 20));
 }
 
 static void meddle_stage(struct sim *s, struct dice *d, int stage)
@@ -246,7 +262,11 @@ static void meddle_stage(struct sim *s, struct dice *d, int stage)
 
 static void meddle(struct sim *s, struct dice *d)
 {
-	switch (dice_roll(d, 26)) {
+	switch (dice_roll(d, 28)) {
+	case 26:
+	case 27:
+		meddle_own(s, d);
+		break;
 	case 8:
 		turn_switch(s, d);
 		break;
@@ -381,12 +401,11 @@ void people_told(struct sim *s, const struct effect *x)
 static int random_poll(const struct sim *s, struct dice *d)
 {
 	int found = -1, n = 0;
-	for (size_t i = 0; i < s->show->stage_count; i++) {
+	for (size_t i = 0; i < show_poll_places(s->show); i++) {
 		const struct poll_run *p = s->follower->stages[i].poll;
-		if (!p)
+		if (!p || !poll_def(s->follower, (int)i))
 			continue;
-		bool open = p->state == POLL_OPEN || p->state == POLL_EXTENDED;
-		int weight = open ? 8 : 1;
+		int weight = poll_is_open(p) ? 8 : 1;
 		n += weight;
 		if ((int)dice_roll(d, (uint64_t)n) < weight)
 			found = (int)i;
@@ -399,7 +418,7 @@ static void vote(struct sim *s, struct dice *d)
 	int stage = random_poll(s, d);
 	if (stage < 0 || !s->lead)
 		return;
-	size_t options = s->show->stages[stage].poll->option_count;
+	size_t options = poll_def(s->follower, stage)->option_count;
 	bool open = s->follower->stages[stage].poll->deadline_ms > 0;
 	int voters = 1 + (int)dice_roll(d, open ? 12 : 2);
 	for (int i = 0; i < voters; i++) {

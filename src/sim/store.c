@@ -11,10 +11,10 @@
 
 void store_init(struct sim *s)
 {
-	size_t n = s->show->stage_count;
+	size_t n = show_poll_places(s->show);
 	s->store.boxes = xcalloc(n, sizeof *s->store.boxes);
 	for (size_t i = 0; i < n; i++) {
-		if (!s->show->stages[i].poll)
+		if (i < s->show->stage_count && !s->show->stages[i].poll)
 			continue;
 		s->store.boxes[i].votes = xmalloc(SIM_VOTERS);
 		memset(s->store.boxes[i].votes, -1, SIM_VOTERS);
@@ -27,7 +27,7 @@ void store_release(struct sim *s)
 		free(s->store.log[i].text);
 	free(s->store.log);
 	free(s->store.snapshot);
-	for (size_t i = 0; i < s->show->stage_count; i++)
+	for (size_t i = 0; i < show_poll_places(s->show); i++)
 		free(s->store.boxes[i].votes);
 	free(s->store.boxes);
 }
@@ -154,7 +154,7 @@ void store_back(struct sim *s)
 
 static void open_box(struct sim *s, const struct event *e)
 {
-	int stage = show_find_stage(s->show, e->stage);
+	int stage = show_find_poll(s->show, e->stage);
 	struct ballot_box *box = &s->store.boxes[stage];
 	memset(box->votes, -1, SIM_VOTERS);
 	memset(box->tally, 0, sizeof box->tally);
@@ -184,6 +184,8 @@ static void append(struct sim *s, struct entry *entry)
 	struct event *e = entry->event;
 	int stage = *e->stage ? show_find_stage(s->show, e->stage) : -1;
 	int agent = *e->agent ? show_find_agent(s->show, e->agent) : -1;
+	if (stage < 0) /* a poll that no stage declares */
+		stage = show_find_poll(s->show, e->stage);
 	GROW(st->log, st->count, st->cap);
 	st->log[st->count++] =
 		(struct line){.text = entry->text,

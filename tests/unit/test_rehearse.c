@@ -149,7 +149,8 @@ START_TEST(audience_votes_by_the_shares)
 {
 	int counts[3] = {0};
 	int64_t last_ms = 0;
-	rehearse_poll_open(r, show_find_stage(show, "vote"), 5000);
+	rehearse_poll_open(r, show_find_stage(show, "vote"),
+			   show->stages[show_find_stage(show, "vote")].poll, 5000);
 	ck_assert_int_gt(rehearse_next_ms(r), 5000);
 	ck_assert_int_eq(take_votes(counts, &last_ms), 10);
 	ck_assert_int_eq(counts[0], 5);
@@ -163,7 +164,8 @@ START_TEST(whole_numbers_are_votes)
 {
 	int counts[3] = {0};
 	int64_t last_ms = 0;
-	rehearse_poll_open(r, show_find_stage(show, "count"), 0);
+	rehearse_poll_open(r, show_find_stage(show, "count"),
+			   show->stages[show_find_stage(show, "count")].poll, 0);
 	ck_assert_int_eq(take_votes(counts, &last_ms), 7);
 	ck_assert_int_eq(counts[0], 3);
 	ck_assert_int_eq(counts[1], 4);
@@ -174,7 +176,8 @@ START_TEST(first_option_leads_by_default)
 {
 	int counts[3] = {0};
 	int64_t last_ms = 0;
-	rehearse_poll_open(r, show_find_stage(show, "plain"), 0);
+	rehearse_poll_open(r, show_find_stage(show, "plain"),
+			   show->stages[show_find_stage(show, "plain")].poll, 0);
 	ck_assert_int_eq(take_votes(counts, &last_ms), 100);
 	ck_assert_int_eq(counts[0], 60);
 	ck_assert_int_eq(counts[1], 40);
@@ -186,13 +189,13 @@ START_TEST(closed_poll_gets_no_more_votes)
 	int counts[3] = {0};
 	int64_t last_ms = 0;
 	int stage = show_find_stage(show, "vote");
-	rehearse_poll_open(r, stage, 0);
+	rehearse_poll_open(r, stage, show->stages[stage].poll, 0);
 	struct input *in = rehearse_take(r);
 	input_free(&in);
 	rehearse_poll_close(r, stage);
 	ck_assert_int_eq(take_votes(counts, &last_ms), 0);
 	/* Thawed: all vote again, and Redis counts each once. */
-	rehearse_poll_open(r, stage, 20000);
+	rehearse_poll_open(r, stage, show->stages[stage].poll, 20000);
 	ck_assert_int_eq(take_votes(counts, &last_ms), 10);
 }
 END_TEST

@@ -106,7 +106,7 @@ static void poll_page(struct view *v)
 	struct dialog *d = &v->dialog;
 	if (stage < 0)
 		return;
-	const struct show_poll *def = v->show->stages[stage].poll;
+	const struct show_poll *def = poll_def(v->model, stage);
 	char text[FMT_BYTES];
 	int64_t total;
 	const int64_t *counts = view_counts(v, stage, &total);

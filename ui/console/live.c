@@ -93,11 +93,12 @@ static void add_sample(struct view_tally *t, int64_t mono_ms)
 
 static void take_tally(struct view *v, json_object *o)
 {
-	int stage = show_find_stage(v->show, json_get_str(o, "poll", ""));
+	int stage = show_find_poll(v->show, json_get_str(o, "poll", ""));
 	json_object *counts = json_get_object(o, "counts");
-	if (stage < 0 || !v->show->stages[stage].poll || !counts)
+	const struct show_poll *poll =
+		stage < 0 ? NULL : poll_def(v->model, stage);
+	if (!poll || !counts)
 		return;
-	const struct show_poll *poll = v->show->stages[stage].poll;
 	struct view_tally *t = &v->tally;
 	if (t->stage != stage)
 		*t = (struct view_tally){.stage = stage};

@@ -259,6 +259,32 @@ static void do_poll(struct view *v, enum action_id action)
 		view_ask(v, action, id, NULL, NULL, NULL);
 }
 
+/* Question, options and time, one after the other. */
+static void do_poll_new(struct view *v, enum action_id action)
+{
+	type_text(v, action, NULL, "What is the audience asked?");
+}
+
+static void poll_typed(struct view *v, const struct dialog *d)
+{
+	static const char *const next[] = {
+		"What may they choose? hers|his, or a=Her hat|b=His hat",
+		"For how long? 30s, 5m or the like",
+	};
+	if (d->arg_count == 2) {
+		view_ask(v, d->action, d->args[0], d->args[1], d->input, NULL);
+		return;
+	}
+	type_text(v, d->action, d->arg_count ? d->args[0] : d->input,
+		  next[d->arg_count]);
+	if (!d->arg_count)
+		return;
+	struct dialog *time = &v->dialog;
+	dialog_add_arg(time, d->input);
+	time->input_len =
+		(size_t)snprintf(time->input, sizeof time->input, "30s");
+}
+
 /* Which option: of the list, and whoever chooses there means it. */
 static void do_poll_resolve(struct view *v, enum action_id action)
 {
@@ -423,6 +449,7 @@ static void (*const table[ACTIONS])(struct view *, enum action_id) = {
 	[ACTION_CHECK] = do_check,
 	[ACTION_CHECK_ALL] = do_check,
 	[ACTION_SCENE] = do_scene,
+	[ACTION_POLL] = do_poll_new,
 	[ACTION_POLL_EXTEND] = do_poll,
 	[ACTION_POLL_FREEZE] = do_poll,
 	[ACTION_POLL_UNFREEZE] = do_poll,
@@ -481,6 +508,8 @@ static void typed(struct view *v, const struct dialog *d)
 	const char *arg = d->arg_count ? d->args[0] : NULL;
 	if (d->action == ACTION_ANSWER)
 		menu_typed(v, d);
+	else if (d->action == ACTION_POLL)
+		poll_typed(v, d);
 	else if (d->action == ACTION_STOP)
 		view_ask(v, d->action, NULL, NULL, NULL, NULL);
 	else if (arg)

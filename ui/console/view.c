@@ -382,9 +382,10 @@ int view_rows(const struct view *v, enum pane pane)
 	case PANE_RUN:
 		return (int)v->show->stage_count;
 	case PANE_POLL:
-		return v->model->poll < 0 ? 0
-					  : (int)v->show->stages[v->model->poll]
-						    .poll->option_count;
+		return v->model->poll < 0
+			       ? 0
+			       : (int)poll_def(v->model, v->model->poll)
+					 ->option_count;
 	case PANE_TOKENS:
 		return (int)v->show->agent_count;
 	case PANE_CHECKS:
