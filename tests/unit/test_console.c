@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "console/acts.h"
 #include "console/fmt.h"
 #include "console/frame.h"
 #include "console/keys.h"
@@ -634,6 +635,10 @@ START_TEST(what_somebody_else_did_is_told_in_words)
 		{EVENT_BUDGET_APPROVE, "c",
 		 ",\"choice\":\"borrow\",\"tokens\":5,\"from\":\"a\"",
 		 "lent c 5 tokens of a"},
+		{EVENT_BUDGET_APPROVE, "c",
+		 ",\"choice\":\"borrow\",\"tokens\":0,\"from\":\"a\","
+		 "\"cost_micros\":1500000",
+		 "lent c 1.50 of money of a"},
 		{EVENT_AGENT_KILL, "", "", "killed all agents"},
 		{EVENT_NOTE, "", ",\"text\":\"a {b} c\"", "noted: a {b} c"},
 		{EVENT_NOTE, "", ",\"text\":null", "noted: "},
@@ -656,6 +661,25 @@ START_TEST(what_somebody_else_did_is_told_in_words)
 		free(told);
 		free(data);
 		view_free(&v);
+	}
+}
+END_TEST
+
+START_TEST(every_act_of_a_person_has_words)
+{
+	char words[160];
+	for (int i = 0; i < EVENT_TYPES; i++) {
+		enum event_type type = (enum event_type)i;
+		/* A raise is the core's own. */
+		const char *carries = event_type_carries(type);
+		bool acted = strncmp(carries, "by", 2) == 0 ||
+			     strstr(carries, " by") != NULL;
+		if (!acted || type == EVENT_BUDGET_RAISE)
+			continue;
+		struct event *e = event_new(type, "r", "s", "a", 0, NULL);
+		acts_words(e, words, sizeof words);
+		ck_assert_str_ne(words, event_type_name(type));
+		event_free(&e);
 	}
 }
 END_TEST
@@ -1206,6 +1230,7 @@ int main(void)
 	tcase_add_test(tc, stop_wants_the_word);
 	tcase_add_test(tc, q_only_leaves);
 	tcase_add_test(tc, what_somebody_else_did_is_told_in_words);
+	tcase_add_test(tc, every_act_of_a_person_has_words);
 	tcase_add_test(tc, what_was_done_is_said_once);
 	tcase_add_test(tc, a_read_only_console_asks_for_nothing);
 	tcase_add_test(tc, focus_and_zoom_follow_the_keys);

@@ -5,12 +5,14 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "console/fmt.h"
 
 #define NAME_BYTES 24
 #define PART_BYTES 80
 
-/* {stage}, {agent} and members of the data, with what stands there when there
- * is none: "{agent|all agents}". Of the rows of a type the first that fits. */
+/* {stage}, {agent}, {amount} and members of the data, with what stands there
+ * when there is none: "{agent|all agents}". Of the rows of a type the first
+ * that fits. */
 static const struct {
 	enum event_type type;
 	const char *member, *value; /* NULL: fits always */
@@ -30,21 +32,20 @@ static const struct {
 	 "took the story back to version {to}"},
 	{EVENT_STAGE_RESET, NULL, NULL, "runs {stage} again"},
 	{EVENT_POLL_EXTEND, NULL, NULL, "gave poll {stage} more time"},
+	{EVENT_POLL_FREEZE, NULL, NULL, "froze poll {stage}"},
+	{EVENT_POLL_UNFREEZE, NULL, NULL, "lets poll {stage} go on"},
 	{EVENT_POLL_CLOSE, NULL, NULL, "closed poll {stage}"},
 	{EVENT_POLL_RESOLVE, NULL, NULL, "decided poll {stage}: {winner}"},
 	{EVENT_POLL_VOID, NULL, NULL, "voided poll {stage}"},
-	{EVENT_BUDGET_APPROVE, "tokens", "0",
-	 "gave {stage|the episode} more money"},
 	{EVENT_BUDGET_APPROVE, "choice", "raise",
-	 "raised {stage|the episode} by {tokens} tokens"},
+	 "raised {stage|the episode} by {amount}"},
 	{EVENT_BUDGET_APPROVE, "choice", "borrow",
-	 "lent {stage} {tokens} tokens of {from}"},
+	 "lent {stage} {amount} of {from}"},
 	{EVENT_BUDGET_APPROVE, "choice", "cheaper",
 	 "gave {stage} to a cheaper agent"},
 	{EVENT_BUDGET_APPROVE, "choice", "continue", "lets the run go on"},
 	{EVENT_BUDGET_APPROVE, "choice", "pause", "paused the run"},
-	{EVENT_BUDGET_APPROVE, NULL, NULL,
-	 "approved {tokens} tokens for {stage}"},
+	{EVENT_BUDGET_APPROVE, NULL, NULL, "approved {amount} for {stage}"},
 	{EVENT_BUDGET_DENY, NULL, NULL, "denied {stage} more tokens"},
 	{EVENT_PROPOSAL_LATE, NULL, NULL,
 	 "wants the late answer of {agent} for {stage}"},
@@ -59,10 +60,23 @@ static const struct {
 	{EVENT_NOTE, NULL, NULL, "noted: {text}"},
 };
 
+/* Tokens or, where it is of money alone, that. */
+static char *amount(const struct event *e)
+{
+	char n[FMT_BYTES];
+	int64_t tokens = event_int(e, "tokens", 0);
+	int64_t micros = event_int(e, "cost_micros", 0);
+	return tokens || !micros
+		       ? xasprintf("%s tokens", fmt_count(n, tokens))
+		       : xasprintf("%s of money", fmt_money(n, micros));
+}
+
 /* As text, "" when there is none. Caller frees. */
 static char *member(const struct event *e, const char *name)
 {
-	char figure[28];
+	char figure[FMT_BYTES];
+	if (strcmp(name, "amount") == 0)
+		return amount(e);
 	if (strcmp(name, "stage") == 0)
 		return text_clean_str(e->stage, PART_BYTES);
 	if (strcmp(name, "agent") == 0)
@@ -70,8 +84,7 @@ static char *member(const struct event *e, const char *name)
 	json_object *v = event_ref(e, name);
 	char *text =
 		json_object_is_type(v, json_type_int)
-			? xstrdup(text_thousands(figure, sizeof figure,
-						 json_object_get_int64(v)))
+			? xstrdup(fmt_count(figure, json_object_get_int64(v)))
 			: text_clean_str(v ? json_object_get_string(v) : "",
 					 PART_BYTES);
 	json_object_put(v);
