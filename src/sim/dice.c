@@ -1,5 +1,7 @@
 #include "sim/dice.h"
 
+#include "base/hash.h"
+
 uint64_t dice_mix(uint64_t a, uint64_t b)
 {
 	uint64_t z = a ^ (b + 0x9e3779b97f4a7c15u + (a << 6) + (a >> 2));
@@ -28,8 +30,5 @@ bool dice_one_in(struct dice *dice, uint64_t n)
 
 uint64_t dice_name(const char *text)
 {
-	uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
-	for (; *text; text++)
-		h = (h ^ (unsigned char)*text) * 0x100000001b3u;
-	return h;
+	return hash_fnv1a(text);
 }

@@ -49,16 +49,7 @@ static inline struct show *load(const char *change)
 
 static inline void drain(enum writer_how how)
 {
-	struct writer_done done;
-	int64_t end = clock_mono_ms() + patience_ms(10000);
-	while (writer_waiting(w)) {
-		here_turn(w, 100);
-		ck_assert(clock_mono_ms() < end);
-	}
-	while (writer_next(w, &done)) {
-		ck_assert_msg(done.how == how, "%s", done.text);
-		writer_done_release(&done);
-	}
+	here_drain(w, how);
 }
 
 static inline void begin(void)

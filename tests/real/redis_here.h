@@ -167,6 +167,21 @@ static inline bool here_outcome(struct writer *w, struct writer_done *done)
 	return true;
 }
 
+/* Pumps until all is answered, each with that outcome. */
+static inline void here_drain(struct writer *w, enum writer_how how)
+{
+	struct writer_done done;
+	int64_t end = clock_mono_ms() + patience_ms(10000);
+	while (writer_waiting(w)) {
+		here_turn(w, 100);
+		ck_assert(clock_mono_ms() < end);
+	}
+	while (writer_next(w, &done)) {
+		ck_assert_msg(done.how == how, "%s", done.text);
+		writer_done_release(&done);
+	}
+}
+
 /* A test with a server of its own; `times` > 0: a loop test. */
 static inline void here_case(Suite *suite, const char *name, const TTest *test,
 			     int times)

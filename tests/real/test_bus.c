@@ -24,16 +24,7 @@ static void lead(const char *show)
 
 static void drain(void)
 {
-	struct writer_done done;
-	int64_t end = clock_mono_ms() + patience_ms(10000);
-	while (writer_waiting(w)) {
-		here_turn(w, 100);
-		ck_assert(clock_mono_ms() < end);
-	}
-	while (writer_next(w, &done)) {
-		ck_assert_int_eq(done.how, WRITER_OK);
-		writer_done_release(&done);
-	}
+	here_drain(w, WRITER_OK);
 }
 
 static void commit_notes(uint64_t first, uint64_t count)

@@ -4,20 +4,18 @@
  * every run must come to its end. A failing seed prints itself; run it alone
  * with SEED=n.
  */
+#include "sim/dice.h"
 #include "sim/random_show.h"
 #include "tap.h"
 #include "world.h"
 
 #define SEEDS 400
 
-static uint64_t rng;
+static struct dice dice;
 
-static uint64_t draw(uint64_t below) /* splitmix64 */
+static uint64_t draw(uint64_t below)
 {
-	uint64_t z = (rng += 0x9e3779b97f4a7c15u);
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return (z ^ (z >> 31)) % below;
+	return dice_roll(&dice, below);
 }
 
 static const char *pick(const char *const *words, size_t n)
@@ -199,7 +197,7 @@ static void finish(struct world *w)
 
 static void one_seed(uint64_t seed)
 {
-	rng = seed;
+	dice = (struct dice){seed};
 	printf("# seed %llu\n", (unsigned long long)seed);
 	fflush(stdout);
 	char *yaml = random_show_yaml(seed, 0);

@@ -4,6 +4,7 @@
 #include "console/operate.h"
 #include "console/past.h"
 #include "console/rewind.h"
+#include "sim/dice.h"
 #include "sim/random_show.h"
 #include "tap.h"
 #include "world.h"
@@ -11,14 +12,11 @@
 #define SEEDS	 15
 #define LONG_LOG 30000
 
-static uint64_t rng;
+static struct dice dice;
 
-static uint64_t draw(uint64_t below) /* splitmix64 */
+static uint64_t draw(uint64_t below)
 {
-	uint64_t z = (rng += 0x9e3779b97f4a7c15u);
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return (z ^ (z >> 31)) % below;
+	return dice_roll(&dice, below);
 }
 
 static void give(struct view *v, struct event *event)
@@ -102,7 +100,7 @@ static void play_on(struct world *w)
 
 static void one_seed(uint64_t seed)
 {
-	rng = seed;
+	dice = (struct dice){seed};
 	char *yaml = random_show_yaml(seed, 0);
 	struct world *w = world_new(yaml);
 	world_begin(w, true);
