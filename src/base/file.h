@@ -33,6 +33,8 @@ char *file_beside(const char *base_file, const char *path);
  * ~/.local/state/showcaller/<show>. Not created. A `show` with slashes still
  * names one folder. Caller frees. */
 char *file_state_dir(const char *show);
+/* Makes it, and says which setting names another one where it cannot. */
+bool file_make_state_dir(const char *dir, struct err *err);
 
 /* A secret of one line from the environment variable `env_name`, else from the
  * file `path` (must be a regular file of ours with mode 0600 or 0400); either

@@ -44,6 +44,17 @@ char *file_state_dir(const char *show)
 	return dir;
 }
 
+bool file_make_state_dir(const char *dir, struct err *err)
+{
+	struct err why = {0};
+	if (file_make_dirs(dir, &why))
+		return true;
+	return err_set(
+		err, why.code,
+		"%s; set SHOWCALLER_STATE to a folder that you can write",
+		why.text);
+}
+
 /* Takes the line end off and refuses what cannot be a secret. */
 static bool check_secret(char *value, const char *source, struct err *err)
 {

@@ -91,7 +91,7 @@ static bool wait_ready(int fd, const char *log_path, struct err *err)
 
 bool cli_launch(char *const *argv, const char *state_dir, struct err *err)
 {
-	if (!file_make_dirs(state_dir, err))
+	if (!file_make_state_dir(state_dir, err))
 		return false;
 	char *log_path = xasprintf("%s/core.log", state_dir);
 	bool ok = false;

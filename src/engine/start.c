@@ -373,7 +373,7 @@ bool engine_open(struct engine *e, struct err *err)
 	gethostname(e->host, sizeof e->host - 1);
 	e->state_dir = file_state_dir(file->id);
 	e->box = mailbox_new(MAILBOX_ITEMS, input_drop);
-	if (!file_make_dirs(e->state_dir, err))
+	if (!file_make_state_dir(e->state_dir, err))
 		return false;
 	if (chmod(e->state_dir, 0700) != 0)
 		return err_set(err, ERR_CONFIG,

@@ -47,8 +47,9 @@ static const struct refusal no_port = {400, "bad_request",
 static bool split_addr(const char *addr, char **host, char **port)
 {
 	const char *colon = strrchr(addr, ':');
-	if (!colon || !colon[1] ||
-	    strspn(colon + 1, "0123456789") != strlen(colon + 1))
+	if (!colon || !colon[1] || strlen(colon + 1) > 5 ||
+	    strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
+	    atoi(colon + 1) > 65535)
 		return false;
 	size_t len = (size_t)(colon - addr);
 	if (len >= 2 && addr[0] == '[' && addr[len - 1] == ']')
@@ -89,6 +90,19 @@ static int listen_on(const struct addrinfo *ai)
 	return -1;
 }
 
+static const char *listen_remedy(int reason)
+{
+	switch (reason) {
+	case EADDRNOTAVAIL:
+		return "name an address that this machine has";
+	case EACCES:
+		return "choose a port from 1024 on";
+	default:
+		return "end the program that uses it or choose another port in "
+		       "the show file";
+	}
+}
+
 bool door_listen(struct side *side, const char *addr, struct err *err)
 {
 	const char *key =
@@ -98,7 +112,9 @@ bool door_listen(struct side *side, const char *addr, struct err *err)
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
 				 .ai_flags = AI_PASSIVE};
 	if (!split_addr(addr, &side->host, &port))
-		return err_set(err, ERR_CONFIG, "%s: \"%s\" is not host:port",
+		return err_set(err, ERR_CONFIG,
+			       "%s: \"%s\" is not host:port, as "
+			       "127.0.0.1:7420",
 			       key, addr);
 	int rc = getaddrinfo(*side->host ? side->host : NULL, port, &hints,
 			     &list);
@@ -108,13 +124,12 @@ bool door_listen(struct side *side, const char *addr, struct err *err)
 			       gai_strerror(rc));
 	for (struct addrinfo *ai = list; ai && side->fd < 0; ai = ai->ai_next)
 		side->fd = listen_on(ai);
+	int reason = errno;
 	freeaddrinfo(list);
 	if (side->fd < 0)
 		return err_set(err, ERR_UNAVAILABLE,
-			       "%s: cannot listen on %s: %s; end the program "
-			       "that uses it or choose another port in the "
-			       "show file",
-			       key, addr, strerror(errno));
+			       "%s: cannot listen on %s: %s; %s", key, addr,
+			       strerror(reason), listen_remedy(reason));
 	side->web->net->addr[side->id] = bound_addr(side->fd);
 	return web_epoll_add(side->web, side->fd, EPOLLIN, READY_LISTENER,
 			     side);

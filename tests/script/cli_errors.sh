@@ -63,7 +63,7 @@ fails 69 'redis-server.*(install|apt)' 'no redis-server installed' \
 	env PATH="$scratch/empty" "$program" run --headless good.yaml
 fails 69 '127.0.0.1:1' 'a Redis that is away' \
 	"$program" run --headless --redis redis://127.0.0.1:1 good.yaml
-fails 78 'SHOWCALLER_STATE|cannot be|/proc' 'a state folder that cannot be written' \
+fails 78 'cannot be made: .*; set SHOWCALLER_STATE to' 'a state folder that cannot be written' \
 	env SHOWCALLER_STATE=/proc/showcaller "$program" run --headless good.yaml
 
 # a Redis of our own that wants a password
@@ -103,6 +103,11 @@ fails 75 'it already runs here \(pid [0-9]+\).*attach good' 'a second core' \
 	"$program" run --headless good.yaml
 fails 69 'in use' 'a port in use' "$program" run --headless --operator \
 	"$(cat state/good/operator.addr)" --audience 127.0.0.1:0 other.yaml
+fails 78 '99999" is not host:port' 'a port that is none' "$program" \
+	run --headless --operator 127.0.0.1:99999 other.yaml
+fails 69 'name an address that this machine has' 'a foreign address' \
+	"$program" run --headless --operator 192.0.2.1:7420 \
+	--audience 127.0.0.1:0 other.yaml
 fails 69 'knows no such show' 'a show that a Redis does not know' "$program" \
 	status nosuch --redis "unix://$scratch/state/good/redis.sock"
 fails 69 'knows no such show' 'and its events' "$program" \
