@@ -347,43 +347,32 @@ static bool borrow(struct deciding *d, const struct answer_given *g)
 	return true;
 }
 
-/* Whether one of the calls goes to it already. */
-static bool is_taken(json_object *agents, const char *id)
-{
-	json_object_object_foreach(agents, from, to)
-	{
-		(void)from;
-		if (strcmp(json_object_get_string(to), id) == 0)
-			return true;
-	}
-	return false;
-}
-
 static bool cheaper(struct deciding *d, const struct answer_given *g)
 {
-	struct model *m = d->m;
+	const struct model *m = d->m;
 	int stage = g->item.stage;
 	size_t count = m->show->stages[stage].agent_count;
-	json_object *agents = json_object_new_object();
+	int *to = xcalloc(count + 1, sizeof *to);
 	struct buf names = {0};
+	bool any = overage_fallbacks(m, stage, to) > 0;
+	struct json_out *data = answer_data(d, g);
+	json_out_object(data, "agents");
 	for (size_t k = 0; k < count; k++) {
-		int other = overage_fallback(m, stage, k);
-		const char *id = other < 0 ? "" : m->show->agents[other].id;
-		if (other < 0 || is_taken(agents, id))
+		if (to[k] < 0)
 			continue;
-		json_add_str(agents,
-			     m->show->agents[stage_agent(m, stage, k)].id, id);
+		const char *id = m->show->agents[to[k]].id;
+		json_add_str(data, m->show->agents[stage_agent(m, stage, k)].id,
+			     id);
 		buf_addf(&names, "%s%s", names.len ? ", " : "", id);
 	}
-	bool any = names.len > 0;
+	json_out_end(data);
 	if (any) {
-		struct json_out *data = answer_data(d, g);
-		json_add(data, "agents", &agents);
 		answer(d, "%s goes to %s", stage_id(d, g), buf_str(&names));
 		emit(d, EVENT_BUDGET_APPROVE, stage, -1, &data);
 	}
-	json_object_put(agents);
+	json_out_free(&data);
 	buf_release(&names);
+	free(to);
 	return any ||
 	       refuse(d, "refused", "%s has no cheaper agent", stage_id(d, g));
 }

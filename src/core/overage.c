@@ -89,7 +89,8 @@ int64_t overage_cap_alone(const struct lack *l, bool money)
 	return lacks[SCOPE_STAGE];
 }
 
-int overage_fallback(const struct model *m, int stage, size_t k)
+/* Who could answer the k-th call instead, or -1. */
+static int fallback_of(const struct model *m, int stage, size_t k)
 {
 	const struct show_agent *agent =
 		&m->show->agents[stage_agent(m, stage, k)];
@@ -103,22 +104,63 @@ int overage_fallback(const struct model *m, int stage, size_t k)
 		       : -1;
 }
 
+/* Whether `raises` has something for the agent alone, or for its service. */
+static bool is_short(const struct model *m, json_object *raises, int agent)
+{
+	const struct show_agent *a = &m->show->agents[agent];
+	const char *service =
+		a->service < 0 ? "" : m->show->services[a->service].id;
+	json_object *cost = json_get_object(raises, "cost");
+	for (int i = SCOPE_AGENT; i < SCOPE_KINDS; i++) {
+		const char *kind = scope_kind_name((enum scope_kind)i);
+		const char *id = i >= SCOPE_SERVICE ? service : a->id;
+		if (json_get_int(json_get_object(raises, kind), id, 0) ||
+		    json_get_int(json_get_object(cost, kind), id, 0))
+			return true;
+	}
+	return false;
+}
+
+static bool is_given(const int *to, size_t count, int agent)
+{
+	for (size_t k = 0; k < count; k++)
+		if (to[k] == agent)
+			return true;
+	return false;
+}
+
+size_t overage_fallbacks(const struct model *m, int stage, int *to)
+{
+	size_t count = m->show->stages[stage].agent_count, given = 0;
+	json_object *raises = budget_raises(m, stage, overage_total(m, stage));
+	for (size_t k = 0; k < count; k++)
+		to[k] = -1;
+	for (size_t i = 0; i < 2 * count; i++) {
+		size_t k = i % count;
+		int other = fallback_of(m, stage, k);
+		bool first = i < count;
+		if (to[k] >= 0 || other < 0 || is_given(to, count, other) ||
+		    (first && !is_short(m, raises, stage_agent(m, stage, k))))
+			continue;
+		to[k] = other;
+		given++;
+	}
+	json_object_put(raises);
+	return given;
+}
+
 /* Whether the stage could start at once with the fallbacks of its agents. The
  * calls are lent to them while that is worked out. */
 static bool cheaper_fits(struct model *m, int stage)
 {
 	size_t count = m->show->stages[stage].agent_count;
 	struct call *calls = m->stages[stage].calls;
-	int *was = xcalloc(count + 1, sizeof *was);
-	bool any = false;
-	for (size_t k = 0; k < count; k++)
-		was[k] = calls[k].agent;
+	int *was = xcalloc(2 * count + 1, sizeof *was), *to = was + count;
+	bool any = overage_fallbacks(m, stage, to) > 0;
 	for (size_t k = 0; k < count; k++) {
-		int other = overage_fallback(m, stage, k);
-		if (other < 0)
-			continue;
-		calls[k].agent = other;
-		any = true;
+		was[k] = calls[k].agent;
+		if (to[k] >= 0)
+			calls[k].agent = to[k];
 	}
 	struct lack l = overage_lack(m, stage, overage_total(m, stage));
 	bool fits = any && !l.most && !l.cost_most && !l.unpriced;
@@ -126,6 +168,12 @@ static bool cheaper_fits(struct model *m, int stage)
 		calls[k].agent = was[k];
 	free(was);
 	return fits;
+}
+
+bool overage_would_ask(const struct model *m, int stage)
+{
+	struct lack l = overage_lack(m, stage, overage_total(m, stage));
+	return l.most || l.cost_most;
 }
 
 int overage_again(const struct model *m, int stage, bool asked)

@@ -17,8 +17,11 @@ int overage_lender(const struct model *m, int stage, bool money,
 		   int64_t amount);
 /* What the cap of the stage lacks when nothing else lacks anything; else 0. */
 int64_t overage_cap_alone(const struct lack *lack, bool money);
-/* Who could answer the k-th call instead, or -1. */
-int overage_fallback(const struct model *m, int stage, size_t k);
+/* Who could answer each of the calls instead, -1: nobody; how many that are. One
+ * that several could go to takes that of an agent whose own quota lacks. */
+size_t overage_fallbacks(const struct model *m, int stage, int *to);
+/* Whether a start would not fit, as things are. */
+bool overage_would_ask(const struct model *m, int stage);
 /* How many later starts an `approve-stage` is good for. */
 int overage_again(const struct model *m, int stage, bool asked);
 

@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "core/decide.h"
+#include "core/overage.h"
 
 /* Of one event's data, beside which a hundred bytes more stand. */
 #define PART_BYTES  (200 * 1024)
@@ -61,11 +61,47 @@ static void add_to_plan(const struct model *m, int stage,
 		plan->cap_tokens += def->token_cap;
 }
 
+/* Which of them will not fit when they start: on purses of its own, as if each
+ * spent what it did. */
+static void find_asking(const struct model *m, struct reset_plan *plan)
+{
+	struct model view = *m;
+	size_t n = m->show->stage_count;
+	view.ledger.stages = xcalloc(n + 1, sizeof *view.ledger.stages);
+	view.stages = xcalloc(n + 1, sizeof *view.stages);
+	memcpy(view.ledger.stages, m->ledger.stages,
+	       n * sizeof *view.ledger.stages);
+	memcpy(view.stages, m->stages, n * sizeof *view.stages);
+	for (size_t i = 0; i < plan->count; i++) {
+		int stage = plan->stages[i];
+		const struct show_stage *def = &m->show->stages[stage];
+		int64_t spent = m->ledger.stages[stage].tokens.spent;
+		int64_t cap = def->token_cap == SHOW_UNSET ? spent
+							   : def->token_cap;
+		struct call *calls =
+			xcalloc(def->agent_count + 1, sizeof *calls);
+		for (size_t k = 0; k < def->agent_count; k++)
+			calls[k] = (struct call){.agent = def->agents[k],
+						 .lease = -1};
+		view.stages[stage] = (struct stage_run){.calls = calls};
+		ledger_renew(&view, stage);
+		if (!def->poll && def->agent_count &&
+		    overage_would_ask(&view, stage))
+			plan->asking[plan->ask_count++] = stage;
+		view.stages[stage].calls = NULL;
+		free(calls);
+		view.ledger.episode.tokens.spent += spent < cap ? spent : cap;
+	}
+	free(view.stages);
+	free(view.ledger.stages);
+}
+
 /* Frees `in`. */
 static void make_plan(const struct model *m, bool *in, struct reset_plan *plan)
 {
 	size_t count = m->show->stage_count;
-	*plan = (struct reset_plan){.stages = xcalloc(count + 1, sizeof(int))};
+	*plan = (struct reset_plan){.stages = xcalloc(count + 1, sizeof(int)),
+				    .asking = xcalloc(count + 1, sizeof(int))};
 	close_downstream(m->show, in);
 	bool over = run_is_over(m->run.state);
 	for (size_t i = 0; i < count; i++) {
@@ -73,6 +109,7 @@ static void make_plan(const struct model *m, bool *in, struct reset_plan *plan)
 		if ((in[i] && !is_clean(s)) || (over && was_cut_off(s)))
 			add_to_plan(m, (int)i, plan);
 	}
+	find_asking(m, plan);
 	free(in);
 }
 
@@ -96,7 +133,18 @@ void reset_plan_rollback(const struct model *m, uint64_t version,
 void reset_plan_release(struct reset_plan *plan)
 {
 	free(plan->stages);
+	free(plan->asking);
 	*plan = (struct reset_plan){0};
+}
+
+static void put_names(const struct model *m, const int *stages, size_t count,
+		      size_t names, struct buf *b)
+{
+	for (size_t i = 0; i < count && i < names; i++)
+		buf_addf(b, "%s%s", i ? ", " : "",
+			 m->show->stages[stages[i]].id);
+	if (count > names)
+		buf_addf(b, " and %zu more", count - names);
 }
 
 char *reset_plan_text(const struct model *m, const struct reset_plan *plan,
@@ -104,11 +152,7 @@ char *reset_plan_text(const struct model *m, const struct reset_plan *plan,
 {
 	struct buf b = {0};
 	char spent[32], cap[32];
-	for (size_t i = 0; i < plan->count && i < names; i++)
-		buf_addf(&b, "%s%s", i ? ", " : "",
-			 m->show->stages[plan->stages[i]].id);
-	if (plan->count > names)
-		buf_addf(&b, " and %zu more", plan->count - names);
+	put_names(m, plan->stages, plan->count, names, &b);
 	if (plan->count == 0)
 		buf_adds(&b, "no stage");
 	buf_addf(&b, ": %s tokens are thrown away, up to %s may be spent again",
@@ -117,6 +161,13 @@ char *reset_plan_text(const struct model *m, const struct reset_plan *plan,
 	if (plan->uncapped)
 		buf_addf(&b, ", and %zu of them %s no cap", plan->uncapped,
 			 plan->uncapped == 1 ? "has" : "have");
+	if (plan->ask_count) {
+		buf_adds(&b, "; ");
+		put_names(m, plan->asking, plan->ask_count, names, &b);
+		buf_adds(&b, m->show->budget.mode == MODE_WARN
+				     ? " will need more than there is"
+				     : " will ask for more");
+	}
 	return buf_take(&b);
 }
 

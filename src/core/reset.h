@@ -19,6 +19,9 @@ struct reset_plan {
 	int64_t spent_tokens; /* by them in this run; that stays spent */
 	int64_t cap_tokens;   /* what they may spend again, all together */
 	size_t uncapped;      /* of them have agents and no cap */
+	int *asking;	      /* those that will not fit when they start, if the
+				 others spend what they did */
+	size_t ask_count;
 };
 
 /* The plans; only what a reset changes is in them. */

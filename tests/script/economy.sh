@@ -113,4 +113,24 @@ ok $? "the stage goes on with what is left"
 [ "$("$program" status killed --json | jq -c '[.budget.spent, .budget.leased, (.inbox | length)]')" = '[10,590,0]' ]
 ok $? "and nobody was needed"
 end_core
+
+# What a rerun will ask for is said before.
+cat >again.yaml <<'SHOW'
+show: again
+budget: { tokens: 550, approval_deadline_ms: 600000 }
+agents: { dear: { via: exec, argv: [./spender.sh] } }
+stages:
+  - { id: one, agents: [dear], budget: { token_cap: 500 } }
+SHOW
+start_core again.yaml
+wait_event again run:complete
+"$program" rollback again --to 0 --dry-run >out
+grep -q 'up to 500 may be spent again; one will ask for more$' out
+ok $? "the preview says who will ask for more"
+"$program" do again rerun one >out
+grep -q 'one will ask for more$' out
+ok $? "so does the rerun"
+wait_event again budget:request
+ok $? "and it does"
+end_core
 plan

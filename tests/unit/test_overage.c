@@ -280,6 +280,23 @@ START_TEST(two_agents_do_not_share_a_fallback)
 }
 END_TEST
 
+START_TEST(a_shared_fallback_goes_to_whose_quota_lacks)
+{
+	struct world *w = world_new(
+		HEAD
+		"  - { id: s, agents: [a, b], budget: { token_cap: 8000 } }\n");
+	world_begin(w, true);
+	ck_assert_str_eq(item(w)->reason, "agent"); /* b has 3,000 */
+	offers(w, "approve raise cheaper deny");
+	ck_assert(reply(w, "cheaper", NULL, NULL));
+	ck_state(w, "s", "running");
+	ck_assert_int_ge(world_call(w, "s", "a"), 0);
+	ck_assert_int_ge(world_call(w, "s", "c"), 0);
+	ck_assert_int_eq(world_call(w, "s", "b"), -1);
+	world_free(w);
+}
+END_TEST
+
 START_TEST(nobody_is_called_twice_for_one_stage)
 {
 	struct world *w = world_new(
@@ -413,6 +430,7 @@ int main(void)
 	tcase_add_test(t, a_stage_borrows_from_another);
 	tcase_add_test(t, a_cheaper_agent_takes_the_call);
 	tcase_add_test(t, two_agents_do_not_share_a_fallback);
+	tcase_add_test(t, a_shared_fallback_goes_to_whose_quota_lacks);
 	tcase_add_test(t, nobody_is_called_twice_for_one_stage);
 	tcase_add_test(t, an_answer_at_the_deadline);
 	tcase_add_test(t, warn_mode_holds_nothing);

@@ -415,11 +415,48 @@ START_TEST(the_patch_is_the_difference)
 }
 END_TEST
 
+/* 10,000 tokens, of which s and t spent 8,000: only one of them fits again. */
+START_TEST(the_plan_says_who_will_ask_for_more)
+{
+	struct world *w = world_new(
+		"show: t\nbudget: { tokens: 10000, reserve: 500, warn_at: 1 }\n"
+		"agents: { a: { via: bus, quota: { episode: 9000 } } }\n"
+		"stages:\n"
+		"  - { id: s, agents: [a], budget: { token_cap: 6000 } }\n"
+		"  - { id: t, agents: [a], inputs: [s],\n"
+		"      budget: { token_cap: 1000 } }\n");
+	struct reset_plan plan;
+	world_begin(w, true);
+	world_answer(w, "s", NULL, "{}", 1500);
+	world_answer(w, "t", NULL, "{}", 600);
+	reset_plan_rerun(w->m, 1, &plan);
+	char *text = reset_plan_text(w->m, &plan, 4);
+	ck_assert_str_eq(text, "t: 600 tokens are thrown away, up to 1,000 may "
+			       "be spent again");
+	free(text);
+	reset_plan_release(&plan);
+	ck_assert(world_do(w, "rerun", "s", NULL));
+	world_answer(w, "s", NULL, "{}", 4000);
+	world_answer(w, "t", NULL, "{}", 400);
+	/* 3,500 are left: s wants 6,000. */
+	reset_plan_rerun(w->m, 0, &plan);
+	text = reset_plan_text(w->m, &plan, 4);
+	ck_assert_str_eq(text, "s, t: 6,500 tokens are thrown away, up to 7,000 "
+			       "may be spent again; s, t will ask for more");
+	free(text);
+	reset_plan_release(&plan);
+	ck_assert(world_do(w, "rerun", "s", NULL));
+	ck_state(w, "s", "held");
+	world_free(w);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("reset");
 	TCase *t = tcase_create("reset");
 	tcase_set_timeout(t, 60);
+	tcase_add_test(t, the_plan_says_who_will_ask_for_more);
 	tcase_add_test(t, rerun_takes_all_downstream);
 	tcase_add_test(t, a_cap_may_be_spent_again);
 	tcase_add_test(t, what_is_under_way_is_dropped);
