@@ -187,15 +187,11 @@ static const struct json_member *find(const struct json_flat *f,
 				      const char *key)
 {
 	const char *text = text_of(f);
-	for (size_t i = 0; i < f->count; i++) {
-		const struct json_member *m = &f->items[i];
-		const char *has = text + m->key; /* ends with a quote */
-		size_t n = 0;
-		while (n < m->key_bytes && has[n] == key[n])
-			n++; /* mostly the first differs */
-		if (n == m->key_bytes && !key[n])
+	size_t n = strlen(key);
+	for (const struct json_member *m = f->items; m < f->items + f->count;
+	     m++)
+		if (m->key_bytes == n && memcmp(text + m->key, key, n) == 0)
 			return m;
-	}
 	return NULL;
 }
 

@@ -260,12 +260,13 @@ void json_out_canonical(struct json_out *w, const char *key, json_object *tree)
 	begin(w, key, false);
 	json_print_canonical(&w->text, tree);
 	struct json_member *m = end(w, json_object_get_type(tree));
-	REQUIRE(!m);
+	if (m)
+		m->is.tree = NULL;
 }
 
 /* --- the whole ---------------------------------------------------------- */
 
-const struct buf *json_out_text(struct json_out *w)
+struct buf *json_out_text(struct json_out *w)
 {
 	REQUIRE(w->depth == 1);
 	json_put_char(&w->text, '}');
@@ -288,11 +289,21 @@ static bool is_twice(const struct json_out *w, size_t i)
 struct json_flat *json_out_flat(struct json_out **out)
 {
 	struct json_out *w = *out;
-	const struct buf *text = json_out_text(w);
+	struct buf *text = json_out_text(w);
 	for (size_t i = 1; i < w->count; i++)
 		REQUIRE(!is_twice(w, i));
 	struct json_flat *f =
 		json_flat_make(text->data, text->len, w->members, w->count);
 	release(out);
 	return f;
+}
+
+json_object *json_out_read(struct json_out **out)
+{
+	struct buf *text = json_out_text(*out);
+	json_object *o =
+		json_read(text->data, text->len, &json_limits_own, NULL);
+	REQUIRE(o != NULL);
+	json_out_free(out);
+	return o;
 }

@@ -26,14 +26,18 @@ size_t json_out_bytes(const struct json_out *out); /* so far */
 void json_out_object(struct json_out *out, const char *key);
 void json_out_array(struct json_out *out, const char *key);
 void json_out_end(struct json_out *out);
-/* `tree` as json_canonical() prints it; lent. */
+/* `tree` as json_canonical() prints it; lent. In the outermost object it is an
+ * array or object. */
 void json_out_canonical(struct json_out *out, const char *key,
 			json_object *tree);
 
-/* The whole, ended. The text is lent until the writer begins anew. */
-const struct buf *json_out_text(struct json_out *out);
+/* The whole, ended. The text is lent until the writer begins anew, and may be
+ * added to. */
+struct buf *json_out_text(struct json_out *out);
 void json_out_again(struct json_out *out);
-/* Or as what can be read; frees `*out`. */
+/* Or as what can be read, or as a tree that the caller puts; both free `*out`.
+ */
 struct json_flat *json_out_flat(struct json_out **out);
+json_object *json_out_read(struct json_out **out);
 
 #endif

@@ -13,6 +13,8 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
+#define FEW_ENTRIES 16
+
 static void print(struct buf *out, json_object *o, bool sorted);
 
 void json_put_int(struct buf *out, int64_t v)
@@ -29,6 +31,28 @@ void json_put_int(struct buf *out, int64_t v)
 	json_put_bytes(out, p, (size_t)(digits + sizeof digits - p));
 }
 
+/* Up to three digits behind the point, as shares and percents have: what
+ * printf() would say, without asking it. */
+static bool put_thousandths(struct buf *out, double v)
+{
+	double scaled = v * 1000;
+	if (!(fabs(scaled) < 1e15) || scaled == 0)
+		return false; /* 0 may have a sign */
+	int64_t k = (int64_t)scaled;
+	if ((double)k != scaled || (double)k / 1000 != v)
+		return false;
+	if (k < 0)
+		json_put_char(out, '-');
+	k = k < 0 ? -k : k;
+	json_put_int(out, k / 1000);
+	json_put_char(out, '.');
+	char digits[3] = {(char)('0' + k / 100 % 10), (char)('0' + k / 10 % 10),
+			  (char)('0' + k % 10)};
+	size_t n = digits[2] != '0' ? 3 : digits[1] != '0' ? 2 : 1;
+	json_put_bytes(out, digits, n);
+	return true;
+}
+
 /* The fewest digits, 15 to 17, that give back the same double; what looks like
  * an integer gets ".0", so that it is read as a double again. */
 void json_put_double(struct buf *out, double v)
@@ -37,6 +61,8 @@ void json_put_double(struct buf *out, double v)
 		json_put_bytes(out, "null", 4);
 		return;
 	}
+	if (put_thousandths(out, v))
+		return;
 	char text[40];
 	int len = 0, digits = 15;
 	do
@@ -127,16 +153,32 @@ static int compare_entries(const void *a, const void *b)
 	return strcmp(lh_entry_k(*x), lh_entry_k(*y));
 }
 
+/* By insertion while they are few: qsort() would ask for memory. */
+static void sort_entries(struct lh_entry **entries, size_t n)
+{
+	if (n > FEW_ENTRIES)
+		qsort(entries, n, sizeof *entries, compare_entries);
+	for (size_t i = 1; n <= FEW_ENTRIES && i < n; i++) {
+		struct lh_entry *e = entries[i];
+		size_t k = i;
+		for (; k && compare_entries(&entries[k - 1], &e) > 0; k--)
+			entries[k] = entries[k - 1];
+		entries[k] = e;
+	}
+}
+
 static void print_sorted(struct buf *out, json_object *o)
 {
 	size_t count = (size_t)json_object_object_length(o), n = 0;
-	struct lh_entry **entries = xcalloc(count, sizeof *entries);
-	struct lh_entry *e;
+	struct lh_entry *few[FEW_ENTRIES], **entries = few, *e;
+	if (count > FEW_ENTRIES)
+		entries = xcalloc(count, sizeof *entries);
 	lh_foreach(json_object_get_object(o), e) entries[n++] = e;
-	qsort(entries, n, sizeof *entries, compare_entries);
+	sort_entries(entries, n);
 	for (size_t i = 0; i < n; i++)
 		print_member(out, entries[i], true);
-	free(entries);
+	if (entries != few)
+		free(entries);
 }
 
 static void print_object(struct buf *out, json_object *o, bool sorted)

@@ -1,5 +1,6 @@
 #include "base/mem.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,9 @@
 
 #define BUF_FIRST_BYTES	  64
 #define ARENA_BLOCK_BYTES 4096
+/* Up to here glibc's malloc takes from the thread's cache, and its calloc does
+ * not. */
+#define CACHED_BYTES 1024
 
 void *xmalloc(size_t bytes)
 {
@@ -19,9 +23,14 @@ void *xmalloc(size_t bytes)
 
 void *xcalloc(size_t count, size_t bytes)
 {
-	void *p = count && bytes ? calloc(count, bytes) : calloc(1, 1);
+	size_t total;
+	if (!count || !bytes)
+		count = bytes = 1;
+	bool small = !__builtin_mul_overflow(count, bytes, &total) &&
+		     total <= CACHED_BYTES;
+	void *p = small ? malloc(total) : calloc(count, bytes);
 	REQUIRE(p != NULL);
-	return p;
+	return small ? memset(p, 0, total) : p;
 }
 
 void *xrealloc(void *p, size_t bytes)

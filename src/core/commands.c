@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/decide.h"
@@ -10,10 +11,20 @@
 
 typedef bool command_fn(struct deciding *d, const char *const *args);
 
+void command_remember(struct model *m, size_t at, const char *id)
+{
+	char *slot = m->commands[at];
+	memset(slot, 0, sizeof *m->commands);
+	strncpy(slot, id, sizeof *m->commands - 1);
+	m->command_hashes[at] = (uint32_t)hash_fnv1a(slot);
+}
+
 static bool seen_before(const struct model *m, const char *id)
 {
-	for (size_t i = 0; id && i < COMMANDS_REMEMBERED; i++)
-		if (strcmp(m->commands[i], id) == 0 && *id)
+	uint32_t hash = id && *id ? (uint32_t)hash_fnv1a(id) : 0;
+	for (size_t i = 0; hash && i < COMMANDS_REMEMBERED; i++)
+		if (m->command_hashes[i] == hash &&
+		    strcmp(m->commands[i], id) == 0)
 			return true;
 	return false;
 }

@@ -372,5 +372,6 @@ void rules_fire(struct deciding *d, enum event_type type);
 
 /* commands */
 void commands_decide(struct deciding *d);
+void command_remember(struct model *m, size_t at, const char *id);
 
 #endif

@@ -302,13 +302,12 @@ bool late_answer(struct deciding *d, const struct answer_given *g)
 
 /* --- in a snapshot -------------------------------------------------------- */
 
-json_object *late_json(const struct model *m)
+void late_put(struct json_out *o, const struct model *m)
 {
-	json_object *a = json_object_new_array();
+	json_out_array(o, "late");
 	for (size_t i = 0; i < m->late_count; i++) {
 		const struct late_proposal *l = &m->late[i];
-		json_object *o = json_object_new_object();
-		json_object *result = json_clone(l->result);
+		json_out_object(o, NULL);
 		json_add_int(o, "seq", (int64_t)l->seq);
 		json_add_str(o, "stage", l->stage);
 		json_add_str(o, "agent", l->agent);
@@ -318,11 +317,11 @@ json_object *late_json(const struct model *m)
 		json_add_int(o, "tokens", l->tokens);
 		json_add_str(o, "base", l->base);
 		json_add_int(o, "bytes", (int64_t)l->bytes);
-		if (result)
-			json_add(o, "result", &result);
-		json_object_array_add(a, o);
+		if (l->result)
+			json_out_canonical(o, "result", l->result);
+		json_out_end(o);
 	}
-	return a;
+	json_out_end(o);
 }
 
 void late_read(struct model *m, json_object *a)

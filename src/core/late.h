@@ -9,26 +9,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/json.h"
+#include "base/json_out.h"
 
 #define LATE_MAX	  100	      /* the newest */
-#define LATE_RESULT_BYTES (64 * 1024) /* a larger one stands in the log alone */
-#define LATE_BYTES	  (1024 * 1024) /* of all: the oldest give way */
+#define LATE_RESULT_BYTES (64 * 1024) /* a larger one stands in the log alone  \
+				       */
+#define LATE_BYTES (1024 * 1024)      /* of all: the oldest give way */
 
-/* What an answer is made on: a hash over the run, and over inputs and outputs of
- * its stage as they were when it was called. */
+/* What an answer is made on: a hash over the run, and over inputs and outputs
+ * of its stage as they were when it was called. */
 #define LATE_BASE_BYTES 17
 
 struct late_proposal {
-	uint64_t seq;	/* of its proposal:late; its id is "l<seq>" */
+	uint64_t seq; /* of its proposal:late; its id is "l<seq>" */
 	char *stage, *agent;
 	int attempt;
-	char *verdict;	/* deadline, duplicate, old_attempt, finished,
-			   unknown_stage, wrong_agent */
-	int64_t at_ms, tokens;	   /* -1 tokens: not reported */
+	char *verdict;	       /* deadline, duplicate, old_attempt, finished,
+				  unknown_stage, wrong_agent */
+	int64_t at_ms, tokens; /* -1 tokens: not reported */
 	char base[LATE_BASE_BYTES]; /* "": not known */
-	json_object *result;	   /* NULL: there was none, or it is too large */
-	size_t bytes;		   /* of it as text */
+	json_object *result; /* NULL: there was none, or it is too large */
+	size_t bytes;	     /* of it as text */
 };
 
 struct model;
@@ -38,7 +39,7 @@ const struct late_proposal *late_find(const struct model *m, const char *id);
 bool late_fits(const struct model *m, const struct late_proposal *l);
 void late_base(const struct model *m, int stage, char out[LATE_BASE_BYTES]);
 
-json_object *late_json(const struct model *m); /* for snapshots */
+void late_put(struct json_out *o, const struct model *m); /* for snapshots */
 void late_read(struct model *m, json_object *list);
 void late_free(struct model *m);
 

@@ -232,10 +232,7 @@ static void remember_command(struct model *m, const struct event *e)
 	const char *id = event_str(e, "cmd", NULL);
 	if (!id)
 		return;
-	char *slot = m->commands[m->command_next % COMMANDS_REMEMBERED];
-	memset(slot, 0, sizeof *m->commands);
-	strncpy(slot, id, sizeof *m->commands - 1);
-	m->command_next++;
+	command_remember(m, m->command_next++ % COMMANDS_REMEMBERED, id);
 }
 
 void model_apply(struct model *m, const struct event *e)

@@ -121,6 +121,7 @@ struct model {
 				     alone, 0 is always right */
 	struct timers timers;
 	char (*commands)[64];     /* ids of commands seen, a ring */
+	uint32_t command_hashes[COMMANDS_REMEMBERED]; /* of those ids */
 	size_t command_next;
 };
 

@@ -59,7 +59,8 @@ void proposals_apply(struct model *m, const struct event *e, int stage,
 
 /* --- calling ------------------------------------------------------------ */
 
-/* What the story has under the names of stages and outputs. */
+/* What the story has under the names of stages and outputs. The values are the
+ * story's own, and not to be changed. */
 static json_object *members_of(const struct model *m,
 			       const struct show_names *names)
 {
@@ -69,7 +70,7 @@ static json_object *members_of(const struct model *m,
 		json_object *value = NULL;
 		if (json_object_object_get_ex(m->story.doc, name, &value)) {
 			json_object_object_add(members, name,
-					       json_clone(value));
+					       json_object_get(value));
 			continue;
 		}
 		/* A stage by its id: all that it put into the story. */
@@ -81,7 +82,7 @@ static json_object *members_of(const struct model *m,
 			if (json_object_object_get_ex(m->story.doc,
 						      out->items[k], &value))
 				json_object_object_add(all, out->items[k],
-						       json_clone(value));
+						       json_object_get(value));
 		json_object_object_add(members, name, all);
 	}
 	return members;
@@ -92,45 +93,41 @@ json_object *proposals_inputs(const struct model *m, int stage)
 	return members_of(m, &m->show->stages[stage].inputs);
 }
 
-static json_object *names_json(const struct show_names *names)
+static void add_members(struct json_out *o, const char *key,
+			const struct model *m, const struct show_names *names)
 {
-	json_object *a = json_object_new_array();
-	for (size_t i = 0; i < names->count; i++)
-		json_object_array_add(a,
-				      json_object_new_string(names->items[i]));
-	return a;
+	json_object *members = members_of(m, names);
+	json_add(o, key, &members);
 }
 
-static json_object *parameters_of(const struct model *m, int stage, int agent)
+static void add_parameters(struct json_out *o, const struct model *m, int stage,
+			   int agent)
 {
 	const struct show_stage *def = &m->show->stages[stage];
 	const struct show_names *named = &m->show->agents[agent].prompt_story;
-	json_object *p = json_object_new_object();
-	json_object *inputs = proposals_inputs(m, stage);
-	json_object *outputs = names_json(&def->outputs);
-	json_add_str(p, "show", m->show->id);
-	json_add_str(p, "run", m->run.id);
-	json_add_str(p, "stage", def->id);
-	json_add_int(p, "attempt", m->stages[stage].attempt);
-	json_add_str(p, "group", def->group);
-	json_add_str(p, "description", def->description);
-	json_add(p, "inputs", &inputs);
-	json_add(p, "outputs", &outputs);
-	if (named->count) {
-		json_object *story = members_of(m, named);
-		json_add(p, "story", &story);
-	}
+	json_out_object(o, "parameters");
+	json_add_str(o, "show", m->show->id);
+	json_add_str(o, "run", m->run.id);
+	json_add_str(o, "stage", def->id);
+	json_add_int(o, "attempt", m->stages[stage].attempt);
+	json_add_str(o, "group", def->group);
+	json_add_str(o, "description", def->description);
+	add_members(o, "inputs", m, &def->inputs);
+	json_out_array(o, "outputs");
+	for (size_t i = 0; i < def->outputs.count; i++)
+		json_add_str(o, NULL, def->outputs.items[i]);
+	json_out_end(o);
+	if (named->count)
+		add_members(o, "story", m, named);
 	/* So that a model may do better than the last time. */
-	json_add_str(p, "last_error", m->stages[stage].last_error);
+	json_add_str(o, "last_error", m->stages[stage].last_error);
 	if (def->mcp_count) {
-		json_object *mcp = json_object_new_array();
+		json_out_array(o, "mcp");
 		for (size_t i = 0; i < def->mcp_count; i++)
-			json_object_array_add(
-				mcp, json_object_new_string(
-					     m->show->mcp[def->mcp[i]].id));
-		json_add(p, "mcp", &mcp);
+			json_add_str(o, NULL, m->show->mcp[def->mcp[i]].id);
+		json_out_end(o);
 	}
-	return p;
+	json_out_end(o);
 }
 
 /* The body of contract 3.4: every transport carries the same. */
@@ -139,24 +136,23 @@ static char *request_text(const struct model *m, int stage, int agent,
 			  int64_t limit_ms)
 {
 	char at[32];
-	json_object *o = json_object_new_object();
-	json_object *p = parameters_of(m, stage, agent);
+	struct json_out *o = json_out_new();
 	json_add_str(o, "id", key);
 	json_add_str(o, "timestamp",
 		     clock_rfc3339(at, sizeof at, c->started_ms));
 	json_add_str(o, "capability", m->show->stages[stage].id);
 	json_add_str(o, "agent", m->show->agents[agent].id);
-	json_add(o, "parameters", &p);
+	add_parameters(o, m, stage, agent);
 	json_add_int(o, "timeout", limit_ms);
 	json_add_str(o, "correlationId", key);
 	if (c->lease >= 0) {
-		json_object *lease = json_object_new_object();
-		json_add_str(lease, "id", ledger_lease(m, c->lease)->id);
-		json_add_int(lease, "tokens", c->lease_tokens);
-		json_add(o, "lease", &lease);
+		json_out_object(o, "lease");
+		json_add_str(o, "id", ledger_lease(m, c->lease)->id);
+		json_add_int(o, "tokens", c->lease_tokens);
+		json_out_end(o);
 	}
-	char *text = xstrdup(json_text(o));
-	json_object_put(o);
+	char *text = buf_take(json_out_text(o));
+	json_out_free(&o);
 	return text;
 }
 
@@ -364,8 +360,8 @@ static bool call_succeeded(struct deciding *d, int stage, int agent,
 	return true;
 }
 
-/* Its lease was made smaller than its share: the call is made again with what it
- * needs, and nobody is asked. */
+/* Its lease was made smaller than its share: the call is made again with what
+ * it needs, and nobody is asked. */
 static bool try_larger(struct deciding *d, int stage, int agent)
 {
 	struct model *m = d->m;

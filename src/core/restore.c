@@ -372,8 +372,7 @@ static void read_rest(struct model *m, json_object *o)
 		return;
 	for (size_t i = 0; i < n; i++) {
 		size_t at = (m->command_next - n + i) % COMMANDS_REMEMBERED;
-		strncpy(m->commands[at], json_item_str(commands, i),
-			sizeof *m->commands - 1);
+		command_remember(m, at, json_item_str(commands, i));
 	}
 }
 

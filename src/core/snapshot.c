@@ -7,27 +7,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_out.h"
 #include "base/mem.h"
 #include "core/model.h"
 #include "core/lease_table.h"
 #include "core/snapshot.h"
 
-static void add_some(json_object *o, const char *key, int64_t v)
+static void add_some(struct json_out *o, const char *key, int64_t v)
 {
 	if (v)
 		json_add_int(o, key, v);
 }
 
-static json_object *scope_json(const struct scope *s)
+static void put_scope(struct json_out *o, const char *key,
+		      const struct scope *s)
 {
-	json_object *o = json_object_new_object();
+	json_out_object(o, key);
 	json_add_bool(o, "limited", s->limited);
 	json_add_int(o, "allocated", s->allocated);
 	json_add_int(o, "leased", s->leased);
 	json_add_int(o, "spent", s->spent);
 	if (s->overrun)
 		json_add_int(o, "overrun", s->overrun);
-	return o;
+	json_out_end(o);
 }
 
 static bool is_empty(const struct scope *s)
@@ -35,19 +37,19 @@ static bool is_empty(const struct scope *s)
 	return !s->limited && !s->allocated && !s->leased && !s->spent;
 }
 
-static json_object *purse_json(const struct purse *p)
+static void put_purse(struct json_out *o, const char *key,
+		      const struct purse *p)
 {
-	json_object *o = json_object_new_object();
-	json_object *tokens = scope_json(&p->tokens);
-	json_object *cost = scope_json(&p->cost);
-	json_add(o, "tokens", &tokens);
-	json_add(o, "cost", &cost);
-	return o;
+	json_out_object(o, key);
+	put_scope(o, "tokens", &p->tokens);
+	put_scope(o, "cost", &p->cost);
+	json_out_end(o);
 }
 
-static json_object *lease_json(const struct model *m, const struct lease *l)
+static void put_lease(struct json_out *o, const struct model *m,
+		      const struct lease *l)
 {
-	json_object *o = json_object_new_object();
+	json_out_object(o, l->id);
 	json_add_str(o, "stage", m->show->stages[l->stage].id);
 	json_add_str(o, "agent", m->show->agents[l->agent].id);
 	json_add_int(o, "attempt", l->attempt);
@@ -63,15 +65,15 @@ static json_object *lease_json(const struct model *m, const struct lease *l)
 	add_some(o, "share", l->share);
 	json_add_int(o, "closed", l->closed_ms);
 	json_add_int(o, "day", l->day);
-	return o;
+	json_out_end(o);
 }
 
-static json_object *asks_json(const struct model *m)
+static void put_asks(struct json_out *o, const struct model *m)
 {
-	json_object *all = json_object_new_array();
+	json_out_array(o, "asks");
 	for (size_t i = 0; i < m->ledger.ask_count; i++) {
 		const struct lease_ask *a = &m->ledger.asks[i];
-		json_object *o = json_object_new_object();
+		json_out_object(o, NULL);
 		json_add_int(o, "seq", (int64_t)a->seq);
 		json_add_str(o, "stage", m->show->stages[a->stage].id);
 		json_add_str(o, "agent", m->show->agents[a->agent].id);
@@ -82,105 +84,108 @@ static json_object *asks_json(const struct model *m)
 		json_add_int(o, "origin", a->origin.kind);
 		json_add_str(o, "to", a->origin.id);
 		json_add_int(o, "epoch", a->epoch);
-		json_object_array_add(all, o);
+		json_out_end(o);
 	}
-	return all;
+	json_out_end(o);
 }
 
 /* Oldest first. */
-static json_object *requests_json(const struct model *m)
+static void put_requests(struct json_out *o, const struct model *m)
 {
 	const struct ledger *l = &m->ledger;
-	json_object *all = json_object_new_array();
+	json_out_array(o, "requests");
 	for (size_t i = 0; i < LEASE_REQUESTS_KEPT; i++) {
 		const struct lease_request *r =
 			&l->requests[(l->request_next + i) %
 				     LEASE_REQUESTS_KEPT];
 		if (!r->hash)
 			continue;
-		json_object *o = json_object_new_object();
+		json_out_object(o, NULL);
 		json_add_int(o, "hash", (int64_t)r->hash);
 		json_add_int(o, "wish", r->wish);
 		json_add_str(o, "stage", m->show->stages[r->stage].id);
 		json_add_str(o, "agent", m->show->agents[r->agent].id);
 		json_add_int(o, "tokens", r->tokens);
 		json_add_str(o, "lease", r->lease);
-		json_object_array_add(all, o);
+		json_out_end(o);
 	}
-	return all;
+	json_out_end(o);
 }
 
-static void add_purse(json_object *all, const char *id,
-		      const struct purse *purse)
+static void put_some_purse(struct json_out *o, const char *key,
+			   const struct purse *p)
 {
-	if (!is_empty(&purse->tokens) || !is_empty(&purse->cost))
-		json_object_object_add(all, id, purse_json(purse));
+	if (!is_empty(&p->tokens) || !is_empty(&p->cost))
+		put_purse(o, key, p);
 }
 
 /* By agent: how many were seen, and the newest, oldest first. */
-static json_object *observed_json(const struct model *m)
+static void put_observed(struct json_out *o, const struct model *m)
 {
-	json_object *all = json_object_new_object();
+	json_out_object(o, "observed");
 	for (size_t i = 0; i < m->show->agent_count; i++) {
-		const struct observed *o = &m->ledger.observed[i];
-		if (!o->count)
+		const struct observed *seen = &m->ledger.observed[i];
+		if (!seen->count)
 			continue;
-		json_object *list = json_object_new_array();
-		int64_t first = o->count > OBSERVED_CALLS
-					? o->count - OBSERVED_CALLS
+		int64_t first = seen->count > OBSERVED_CALLS
+					? seen->count - OBSERVED_CALLS
 					: 0;
-		json_object_array_add(list, json_object_new_int64(o->count));
-		for (int64_t k = first; k < o->count; k++)
-			json_object_array_add(
-				list, json_object_new_int64(
-					      o->tokens[k % OBSERVED_CALLS]));
-		json_object_object_add(all, m->show->agents[i].id, list);
+		json_out_array(o, m->show->agents[i].id);
+		json_add_int(o, NULL, seen->count);
+		for (int64_t k = first; k < seen->count; k++)
+			json_add_int(o, NULL, seen->tokens[k % OBSERVED_CALLS]);
+		json_out_end(o);
 	}
-	return all;
+	json_out_end(o);
 }
 
-static json_object *ledger_json(const struct model *m)
+static void put_agents(struct json_out *o, const struct model *m)
 {
 	const struct ledger *l = &m->ledger;
-	json_object *o = json_object_new_object();
-	json_object *episode = purse_json(&l->episode);
-	json_object *agents = json_object_new_object();
-	json_object *asks = asks_json(m);
-	json_object *requests = requests_json(m);
-	json_object *days = json_object_new_object();
-	json_object *services = json_object_new_object();
-	json_object *service_days = json_object_new_object();
-	for (size_t i = 0; i < m->show->agent_count; i++) {
-		const char *id = m->show->agents[i].id;
-		json_object_object_add(agents, id, purse_json(&l->agents[i]));
-		add_purse(days, id, &l->days[i]);
-	}
-	for (size_t i = 0; i < m->show->service_count; i++) {
-		const char *id = m->show->services[i].id;
-		add_purse(services, id, &l->services[i]);
-		add_purse(service_days, id, &l->service_days[i]);
-	}
+	json_out_object(o, "agents");
+	for (size_t i = 0; i < m->show->agent_count; i++)
+		put_purse(o, m->show->agents[i].id, &l->agents[i]);
+	json_out_end(o);
+	json_out_object(o, "days");
+	for (size_t i = 0; i < m->show->agent_count; i++)
+		put_some_purse(o, m->show->agents[i].id, &l->days[i]);
+	json_out_end(o);
+}
+
+static void put_services(struct json_out *o, const struct model *m)
+{
+	const struct ledger *l = &m->ledger;
+	json_out_object(o, "services");
+	for (size_t i = 0; i < m->show->service_count; i++)
+		put_some_purse(o, m->show->services[i].id, &l->services[i]);
+	json_out_end(o);
+	json_out_object(o, "service_days");
+	for (size_t i = 0; i < m->show->service_count; i++)
+		put_some_purse(o, m->show->services[i].id, &l->service_days[i]);
+	json_out_end(o);
+}
+
+static void put_ledger(struct json_out *o, const struct model *m)
+{
+	const struct ledger *l = &m->ledger;
+	json_out_object(o, "ledger");
 	json_add_int(o, "reserve", l->reserve);
 	add_some(o, "day", l->day);
-	json_object *observed = observed_json(m);
-	json_add(o, "observed", &observed);
-	json_add(o, "days", &days);
-	json_add(o, "services", &services);
-	json_add(o, "service_days", &service_days);
 	json_add_int(o, "moved", l->moved);
-	json_add(o, "episode", &episode);
-	json_add(o, "agents", &agents);
-	json_add(o, "asks", &asks);
-	json_add(o, "requests", &requests);
-	return o;
+	put_purse(o, "episode", &l->episode);
+	put_agents(o, m);
+	put_services(o, m);
+	put_observed(o, m);
+	put_asks(o, m);
+	put_requests(o, m);
+	json_out_end(o);
 }
 
 /* `agent`: whom the show names. */
-static json_object *call_json(const struct model *m, const struct call *c,
-			      int agent)
+static void put_call(struct json_out *o, const struct model *m,
+		     const struct call *c, int agent)
 {
-	json_object *o = json_object_new_object();
-	json_object *result = json_clone(c->result);
+	json_out_object(o, NULL);
 	add_some(o, "state", c->state);
 	if (c->agent != agent)
 		json_add_str(o, "agent", m->show->agents[c->agent].id);
@@ -198,18 +203,19 @@ static json_object *call_json(const struct model *m, const struct call *c,
 	json_add_str(o, "error", c->error);
 	if (c->retry_after_ms)
 		json_add_int(o, "retry_after_ms", c->retry_after_ms);
-	if (result)
-		json_add(o, "result", &result);
-	return o;
+	if (c->result)
+		json_out_canonical(o, "result", c->result);
+	json_out_end(o);
 }
 
-static json_object *poll_json(const struct poll_run *p,
-			      const struct show_poll *def)
+static void put_poll(struct json_out *o, const struct poll_run *p,
+		     const struct show_poll *def)
 {
-	json_object *o = json_object_new_object();
-	json_object *counts = json_object_new_object();
+	json_out_object(o, "poll");
+	json_out_object(o, "counts");
 	for (size_t i = 0; i < def->option_count; i++)
-		json_add_int(counts, def->options[i].id, p->counts[i]);
+		json_add_int(o, def->options[i].id, p->counts[i]);
+	json_out_end(o);
 	json_add_int(o, "state", p->state);
 	json_add_bool(o, "frozen", p->frozen);
 	json_add_int(o, "opened", p->opened_ms);
@@ -221,29 +227,26 @@ static json_object *poll_json(const struct poll_run *p,
 	json_add_int(o, "winner", p->winner);
 	json_add_int(o, "choice", p->choice);
 	json_add_str(o, "why", p->why);
-	json_add(o, "counts", &counts);
-	return o;
+	json_out_end(o);
 }
 
-static json_object *bases_json(const struct stage_run *s)
+static void put_bases(struct json_out *o, const struct stage_run *s)
 {
-	json_object *a = json_object_new_array();
+	json_out_array(o, "bases");
 	for (size_t i = 0; i < COUNT_OF(s->bases) && s->bases[i].attempt; i++) {
-		json_object *o = json_object_new_object();
+		json_out_object(o, NULL);
 		json_add_int(o, "attempt", s->bases[i].attempt);
 		json_add_str(o, "hash", s->bases[i].hash);
-		json_object_array_add(a, o);
+		json_out_end(o);
 	}
-	return a;
+	json_out_end(o);
 }
 
-static json_object *stage_json(const struct model *m, size_t i)
+static void put_stage(struct json_out *o, const struct model *m, size_t i)
 {
 	const struct stage_run *s = &m->stages[i];
 	const struct show_stage *def = &m->show->stages[i];
-	const struct purse *purse = &m->ledger.stages[i];
-	json_object *o = json_object_new_object();
-	json_object *calls = json_object_new_array();
+	json_out_object(o, def->id);
 	json_add_str(o, "state", stage_state_name(s->state));
 	json_add_int(o, "outcome", s->outcome);
 	add_some(o, "unmet", s->unmet);
@@ -257,10 +260,8 @@ static json_object *stage_json(const struct model *m, size_t i)
 	add_some(o, "standing_cost", s->standing_cost);
 	add_some(o, "standing_uses", s->standing_uses);
 	add_some(o, "warn_asks", s->warn_asks);
-	if (s->bases[0].attempt) {
-		json_object *bases = bases_json(s);
-		json_add(o, "bases", &bases);
-	}
+	if (s->bases[0].attempt)
+		put_bases(o, s);
 	add_some(o, "attempt", s->attempt);
 	add_some(o, "failures", s->failures);
 	add_some(o, "first", s->first_ms);
@@ -273,27 +274,22 @@ static json_object *stage_json(const struct model *m, size_t i)
 	json_add_str(o, "error", s->error);
 	json_add_str(o, "last_error", s->last_error);
 	json_add_str(o, "why", s->why);
-	if (!is_empty(&purse->tokens) || !is_empty(&purse->cost)) {
-		json_object *scope = purse_json(purse);
-		json_add(o, "scope", &scope);
-	}
+	put_some_purse(o, "scope", &m->ledger.stages[i]);
+	json_out_array(o, "calls");
 	for (size_t k = 0; k < def->agent_count; k++)
-		json_object_array_add(
-			calls, call_json(m, &s->calls[k], def->agents[k]));
-	json_add(o, "calls", &calls);
-	if (s->poll) {
-		json_object *poll = poll_json(s->poll, def->poll);
-		json_add(o, "poll", &poll);
-	}
-	return o;
+		put_call(o, m, &s->calls[k], def->agents[k]);
+	json_out_end(o);
+	if (s->poll)
+		put_poll(o, s->poll, def->poll);
+	json_out_end(o);
 }
 
-static json_object *inbox_json(const struct model *m)
+static void put_inbox(struct json_out *o, const struct model *m)
 {
-	json_object *a = json_object_new_array();
+	json_out_array(o, "inbox");
 	for (size_t i = 0; i < m->inbox.count; i++) {
 		const struct inbox_item *item = &m->inbox.items[i];
-		json_object *o = json_object_new_object();
+		json_out_object(o, NULL);
 		json_add_str(o, "id", item->id);
 		json_add_int(o, "kind", item->kind);
 		if (item->stage >= 0)
@@ -313,79 +309,72 @@ static json_object *inbox_json(const struct model *m)
 		json_add_int(o, "opened", item->opened_ms);
 		json_add_int(o, "deadline", item->deadline_ms);
 		json_add_str(o, "text", item->text);
-		json_object_array_add(a, o);
+		json_out_end(o);
 	}
-	return a;
+	json_out_end(o);
 }
 
-static json_object *checks_json(const struct model *m)
+static void put_checks(struct json_out *o, const struct model *m)
 {
-	json_object *a = json_object_new_array();
+	json_out_array(o, "checks");
 	for (size_t i = 0; i < m->show->check_count; i++) {
-		json_object *o = json_object_new_object();
+		json_out_object(o, NULL);
 		json_add_str(o, "card", m->show->checks[i].card);
 		json_add_str(o, "test", m->show->checks[i].name);
 		json_add_int(o, "state", m->checks[i].state);
 		json_add_int(o, "at", m->checks[i].at_ms);
 		json_add_int(o, "latency_ms", m->checks[i].latency_ms);
 		json_add_str(o, "text", m->checks[i].text);
-		json_object_array_add(a, o);
+		json_out_end(o);
 	}
-	return a;
+	json_out_end(o);
 }
 
-static json_object *alarms_json(const struct model *m)
+static void put_alarms(struct json_out *o, const struct model *m)
 {
-	json_object *a = json_object_new_array();
+	json_out_array(o, "alarms");
 	for (size_t i = 0; i < m->alarm_count; i++) {
 		const struct alarm *alarm = &m->alarms[i];
-		json_object *o = json_object_new_object();
+		json_out_object(o, NULL);
 		json_add_str(o, "id", alarm->id);
 		json_add_str(o, "text", alarm->text);
 		json_add_int(o, "since", alarm->since_ms);
 		json_add_bool(o, "acked", alarm->acked);
 		json_add_str(o, "ack_reason", alarm->ack_reason);
-		json_object_array_add(a, o);
+		json_out_end(o);
 	}
-	return a;
+	json_out_end(o);
 }
 
-static json_object *killed_json(const struct model *m)
+static void put_killed(struct json_out *o, const struct model *m)
 {
-	json_object *a = json_object_new_array();
+	json_out_array(o, "killed");
 	for (size_t i = 0; i < m->show->agent_count; i++)
 		if (m->killed[i])
-			json_object_array_add(
-				a,
-				json_object_new_string(m->show->agents[i].id));
-	return a;
+			json_add_str(o, NULL, m->show->agents[i].id);
+	json_out_end(o);
 }
 
-static json_object *pending_json(const struct model *m)
+static void put_pending(struct json_out *o, const struct model *m)
 {
-	json_object *a = json_object_new_array();
+	json_out_array(o, "pending");
 	for (size_t i = 0; i < OBS_MAX_PENDING; i++) {
 		const struct obs_pending *p = &m->obs.pending[i];
-		json_object *o = json_object_new_object();
+		json_out_object(o, NULL);
 		if (*p->id) {
 			json_add_str(o, "id", p->id);
 			json_add_str(o, "text", p->text);
 			json_add_int(o, "sent", p->sent_ms);
 		}
-		json_object_array_add(a, o);
+		json_out_end(o);
 	}
-	return a;
+	json_out_end(o);
 }
 
-static json_object *obs_json(const struct model *m)
+static void put_obs(struct json_out *o, const struct model *m)
 {
 	const struct obs_facts *f = &m->obs.facts;
-	json_object *o = json_object_new_object();
-	json_object *scenes = json_object_new_array();
-	json_object *pending = pending_json(m);
-	for (int i = 0; i < f->scene_count; i++)
-		json_object_array_add(scenes,
-				      json_object_new_string(f->scenes[i]));
+	json_out_object(o, "obs");
 	json_add_bool(o, "connected", f->connected);
 	json_add_str(o, "error", f->error);
 	json_add_str(o, "program_scene", f->program_scene);
@@ -395,14 +384,17 @@ static json_object *obs_json(const struct model *m)
 	json_add_bool(o, "recording", f->recording);
 	json_add_int(o, "at", m->obs.at_ms);
 	json_add_str(o, "last_error", m->obs.last_error);
-	json_add(o, "scenes", &scenes);
-	json_add(o, "pending", &pending);
-	return o;
+	json_out_array(o, "scenes");
+	for (int i = 0; i < f->scene_count; i++)
+		json_add_str(o, NULL, f->scenes[i]);
+	json_out_end(o);
+	put_pending(o, m);
+	json_out_end(o);
 }
 
-static json_object *run_json(const struct model *m)
+static void put_run(struct json_out *o, const struct model *m)
 {
-	json_object *o = json_object_new_object();
+	json_out_object(o, "run");
 	json_add_str(o, "id", m->run.id);
 	json_add_int(o, "state", m->run.state);
 	json_add_bool(o, "rehearsal", m->run.rehearsal);
@@ -412,104 +404,104 @@ static json_object *run_json(const struct model *m)
 	json_add_int(o, "started", m->run.started_ms);
 	json_add_int(o, "ended", m->run.ended_ms);
 	json_add_str(o, "why", m->run.why);
-	return o;
+	json_out_end(o);
 }
 
-static json_object *ready_json(const struct model *m)
+static void put_ready(struct json_out *o, const struct model *m)
 {
-	json_object *a = json_object_new_array();
+	json_out_array(o, "ready");
 	for (size_t i = 0; i < m->ready_count; i++) {
 		int stage = m->ready[m->ready_head + i];
-		json_object_array_add(
-			a, json_object_new_string(m->show->stages[stage].id));
+		json_add_str(o, NULL, m->show->stages[stage].id);
 	}
-	return a;
+	json_out_end(o);
 }
 
-static json_object *commands_json(const struct model *m)
+static void put_commands(struct json_out *o, const struct model *m)
 {
-	json_object *a = json_object_new_array();
+	json_out_array(o, "commands");
 	size_t n = m->command_next < COMMANDS_REMEMBERED ? m->command_next
 							 : COMMANDS_REMEMBERED;
 	for (size_t i = m->command_next - n; i < m->command_next; i++)
-		json_object_array_add(
-			a, json_object_new_string(
-				   m->commands[i % COMMANDS_REMEMBERED]));
-	return a;
+		json_add_str(o, NULL, m->commands[i % COMMANDS_REMEMBERED]);
+	json_out_end(o);
 }
 
-static json_object *leader_json(const struct model *m)
+static void put_leader(struct json_out *o, const struct model *m)
 {
-	json_object *o = json_object_new_object();
+	json_out_object(o, "leader");
 	json_add_str(o, "host", m->leader.host);
 	json_add_int(o, "epoch", m->leader.epoch);
 	json_add_int(o, "pid", m->leader.pid);
 	json_add_int(o, "at", m->leader.at_ms);
-	return o;
+	json_out_end(o);
 }
 
 /* The document comes behind, member by member. */
-static json_object *story_json(const struct model *m)
+static void put_story(struct json_out *o, const struct model *m)
 {
-	json_object *o = json_object_new_object();
+	json_out_object(o, "story");
 	json_add_int(o, "version", (int64_t)m->story.version);
 	json_add_str(o, "hash", story_hash(&m->story));
-	return o;
+	json_out_end(o);
 }
 
-static json_object *question_json(const struct poll_run *p,
-				  const struct show_poll *def)
+static void put_question(struct json_out *o, const struct poll_run *p,
+			 const struct show_poll *def)
 {
-	json_object *o = json_object_new_object();
-	json_object *poll = poll_json(p, def);
-	json_object *options = json_object_new_array();
-	for (size_t k = 0; k < def->option_count; k++) {
-		json_object *x = json_object_new_object();
-		json_add_str(x, "id", def->options[k].id);
-		json_add_str(x, "label", def->options[k].label);
-		json_object_array_add(options, x);
-	}
 	json_add_str(o, "question", def->question);
 	json_add_int(o, "open_ms", def->open_ms);
-	json_add(o, "options", &options);
-	json_add(o, "poll", &poll);
-	return o;
+	json_out_array(o, "options");
+	for (size_t k = 0; k < def->option_count; k++) {
+		json_out_object(o, NULL);
+		json_add_str(o, "id", def->options[k].id);
+		json_add_str(o, "label", def->options[k].label);
+		json_out_end(o);
+	}
+	json_out_end(o);
+	put_poll(o, p, def);
 }
 
 /* The polls that no stage declares; of a place that was taken in another run
  * the number of its counts goes on. */
-static json_object *places_json(const struct model *m)
+static void put_places(struct json_out *o, const struct model *m)
 {
-	json_object *a = json_object_new_array();
+	json_out_array(o, "places");
 	for (size_t i = m->show->stage_count; i < show_poll_places(m->show);
 	     i++) {
 		const struct poll_run *p = m->stages[i].poll;
 		const struct show_poll *def = poll_def(m, (int)i);
 		if (!def && !p->closes)
 			continue;
-		json_object *o =
-			def ? question_json(p, def) : json_object_new_object();
+		json_out_object(o, NULL);
+		if (def)
+			put_question(o, p, def);
 		json_add_str(o, "place", m->show->stages[i].id);
 		json_add_int(o, "closes", p->closes);
-		json_object_array_add(a, o);
+		json_out_end(o);
 	}
-	return a;
+	json_out_end(o);
 }
 
-json_object *snapshot_facts(const struct model *m)
+/* What other concerns make; equal ones are printed alike. */
+static void put_trees(struct json_out *o, const struct model *m)
 {
-	json_object *(*const parts[])(const struct model *) = {
-		run_json,    ledger_json, usage_json,  story_json,
-		inbox_json,  checks_json, alarms_json, late_json,
-		obs_json,    ready_json,  leader_json, commands_json,
-		raises_json, warned_json, killed_json, places_json,
+	static const struct {
+		const char *name;
+		json_object *(*of)(const struct model *m);
+	} parts[] = {
+		{"raises", raises_json},
+		{"warned", warned_json},
 	};
-	static const char *const names[] = {
-		"run",	  "ledger", "usage",  "story",	"inbox",  "checks",
-		"alarms", "late",   "obs",    "ready",	"leader", "commands",
-		"raises", "warned", "killed", "places",
-	};
-	json_object *o = json_object_new_object();
+	for (size_t i = 0; i < COUNT_OF(parts); i++) {
+		json_object *part = parts[i].of(m);
+		json_out_canonical(o, parts[i].name, part);
+		json_object_put(part);
+	}
+}
+
+static void put_facts(struct json_out *o, const struct model *m)
+{
 	json_add_int(o, "format", SNAPSHOT_FORMAT);
 	json_add_int(o, "seq", (int64_t)m->seq);
 	json_add_str(o, "show", m->show->hash);
@@ -520,11 +512,28 @@ json_object *snapshot_facts(const struct model *m)
 	json_add_int(o, "poll_opened", m->poll_opened_ms);
 	if (m->poll >= 0)
 		json_add_str(o, "poll", m->show->stages[m->poll].id);
-	for (size_t i = 0; i < COUNT_OF(parts); i++) {
-		json_object *part = parts[i](m);
-		json_add(o, names[i], &part);
-	}
-	return o;
+	put_run(o, m);
+	put_ledger(o, m);
+	put_story(o, m);
+	put_inbox(o, m);
+	put_checks(o, m);
+	put_alarms(o, m);
+	put_obs(o, m);
+	put_ready(o, m);
+	put_leader(o, m);
+	put_commands(o, m);
+	put_killed(o, m);
+	put_places(o, m);
+	late_put(o, m);
+	usage_put(o, m);
+	put_trees(o, m);
+}
+
+json_object *snapshot_facts(const struct model *m)
+{
+	struct json_out *o = json_out_new();
+	put_facts(o, m);
+	return json_out_read(&o);
 }
 
 /* --- lines --------------------------------------------------------------- */
@@ -532,51 +541,37 @@ json_object *snapshot_facts(const struct model *m)
 /* A line that is being written, the object in it that is open ("stages" or
  * "doc"), and where whole lines go. */
 struct lines {
-	struct buf line;
+	struct json_out *line;
 	const char *open; /* NULL: none */
 	bool (*put)(void *whose, const char *text, size_t bytes);
 	void *whose;
 	bool ok;
 };
 
-static void add_json(struct lines *l, json_object **o)
-{
-	char *text = json_canonical(*o);
-	buf_adds(&l->line, text);
-	free(text);
-	json_object_put(*o);
-	*o = NULL;
-}
-
 static void end_line(struct lines *l, bool last)
 {
 	if (l->open)
-		buf_addc(&l->line, '}');
+		json_out_end(l->line);
 	l->open = NULL;
-	buf_adds(&l->line, last ? "}" : "}\n");
-	l->ok = l->ok && l->put(l->whose, buf_str(&l->line), l->line.len);
-	buf_clear(&l->line);
+	struct buf *text = json_out_text(l->line);
+	if (!last)
+		buf_addc(text, '\n');
+	l->ok = l->ok && l->put(l->whose, text->data, text->len);
+	json_out_again(l->line);
 }
 
-/* `*value` as the member `key` of the object `section`. */
-static void add_member(struct lines *l, const char *section, const char *key,
-		       json_object **value)
+/* Where the next member of the object `section` comes. */
+static struct json_out *next_in(struct lines *l, const char *section)
 {
-	json_object *name = json_object_new_string(key);
-	if (l->line.len > SNAPSHOT_LINE_BYTES)
+	if (json_out_bytes(l->line) > SNAPSHOT_LINE_BYTES)
 		end_line(l, false);
-	if (l->open && strcmp(l->open, section) == 0) {
-		buf_addc(&l->line, ',');
-	} else {
-		if (l->open)
-			buf_addc(&l->line, '}');
-		buf_addf(&l->line, "%s\"%s\":{", l->line.len ? "," : "{",
-			 section);
-		l->open = section;
-	}
-	add_json(l, &name);
-	buf_addc(&l->line, ':');
-	add_json(l, value);
+	if (l->open && strcmp(l->open, section) == 0)
+		return l->line;
+	if (l->open)
+		json_out_end(l->line);
+	json_out_object(l->line, section);
+	l->open = section;
+	return l->line;
 }
 
 static int by_key(const void *a, const void *b)
@@ -592,20 +587,17 @@ static void add_document(struct lines *l, json_object *doc)
 	struct lh_entry *e;
 	lh_foreach(json_object_get_object(doc), e) entries[n++] = e;
 	qsort(entries, n, sizeof *entries, by_key);
-	for (size_t i = 0; l->ok && i < n; i++) {
-		json_object *value = json_object_get(lh_entry_v(entries[i]));
-		add_member(l, "doc", lh_entry_k(entries[i]), &value);
-	}
+	for (size_t i = 0; l->ok && i < n; i++)
+		json_out_canonical(next_in(l, "doc"), lh_entry_k(entries[i]),
+				   lh_entry_v(entries[i]));
 	free(entries);
 }
 
 static void add_leases(struct lines *l, const struct model *m, int first)
 {
 	const struct lease_table *t = &m->ledger.leases;
-	for (int i = first; l->ok && i >= 0; i = lease_table_next(t, i)) {
-		json_object *lease = lease_json(m, &t->slots[i]);
-		add_member(l, "leases", t->slots[i].id, &lease);
-	}
+	for (int i = first; l->ok && i >= 0; i = lease_table_next(t, i))
+		put_lease(next_in(l, "leases"), m, &t->slots[i]);
 }
 
 /* In the order of their lists, which restoring makes anew. */
@@ -623,18 +615,15 @@ bool model_snapshot_lines(const struct model *m,
 				      size_t bytes),
 			  void *whose)
 {
-	struct lines l = {.put = put, .whose = whose, .ok = true};
-	json_object *head = snapshot_facts(m);
-	add_json(&l, &head);
-	l.line.data[--l.line.len] = '\0'; /* its end comes later */
+	struct lines l = {
+		.line = json_out_new(), .put = put, .whose = whose, .ok = true};
+	put_facts(l.line, m);
 	add_all_leases(&l, m);
-	for (size_t i = 0; l.ok && i < m->show->stage_count; i++) {
-		json_object *stage = stage_json(m, i);
-		add_member(&l, "stages", m->show->stages[i].id, &stage);
-	}
+	for (size_t i = 0; l.ok && i < m->show->stage_count; i++)
+		put_stage(next_in(&l, "stages"), m, i);
 	add_document(&l, m->story.doc);
 	end_line(&l, true);
-	buf_release(&l.line);
+	json_out_free(&l.line);
 	return l.ok;
 }
 

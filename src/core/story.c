@@ -246,14 +246,15 @@ void story_patch(struct story *s, json_object *patch)
 		catch_up(s);
 }
 
-/* What becomes of that member; the caller puts. */
+/* What becomes of that member; the caller puts, and changes it not. */
 static json_object *merged(const struct story *s, const char *key,
 			   json_object *change)
 {
+	if (!json_object_is_type(change, json_type_object))
+		return json_object_get(change);
 	json_object *around = json_object_new_object(), *old = NULL;
 	json_object *patch = json_object_new_object();
-	if (json_object_is_type(change, json_type_object) &&
-	    json_object_object_get_ex(s->doc, key, &old))
+	if (json_object_object_get_ex(s->doc, key, &old))
 		json_object_object_add(around, key, json_clone(old));
 	json_object_object_add(patch, key, json_object_get(change));
 	json_merge(around, patch);

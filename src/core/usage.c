@@ -253,163 +253,163 @@ int64_t usage_rest_but(const struct model *m, const struct usage_rest *rest,
 
 /* --- as JSON ------------------------------------------------------------ */
 
-static void add_spending(json_object *o, const struct spending *s)
+static void put_spending(struct json_out *o, const struct spending *s)
 {
 	json_add_int(o, "tokens", s->tokens);
 	json_add_int(o, "cost_micros", s->cost_micros);
 }
 
-static void add_row(json_object *a, int64_t at_ms, const struct spending *s)
+static void put_row(struct json_out *o, int64_t at_ms, const struct spending *s)
 {
 	if (!s->tokens && !s->cost_micros)
 		return;
-	json_object *o = json_object_new_object();
+	json_out_object(o, NULL);
 	json_add_int(o, "at", at_ms);
-	add_spending(o, s);
-	json_object_array_add(a, o);
+	put_spending(o, s);
+	json_out_end(o);
 }
 
-static json_object *minutes_report(const struct usage *u)
+static void put_minutes(struct json_out *o, const struct usage *u)
 {
-	json_object *a = json_object_new_array();
 	int64_t newest = u->newest * USAGE_BUCKET_MS / MINUTE_MS;
 	int64_t count = (int64_t)USAGE_BUCKETS * USAGE_BUCKET_MS / MINUTE_MS;
+	json_out_array(o, "minutes");
 	for (int64_t i = newest - count; i <= newest; i++) {
 		struct spending s = usage_minute(u, i);
-		add_row(a, i * MINUTE_MS, &s);
+		put_row(o, i * MINUTE_MS, &s);
 	}
-	return a;
+	json_out_end(o);
 }
 
-static json_object *buckets_json(const struct usage *u)
+static void put_buckets(struct json_out *o, const struct usage *u)
 {
-	json_object *a = json_object_new_array();
+	json_out_array(o, "buckets");
 	for (int64_t i = u->newest - USAGE_BUCKETS + 1; i <= u->newest; i++) {
 		struct spending s = usage_bucket(u, i);
-		add_row(a, i * USAGE_BUCKET_MS, &s);
+		put_row(o, i * USAGE_BUCKET_MS, &s);
 	}
-	return a;
+	json_out_end(o);
 }
 
-static json_object *models_json(const struct usage *u)
+static void put_models(struct json_out *o, const struct usage *u)
 {
-	json_object *a = json_object_new_array();
+	json_out_array(o, "models");
 	for (size_t i = 0; i < u->model_count; i++) {
-		json_object *o = json_object_new_object();
+		json_out_object(o, NULL);
 		json_add_str(o, "model", u->models[i].name);
-		add_spending(o, &u->models[i].spent);
+		put_spending(o, &u->models[i].spent);
 		json_add_int(o, "reports", u->models[i].reports);
 		json_add_int(o, "assumed", u->models[i].assumed_tokens);
-		json_object_array_add(a, o);
+		json_out_end(o);
 	}
-	return a;
+	json_out_end(o);
 }
 
-static json_object *episodes_json(const struct usage *u)
+static void put_episodes(struct json_out *o, const struct usage *u)
 {
-	json_object *a = json_object_new_array();
+	json_out_array(o, "episodes");
 	for (size_t i = 0; i < u->episode_count; i++) {
 		const struct usage_episode *e = &u->episodes[i];
-		json_object *o = json_object_new_object();
+		json_out_object(o, NULL);
 		json_add_str(o, "run", e->run);
 		json_add_str(o, "state",
 			     run_state_name((enum run_state)e->state));
 		json_add_int(o, "started", e->started_ms);
 		json_add_int(o, "ended", e->ended_ms);
-		add_spending(o, &e->spent);
-		json_object_array_add(a, o);
+		put_spending(o, &e->spent);
+		json_out_end(o);
 	}
-	return a;
+	json_out_end(o);
 }
 
-static json_object *purse_report(const char *key, const char *id,
-				 const struct purse *p)
+/* The members of what a purse tells; the object stays open. */
+static void begin_purse(struct json_out *o, const char *key, const char *id,
+			const struct purse *p)
 {
-	json_object *o = json_object_new_object();
+	json_out_object(o, NULL);
 	json_add_str(o, key, id);
 	json_add_int(o, "tokens", p->tokens.spent);
 	json_add_int(o, "cost_micros", p->cost.spent);
 	json_add_int(o, "leased", p->tokens.leased);
 	if (p->tokens.limited)
 		json_add_int(o, "allocated", p->tokens.allocated);
-	return o;
 }
 
-static json_object *stages_report(const struct model *m)
+static void put_stages(struct json_out *o, const struct model *m)
 {
-	json_object *a = json_object_new_array();
+	json_out_array(o, "stages");
 	for (size_t i = 0; i < m->show->stage_count; i++) {
 		const struct usage_stage *s = &m->usage.stages[i];
 		const struct purse *p = &m->ledger.stages[i];
 		if (!s->runs && !p->tokens.spent && !p->tokens.leased &&
 		    !p->cost.spent)
 			continue;
-		json_object *o = purse_report("stage", m->show->stages[i].id,
-					      &m->ledger.stages[i]);
+		begin_purse(o, "stage", m->show->stages[i].id, p);
 		if (s->runs) {
 			json_add_int(o, "before", s->sum_tokens / s->runs);
 			json_add_int(o, "before_low", s->low_tokens);
 			json_add_int(o, "before_high", s->high_tokens);
 		}
-		json_object_array_add(a, o);
+		json_out_end(o);
 	}
-	return a;
+	json_out_end(o);
+}
+
+static void put_outlook(struct json_out *o, const struct model *m)
+{
+	struct usage_outlook sum = usage_outlook(m);
+	json_out_object(o, "outlook");
+	json_add_int(o, "low", sum.low);
+	json_add_int(o, "likely", sum.likely);
+	json_add_int(o, "high", sum.high);
+	json_add_int(o, "unknown_stages", (int64_t)sum.guessed);
+	json_out_end(o);
 }
 
 json_object *usage_report(const struct model *m)
 {
 	const struct usage *u = &m->usage;
-	struct usage_outlook sum = usage_outlook(m);
-	json_object *o = json_object_new_object();
-	json_object *agents = json_object_new_array();
-	json_object *outlook = json_object_new_object();
-	json_object *stages = stages_report(m);
-	json_object *minutes = minutes_report(u), *models = models_json(u);
-	json_object *episodes = episodes_json(u);
-	for (size_t i = 0; i < m->show->agent_count; i++)
-		json_object_array_add(
-			agents, purse_report("agent", m->show->agents[i].id,
-					     &m->ledger.agents[i]));
-	json_add_int(outlook, "low", sum.low);
-	json_add_int(outlook, "likely", sum.likely);
-	json_add_int(outlook, "high", sum.high);
-	json_add_int(outlook, "unknown_stages", (int64_t)sum.guessed);
+	struct json_out *o = json_out_new();
 	json_add_str(o, "show", m->show->id);
 	json_add_str(o, "run", m->run.id);
 	json_add_str(o, "currency", m->show->budget.currency);
-	json_add(o, "outlook", &outlook);
-	json_add(o, "stages", &stages);
-	json_add(o, "agents", &agents);
-	json_add(o, "models", &models);
-	json_add(o, "minutes", &minutes);
-	json_add(o, "episodes", &episodes);
-	return o;
+	put_outlook(o, m);
+	put_stages(o, m);
+	json_out_array(o, "agents");
+	for (size_t i = 0; i < m->show->agent_count; i++) {
+		begin_purse(o, "agent", m->show->agents[i].id,
+			    &m->ledger.agents[i]);
+		json_out_end(o);
+	}
+	json_out_end(o);
+	put_models(o, u);
+	put_minutes(o, u);
+	put_episodes(o, u);
+	return json_out_read(&o);
 }
 
-json_object *usage_json(const struct model *m)
+void usage_put(struct json_out *o, const struct model *m)
 {
 	const struct usage *u = &m->usage;
-	json_object *o = json_object_new_object();
-	json_object *stages = json_object_new_object();
-	json_object *buckets = buckets_json(u), *models = models_json(u);
-	json_object *episodes = episodes_json(u);
+	json_out_object(o, "usage");
+	json_add_int(o, "newest", u->newest);
+	put_buckets(o, u);
+	put_models(o, u);
+	put_episodes(o, u);
+	json_out_object(o, "stages");
 	for (size_t i = 0; i < m->show->stage_count; i++) {
 		const struct usage_stage *s = &u->stages[i];
 		if (!s->runs)
 			continue;
-		json_object *row = json_object_new_object();
-		json_add_int(row, "runs", s->runs);
-		json_add_int(row, "sum", s->sum_tokens);
-		json_add_int(row, "low", s->low_tokens);
-		json_add_int(row, "high", s->high_tokens);
-		json_object_object_add(stages, m->show->stages[i].id, row);
+		json_out_object(o, m->show->stages[i].id);
+		json_add_int(o, "runs", s->runs);
+		json_add_int(o, "sum", s->sum_tokens);
+		json_add_int(o, "low", s->low_tokens);
+		json_add_int(o, "high", s->high_tokens);
+		json_out_end(o);
 	}
-	json_add_int(o, "newest", u->newest);
-	json_add(o, "buckets", &buckets);
-	json_add(o, "models", &models);
-	json_add(o, "episodes", &episodes);
-	json_add(o, "stages", &stages);
-	return o;
+	json_out_end(o);
+	json_out_end(o);
 }
 
 /* --- and back ----------------------------------------------------------- */

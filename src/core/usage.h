@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/json.h"
+#include "base/json_out.h"
 
 #define USAGE_BUCKET_MS 10000
 #define USAGE_BUCKETS   720 /* two hours */
@@ -89,7 +89,7 @@ double usage_rate(const struct model *m, int64_t now_ms);
 json_object *usage_report(const struct model *m);
 
 /* For snapshots. */
-json_object *usage_json(const struct model *m);
+void usage_put(struct json_out *o, const struct model *m);
 void usage_read(struct model *m, json_object *o);
 
 #endif

@@ -265,9 +265,10 @@ static void shelf_line(json_object *doc, const struct shelved *keys, size_t n,
 		buf_addf(&shelf, "%s:%s\n", keys[i].key, hex);
 		free(text);
 	}
-	hash_sha256_hex(hex, buf_str(&shelf), shelf.len);
-	if (shelf.len)
+	if (shelf.len) {
+		hash_sha256_hex(hex, shelf.data, shelf.len);
 		buf_addf(story, "%s:%s\n", head, hex);
+	}
 	buf_release(&shelf);
 }
 
