@@ -128,6 +128,49 @@ ok $? "read-only: status says so"
 rcli replicaof no one >/dev/null
 over replica
 
+rcli config set replica-serve-stale-data no >/dev/null
+rcli replicaof 127.0.0.1 1 >/dev/null
+away 'lost its master'
+says 'lost its master'
+ok $? "a replica that serves nothing without its master: status says so"
+rcli replicaof no one >/dev/null
+rcli config set replica-serve-stale-data yes >/dev/null
+over master
+
+rcli config set min-replicas-to-write 1 >/dev/null
+away 'too few replicas'
+says 'too few replicas'
+ok $? "too few replicas: status says so"
+rcli config set min-replicas-to-write 0 >/dev/null
+over replicas
+
+rcli acl setuser default -evalsha -eval >/dev/null
+away 'not permitted'
+says 'widen its ACL'
+ok $? "its user may not run scripts: status says so"
+rcli acl setuser default +@all >/dev/null
+over acl
+
+# Somebody else has all the places there are. Over that very link it ends.
+mkfifo asks
+places=$(rcli config get maxclients | tail -n 1)
+if [ "$trouble_on" = unix ]; then
+	redis-cli -s "$socket" <asks >asks.out 2>&1 &
+else
+	redis-cli -p "$port" <asks >asks.out 2>&1 &
+fi
+other=$!
+exec 9>asks
+printf '%s\n' 'config set maxclients 1' 'client kill type normal' \
+	'client kill type pubsub' >&9
+away 'too many clients'
+says 'raise maxclients'
+ok $? "it takes no more clients: status says so"
+echo "config set maxclients $places" >&9
+exec 9>&-
+wait "$other"
+over clients
+
 # Where its dump should go stands a folder: as a full disk.
 mkdir dump.rdb
 rcli config set save '3600 100000' >/dev/null
@@ -234,8 +277,9 @@ over loaded
 "$program" events calm --json >log
 [ "$(jq -s 'map(.id) == [range(1; length + 1)]' log)" = true ]
 ok $? "the log has no gap"
-for word in first away restarted memory replica disk busy password \
-	stalled scripts links backlog deleted keys tail after loaded; do
+for word in first away restarted memory replica master replicas acl clients \
+	disk busy password stalled scripts links backlog deleted keys tail \
+	after loaded; do
 	grep '"type":"note"' log | grep -q "\"$word\"" || echo "$word" >>missing
 done
 none missing "and no note that was acknowledged is missing"
