@@ -25,7 +25,8 @@ static char *state_root(void)
 	return one;
 }
 
-char **cli_running_shows(size_t *count)
+/* Whose core runs on this machine. Caller frees each and the array. */
+static char **running_shows(size_t *count)
 {
 	char **shows = NULL;
 	size_t cap = 0;
@@ -71,7 +72,7 @@ static char *show_id_of(const char *word, int *status)
 static int only_running_show(const char *command, char **show)
 {
 	size_t count;
-	char **shows = cli_running_shows(&count);
+	char **shows = running_shows(&count);
 	struct buf list = {0};
 	for (size_t i = 0; i < count; i++)
 		buf_addf(&list, "%s%s", i ? ", " : "", shows[i]);

@@ -28,9 +28,6 @@ struct cli_place {
 int cli_find(const struct cli_args *args, struct cli_place *place);
 void cli_place_release(struct cli_place *place);
 
-/* Shows whose core runs on this machine. Caller frees each and the array. */
-char **cli_running_shows(size_t *count);
-
 /* Opens the show's Redis; 0, or the exit status after a message that says
  * whether the show is unknown, stopped, or its Redis away. */
 int cli_open(const struct cli_place *place, struct client **client);

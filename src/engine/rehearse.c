@@ -220,8 +220,10 @@ static void weights_of(const struct show_poll *poll, const char *votes,
 	json_object_put(o);
 }
 
-void rehearse_share(const struct show_poll *poll, const char *votes,
-		    int64_t voters, int64_t *out)
+/* How many of `voters` choose each option: `votes` as in the show file
+ * ({"option": share or number}, NULL: all alike but the first leads). */
+static void share(const struct show_poll *poll, const char *votes,
+		  int64_t voters, int64_t *out)
 {
 	double weights[SHOW_MAX_OPTIONS], rest[SHOW_MAX_OPTIONS], sum = 0;
 	int64_t left = voters;
@@ -321,7 +323,7 @@ void rehearse_poll_open(struct rehearse *r, int stage,
 	e->opened_ms = now_ms;
 	e->span_ms = poll->open_ms * 9 / 10;
 	e->open = true;
-	rehearse_share(poll, s->rehearsal.votes, e->voters, shares);
+	share(poll, s->rehearsal.votes, e->voters, shares);
 	cast(shares, poll->option_count, e->voters, e->options);
 	push_vote(r, stage, 0);
 }

@@ -42,9 +42,4 @@ int64_t rehearse_next_ms(const struct rehearse *r);
 /* That input; its now_ms is when it is due. The caller owns it. */
 struct input *rehearse_take(struct rehearse *r);
 
-/* How many of `voters` choose each option: `votes` as in the show file
- * ({"option": share or number}, NULL: all alike but the first leads). */
-void rehearse_share(const struct show_poll *poll, const char *votes,
-		    int64_t voters, int64_t *out);
-
 #endif

@@ -132,7 +132,8 @@ static void set_headers(struct stream *s)
 	}
 }
 
-void relay_rung(void *ctx)
+/* The bell of flows. Any thread. */
+static void ring(void *ctx)
 {
 	struct relay *r = ctx;
 	if (!atomic_exchange(&r->rung, true))
@@ -189,6 +190,6 @@ void relay_begin(struct relay *r, struct relay_call **callp)
 	s->call->body = NULL;
 	set_headers(s);
 	set_options(s);
-	flow_set_bell(s->call->flow, relay_rung, r);
+	flow_set_bell(s->call->flow, ring, r);
 	curl_multi_add_handle(r->multi, s->easy);
 }

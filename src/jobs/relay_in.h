@@ -49,8 +49,6 @@ struct relay {
 
 /* relay_begin.c: a request goes out, an answer comes in. */
 void relay_begin(struct relay *r, struct relay_call **call);
-/* The bell of flows. Any thread. */
-void relay_rung(void *ctx);
 
 /* relay_finish.c: tells the engine of the end, and frees the stream. */
 void relay_finish(struct stream *s, CURLcode rc);

@@ -122,13 +122,6 @@ void net_stop(struct net **netp)
 	free(net);
 }
 
-void net_event(struct net *net, const struct event *event)
-{
-	struct web_mail *mail = web_mail_new(WEB_EVENT);
-	mail->event = event_clone(event);
-	web_post(net->web, &mail);
-}
-
 void net_events(struct net *net, struct event **events, size_t count)
 {
 	struct web_mail *first = NULL, **last = &first;

@@ -38,7 +38,7 @@ struct net_settings {
 struct net;
 
 /* Binds both listeners, starts the threads. `m` is the engine's model: the web
- * thread makes its own from the snapshot, by folding what net_event() brings,
+ * thread makes its own from the snapshot, by folding what net_events() brings,
  * beginning with `replay` (lent: the newest events, up to the snapshot and
  * behind it; without a snapshot all of them). ERR_UNAVAILABLE when a port is in use,
  * with the address and what to change. */
@@ -47,11 +47,8 @@ struct net *net_start(const struct net_settings *settings,
 		      struct mailbox *engine, struct err *err);
 void net_stop(struct net **net);
 
-/* An event that is stored. Copied. Never blocks: a net that cannot follow
- * rebuilds from what the engine gives it next (net_event is never refused). */
-void net_event(struct net *net, const struct event *event);
-/* The same for `count` events that their owner no longer needs: moved, each
- * becomes NULL. Costs one lock, where a copy costs some microseconds each. */
+/* Events that are stored: moved, each becomes NULL. Never blocks and is never
+ * refused. */
 void net_events(struct net *net, struct event **events, size_t count);
 /* A message of `live`, as JSON text; copied. Topic tally goes to the tally
  * WebSockets, all go to the topics. */

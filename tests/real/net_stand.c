@@ -93,8 +93,10 @@ static void decide(struct stand *s, struct input *in)
 	for (size_t i = 0; i < d.event_count; i++) {
 		GROW(s->log, s->log_count, s->log_cap);
 		s->log[s->log_count++] = event_clone(d.events[i]);
-		if (s->net)
-			net_event(s->net, d.events[i]);
+		if (s->net) {
+			struct event *copy = event_clone(d.events[i]);
+			net_events(s->net, &copy, 1);
+		}
 	}
 	for (size_t i = 0; i < d.effect_count; i++)
 		if (s->net)

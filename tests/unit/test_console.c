@@ -89,8 +89,6 @@ START_TEST(every_key_of_the_table_is_a_key_and_means_one_action)
 		ck_assert_msg(keys_action(key) == &action_table[i],
 			      "`%s` means %s and %s", name,
 			      keys_action(key)->name, action_table[i].name);
-		char text[12];
-		ck_assert_str_eq(keys_name(key, text, sizeof text), name);
 	}
 	ck_assert_int_eq(keys_find("C-c"), 3);
 	ck_assert_int_eq(keys_find("nothing"), 0);

@@ -24,7 +24,8 @@ static int find_pane(const char *name, int otherwise)
 	return otherwise;
 }
 
-char *keep_text(const struct view *v)
+/* {"focus":"run","shown":"poll","zoom":true,...}. Caller frees. */
+static char *as_text(const struct view *v)
 {
 	json_object *o = json_object_new_object();
 	json_add_str(o, "focus", pane_names[v->focus]);
@@ -44,7 +45,7 @@ char *keep_text(const struct view *v)
 	return text;
 }
 
-void keep_take(struct view *v, const char *text)
+static void take(struct view *v, const char *text)
 {
 	json_object *o = json_read_str(text, &json_limits_answer, NULL);
 	if (!json_object_is_type(o, json_type_object)) {
@@ -74,7 +75,7 @@ void keep_save(const struct view *v, const char *state_dir)
 	if (!state_dir)
 		return;
 	char *path = xasprintf("%s/%s", state_dir, KEEP_FILE);
-	char *text = keep_text(v);
+	char *text = as_text(v);
 	/* A show that is not of this machine has no folder here: then not. */
 	file_write(path, text, strlen(text), 0600, NULL);
 	free(text);
@@ -88,7 +89,7 @@ void keep_load(struct view *v, const char *state_dir)
 	char *path = xasprintf("%s/%s", state_dir, KEEP_FILE);
 	char *text = file_read(path, KEEP_MAX_BYTES, NULL, NULL);
 	if (text)
-		keep_take(v, text);
+		take(v, text);
 	free(text);
 	free(path);
 }

@@ -12,9 +12,4 @@
 void keep_save(const struct view *v, const char *state_dir);
 void keep_load(struct view *v, const char *state_dir);
 
-/* The same as text: {"focus":"run","shown":"poll","zoom":true,...}. Pure.
- * Caller frees. */
-char *keep_text(const struct view *v);
-void keep_take(struct view *v, const char *text);
-
 #endif

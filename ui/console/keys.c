@@ -1,6 +1,5 @@
 #include "console/keys.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -28,20 +27,6 @@ int keys_find(const char *name)
 	    !name[3])
 		return name[2] - 'a' + 1;
 	return name[0] > ' ' && name[0] < 0x7f && !name[1] ? name[0] : 0;
-}
-
-const char *keys_name(int key, char *out, size_t out_bytes)
-{
-	for (size_t i = 0; i < COUNT_OF(named); i++)
-		if (named[i].key == key)
-			return named[i].name;
-	if (key > 0 && key < ' ')
-		snprintf(out, out_bytes, "C-%c", 'a' + key - 1);
-	else if (key < 0x7f)
-		snprintf(out, out_bytes, "%c", key);
-	else
-		snprintf(out, out_bytes, "U+%04X", (unsigned)key);
-	return out;
 }
 
 const struct action *keys_action(int key)

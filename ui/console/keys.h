@@ -34,8 +34,6 @@ enum {
 /* "space", "Enter", "PgDn", "C-c", or the letter itself; 0 when there is no
  * such key. */
 int keys_find(const char *name);
-/* Into `out` (at least 12 bytes). */
-const char *keys_name(int key, char *out, size_t out_bytes);
 
 /* The action with this default key, or NULL. */
 const struct action *keys_action(int key);

@@ -153,11 +153,6 @@ bool pager_ask(struct pager *p, uint64_t after, size_t max)
 	return p->busy;
 }
 
-bool pager_is_busy(const struct pager *p)
-{
-	return p->busy;
-}
-
 struct page_read *pager_take(struct pager *p)
 {
 	struct page_read *read = mailbox_take(p->reads);

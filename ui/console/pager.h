@@ -30,7 +30,6 @@ void pager_stop(struct pager **pager);
 
 /* Asks for up to `max` events after `after`; false while one is under way. */
 bool pager_ask(struct pager *p, uint64_t after, size_t max);
-bool pager_is_busy(const struct pager *p);
 /* What came, or NULL; the caller frees. */
 struct page_read *pager_take(struct pager *p);
 int pager_fd(const struct pager *p); /* readable while something waits */
