@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../unit/patience.h"
 #include "base/mem.h"
 #include "core/model.h"
 #include "show/show_read.h"
@@ -42,7 +43,7 @@ static json_object *ask(struct storm *s, struct client *c, const char *action,
 	char *text = NULL;
 	struct err err = {0};
 	bool ok = client_command(c, action, args, d ? 3 : 2, "storm", NULL,
-				 ANSWER_MS, &text, &err);
+				 patience_ms(ANSWER_MS), &text, &err);
 	if (!ok && err.code == ERR_UNAVAILABLE)
 		s->lost++;
 	json_object *o =

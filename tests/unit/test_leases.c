@@ -373,13 +373,20 @@ START_TEST(a_lease_is_as_large_as_calls_usually_are)
 }
 END_TEST
 
-START_TEST(a_lease_does_not_grow_into_the_fence)
+/* After six calls of 200 a lease is 250 of 1,000. */
+static struct world *sized_at_s7(void)
 {
 	struct world *w = world_live(SIZED);
 	char stage[] = "s1";
 	for (int i = 0; i < 6; i++, stage[1]++)
 		world_answer(w, stage, NULL, "{}", 200);
 	ck_assert_int_eq(w->calls[0].tokens, 250);
+	return w;
+}
+
+START_TEST(a_lease_does_not_grow_into_the_fence)
+{
+	struct world *w = sized_at_s7();
 	/* Others take what is before the fence. */
 	struct input *in = input_new(INPUT_USAGE);
 	in->id = xstrdup("u");
@@ -396,17 +403,6 @@ START_TEST(a_lease_does_not_grow_into_the_fence)
 	world_free(w);
 }
 END_TEST
-
-/* After six calls of 200 a lease is 250 of 1,000. */
-static struct world *sized_at_s7(void)
-{
-	struct world *w = world_live(SIZED);
-	char stage[] = "s1";
-	for (int i = 0; i < 6; i++, stage[1]++)
-		world_answer(w, stage, NULL, "{}", 200);
-	ck_assert_int_eq(w->calls[0].tokens, 250);
-	return w;
-}
 
 static void ask_more(struct world *w, int64_t tokens)
 {
