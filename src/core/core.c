@@ -195,8 +195,12 @@ static void decide_one(struct deciding *d)
 	case INPUT_ALARM:
 		alarms_input(d);
 		break;
+	case INPUT_LEFT:
+		asks_left(d);
+		break;
 	case INPUT_LLM:
 	case INPUT_LLM_DONE:
+	case INPUT_LLM_LEFT:
 		break; /* the engine's own */
 	}
 }

@@ -230,10 +230,14 @@ const struct lease_ask *asks_find_request(const struct model *m,
 					  const char *request);
 bool asks_hold(struct deciding *d, const struct lease_ask *ask);
 /* `more` tokens instead of what the item says; -1: as it says. */
+/* Grants it; `*data` says what was answered, and by whom. */
+void asks_go_on(struct deciding *d, const struct inbox_item *item,
+		int64_t tokens, int64_t cost_micros, struct json_out **data);
 bool asks_approve(struct deciding *d, const struct inbox_item *item,
 		  int64_t more, const char *by);
 void asks_deny(struct deciding *d, const struct inbox_item *item,
 	       const char *by);
+void asks_left(struct deciding *d); /* INPUT_LEFT */
 /* What waits for calls that end is told so; agent -1: all of the stage. */
 void asks_end(struct deciding *d, int stage, int agent);
 

@@ -61,7 +61,7 @@ static const struct {
 		{"budget:approve",
 		 "item, choice, tokens, cost_micros, lease, raises, "
 		 "until, again, expires_at, from, agents, why, by"},
-	[EVENT_BUDGET_DENY] = {"budget:deny", "item, choice, by, reason"},
+	[EVENT_BUDGET_DENY] = {"budget:deny", "item, choice, by, reason, ask"},
 	[EVENT_BUDGET_DAY] = {"budget:day", "day"},
 	[EVENT_BUDGET_RAISE] =
 		{"budget:raise",

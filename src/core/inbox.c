@@ -436,10 +436,18 @@ static void refuse_choice(struct deciding *d, const struct inbox_item *item,
 			  const char *choice)
 {
 	struct buf b = {0};
+	bool starts =
+		strcmp(choice, inbox_choice_name(CHOICE_CHEAPER)) == 0 ||
+		strcmp(choice, inbox_choice_name(CHOICE_APPROVE_STAGE)) == 0;
 	for (size_t i = 0; item->choices[i]; i++)
 		buf_addf(&b, "%s%s", i ? ", " : "", item->choices[i]);
-	refuse(d, "bad_choice", "%s cannot be answered `%s`: it takes %s",
-	       item->id, choice, buf_str(&b));
+	refuse(d, "bad_choice", "%s cannot be answered `%s`%s: it takes %s",
+	       item->id, choice,
+	       starts && asks_find(d->m, item->seq)
+		       ? ", which is for the start of a stage, and this call "
+			 "is out already"
+		       : "",
+	       buf_str(&b));
 	buf_release(&b);
 }
 

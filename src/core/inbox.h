@@ -99,6 +99,13 @@ char *inbox_text(const struct model *m, const struct inbox_item *item,
 
 /* It lacks money and no tokens: what is given in an answer is money. */
 bool inbox_in_money(const struct inbox_item *item);
+/* What waits behind it: further requests for leases of calls of its stage. */
+struct inbox_behind {
+	int requests;
+	int64_t tokens; /* that they ask for, in all */
+};
+struct inbox_behind inbox_behind(const struct model *m,
+				 const struct inbox_item *item);
 bool inbox_offers(const struct inbox_item *item, const char *choice);
 
 #endif

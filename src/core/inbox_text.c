@@ -123,14 +123,31 @@ char *inbox_overage_text(const struct model *m, const struct inbox_item *item,
 		left, f->likely ? "likely" : "needs", rest);
 }
 
+struct inbox_behind inbox_behind(const struct model *m,
+				 const struct inbox_item *item)
+{
+	struct inbox_behind b = {0};
+	bool any = item->kind == INBOX_OVERAGE && m->stages[item->stage].asks;
+	for (size_t i = 0; any && i < m->ledger.ask_count; i++) {
+		const struct lease_ask *a = &m->ledger.asks[i];
+		if (a->stage != item->stage || a->seq == item->seq)
+			continue;
+		b.requests++;
+		b.tokens += a->tokens;
+	}
+	return b;
+}
+
 /* One request for a lease is asked about at a time. Moves `text`. */
 static char *behind(const struct model *m, const struct inbox_item *item,
 		    char *text)
 {
-	int n = m->stages[item->stage].asks - 1;
-	if (item->agent < 0 || n <= 0)
+	struct inbox_behind b = inbox_behind(m, item);
+	char sum[32];
+	if (!b.requests)
 		return text;
-	char *more = xasprintf("%s  %d more behind it", text, n);
+	char *more = xasprintf("%s  %d more behind it: %s", text, b.requests,
+			       text_thousands(sum, sizeof sum, b.tokens));
 	free(text);
 	return more;
 }

@@ -35,11 +35,15 @@ enum input_kind {
 	INPUT_OBS_DONE,/* id = request id, ok, text: an OBS request's outcome */
 	INPUT_CHECK,   /* check: the result of one test */
 	INPUT_ALARM,   /* id, text; ok = false raises, ok = true clears */
+	INPUT_LEFT,    /* whoever asked from this origin has left: what waits
+			  for a person there is withdrawn */
 	INPUT_LLM,     /* for the engine's gateway, never for the core: a
 			  request under `lease` at the API named by choice:
 			  result = its body, flow, text = anthropic-version,
 			  reason = anthropic-beta */
 	INPUT_LLM_DONE,/* for the engine's gateway: see jobs/relay.h */
+	INPUT_LLM_LEFT,/* for the engine's gateway: id = the origin's id of a
+			  request whose client has left */
 };
 
 struct flow;

@@ -7,8 +7,8 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "core/decide.h"
 #include "core/lease_table.h"
+#include "core/overage.h"
 
 /* --- folding -------------------------------------------------------------- */
 
@@ -123,6 +123,8 @@ void asks_apply(struct model *m, const struct event *e, int stage, int agent)
 	if (e->type == EVENT_BUDGET_REQUEST && event_bool(e, "call", false) &&
 	    agent >= 0)
 		apply_ask(m, e, stage, agent);
+	else if (e->type == EVENT_BUDGET_DENY && event_int(e, "ask", 0))
+		forget_ask(m, (uint64_t)event_int(e, "ask", 0));
 	else if (e->type == EVENT_BUDGET_DENY && event_bool(e, "call", false))
 		forget_asks(m, stage, agent);
 	else if (e->type == EVENT_TOKEN_LEASE)
@@ -195,6 +197,9 @@ static struct json_out *ask_data(struct deciding *d, const struct lease_ask *a,
 		json_add_int(data, "asked_cost", a->cost_micros);
 	json_add_str(data, "lease", a->lease);
 	json_add_str(data, "request", a->request);
+	/* A call that is out keeps its agent, and is no start that may be
+	 * repeated. */
+	overage_add_offers(data, overage_offers(m, a->stage, lack));
 	json_add_int(data, "left", scope_remaining(&m->ledger.episode.tokens));
 	json_add_int(data, "rest", budget_rest_of_show(d, a->stage));
 	if (a->origin.kind != ORIGIN_NONE) {
@@ -271,6 +276,19 @@ static void try_rest(struct deciding *d, int stage)
 	}
 }
 
+/* What a person said to the question of an ask: it is granted. */
+void asks_go_on(struct deciding *d, const struct inbox_item *item,
+		int64_t tokens, int64_t cost, struct json_out **data)
+{
+	const struct lease_ask *a = asks_find(d->m, item->seq);
+	json_add_bool(*data, "call", true);
+	json_add_int(*data, "lease", tokens);
+	emit(d, EVENT_BUDGET_APPROVE, a->stage, a->agent, data);
+	grant(d, asks_find(d->m, item->seq), tokens, cost);
+	try_rest(d, item->stage);
+	tell_time(d, item->stage, true);
+}
+
 bool asks_approve(struct deciding *d, const struct inbox_item *item,
 		  int64_t more, const char *by)
 {
@@ -293,21 +311,15 @@ bool asks_approve(struct deciding *d, const struct inbox_item *item,
 	json_object *raises = json_object_new_object();
 	struct need need = {a->agent, tokens, cost};
 	budget_needs(m, a->stage, &need, 1, 0, raises);
-	json_add_bool(data, "call", true);
 	json_add_str(data, "item", item->id);
 	json_add_int(data, "tokens", more >= 0 ? more : item->tokens);
-	json_add_int(data, "lease", tokens);
 	json_add(data, "raises", &raises);
 	json_add_str(data, "until", raise_until_name(UNTIL_CALL));
 	char said[32];
 	text_thousands(said, sizeof said, more >= 0 ? more : item->tokens);
 	answer(d, "approved %s tokens for %s", said,
 	       m->show->stages[a->stage].id);
-	emit(d, EVENT_BUDGET_APPROVE, a->stage, a->agent, &data);
-	a = asks_find(m, item->seq);
-	grant(d, a, tokens, cost);
-	try_rest(d, item->stage);
-	tell_time(d, item->stage, true);
+	asks_go_on(d, item, tokens, cost, &data);
 	return true;
 }
 
@@ -351,4 +363,40 @@ void asks_end(struct deciding *d, int stage, int agent)
 		 "the call that it was for has ended");
 	if (agent >= 0 && d->m->stages[stage].asks)
 		try_rest(d, stage);
+}
+
+static const struct lease_ask *find_origin(const struct model *m,
+					   const struct origin *origin)
+{
+	for (size_t i = 0; i < m->ledger.ask_count; i++) {
+		const struct lease_ask *a = &m->ledger.asks[i];
+		if (a->origin.kind == origin->kind &&
+		    a->epoch == m->leader.epoch &&
+		    strcmp(a->origin.id, origin->id) == 0)
+			return a;
+	}
+	return NULL;
+}
+
+void asks_left(struct deciding *d)
+{
+	struct model *m = d->m;
+	const struct lease_ask *a = find_origin(m, &d->in->origin);
+	d->replied = true;
+	if (!a)
+		return; /* it was answered while it left */
+	int stage = a->stage, agent = a->agent;
+	const struct inbox_item *item = inbox_of_stage(m, stage);
+	struct json_out *data = json_out_new();
+	json_add_bool(data, "call", true);
+	json_add_int(data, "ask", (int64_t)a->seq);
+	if (item && item->seq == a->seq)
+		json_add_str(data, "item", item->id);
+	json_add_str(data, "choice", "withdraw");
+	json_add_str(data, "by", "core");
+	json_add_str(data, "reason", "the client left");
+	reply_to(d, a, false, "gone", "the client left");
+	emit(d, EVENT_BUDGET_DENY, stage, agent, &data);
+	try_rest(d, stage);
+	tell_time(d, stage, true);
 }

@@ -104,18 +104,65 @@ static void set_all(json_object *o, int64_t n)
 	}
 }
 
+/* What the question is about: the start of a stage, or a lease that a call asks
+ * for while it goes on. */
+struct wish {
+	bool is_ask;
+	int stage, agent; /* agent: of an ask */
+	int64_t tokens, cost_micros;
+	struct lack lack;
+};
+
+static struct wish wish_of(const struct model *m, const struct answer_given *g)
+{
+	const struct lease_ask *a = asks_find(m, g->item.seq);
+	struct wish w = {.is_ask = a != NULL, .stage = g->item.stage};
+	if (a) {
+		w.agent = a->agent;
+		w.tokens = a->tokens;
+		w.cost_micros = a->cost_micros;
+		w.lack = leases_lack(m, w.stage, w.agent, w.tokens,
+				     w.cost_micros);
+	} else {
+		w.tokens = overage_total(m, w.stage);
+		w.lack = overage_lack(m, w.stage, w.tokens);
+	}
+	return w;
+}
+
+static void give(struct deciding *d, const struct answer_given *g,
+		 const struct wish *w, struct json_out **data)
+{
+	if (w->is_ask) {
+		asks_go_on(d, &g->item, w->tokens, w->cost_micros, data);
+		return;
+	}
+	json_add_int(*data, "lease", w->tokens);
+	emit(d, EVENT_BUDGET_APPROVE, w->stage, -1, data);
+}
+
+/* What each of its scopes lacks. Caller puts. */
+static json_object *wish_raises(const struct model *m, const struct wish *w)
+{
+	if (!w->is_ask)
+		return budget_raises(m, w->stage, w->tokens);
+	json_object *raises = json_object_new_object();
+	struct need need = {w->agent, w->tokens, w->cost_micros};
+	budget_needs(m, w->stage, &need, 1, 0, raises);
+	return raises;
+}
+
 /* Each scope that lacks something gets that much more. */
-static json_object *raise_by(const struct model *m, int stage, int64_t total,
+static json_object *raise_by(const struct model *m, const struct wish *w,
 			     bool money, int64_t n)
 {
-	struct lack l = overage_lack(m, stage, total);
-	json_object *raises = budget_raises(m, stage, total);
+	json_object *raises = wish_raises(m, w);
 	if (money) {
 		set_all(json_get_object(raises, "cost"), n);
 		return raises;
 	}
-	json_add_int(raises, "episode", l.episode ? n : 0);
-	json_add_int(raises, "stage", l.stage ? n : 0);
+	json_add_int(raises, "episode", w->lack.episode ? n : 0);
+	json_add_int(raises, "stage", w->lack.stage ? n : 0);
 	set_all(json_get_object(raises, "agents"), n);
 	return raises;
 }
@@ -131,7 +178,8 @@ static struct json_out *approve_data(struct deciding *d,
 	struct json_out *data = answer_data(d, g);
 	json_object *raises;
 	if (g->in_money) {
-		raises = raise_by(m, stage, total, true, n);
+		struct wish w = wish_of(m, g);
+		raises = raise_by(m, &w, true, n);
 	} else {
 		total += n - g->item.tokens;
 		raises = budget_raises(m, stage, total);
@@ -231,12 +279,9 @@ static void tell_raise(struct deciding *d, const char *what, bool money,
 
 static bool raise(struct deciding *d, const struct answer_given *g)
 {
-	struct model *m = d->m;
-	int stage = g->item.stage;
 	bool money = g->in_money;
-	int64_t total = overage_total(m, stage);
-	struct lack l = overage_lack(m, stage, total);
-	int64_t lacks = money ? l.cost_most : l.most, n, expires_ms;
+	struct wish w = wish_of(d->m, g);
+	int64_t lacks = money ? w.lack.cost_most : w.lack.most, n, expires_ms;
 	if (!take_amount(d, money, g->args[0], money ? lacks : g->item.tokens,
 			 &n) ||
 	    !take_expiry(d, g->args[1], &expires_ms))
@@ -244,16 +289,15 @@ static bool raise(struct deciding *d, const struct answer_given *g)
 	if (n < lacks)
 		return refuse_few(d, g, n, lacks);
 	struct json_out *data = answer_data(d, g);
-	json_object *raises = raise_by(m, stage, total, money, n);
+	json_object *raises = raise_by(d->m, &w, money, n);
 	json_add_int(data, "tokens", money ? 0 : n);
 	if (money)
 		json_add_int(data, "cost_micros", n);
-	json_add_int(data, "lease", total);
 	json_add(data, "raises", &raises);
 	if (expires_ms)
 		json_add_int(data, "expires_at", expires_ms);
 	tell_raise(d, stage_id(d, g), money, n, expires_ms);
-	emit(d, EVENT_BUDGET_APPROVE, stage, -1, &data);
+	give(d, g, &w, &data);
 	return true;
 }
 
@@ -310,12 +354,10 @@ static json_object *loan(const char *lender, bool money, int64_t n)
 static bool borrow(struct deciding *d, const struct answer_given *g)
 {
 	struct model *m = d->m;
-	int stage = g->item.stage;
 	bool money = g->in_money;
-	int64_t total = overage_total(m, stage);
-	struct lack l = overage_lack(m, stage, total);
-	int64_t lacks = overage_cap_alone(&l, money), n;
-	if (!lacks && (l.most || l.cost_most))
+	struct wish w = wish_of(m, g);
+	int64_t lacks = overage_cap_alone(&w.lack, money), n;
+	if (!lacks && (w.lack.most || w.lack.cost_most))
 		return refuse(d, "refused",
 			      "by now it is not only the cap of %s that lacks: "
 			      "approve or raise",
@@ -338,12 +380,11 @@ static bool borrow(struct deciding *d, const struct answer_given *g)
 	json_add_int(data, "tokens", money ? 0 : n);
 	if (money)
 		json_add_int(data, "cost_micros", n);
-	json_add_int(data, "lease", total);
 	json_add_str(data, "from", lender);
 	json_add(data, "raises", &raises);
 	answer(d, "%s borrows %s from %s", stage_id(d, g),
 	       amount_text(d, money, n, lent), lender);
-	emit(d, EVENT_BUDGET_APPROVE, stage, -1, &data);
+	give(d, g, &w, &data);
 	return true;
 }
 
@@ -441,17 +482,28 @@ static bool answer_price(struct deciding *d, const struct answer_given *g)
 	return true;
 }
 
+static bool approve_ask(struct deciding *d, const struct answer_given *g)
+{
+	int64_t more = -1;
+	return (!g->args[0] || take_amount(d, false, g->args[0], 0, &more)) &&
+	       asks_approve(d, &g->item, more, g->by);
+}
+
 /* A request for a lease, of a call that goes on. */
 static bool answer_ask(struct deciding *d, const struct answer_given *g)
 {
-	int64_t more = -1;
-	if (g->choice == CHOICE_DENY) {
+	switch (g->choice) {
+	case CHOICE_APPROVE:
+		return approve_ask(d, g);
+	case CHOICE_RAISE:
+		return raise(d, g);
+	case CHOICE_BORROW:
+		return borrow(d, g);
+	default:
 		answer(d, "denied %s", stage_id(d, g));
 		asks_deny(d, &g->item, g->by);
 		return true;
 	}
-	return (!g->args[0] || take_amount(d, false, g->args[0], 0, &more)) &&
-	       asks_approve(d, &g->item, more, g->by);
 }
 
 bool overage_answer(struct deciding *d, const struct answer_given *g)

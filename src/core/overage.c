@@ -184,8 +184,7 @@ int overage_again(const struct model *m, int stage, bool asked)
 	return n < 0 ? 0 : n > 100 ? 100 : (int)n;
 }
 
-static unsigned offers_for(struct model *m, int stage, const struct lack *l,
-			   bool asked)
+unsigned overage_offers(const struct model *m, int stage, const struct lack *l)
 {
 	unsigned offers = inbox_always(INBOX_OVERAGE);
 	if (l->most || l->cost_most)
@@ -195,6 +194,13 @@ static unsigned offers_for(struct model *m, int stage, const struct lack *l,
 		if (lacks && overage_lender(m, stage, i, lacks) >= 0)
 			offers |= OFFER(CHOICE_BORROW);
 	}
+	return offers;
+}
+
+static unsigned offers_for(struct model *m, int stage, const struct lack *l,
+			   bool asked)
+{
+	unsigned offers = overage_offers(m, stage, l);
 	if (overage_again(m, stage, asked))
 		offers |= OFFER(CHOICE_APPROVE_STAGE);
 	if (cheaper_fits(m, stage))

@@ -17,6 +17,10 @@ int overage_lender(const struct model *m, int stage, bool money,
 		   int64_t amount);
 /* What the cap of the stage lacks when nothing else lacks anything; else 0. */
 int64_t overage_cap_alone(const struct lack *lack, bool money);
+/* The answers that give more: to raise, and to borrow where the cap alone
+ * lacks. */
+unsigned overage_offers(const struct model *m, int stage,
+			const struct lack *lack);
 /* Who could answer each of the calls instead, -1: nobody; how many that are. One
  * that several could go to takes that of an agent whose own quota lacks. */
 size_t overage_fallbacks(const struct model *m, int stage, int *to);

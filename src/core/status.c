@@ -119,6 +119,13 @@ static void add_overage(json_object *o, const struct model *m,
 	json_add_int(o, "rest_needs", f.rest);
 	if (f.cost_micros)
 		json_add_int(o, "cost_micros", f.cost_micros);
+	struct inbox_behind b = inbox_behind(m, item);
+	if (!b.requests)
+		return;
+	json_object *behind = json_object_new_object();
+	json_add_int(behind, "requests", b.requests);
+	json_add_int(behind, "tokens", b.tokens);
+	json_add(o, "behind", &behind);
 }
 
 static json_object *item_status(const struct model *m,

@@ -39,6 +39,7 @@ struct ask {
 	int64_t prompt_tokens;
 	int64_t wish_tokens;	 /* a choice; 0: it names none */
 	int64_t reserved_tokens; /* while it runs */
+	int64_t more_tokens;	 /* asked for, beyond what the lease had */
 	json_object *body;	 /* until it runs */
 	char *version, *beta;
 	struct flow *flow;
@@ -268,6 +269,21 @@ static void extend(struct engine *e, struct ask *a, int64_t tokens)
 	in->args[0] = xstrdup(a->lease);
 	in->args[1] = xasprintf("%lld", (long long)tokens);
 	a->state = ASK_EXTENDS;
+	a->more_tokens = tokens;
+	waiting_add(&e->local, &in);
+}
+
+/* What its lease was extended by goes back: its client left meanwhile. */
+static void give_back(struct engine *e, const struct ask *a)
+{
+	struct gateway *g = e->gateway;
+	struct input *in = input_new(INPUT_COMMAND);
+	in->action = ACTION_LEASE_RETURN;
+	in->id = xasprintf("llm-%s-%llu", g->boot,
+			   (unsigned long long)++g->booked);
+	in->by = xstrdup("gateway");
+	in->args[0] = xstrdup(a->lease);
+	in->args[1] = xasprintf("%lld", (long long)a->more_tokens);
 	waiting_add(&e->local, &in);
 }
 
@@ -536,17 +552,34 @@ static void take_done(struct engine *e, struct input *in)
 	}
 }
 
+/* Its client has left. What runs is ended by the relay, which sees it. */
+static void take_left(struct engine *e, const char *id)
+{
+	struct ask *a = e->gateway ? find_ask(e->gateway, id) : NULL;
+	if (a && a->state == ASK_WAITS) {
+		drop_ask(e->gateway, a);
+	} else if (a && a->state == ASK_EXTENDS) {
+		struct input *in = input_new(INPUT_LEFT);
+		in->origin.kind = ORIGIN_LOCAL;
+		snprintf(in->origin.id, sizeof in->origin.id, "%s", id);
+		waiting_add(&e->local, &in);
+	}
+}
+
 bool gateway_is_for(const struct input *in)
 {
-	return in->kind == INPUT_LLM || in->kind == INPUT_LLM_DONE;
+	return in->kind == INPUT_LLM || in->kind == INPUT_LLM_DONE ||
+	       in->kind == INPUT_LLM_LEFT;
 }
 
 void gateway_take(struct engine *e, struct input **input)
 {
 	if ((*input)->kind == INPUT_LLM)
 		take_request(e, *input);
-	else
+	else if ((*input)->kind == INPUT_LLM_DONE)
 		take_done(e, *input);
+	else
+		take_left(e, (*input)->id);
 	input_free(input);
 }
 
@@ -564,6 +597,8 @@ void gateway_replied(struct engine *e, const struct origin *origin, bool ok,
 	} else if (a->state == ASK_EXTENDS) {
 		if (!ok)
 			a->denied = xstrdup(text);
+		else if (flow_is_left(a->flow))
+			give_back(e, a);
 		look(e, a);
 	}
 }

@@ -33,7 +33,7 @@ struct gateway *gateway_new(struct engine *e, const char *token,
 /* Cuts all answers. Before net_stop(). */
 void gateway_free(struct gateway **gateway);
 
-/* INPUT_LLM and INPUT_LLM_DONE. */
+/* INPUT_LLM, INPUT_LLM_DONE and INPUT_LLM_LEFT. */
 bool gateway_is_for(const struct input *input);
 void gateway_take(struct engine *e, struct input **input);
 /* The core's answer to what the gateway asked or booked, once it is stored. */

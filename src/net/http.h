@@ -57,7 +57,7 @@ struct request {
 	bool waiting, patient;
 	size_t place;
 	struct request *next, **prev;
-	int64_t deadline_ms;
+	int64_t deadline_ms; /* patient: when its connection is watched */
 	bool done, ok;
 	char *code, *reply;
 	int choice; /* votes: the option, for the page */

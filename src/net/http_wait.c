@@ -4,8 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
+
+/* Who waits longer may wait for a person. Most are answered before, and cost no
+ * look at their connection. */
+#define WATCH_AFTER_MS 200
 
 void http_forget(struct request *r)
 {
@@ -17,6 +23,10 @@ void http_forget(struct request *r)
 		web->waiting_last = r->prev;
 	web->places[r->place] = NULL;
 	r->waiting = false;
+	if (r->conn->watched != r)
+		return;
+	r->conn->watched = NULL;
+	epoll_ctl(web->epoll_fd, EPOLL_CTL_DEL, r->conn->fd, NULL);
 }
 
 static size_t find_place(struct web *web)
@@ -48,6 +58,7 @@ static void link_waiting(struct request *r)
 {
 	struct web *web = r->web;
 	if (r->patient) {
+		r->deadline_ms = clock_mono_ms() + WATCH_AFTER_MS;
 		r->next = web->patient;
 		r->prev = &web->patient;
 		if (r->next)
@@ -62,17 +73,24 @@ static void link_waiting(struct request *r)
 	}
 }
 
+/* At the end of the round, under the ticket of that place. */
+static void post(struct web *web, struct input **in, size_t place)
+{
+	struct origin *origin = &(*in)->origin;
+	origin->kind = ORIGIN_WEB;
+	snprintf(origin->id, sizeof origin->id, "w%zu.%u", place,
+		 web->place_uses[place]);
+	GROW(web->asked, web->asked_count, web->asked_cap);
+	web->asked[web->asked_count++] = *in;
+	*in = NULL;
+}
+
 void http_ask(struct request *r, struct input **in)
 {
 	struct web *web = r->web;
 	size_t place = find_place(web);
-	struct origin *origin = &(*in)->origin;
-	origin->kind = ORIGIN_WEB;
-	snprintf(origin->id, sizeof origin->id, "w%zu.%u", place,
-		 ++web->place_uses[place]);
-	GROW(web->asked, web->asked_count, web->asked_cap);
-	web->asked[web->asked_count++] = *in;
-	*in = NULL;
+	web->place_uses[place]++;
+	post(web, in, place);
 	r->place = place;
 	r->waiting = true;
 	link_waiting(r);
@@ -174,4 +192,27 @@ void http_expire(struct web *web, int64_t now_ms)
 void http_wake_all(struct web *web)
 {
 	time_out(web, 0, true);
+}
+
+void http_watch(struct web *web, int64_t now_ms)
+{
+	for (struct request *r = web->patient; r; r = r->next) {
+		if (r->conn->watched || now_ms < r->deadline_ms)
+			continue;
+		if (web_epoll_add(web, r->conn->fd, EPOLLRDHUP | EPOLLONESHOT,
+				  READY_GONE, r->conn))
+			r->conn->watched = r;
+	}
+}
+
+void http_gone(struct conn *conn)
+{
+	struct request *r = conn->watched;
+	if (!r)
+		return;
+	struct input *in = input_new(INPUT_LEFT);
+	char *code = xstrdup("gone"), *text = xstrdup("the client left");
+	post(r->web, &in, r->place);
+	shutdown(conn->fd, SHUT_RDWR);
+	wake(r, false, &code, &text);
 }

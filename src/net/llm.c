@@ -126,6 +126,10 @@ void llm_gone(struct conn *conn)
 		return;
 	l->left = true;
 	flow_leave(l->flow);
+	struct input *in = input_new(INPUT_LLM_LEFT);
+	in->id = xstrdup(l->id);
+	if (!mailbox_post(l->web->net->engine, &in))
+		input_free(&in);
 	shutdown(conn->fd, SHUT_RDWR);
 	if (l->request)
 		l->request->done = true;

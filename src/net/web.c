@@ -357,6 +357,7 @@ static void dispatch(struct web *web, const struct epoll_event *ev)
 		break;
 	case READY_GONE:
 		llm_gone(who);
+		http_gone(who);
 		break;
 	case READY_MASK:
 		break;
@@ -370,6 +371,7 @@ static void sweep(struct web *web, int64_t now)
 	web->swept_ms = now;
 	door_sweep(web, now);
 	http_sweep(web, now);
+	http_watch(web, now);
 	sse_sweep(web, now);
 	llm_sweep(web, now);
 }

@@ -81,8 +81,9 @@ struct conn {
 	struct MHD_Connection *mhd;
 	struct side *side;
 	int fd;
-	int64_t deadline_ms; /* then it is cut; 0: never */
-	struct llm *llm;     /* the gateway's request on it, or NULL */
+	int64_t deadline_ms;	 /* then it is cut; 0: never */
+	struct llm *llm;	 /* the gateway's request on it, or NULL */
+	struct request *watched; /* that waits for a person, or NULL */
 };
 
 /* One listener. */
@@ -181,6 +182,8 @@ void http_reply(struct web *web, struct web_mail *mail);
 void http_expire(struct web *web, int64_t now_ms); /* 504 for whom waits */
 void http_wake_all(struct web *web);		   /* the same, all of them */
 int64_t http_next_ms(const struct web *web);	   /* 0: nothing to wait for */
+void http_watch(struct web *web, int64_t now_ms);  /* whether they leave */
+void http_gone(struct conn *conn);
 
 /* sse.c */
 void sse_news(struct web *web);

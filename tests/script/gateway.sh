@@ -303,6 +303,29 @@ ok $? "denied: it is told so"
 jq -e '.error.code and .error.message' held.answer >/dev/null
 ok $? "in the form of its API"
 
+asked() { # how often a person was asked
+	"$program" events gate --json | grep -c '"type":"budget:request"'
+}
+leased() {
+	"$program" status gate --json | jq .budget.leased
+}
+before=$(asked) leased=$(leased)
+curl -sN -m 600 -o left.answer -H "Authorization: Bearer $key" \
+	-H 'Content-Type: application/json' "$url/chat/completions" -d "$body" &
+client=$!
+for _ in $(seq 1000); do
+	[ "$(asked)" -gt "$before" ] && break
+done
+"$program" inbox gate --json | jq -e 'length == 1' >/dev/null
+ok $? "one more waits for a person"
+kill "$client"
+wait "$client" 2>/dev/null
+wait_event gate '"type":"budget:deny".*"choice":"withdraw".*the client left'
+ok $? "its client leaves: it is withdrawn, and the log says why"
+"$program" inbox gate --json | jq -e 'length == 0' >/dev/null &&
+	[ "$(leased)" = "$leased" ]
+ok $? "nobody is asked any more, and nothing was leased to it"
+
 # --- the end of a lease ------------------------------------------------------
 
 "$program" status gate --json | jq -e '.run.stages[] | select(.id == "three") | .state == "running"' >/dev/null

@@ -83,4 +83,70 @@ ok $? "the agent goes on and completes"
 	(index("stage:error") | not)' >/dev/null
 ok $? "it was called once"
 end_core
+
+# Over HTTP a request waits as long as its client does.
+cat >gone.yaml <<'SHOW'
+show: gone
+budget: { tokens: 10000, approval_deadline_ms: 600000 }
+agents:
+  meter: { via: bus, timeout_ms: 600000, fallback_agent: other }
+  other: { via: bus, timeout_ms: 600000 }
+stages:
+  - { id: long, agents: [meter], outputs: [a], budget: { token_cap: 1000 } }
+  - { id: more, agents: [meter], go: manual, budget: { token_cap: 4000 } }
+SHOW
+start_core gone.yaml
+wait_event gone '"stage:start".*"long"'
+ok $? "a call is out that has all of its stage's cap"
+url=http://$(cat "$SHOWCALLER_STATE/gone/operator.addr")
+token=$(cat "$SHOWCALLER_STATE/gone/operator.token")
+lease() { # TOKENS: in the background; $client is its process
+	curl -s -m 600 -o "lease.$1" -w '%{http_code}' \
+		-H "Authorization: Bearer $token" \
+		-H 'Content-Type: application/json' "$url/api/v1/leases" \
+		-d '{"stage":"long","agent":"meter","tokens":'"$1"'}' \
+		>"status.$1" &
+	client=$!
+	wait_event gone '"budget:request".*"asked":'"$1"'[,}]'
+}
+inbox() { # JQ
+	"$program" inbox gone --json | jq -e "$1" >/dev/null
+}
+lease 700
+ok $? "more than there is waits for a person"
+first=$client
+lease 300
+second=$client
+lease 200
+third=$client
+inbox '.[0].behind == {"requests": 2, "tokens": 500} and
+	(.[0].text | contains("2 more behind it: 500"))'
+ok $? "what waits behind it is shown"
+kill "$first"
+wait "$first" 2>/dev/null
+wait_event gone '"budget:deny".*"choice":"withdraw".*the client left'
+ok $? "a client that leaves takes its question along"
+wait_event gone '"budget:request".*"asked":300.*"again"'
+inbox 'length == 1 and .[0].tokens == 300 and .[0].behind.tokens == 200'
+ok $? "the next one is asked about"
+item=$("$program" inbox gone --json | jq -r '.[0].id')
+fails 1 "is out already.*borrow" "a call that is out keeps its agent" \
+	"$program" do gone answer "$item" cheaper
+"$program" do gone answer "$item" borrow more 400 >said
+wait "$second"
+[ "$(cat status.300)" = 200 ] && jq -e '.tokens == 300' lease.300 >/dev/null
+ok $? "it is leased what another stage lends"
+grep -q 'borrows 400 tokens from more' said
+ok $? "and the answer says so"
+wait_event gone '"budget:request".*"asked":200.*"again"'
+item=$("$program" inbox gone --json | jq -r '.[0].id')
+"$program" do gone answer "$item" raise 5000 60s >said
+wait "$third"
+[ "$(cat status.200)" = 200 ] && inbox 'length == 0'
+ok $? "the last one is raised for"
+"$program" status gone --json | jq -e '.budget |
+	.allocated + .over == .remaining + .leased + .spent and .over == 0' \
+	>/dev/null
+ok $? "the figures add up there, too"
+end_core
 plan

@@ -21,24 +21,6 @@ static const struct scope *episode(struct world *w)
 	return &w->m->ledger.episode.tokens;
 }
 
-/* The same, under an id of the caller's. */
-static bool do_as(struct world *w, const char *id, const char *action,
-		  const char *a, const char *b, const char *c)
-{
-	struct input *in = input_new(INPUT_COMMAND);
-	const char *args[] = {a, b, c};
-	in->action = action_find(action)->id;
-	in->id = xstrdup(id);
-	in->by = xstrdup("tester");
-	in->origin.kind = ORIGIN_LOCAL;
-	snprintf(in->origin.id, sizeof in->origin.id, "%s", id);
-	for (int i = 0; i < 3 && args[i]; i++)
-		in->args[i] = xstrdup(args[i]);
-	w->said[0] = '\0';
-	world_step(w, in);
-	return w->said_ok;
-}
-
 static void use(struct world *w, const char *id, const char *lease,
 		int64_t tokens)
 {
@@ -49,17 +31,6 @@ static void use(struct world *w, const char *id, const char *lease,
 	in->origin.kind = ORIGIN_LOCAL;
 	w->said[0] = '\0';
 	world_step(w, in);
-}
-
-/* What the origin of that name was told in the last step, or NULL. */
-static const struct effect *told(struct world *w, const char *to)
-{
-	for (size_t i = 0; i < w->d.effect_count; i++) {
-		const struct effect *x = &w->d.effects[i];
-		if (x->kind == EFFECT_REPLY && strcmp(x->origin.id, to) == 0)
-			return x;
-	}
-	return NULL;
 }
 
 static int64_t said_int(struct world *w, const char *key)
@@ -79,7 +50,7 @@ static const struct lease *lease(struct world *w, const char *id)
 static struct world *leased(void)
 {
 	struct world *w = world_live(SHOW);
-	ck_assert(do_as(w, "q1", "lease", "s", "a", "1000"));
+	ck_assert(world_do_as(w, "q1", "lease", "s", "a", "1000"));
 	return w;
 }
 
@@ -87,7 +58,7 @@ START_TEST(a_lease_is_granted_used_and_settled)
 {
 	struct world *w = world_live(SHOW);
 	ck_assert_int_eq(episode(w)->leased, 3000); /* of t */
-	ck_assert(do_as(w, "q1", "lease", "s", "a", "1000"));
+	ck_assert(world_do_as(w, "q1", "lease", "s", "a", "1000"));
 	ck_assert_ptr_nonnull(strstr(w->said, "\"lease\":\"r1/s/1/a/1\""));
 	ck_assert_int_eq(said_int(w, "tokens"), 1000);
 	ck_assert_int_eq(said_int(w, "deadline"), w->now_ms + 20000);
@@ -96,7 +67,8 @@ START_TEST(a_lease_is_granted_used_and_settled)
 	ck_assert_int_eq(episode(w)->leased, 3700);
 	ck_assert_int_eq(episode(w)->spent, 300);
 	ck_assert_int_eq(said_int(w, "spent"), 300);
-	ck_assert(do_as(w, "q2", "lease-settle", "r1/s/1/a/1", "450", NULL));
+	ck_assert(world_do_as(w, "q2", "lease-settle", "r1/s/1/a/1", "450",
+			      NULL));
 	ck_assert_int_eq(episode(w)->leased, 3000);
 	ck_assert_int_eq(episode(w)->spent, 450);
 	ck_assert_int_eq(scope_remaining(episode(w)), 6550);
@@ -107,30 +79,41 @@ END_TEST
 START_TEST(repeats_change_nothing_and_get_the_same_answer)
 {
 	struct world *w = leased();
-	ck_assert(do_as(w, "q1", "lease", "s", "a", "1000"));
+	ck_assert(world_do_as(w, "q1", "lease", "s", "a", "1000"));
 	ck_assert_ptr_nonnull(strstr(w->said, "r1/s/1/a/1"));
 	ck_assert_uint_eq(w->d.event_count, 0);
-	ck_assert(!do_as(w, "q1", "lease", "s", "a", "1001"));
-	ck_assert(!do_as(w, "q1", "lease", "s", "b", "1000"));
-	ck_assert(do_as(w, "q2", "lease-extend", "r1/s/1/a/1", "500", NULL));
-	ck_assert(do_as(w, "q2", "lease-extend", "r1/s/1/a/1", "500", NULL));
+	ck_assert(!world_do_as(w, "q1", "lease", "s", "a", "1001"));
+	ck_assert(!world_do_as(w, "q1", "lease", "s", "b", "1000"));
+	ck_assert(world_do_as(w, "q2", "lease-extend", "r1/s/1/a/1", "500",
+			      NULL));
+	ck_assert(world_do_as(w, "q2", "lease-extend", "r1/s/1/a/1", "500",
+			      NULL));
 	ck_assert_int_eq(said_int(w, "tokens"), 1500);
-	ck_assert(!do_as(w, "q2", "lease-extend", "r1/s/1/a/1", "501", NULL));
+	ck_assert(!world_do_as(w, "q2", "lease-extend", "r1/s/1/a/1", "501",
+			       NULL));
 	use(w, "u1", "r1/s/1/a/1", 300);
 	use(w, "u1", "r1/s/1/a/1", 300);
 	ck_assert_int_eq(said_int(w, "spent"), 300);
 	use(w, "u1", "r1/s/1/a/1", 301);
 	ck_assert(!w->said_ok);
-	ck_assert(do_as(w, "q3", "lease-return", "r1/s/1/a/1", "200", NULL));
-	ck_assert(do_as(w, "q3", "lease-return", "r1/s/1/a/1", "200", NULL));
+	ck_assert(world_do_as(w, "q3", "lease-return", "r1/s/1/a/1", "200",
+			      NULL));
+	ck_assert(world_do_as(w, "q3", "lease-return", "r1/s/1/a/1", "200",
+			      NULL));
 	ck_assert_int_eq(said_int(w, "tokens"), 1300);
-	ck_assert(!do_as(w, "q4", "lease-return", "r1/s/1/a/1", "1001", NULL));
-	ck_assert(!do_as(w, "q5", "lease-settle", "r1/s/1/a/1", "299", NULL));
-	ck_assert(do_as(w, "q6", "lease-settle", "r1/s/1/a/1", "700", NULL));
-	ck_assert(do_as(w, "q7", "lease-settle", "r1/s/1/a/1", "700", NULL));
+	ck_assert(!world_do_as(w, "q4", "lease-return", "r1/s/1/a/1", "1001",
+			       NULL));
+	ck_assert(!world_do_as(w, "q5", "lease-settle", "r1/s/1/a/1", "299",
+			       NULL));
+	ck_assert(world_do_as(w, "q6", "lease-settle", "r1/s/1/a/1", "700",
+			      NULL));
+	ck_assert(world_do_as(w, "q7", "lease-settle", "r1/s/1/a/1", "700",
+			      NULL));
 	ck_assert_uint_eq(w->d.event_count, 0);
-	ck_assert(!do_as(w, "q8", "lease-settle", "r1/s/1/a/1", "701", NULL));
-	ck_assert(!do_as(w, "q9", "lease-extend", "r1/s/1/a/1", "1", NULL));
+	ck_assert(!world_do_as(w, "q8", "lease-settle", "r1/s/1/a/1", "701",
+			       NULL));
+	ck_assert(
+		!world_do_as(w, "q9", "lease-extend", "r1/s/1/a/1", "1", NULL));
 	ck_assert_int_eq(episode(w)->spent, 700);
 	ck_assert_int_eq(episode(w)->leased, 3000);
 	world_free(w);
@@ -140,22 +123,24 @@ END_TEST
 START_TEST(what_is_no_lease_is_refused_with_a_reason)
 {
 	struct world *w = world_live(SHOW);
-	ck_assert(!do_as(w, "q1", "lease", "nope", "a", "10"));
-	ck_assert(!do_as(w, "q2", "lease", "t", "b", "10"));
-	ck_assert(!do_as(w, "q3", "lease", "last", "b", "10"));
-	ck_assert(!do_as(w, "q4", "lease", "s", "a", "0"));
-	ck_assert(!do_as(w, "q5", "lease", "s", "a", "-1"));
-	ck_assert(!do_as(w, "q6", "lease-extend", "r1/s/1/a/1", "1", NULL));
+	ck_assert(!world_do_as(w, "q1", "lease", "nope", "a", "10"));
+	ck_assert(!world_do_as(w, "q2", "lease", "t", "b", "10"));
+	ck_assert(!world_do_as(w, "q3", "lease", "last", "b", "10"));
+	ck_assert(!world_do_as(w, "q4", "lease", "s", "a", "0"));
+	ck_assert(!world_do_as(w, "q5", "lease", "s", "a", "-1"));
+	ck_assert(
+		!world_do_as(w, "q6", "lease-extend", "r1/s/1/a/1", "1", NULL));
 	ck_assert_ptr_nonnull(strstr(w->said, "never granted"));
 	/* The call's own lease is settled by its answer. */
-	ck_assert(!do_as(w, "q7", "lease-settle", "r1/t/1/a", "1", NULL));
-	ck_assert(do_as(w, "q8", "lease-return", "r1/t/1/a", "1000", NULL));
+	ck_assert(!world_do_as(w, "q7", "lease-settle", "r1/t/1/a", "1", NULL));
+	ck_assert(
+		world_do_as(w, "q8", "lease-return", "r1/t/1/a", "1000", NULL));
 	ck_assert_int_eq(w->m->stages[1].calls[0].lease_tokens, 2000);
 	world_answer(w, "t", "a", "{}", 1500);
 	ck_assert_int_eq(episode(w)->spent, 1500);
 	ck_assert_int_eq(episode(w)->leased, 0);
 	ck_assert(world_do(w, "panic", NULL));
-	ck_assert(!do_as(w, "q9", "lease", "s", "a", "10"));
+	ck_assert(!world_do_as(w, "q9", "lease", "s", "a", "10"));
 	world_free(w);
 }
 END_TEST
@@ -180,27 +165,28 @@ START_TEST(more_than_there_is_waits_for_a_person)
 	struct world *w = world_live(SHOW);
 	int64_t deadline = w->m->stages[0].deadline_ms;
 	/* 10,000 less 3,000 leased, less the fence. */
-	ck_assert(do_as(w, "q1", "lease", "s", "a", "5000"));
-	do_as(w, "q2", "lease", "s", "a", "1500");
+	ck_assert(world_do_as(w, "q1", "lease", "s", "a", "5000"));
+	world_do_as(w, "q2", "lease", "s", "a", "1500");
 	ck_assert_str_eq(w->said, "");
 	ck_state(w, "s", "running");
 	ck_assert_uint_eq(w->m->inbox.count, 1);
 	ck_assert_int_eq(w->m->inbox.items[0].tokens, 1500);
 	ck_assert_ptr_nonnull(strstr(w->m->inbox.items[0].text, "a wants"));
 	/* One question of a stage at a time; the next waits behind it. */
-	do_as(w, "q3", "lease", "s", "b", "400");
+	world_do_as(w, "q3", "lease", "s", "b", "400");
 	ck_assert_uint_eq(w->m->inbox.count, 1);
 	ck_assert_uint_eq(w->m->ledger.ask_count, 2);
-	ck_assert(!do_as(w, "q3", "lease", "s", "b", "400"));
+	ck_assert(!world_do_as(w, "q3", "lease", "s", "b", "400"));
 	ck_assert_ptr_nonnull(strstr(w->said, "waits for approval"));
 	/* What waits is another request than these. */
-	ck_assert(!do_as(w, "q3", "lease", "s", "a", "400"));
+	ck_assert(!world_do_as(w, "q3", "lease", "s", "a", "400"));
 	ck_assert_ptr_nonnull(strstr(w->said, "with other figures"));
-	ck_assert(!do_as(w, "q3", "lease-return", "r1/s/1/a/1", "400", NULL));
+	ck_assert(!world_do_as(w, "q3", "lease-return", "r1/s/1/a/1", "400",
+			       NULL));
 	ck_assert_ptr_nonnull(strstr(w->said, "with other figures"));
 	world_tick(w, 4000);
 	ck_assert(world_do(w, "approve", w->m->inbox.items[0].id, NULL));
-	const struct effect *x = told(w, "q2");
+	const struct effect *x = world_told(w, "q2");
 	ck_assert(x && x->ok && strstr(x->text, "r1/s/1/a/2"));
 	ck_assert_int_eq(lease(w, "r1/s/1/a/2")->tokens, 1500);
 	/* The fence was open to it, and nothing had to be added. */
@@ -209,7 +195,7 @@ START_TEST(more_than_there_is_waits_for_a_person)
 	ck_assert_ptr_nonnull(strstr(w->m->inbox.items[0].text, "b wants"));
 	ck_assert_int_eq(w->m->stages[0].deadline_ms, 0);
 	ck_assert(world_do(w, "deny", w->m->inbox.items[0].id, NULL));
-	x = told(w, "q3");
+	x = world_told(w, "q3");
 	ck_assert(x && !x->ok && strcmp(x->name, "denied") == 0);
 	ck_assert_uint_eq(w->m->inbox.count, 0);
 	ck_assert_int_eq(w->m->stages[0].deadline_ms, deadline + 4000);
@@ -223,20 +209,21 @@ END_TEST
 START_TEST(another_amount_an_extension_and_a_deadline)
 {
 	struct world *w = world_live(SHOW);
-	do_as(w, "q1", "lease-extend", "r1/t/1/a", "600", NULL);
+	world_do_as(w, "q1", "lease-extend", "r1/t/1/a", "600", NULL);
 	ck_assert_uint_eq(w->m->inbox.count, 1);
 	ck_assert_int_eq(w->m->inbox.items[0].tokens, 600);
 	ck_assert(world_do(w, "approve", w->m->inbox.items[0].id, "200", NULL));
-	ck_assert(told(w, "q1") && told(w, "q1")->ok);
+	ck_assert(world_told(w, "q1") && world_told(w, "q1")->ok);
 	ck_assert_int_eq(w->m->stages[1].calls[0].lease_tokens, 3200);
 	ck_assert_int_eq(w->m->ledger.stages[1].tokens.allocated, 3200);
-	do_as(w, "q2", "lease-extend", "r1/t/1/a", "600", NULL);
+	world_do_as(w, "q2", "lease-extend", "r1/t/1/a", "600", NULL);
 	world_tick(w, 4999);
-	ck_assert_ptr_null(told(w, "q2"));
+	ck_assert_ptr_null(world_told(w, "q2"));
 	world_tick(w, 1);
-	ck_assert(told(w, "q2") && !told(w, "q2")->ok);
+	ck_assert(world_told(w, "q2") && !world_told(w, "q2")->ok);
 	/* The repeat of what was granted is answered, with what is. */
-	ck_assert(do_as(w, "q1", "lease-extend", "r1/t/1/a", "600", NULL));
+	ck_assert(
+		world_do_as(w, "q1", "lease-extend", "r1/t/1/a", "600", NULL));
 	ck_assert_int_eq(said_int(w, "tokens"), 3200);
 	world_answer(w, "t", NULL, "{}", 3200);
 	ck_state(w, "t", "done");
@@ -254,10 +241,10 @@ START_TEST(a_deadline_that_approves_says_that_it_did)
 		"stages:\n"
 		"  - { id: s, agents: [a], budget: { token_cap: 3000 } }\n");
 	world_begin(w, true);
-	do_as(w, "q1", "lease-extend", "r1/s/1/a", "600", NULL);
+	world_do_as(w, "q1", "lease-extend", "r1/s/1/a", "600", NULL);
 	ck_assert_uint_eq(w->m->inbox.count, 1);
 	world_tick(w, 5000);
-	ck_assert(told(w, "q1") && told(w, "q1")->ok);
+	ck_assert(world_told(w, "q1") && world_told(w, "q1")->ok);
 	const struct event *e = w->d.events[0];
 	ck_assert_int_eq(e->type, EVENT_BUDGET_APPROVE);
 	ck_assert_str_eq(event_str(e, "by", ""), "deadline");
@@ -269,8 +256,8 @@ START_TEST(nobody_is_there_to_ask)
 {
 	struct world *w = world_new(SHOW);
 	world_begin(w, false);
-	do_as(w, "q1", "lease", "s", "a", "9000");
-	ck_assert(told(w, "q1") && !told(w, "q1")->ok);
+	world_do_as(w, "q1", "lease", "s", "a", "9000");
+	ck_assert(world_told(w, "q1") && !world_told(w, "q1")->ok);
 	ck_assert_uint_eq(w->m->inbox.count, 0);
 	ck_assert_int_gt(w->m->stages[0].deadline_ms, 0);
 	world_free(w);
@@ -280,30 +267,35 @@ END_TEST
 START_TEST(a_call_that_ends_takes_its_leases_along)
 {
 	struct world *w = leased();
-	ck_assert(do_as(w, "q2", "lease", "s", "b", "1000"));
+	ck_assert(world_do_as(w, "q2", "lease", "s", "b", "1000"));
 	use(w, "u1", "r1/s/1/a/1", 100);
-	do_as(w, "q3", "lease", "s", "a", "9000");
-	do_as(w, "q4", "lease", "s", "b", "9000");
+	world_do_as(w, "q3", "lease", "s", "a", "9000");
+	world_do_as(w, "q4", "lease", "s", "b", "9000");
 	world_answer(w, "s", "a", "{}", 0);
-	ck_assert(told(w, "q3") && !told(w, "q3")->ok);
-	ck_assert_ptr_null(told(w, "q4"));
+	ck_assert(world_told(w, "q3") && !world_told(w, "q3")->ok);
+	ck_assert_ptr_null(world_told(w, "q4"));
 	ck_assert_uint_eq(w->m->inbox.count, 1);
 	/* The whole is spent until it is told better. */
 	ck_assert_int_eq(episode(w)->spent, 1000);
 	ck_assert_int_eq(lease(w, "r1/s/1/a/1")->state, LEASE_EXPIRED);
 	ck_assert_int_eq(lease(w, "r1/s/1/b/1")->state, LEASE_HELD);
 	world_tick(w, 2000);
-	ck_assert(!do_as(w, "q5", "lease-settle", "r1/s/1/a/1", "99", NULL));
-	ck_assert(do_as(w, "q6", "lease-settle", "r1/s/1/a/1", "300", NULL));
+	ck_assert(!world_do_as(w, "q5", "lease-settle", "r1/s/1/a/1", "99",
+			       NULL));
+	ck_assert(world_do_as(w, "q6", "lease-settle", "r1/s/1/a/1", "300",
+			      NULL));
 	ck_assert_int_eq(episode(w)->spent, 300);
-	ck_assert(do_as(w, "q7", "lease-settle", "r1/s/1/a/1", "300", NULL));
-	ck_assert(!do_as(w, "q8", "lease-settle", "r1/s/1/a/1", "301", NULL));
+	ck_assert(world_do_as(w, "q7", "lease-settle", "r1/s/1/a/1", "300",
+			      NULL));
+	ck_assert(!world_do_as(w, "q8", "lease-settle", "r1/s/1/a/1", "301",
+			       NULL));
 	ck_assert(world_do(w, "skip", "s", NULL));
-	ck_assert(told(w, "q4") && !told(w, "q4")->ok);
+	ck_assert(world_told(w, "q4") && !world_told(w, "q4")->ok);
 	ck_assert_int_eq(lease(w, "r1/s/1/b/1")->state, LEASE_REVOKED);
 	ck_assert_int_eq(episode(w)->spent, 1300);
 	world_tick(w, 3001);
-	ck_assert(!do_as(w, "q9", "lease-settle", "r1/s/1/b/1", "1", NULL));
+	ck_assert(
+		!world_do_as(w, "q9", "lease-settle", "r1/s/1/b/1", "1", NULL));
 	ck_assert_int_eq(episode(w)->spent, 1300);
 	/* It is forgotten with the next event. */
 	ck_assert(world_do(w, "note", "x", NULL));
@@ -324,7 +316,8 @@ START_TEST(more_than_a_lease_is_an_overrun)
 	ck_assert_int_eq(episode(w)->leased, 3000);
 	ck_assert_int_eq(scope_over(episode(w)), 0);
 	ck_assert_uint_eq(w->m->alarm_count, 1);
-	ck_assert(do_as(w, "q2", "lease-settle", "r1/s/1/a/1", "9500", NULL));
+	ck_assert(world_do_as(w, "q2", "lease-settle", "r1/s/1/a/1", "9500",
+			      NULL));
 	ck_assert_int_eq(episode(w)->allocated, 10000);
 	ck_assert_int_eq(scope_over(episode(w)), 2500);
 	ck_assert_int_eq(scope_remaining(episode(w)), 0);

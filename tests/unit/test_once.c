@@ -467,7 +467,7 @@ START_TEST(what_waits_behind_a_question_is_told)
 	world_do(w, "lease", "s", "a", "5000", NULL);
 	world_do(w, "lease", "s", "a", "6000", NULL);
 	is_shown(w, "s: a wants 5,000 more than its cap  left 3,000  rest of "
-		    "show likely ~0  1 more behind it");
+		    "show likely ~0  1 more behind it: 6,000");
 	world_free(w);
 }
 END_TEST

@@ -270,6 +270,36 @@ static inline bool world_do(struct world *w, const char *action, ...)
 	return w->said_ok;
 }
 
+/* The same, under an id of the caller's, which is its origin as well. */
+static inline bool world_do_as(struct world *w, const char *id,
+			       const char *action, const char *a, const char *b,
+			       const char *c)
+{
+	struct input *in = input_new(INPUT_COMMAND);
+	const char *args[] = {a, b, c};
+	in->action = action_find(action)->id;
+	in->id = xstrdup(id);
+	in->by = xstrdup("tester");
+	in->origin.kind = ORIGIN_LOCAL;
+	snprintf(in->origin.id, sizeof in->origin.id, "%s", id);
+	for (int i = 0; i < 3 && args[i]; i++)
+		in->args[i] = xstrdup(args[i]);
+	w->said[0] = '\0';
+	world_step(w, in);
+	return w->said_ok;
+}
+
+/* What the origin of that name was told in the last step, or NULL. */
+static inline const struct effect *world_told(struct world *w, const char *to)
+{
+	for (size_t i = 0; i < w->d.effect_count; i++) {
+		const struct effect *x = &w->d.effects[i];
+		if (x->kind == EFFECT_REPLY && strcmp(x->origin.id, to) == 0)
+			return x;
+	}
+	return NULL;
+}
+
 /* The story as it was at that version, by the log. NULL when it is not long
  * enough. */
 static inline json_object *world_story(struct world *w, uint64_t version)
