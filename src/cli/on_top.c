@@ -40,7 +40,7 @@ int cli_console(const struct cli_place *place, bool read_only,
 		return 0;
 	case CONSOLE_STOPPED:
 		cli_wait_for_end(place);
-		printf("%s is stopped; go on with its run by: showcaller run "
+		printf("%s is stopped; start it again with: showcaller run "
 		       "SHOW.yaml\n",
 		       place->show);
 		return 0;

@@ -21,7 +21,8 @@ const struct action action_table[ACTIONS] = {
 	ROW(ACTION_ANSWER, CORE, "answer", "e", "ITEM CHOICE [ARG] [ARG]", 2, 4,
 	    false, NULL, "Gives an inbox item one of the answers it offers."),
 	ROW(ACTION_PAUSE, CORE, "pause", "p", "", 0, 0, false, "pause",
-	    "Starts no more stages; what runs goes on. Again: resumes."),
+	    "Starts no more stages; what runs goes on. The key again: "
+	    "resumes."),
 	ROW(ACTION_RESUME, CORE, "resume", "R", "", 0, 0, true, NULL,
 	    "Resumes the run after a pause or a panic."),
 	ROW(ACTION_RETRY, CORE, "retry", "r", "STAGE", 1, 1, false, "retry",
