@@ -54,6 +54,9 @@ const struct action action_table[ACTIONS] = {
 	    2, 3, false, NULL,
 	    "Asks the audience something that no stage asks; TIME is 30s, 5m "
 	    "or the like."),
+	ROW(ACTION_POLL_PROPOSE, CORE, "poll-propose", NULL,
+	    "AGENT QUESTION OPTION|OPTION... [TIME]", 3, 4, false, NULL,
+	    "Proposes a poll, as an agent does over the bus."),
 	ROW(ACTION_POLL_EXTEND, CORE, "poll-extend", NULL, "POLL [TIME]", 1, 2,
 	    false, NULL, "Gives a poll more time."),
 	ROW(ACTION_POLL_FREEZE, CORE, "poll-freeze", NULL, "POLL", 1, 1, false,

@@ -306,6 +306,11 @@ static bool do_poll(struct deciding *d, const char *const *args)
 	return run_goes(d) && polls_by_hand(d, args);
 }
 
+static bool do_poll_propose(struct deciding *d, const char *const *args)
+{
+	return run_goes(d) && polls_propose(d, args);
+}
+
 static bool do_poll_action(struct deciding *d, const char *const *args)
 {
 	int place = show_find_poll(d->m->show, args[0]);
@@ -415,6 +420,7 @@ static command_fn *const table[ACTIONS] = {
 	[ACTION_CHECK_ALL] = do_check_all,
 	[ACTION_SCENE] = do_scene,
 	[ACTION_POLL] = do_poll,
+	[ACTION_POLL_PROPOSE] = do_poll_propose,
 	[ACTION_POLL_EXTEND] = do_poll_action,
 	[ACTION_POLL_FREEZE] = do_poll_action,
 	[ACTION_POLL_UNFREEZE] = do_poll_action,

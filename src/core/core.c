@@ -229,6 +229,7 @@ static void bells(struct deciding *d, size_t first)
 		if (e->type != EVENT_STAGE_PROGRESS &&
 		    e->type != EVENT_STAGE_ERROR &&
 		    e->type != EVENT_BUDGET_REQUEST &&
+		    e->type != EVENT_POLL_PROPOSE &&
 		    e->type != EVENT_POLL_CLOSE)
 			continue;
 		bool standby =

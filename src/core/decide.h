@@ -132,8 +132,8 @@ void budget_late(struct deciding *d, int stage, int agent,
 /* What an approval has to add to each scope for `total` tokens of a start;
  * `fence` tokens of the episode may not be used. */
 struct lack {
-	int64_t tokens[SCOPE_KINDS]; /* all of a kind together */
-	int64_t cost[SCOPE_KINDS];   /* micros */
+	int64_t tokens[SCOPE_KINDS];	/* all of a kind together */
+	int64_t cost[SCOPE_KINDS];	/* micros */
 	int64_t episode, stage, agents; /* agents: and days, services */
 	int64_t most;
 	int64_t cost_most; /* micros */
@@ -245,8 +245,8 @@ void asks_end(struct deciding *d, int stage, int agent);
 struct answer_given {
 	struct inbox_item item; /* a copy without text and choices */
 	enum inbox_choice choice;
-	const char *const *args;  /* two; NULL when not given */
-	bool in_money;		  /* amounts in them are money */
+	const char *const *args; /* two; NULL when not given */
+	bool in_money;		 /* amounts in them are money */
 	const char *by;
 };
 bool overage_answer(struct deciding *d, const struct answer_given *given);
@@ -256,7 +256,7 @@ void raises_clear(struct model *m);
 void raise_timer(struct deciding *d, int slot);
 void raises_settle(struct deciding *d); /* takes back what came back */
 char *warn_text(const struct model *m, bool cost, int64_t rest, bool likely);
-void warn_watch(struct deciding *d);	/* asks when warn_at is reached */
+void warn_watch(struct deciding *d); /* asks when warn_at is reached */
 
 void overage_add_offers(struct json_out *data, unsigned offers);
 
@@ -294,6 +294,8 @@ void polls_effect(struct deciding *d, enum effect_kind kind, int stage);
 /* False: it says in an event when it may, or how it ends without. */
 bool polls_may_open(struct deciding *d, int stage);
 void polls_open(struct deciding *d, int stage);
+/* question, options, open_ms */
+void polls_add_question(struct json_out *data, const struct show_poll *def);
 void polls_create(struct deciding *d, int stage, const struct show_poll *def);
 void polls_again(struct deciding *d, int stage);
 void polls_timer(struct deciding *d, int stage);
@@ -329,8 +331,14 @@ int polls_affordable(const struct show_poll *def, const int64_t *counts);
 /* poll_own: polls without a stage. */
 bool polls_make(struct deciding *d, const char *question, json_object *options,
 		int64_t open_ms);
+bool polls_may_make(struct deciding *d);
+int polls_free_place(const struct model *m);
 bool polls_by_hand(struct deciding *d, const char *const *args);
 void polls_end_own(struct deciding *d); /* with the run */
+
+/* poll_propose: of agents */
+bool polls_propose(struct deciding *d, const char *const *args);
+bool polls_allow(struct deciding *d, const struct answer_given *given);
 
 /* poll_extra: True when a person is asked about the price of `winner`. */
 bool polls_hold(struct deciding *d, int stage, int winner, const char *why,

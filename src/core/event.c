@@ -34,7 +34,10 @@ static const struct {
 	[EVENT_STAGE_RESET] = {"stage:reset",
 			       "why, to, stages, patch, pre_state_hash, "
 			       "post_state_hash, version, by"},
-	[EVENT_POLL_CREATE] = {"poll:create", "question, options, open_ms, deadline, by"},
+	[EVENT_POLL_PROPOSE] = {"poll:propose",
+				"question, options, open_ms, deadline, by"},
+	[EVENT_POLL_CREATE] = {"poll:create",
+			       "question, options, open_ms, deadline, by"},
 	[EVENT_POLL_EXTEND] = {"poll:extend", "deadline, why, by"},
 	[EVENT_POLL_FREEZE] = {"poll:freeze", "by, reason"},
 	[EVENT_POLL_UNFREEZE] = {"poll:unfreeze", "by, reason"},

@@ -11,7 +11,7 @@
 #include "core/money.h"
 
 static const char *const kind_names[INBOX_KINDS] = {
-	"overage", "failed", "poll", "warning", "conflict",
+	"overage", "failed", "poll", "warning", "conflict", "proposal",
 };
 
 static const char *const choice_names[INBOX_CHOICES] = {
@@ -188,6 +188,8 @@ static void set_choices(const struct model *m, struct inbox_item *item)
 		item->fallback = pays ? "approve" : "deny";
 	else if (item->kind == INBOX_WARNING)
 		item->fallback = "continue";
+	else if (item->kind == INBOX_PROPOSAL)
+		item->fallback = "deny";
 }
 
 void inbox_offer(struct model *m, const struct inbox_item *offered)
@@ -227,6 +229,7 @@ unsigned inbox_always(enum inbox_kind kind)
 {
 	switch (kind) {
 	case INBOX_OVERAGE:
+	case INBOX_PROPOSAL:
 		return OFFER(CHOICE_APPROVE) | OFFER(CHOICE_DENY);
 	case INBOX_WARNING:
 		return OFFER(CHOICE_CONTINUE);
@@ -339,6 +342,47 @@ static void open_conflict(struct model *m, const struct event *e, int stage)
 	inbox_offer(m, &item);
 }
 
+/* "audience_whisperer proposes a poll: Whose hat? (hers, his)" */
+static void open_proposal(struct model *m, const struct event *e, int place,
+			  int agent)
+{
+	const struct show_poll *def = poll_def(m, place);
+	struct buf b = {0};
+	if (agent < 0 || !def || !m->stages[place].poll->proposed)
+		return;
+	struct inbox_item item = new_item(m, e, place, INBOX_PROPOSAL);
+	item.agent = agent;
+	item.offers = inbox_always(INBOX_PROPOSAL);
+	buf_addf(&b, "%s proposes a poll: %s (", m->show->agents[agent].id,
+		 def->question);
+	for (size_t i = 0; i < def->option_count; i++)
+		buf_addf(&b, "%s%s", i ? ", " : "", def->options[i].label);
+	buf_adds(&b, ")");
+	item.text = text_clean_str(buf_str(&b), 400);
+	buf_release(&b);
+	inbox_offer(m, &item);
+}
+
+static void close_proposal(struct model *m, int place)
+{
+	for (size_t i = m->inbox.count; i > 0; i--)
+		if (m->inbox.items[i - 1].kind == INBOX_PROPOSAL &&
+		    m->inbox.items[i - 1].stage == place)
+			close_item(m, m->inbox.items[i - 1].seq);
+}
+
+static void apply_proposed(struct model *m, const struct event *e, int agent)
+{
+	int place = show_find_poll(m->show, e->stage);
+	if (place < (int)m->show->stage_count)
+		return;
+	if (e->type == EVENT_POLL_PROPOSE || e->type == EVENT_POLL_CREATE ||
+	    e->type == EVENT_POLL_VOID)
+		close_proposal(m, place);
+	if (e->type == EVENT_POLL_PROPOSE)
+		open_proposal(m, e, place, agent);
+}
+
 static void close_conflict(struct model *m, uint64_t late)
 {
 	for (size_t i = m->inbox.count; late && i > 0; i--)
@@ -387,6 +431,8 @@ void inbox_apply(struct model *m, const struct event *e, int stage, int agent)
 		close_conflict(m, (uint64_t)event_int(e, "late", 0));
 	if (e->type == EVENT_BUDGET_APPROVE || e->type == EVENT_BUDGET_DENY)
 		close_answered(m, e);
+	if (stage < 0 && *e->stage)
+		apply_proposed(m, e, agent);
 	if (stage < 0 || (e->type == EVENT_STAGE_ERROR && agent >= 0))
 		return;
 	const struct stage_run *s = &m->stages[stage];

@@ -197,8 +197,36 @@ struct input *input_agent_answer(json_object *o, struct err *err)
 	return in;
 }
 
+/* A poll that an agent proposes: the action of that name. Its options go as
+ * JSON, see poll_own_options(). */
+static struct input *poll_proposal(json_object *o, struct err *err)
+{
+	json_object *poll = json_get_object(o, "poll");
+	const char *agent = json_get_str(o, "agent_id", NULL);
+	json_object *options = json_get_array(poll, "options");
+	int64_t open_ms = json_get_int(poll, "open_ms", 0);
+	if (!agent || !options) {
+		err_set(err, ERR_DATA,
+			"a poll that is proposed needs agent_id and "
+			"poll.options");
+		return NULL;
+	}
+	struct input *in = input_new(INPUT_COMMAND);
+	in->action = ACTION_POLL_PROPOSE;
+	in->by = text_clean_str(agent, NAME_BYTES);
+	in->id = clean_member(o, "correlationId", 63);
+	in->args[0] = text_clean_str(agent, NAME_BYTES);
+	in->args[1] = xstrdup(json_get_str(poll, "question", ""));
+	in->args[2] = xstrdup(json_text(options));
+	if (open_ms)
+		in->args[3] = xasprintf("%lld", (long long)open_ms);
+	return in;
+}
+
 struct input *input_bus_proposal(json_object *o, struct err *err)
 {
+	if (json_get_object(o, "poll"))
+		return poll_proposal(o, err);
 	const char *stage = json_get_str(o, "stage_id", NULL);
 	const char *agent = json_get_str(o, "agent_id", NULL);
 	if (!stage || !agent) {

@@ -93,21 +93,53 @@ void poll_own_free(struct poll_own **own)
 	*own = NULL;
 }
 
+static void add_option(json_object *list, const char *id, const char *label,
+		       size_t n)
+{
+	char number[24];
+	json_object *o = json_object_new_object();
+	snprintf(number, sizeof number, "%zu", n);
+	json_add_str(o, "id", id ? id : is_id(label) ? label : number);
+	json_add_str(o, "label", label);
+	json_object_array_add(list, o);
+}
+
+/* Of a list as JSON: texts, or {id, label}. */
+static json_object *options_of_list(json_object *from)
+{
+	json_object *list = json_object_new_array();
+	for (size_t i = 0; i < json_object_array_length(from); i++) {
+		json_object *x = json_object_array_get_idx(from, i);
+		const char *text = json_object_is_type(x, json_type_string)
+					   ? json_object_get_string(x)
+					   : NULL;
+		const char *id = json_get_str(x, "id", NULL);
+		add_option(list, id,
+			   text ? text : json_get_str(x, "label", id ? id : ""),
+			   i + 1);
+	}
+	return list;
+}
+
 json_object *poll_own_options(const char *line)
 {
+	json_object *json =
+		*line == '[' ? json_read_str(line, &json_limits_answer, NULL)
+			     : NULL;
+	if (json_object_is_type(json, json_type_array)) {
+		json_object *of_json = options_of_list(json);
+		json_object_put(json);
+		return of_json;
+	}
+	json_object_put(json);
 	json_object *list = json_object_new_array();
 	for (size_t n = 1; *line || n == 1; n++) {
 		size_t len = strcspn(line, "|");
 		char *text = xstrndup(line, len);
 		char *label = strchr(text, '=');
-		char number[24];
-		snprintf(number, sizeof number, "%zu", n);
 		if (label)
 			*label++ = '\0';
-		json_object *o = json_object_new_object();
-		json_add_str(o, "id", label || is_id(text) ? text : number);
-		json_add_str(o, "label", label ? label : text);
-		json_object_array_add(list, o);
+		add_option(list, label ? text : NULL, label ? label : text, n);
 		free(text);
 		line += len + (line[len] == '|');
 	}
@@ -118,13 +150,13 @@ json_object *poll_own_options(const char *line)
  */
 
 /* The place that has been free for longest; -1: none is. */
-static int free_place(const struct model *m)
+int polls_free_place(const struct model *m)
 {
 	int best = -1;
 	for (size_t i = m->show->stage_count; i < show_poll_places(m->show);
 	     i++) {
 		const struct poll_run *p = m->stages[i].poll;
-		if (poll_is_open(p) || p->state == POLL_CLOSED)
+		if (poll_is_open(p) || p->state == POLL_CLOSED || p->proposed)
 			continue;
 		if (best < 0 || p->opened_ms < m->stages[best].poll->opened_ms)
 			best = (int)i;
@@ -132,7 +164,7 @@ static int free_place(const struct model *m)
 	return best;
 }
 
-static bool may_open(struct deciding *d)
+bool polls_may_make(struct deciding *d)
 {
 	const struct model *m = d->m;
 	const struct show_polls *limits = &m->show->polls;
@@ -156,8 +188,8 @@ bool polls_make(struct deciding *d, const char *question, json_object *options,
 		int64_t open_ms)
 {
 	const char *why;
-	int place = free_place(d->m);
-	if (!may_open(d))
+	int place = polls_free_place(d->m);
+	if (!polls_may_make(d))
 		return false;
 	if (place < 0)
 		return refuse(d, "refused",
@@ -191,7 +223,7 @@ void polls_end_own(struct deciding *d)
 	for (size_t i = d->m->show->stage_count;
 	     i < show_poll_places(d->m->show); i++) {
 		const struct poll_run *p = d->m->stages[i].poll;
-		if (poll_is_open(p) || p->state == POLL_CLOSED)
+		if (poll_is_open(p) || p->state == POLL_CLOSED || p->proposed)
 			polls_void(d, (int)i);
 	}
 }

@@ -26,8 +26,9 @@ struct poll_own *poll_own_read(const char *question, json_object *options,
 			       int64_t open_ms, const char **why);
 void poll_own_free(struct poll_own **own);
 
-/* The options of a line, "hers|his" or "a=Her hat|b=His hat", as such a list;
- * what has no name gets its number. Caller puts. */
+/* The options of a line, "hers|his" or "a=Her hat|b=His hat", or of a list as
+ * JSON, of texts or {id, label}, as such a list; what has no name gets its
+ * number. Caller puts. */
 json_object *poll_own_options(const char *line);
 
 #endif

@@ -103,14 +103,18 @@ static void apply_freeze(struct model *m, const struct event *e, int stage)
 	}
 }
 
+static struct poll_own *question_of(const struct event *e)
+{
+	return poll_own_read(event_str(e, "question", ""),
+			     event_array(e, "options"),
+			     event_int(e, "open_ms", 0), NULL);
+}
+
 static void apply_create(struct model *m, const struct event *e, int stage)
 {
 	struct poll_run *p = m->stages[stage].poll;
 	struct poll_own *own = NULL;
-	if (is_place(m, stage) &&
-	    !(own = poll_own_read(event_str(e, "question", ""),
-				  event_array(e, "options"),
-				  event_int(e, "open_ms", 0), NULL)))
+	if (is_place(m, stage) && !(own = question_of(e)))
 		return;
 	polls_blank(m, stage);
 	p->own = own;
@@ -120,6 +124,17 @@ static void apply_create(struct model *m, const struct event *e, int stage)
 	m->polls_opened++;
 	set_deadline(m, stage, event_int(e, "deadline", 0));
 	m->poll = stage;
+}
+
+static void apply_propose(struct model *m, const struct event *e, int stage)
+{
+	struct poll_run *p = m->stages[stage].poll;
+	struct poll_own *own = is_place(m, stage) ? question_of(e) : NULL;
+	if (!own)
+		return;
+	polls_blank(m, stage);
+	p->own = own;
+	p->proposed = true;
 }
 
 void polls_blank(struct model *m, int stage)
@@ -225,10 +240,13 @@ void polls_apply(struct model *m, const struct event *e, int stage, int agent)
 	if (stage < 0 || !m->stages[stage].poll)
 		return;
 	if (is_place(m, stage) && e->type != EVENT_POLL_CREATE &&
-	    !m->stages[stage].poll->own)
+	    e->type != EVENT_POLL_PROPOSE && !m->stages[stage].poll->own)
 		return;
 	struct poll_run *p = m->stages[stage].poll;
 	switch (e->type) {
+	case EVENT_POLL_PROPOSE:
+		apply_propose(m, e, stage);
+		break;
 	case EVENT_POLL_CREATE:
 		apply_create(m, e, stage);
 		break;
@@ -249,6 +267,10 @@ void polls_apply(struct model *m, const struct event *e, int stage, int agent)
 		apply_price(m, e, stage);
 		break;
 	case EVENT_POLL_VOID:
+		if (p->proposed) { /* it never was one */
+			polls_blank(m, stage);
+			break;
+		}
 		p->state = POLL_VOID;
 		p->frozen = p->by_hand = false;
 		p->choice = -1;
@@ -303,9 +325,8 @@ bool polls_may_open(struct deciding *d, int stage)
 	return false;
 }
 
-void polls_create(struct deciding *d, int stage, const struct show_poll *def)
+void polls_add_question(struct json_out *data, const struct show_poll *def)
 {
-	struct json_out *data = decide_data(d);
 	json_add_str(data, "question", def->question);
 	json_out_array(data, "options");
 	for (size_t i = 0; i < def->option_count; i++) {
@@ -319,6 +340,12 @@ void polls_create(struct deciding *d, int stage, const struct show_poll *def)
 	}
 	json_out_end(data);
 	json_add_int(data, "open_ms", def->open_ms);
+}
+
+void polls_create(struct deciding *d, int stage, const struct show_poll *def)
+{
+	struct json_out *data = decide_data(d);
+	polls_add_question(data, def);
 	json_add_int(data, "deadline", d->in->now_ms + def->open_ms);
 	emit(d, EVENT_POLL_CREATE, stage, -1, &data);
 	polls_effect(d, EFFECT_POLL_OPEN, stage);

@@ -35,6 +35,7 @@ struct poll_run {
 	int choice;	      /* what will win: an operator's while votes are
 				 counted, or what waits for its price; -1 */
 	struct poll_own *own; /* of a place: what is asked; NULL: nothing */
+	bool proposed;	      /* of a place: nobody has allowed it yet */
 	char *why;	      /* "majority", "default", "operator", ... */
 };
 

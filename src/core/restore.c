@@ -111,6 +111,7 @@ static void read_places(struct reading *r, json_object *a)
 					    json_get_int(o, "open_ms", 0),
 					    NULL)))
 			read_poll(r, place, json_get(o, "poll"));
+		p->proposed = p->own && json_get_bool(o, "proposed", false);
 		p->closes = (int)json_get_int(o, "closes", 0);
 	}
 }
@@ -190,7 +191,8 @@ static bool is_asked(const struct model *m, const struct inbox_item *item)
 {
 	if (item->kind == INBOX_WARNING || item->kind == INBOX_CONFLICT)
 		return item->stage < 0 || item->kind == INBOX_CONFLICT;
-	if (item->stage < 0)
+	if (item->stage < 0 || (item->stage >= (int)m->show->stage_count) !=
+				       (item->kind == INBOX_PROPOSAL))
 		return false;
 	const struct stage_run *s = &m->stages[item->stage];
 	switch (item->kind) {
@@ -199,6 +201,8 @@ static bool is_asked(const struct model *m, const struct inbox_item *item)
 		       (s->state == STAGE_RUNNING && s->asks);
 	case INBOX_FAILED:
 		return s->state == STAGE_FAILED && !item->deadline_ms;
+	case INBOX_PROPOSAL:
+		return s->poll->proposed && item->agent >= 0;
 	case INBOX_POLL:
 		return s->poll && s->poll->state == POLL_CLOSED &&
 		       !item->deadline_ms;
@@ -223,13 +227,19 @@ static bool read_place(struct reading *r, struct inbox_item *item)
 	return r->sound;
 }
 
+static int stage_of_item(const struct show *show, const char *id)
+{
+	int stage = show_find_stage(show, id);
+	return stage >= 0 ? stage : show_find_poll(show, id);
+}
+
 static void read_item(struct reading *r, json_object *o)
 {
 	const struct show *show = r->m->show;
 	struct inbox_item item = {
 		.kind = (enum inbox_kind)restore_number(
 			r, o, "kind", INBOX_OVERAGE, INBOX_KINDS - 1),
-		.stage = show_find_stage(show, json_get_str(o, "stage", "")),
+		.stage = stage_of_item(show, json_get_str(o, "stage", "")),
 		.tokens = json_get_int(o, "tokens", 0),
 		.wanted = json_get_int(o, "wanted", 0),
 		.left = json_get_int(o, "left", 0),
@@ -497,6 +507,7 @@ static bool read_all(struct reading *r, json_object *head, const char *text,
 		return false;
 	usage_read(m, json_get(head, "usage"));
 	read_ready(r, json_get_array(head, "ready"));
+	read_places(r, json_get_array(head, "places"));
 	read_inbox(r, json_get_array(head, "inbox"));
 	if (!raises_read(r->m, head))
 		r->sound = false;
@@ -504,7 +515,6 @@ static bool read_all(struct reading *r, json_object *head, const char *text,
 	read_alarms(m, json_get_array(head, "alarms"));
 	late_read(m, json_get_array(head, "late"));
 	read_killed(m, json_get_array(head, "killed"));
-	read_places(r, json_get_array(head, "places"));
 	read_obs(m, json_get(head, "obs"));
 	read_rest(m, head);
 	return is_whole(r, head, err);

@@ -451,6 +451,7 @@ static void put_question(struct json_out *o, const struct poll_run *p,
 {
 	json_add_str(o, "question", def->question);
 	json_add_int(o, "open_ms", def->open_ms);
+	json_add_bool(o, "proposed", p->proposed);
 	json_out_array(o, "options");
 	for (size_t k = 0; k < def->option_count; k++) {
 		json_out_object(o, NULL);

@@ -41,7 +41,8 @@ static int find_poll(struct request *r)
 {
 	const struct show *show = r->web->net->show;
 	int stage = show_find_poll(show, r->args[0]);
-	if (stage >= 0 && poll_def(r->web->model, stage))
+	if (stage >= 0 && poll_def(r->web->model, stage) &&
+	    !run_of(r, stage)->proposed)
 		return stage;
 	http_error(r, 404, "not_found", "this show has no such poll");
 	return -1;

@@ -16,6 +16,7 @@ const char *const show_check_kinds[] = {"http", "audio", "mcp",	       "obs",
 
 static const char *const api_words[] = {"openai", "anthropic", NULL};
 static const char *const go_words[] = {"auto", "manual", NULL};
+static const char *const proposals_words[] = {"ask", "allow", "refuse", NULL};
 static const char *const mode_words[] = {"enforce", "warn", NULL};
 static const char *const answer_words[] = {"deny", "approve", NULL};
 static const char *const http_schemes[] = {"http", "https", NULL};
@@ -26,7 +27,7 @@ const char *const schema_event_words[] = {
 	"run:complete",	  "run:cancel",	    "stage:start",
 	"stage:progress", "stage:proposal", "stage:complete",
 	"stage:error",	  "stage:skip",	    "stage:go",
-	"stage:reset",	  "poll:create",	  "poll:extend",    "poll:freeze",
+	"stage:reset",	  "poll:propose", "poll:create",	  "poll:extend",    "poll:freeze",
 	"poll:unfreeze",  "poll:close",
 	"poll:resolve",	  "poll:void",	    "token:lease",
 	"token:spend",	  "token:return",   "budget:request",
@@ -402,6 +403,10 @@ static const struct key polls_keys[] = {
 	    "else its first option without a price."),
 	ROW("change_vote", KEY_BOOL, AT(show_polls, change_vote),
 	    "Whether a voter may change a vote."),
+	WORD("proposals", AT(show_polls, proposals), proposals_words,
+	     PROPOSALS_ASK,
+	     "What becomes of a poll that an agent proposes: the operator is "
+	     "asked, it opens at once, or it is refused."),
 	{0}};
 static const struct section polls = {
 	"polls", "polls", .keys = polls_keys};

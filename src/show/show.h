@@ -19,10 +19,11 @@
 #include "base/mem.h"
 
 #define SHOW_UNSET INT64_C(-1)
-#define SHOW_ID_MAX 63 /* [a-z0-9][a-z0-9-]{0,62} for shows; stages, agents,
-			  options and outputs: [A-Za-z_][A-Za-z0-9_.-]{0,62},
-			  options may also begin with a digit */
-#define SHOW_MAX_STAGES 20000
+#define SHOW_ID_MAX                                                            \
+	63 /* [a-z0-9][a-z0-9-]{0,62} for shows; stages, agents,               \
+	      options and outputs: [A-Za-z_][A-Za-z0-9_.-]{0,62},              \
+	      options may also begin with a digit */
+#define SHOW_MAX_STAGES	 20000
 #define SHOW_MAX_OPTIONS 64
 #define SHOW_POLL_PLACES 8 /* of polls that no stage declares */
 
@@ -53,55 +54,55 @@ struct show_names {
 };
 
 struct show_budget {
-	int64_t tokens;       /* SHOW_UNSET: no cap */
-	int64_t cost_micros;  /* SHOW_UNSET: no cap */
-	char *currency;       /* three capital letters, or NULL */
-	int64_t reserve;      /* tokens, default 0 */
+	int64_t tokens;	     /* SHOW_UNSET: no cap */
+	int64_t cost_micros; /* SHOW_UNSET: no cap */
+	char *currency;	     /* three capital letters, or NULL */
+	int64_t reserve;     /* tokens, default 0 */
 	enum show_mode mode;
-	double warn_at;       /* share of tokens, 0..1, default 0.8 */
-	int64_t approval_deadline_ms;         /* default 60000 */
-	enum show_answer approval_default;    /* default deny */
-	char *time_zone;          /* days of quotas; NULL: UTC */
-	int64_t settle_grace_ms;  /* late reports correct, default 60000 */
+	double warn_at;		      /* share of tokens, 0..1, default 0.8 */
+	int64_t approval_deadline_ms; /* default 60000 */
+	enum show_answer approval_default; /* default deny */
+	char *time_zone;		   /* days of quotas; NULL: UTC */
+	int64_t settle_grace_ms; /* late reports correct, default 60000 */
 };
 
 struct show_agent {
 	char *id;
 	char *role;
 	enum show_via via;
-	char *url;               /* http, llm */
-	char *mcp;               /* via mcp: name of an entry of `mcp:` */
-	char *tool;              /* via mcp: the tool to call */
-	struct show_names argv;  /* exec; argv[0] looked up in PATH, or taken
-				    from the show's folder when it has a '/' */
-	int64_t timeout_ms;      /* one call, default 30000 */
-	int64_t quota_episode;   /* tokens, SHOW_UNSET: none */
-	int64_t quota_daily;     /* tokens, SHOW_UNSET: none */
-	int64_t max_concurrent;  /* SHOW_UNSET: no limit */
+	char *url;		/* http, llm */
+	char *mcp;		/* via mcp: name of an entry of `mcp:` */
+	char *tool;		/* via mcp: the tool to call */
+	struct show_names argv; /* exec; argv[0] looked up in PATH, or taken
+				   from the show's folder when it has a '/' */
+	int64_t timeout_ms;	/* one call, default 30000 */
+	int64_t quota_episode;	/* tokens, SHOW_UNSET: none */
+	int64_t quota_daily;	/* tokens, SHOW_UNSET: none */
+	int64_t max_concurrent; /* SHOW_UNSET: no limit */
 	enum show_api api;
-	bool stream;             /* llm: the answer comes piece by piece;
-				    default true */
+	bool stream; /* llm: the answer comes piece by piece;
+			default true */
 	char *model, *key_env, *key_file;
-	char *prompt;            /* llm: its file as written; NULL: none, or
-				    the text stands in the show file */
-	char *prompt_text;       /* see show/prompt.h; NULL: the default one */
+	char *prompt;	   /* llm: its file as written; NULL: none, or
+			      the text stands in the show file */
+	char *prompt_text; /* see show/prompt.h; NULL: the default one */
 	struct show_names prompt_story; /* members of the story, and stages,
 					   that the prompt names */
-	int64_t price_input_micros;   /* per million tokens; SHOW_UNSET: none */
+	int64_t price_input_micros; /* per million tokens; SHOW_UNSET: none */
 	int64_t price_output_micros;
 	char *fallback_agent;
-	char *service_name;      /* what it runs on, or NULL */
-	int service;             /* index into show.services, -1: none */
-	int line;                /* where it stands in the file */
+	char *service_name; /* what it runs on, or NULL */
+	int service;	    /* index into show.services, -1: none */
+	int line;	    /* where it stands in the file */
 };
 
 /* What several agents run on: an account, a machine, a key. */
 struct show_service {
 	char *id;
 	int64_t quota_episode, quota_daily; /* tokens, SHOW_UNSET: none */
-	int64_t cost_micros;     /* an episode; SHOW_UNSET: no cap */
-	int64_t max_concurrent;  /* calls of all its agents; SHOW_UNSET */
-	int *agents;             /* indices, worked out */
+	int64_t cost_micros;		    /* an episode; SHOW_UNSET: no cap */
+	int64_t max_concurrent; /* calls of all its agents; SHOW_UNSET */
+	int *agents;		/* indices, worked out */
 	size_t agent_count;
 };
 
@@ -113,110 +114,114 @@ struct show_mcp {
 
 struct show_option {
 	char *id;
-	char *label;             /* default: the id */
-	int64_t requires_extra;  /* tokens, default 0 */
-	char *metadata;          /* canonical JSON object text, or NULL */
+	char *label;		/* default: the id */
+	int64_t requires_extra; /* tokens, default 0 */
+	char *metadata;		/* canonical JSON object text, or NULL */
 };
 
 struct show_poll {
 	char *question;
 	struct show_option *options;
-	size_t option_count;          /* 2..64 */
-	int64_t open_ms;              /* default 30000 */
-	int64_t min_votes;            /* default 0 */
-	double min_delta;             /* 0..1, default 0 */
-	enum show_undecided undecided;/* default: `default` if one is named,
-					 else ask */
-	int64_t extend_ms;            /* default: open_ms */
-	int64_t max_extensions;       /* default 1 when undecided: extend */
-	int default_option;           /* index, -1: none */
-	bool hide_result;             /* from the audience, until it is
-					 decided; default false */
+	size_t option_count;	       /* 2..64 */
+	int64_t open_ms;	       /* default 30000 */
+	int64_t min_votes;	       /* default 0 */
+	double min_delta;	       /* 0..1, default 0 */
+	enum show_undecided undecided; /* default: `default` if one is named,
+					  else ask */
+	int64_t extend_ms;	       /* default: open_ms */
+	int64_t max_extensions;	       /* default 1 when undecided: extend */
+	int default_option;	       /* index, -1: none */
+	bool hide_result;	       /* from the audience, until it is
+					  decided; default false */
 };
 
 /* `when:` all of these must hold. */
 struct show_when {
-	int stage;               /* the stage that the name refers to */
-	char *name;              /* the stage or output as written */
-	char *value;             /* canonical JSON text, mostly a string */
+	int stage;   /* the stage that the name refers to */
+	char *name;  /* the stage or output as written */
+	char *value; /* canonical JSON text, mostly a string */
 };
 
 struct show_retry {
-	int64_t max_attempts;    /* calls in all, default 1 */
-	int64_t backoff_ms;      /* default 1000 */
-	double multiplier;       /* default 1 (constant) */
-	int64_t max_backoff_ms;  /* default 300000 */
+	int64_t max_attempts;	/* calls in all, default 1 */
+	int64_t backoff_ms;	/* default 1000 */
+	double multiplier;	/* default 1 (constant) */
+	int64_t max_backoff_ms; /* default 300000 */
 };
 
 struct show_rehearsal {
 	bool given;
-	int64_t after_ms;        /* default 500 */
-	int64_t tokens;          /* default: half the token cap */
-	int64_t cost_micros;     /* default 0 */
-	int64_t fail_first;      /* that many calls fail first, default 0 */
-	char *result;            /* canonical JSON text; NULL: outputs get a
-				    sentence that says so */
-	double confidence;       /* default 0.8 */
-	char *votes;             /* polls: canonical JSON {"option": share or
-				    number}; NULL: all options alike but the
-				    first leads */
-	int64_t voters;          /* polls: default 100 */
+	int64_t after_ms;    /* default 500 */
+	int64_t tokens;	     /* default: half the token cap */
+	int64_t cost_micros; /* default 0 */
+	int64_t fail_first;  /* that many calls fail first, default 0 */
+	char *result;	     /* canonical JSON text; NULL: outputs get a
+				sentence that says so */
+	double confidence;   /* default 0.8 */
+	char *votes;	     /* polls: canonical JSON {"option": share or
+				number}; NULL: all options alike but the
+				first leads */
+	int64_t voters;	     /* polls: default 100 */
 };
 
 struct show_stage {
 	char *id;
 	char *group, *description, *notes;
-	struct show_names inputs;  /* as written: stages or outputs */
+	struct show_names inputs; /* as written: stages or outputs */
 	struct show_names outputs;
-	int *agents;               /* indices into show.agents */
+	int *agents; /* indices into show.agents */
 	size_t agent_count;
-	int *mcp;                  /* indices into show.mcp */
+	int *mcp; /* indices into show.mcp */
 	size_t mcp_count;
-	int64_t token_cap;         /* SHOW_UNSET: none */
-	int64_t cost_cap_micros;   /* SHOW_UNSET: none */
-	int64_t time_cap_ms;       /* one attempt; SHOW_UNSET: agents' own */
+	int64_t token_cap;	 /* SHOW_UNSET: none */
+	int64_t cost_cap_micros; /* SHOW_UNSET: none */
+	int64_t time_cap_ms;	 /* one attempt; SHOW_UNSET: agents' own */
 	struct show_retry retry;
-	struct show_poll *poll;    /* NULL: no poll */
+	struct show_poll *poll; /* NULL: no poll */
 	struct show_when *when;
 	size_t when_count;
 	enum show_adjudicate adjudicate;
-	int *veto;                 /* indices into show.agents */
+	int *veto; /* indices into show.agents */
 	size_t veto_count;
 	enum show_on_failure on_failure;
 	enum show_go go;
-	int64_t expect_ms;         /* SHOW_UNSET: none */
+	int64_t expect_ms; /* SHOW_UNSET: none */
 	bool finale;
 	struct show_rehearsal rehearsal;
-	int line, column;          /* where it begins in the file */
+	int line, column; /* where it begins in the file */
 
 	/* Worked out: edges by stage index, ascending, without repeats. */
 	int *deps;
 	size_t dep_count;
 	int *dependents;
 	size_t dependent_count;
-	int layer;                 /* longest way from a stage without deps */
+	int layer; /* longest way from a stage without deps */
 };
 
+/* What becomes of a poll that an agent proposes. */
+enum show_proposals { PROPOSALS_ASK, PROPOSALS_ALLOW, PROPOSALS_REFUSE };
+
 struct show_polls {
-	int64_t min_interval_ms;   /* default 0 */
-	int64_t max_per_episode;   /* SHOW_UNSET: no cap */
-	bool change_vote;          /* default false */
+	enum show_proposals proposals; /* default ask */
+	int64_t min_interval_ms;       /* default 0 */
+	int64_t max_per_episode;       /* SHOW_UNSET: no cap */
+	bool change_vote;	       /* default false */
 };
 
 struct show_retention {
-	int64_t events;            /* kept in Redis, default 20000; 0: all */
-	int64_t runs_days;         /* default 30; 0: for ever */
-	int64_t messages_days;     /* default 7; 0: for ever */
+	int64_t events;	       /* kept in Redis, default 20000; 0: all */
+	int64_t runs_days;     /* default 30; 0: for ever */
+	int64_t messages_days; /* default 7; 0: for ever */
 };
 
 struct show_macro {
 	char *name;
-	char *batch;               /* canonical JSON: [{request: data}, ...] */
+	char *batch; /* canonical JSON: [{request: data}, ...] */
 };
 
 struct show_obs {
 	bool given;
-	char *url;                 /* ws://host:port */
+	char *url; /* ws://host:port */
 	char *password_env, *password_file;
 	char *safe_scene;
 	struct show_names scenes, sources;
@@ -227,34 +232,34 @@ struct show_obs {
 
 struct show_rule {
 	char *name;
-	char *on;                  /* an event type, "poll:create" */
-	char *action;              /* "obs_scene" */
-	char *value;               /* canonical JSON text of its argument */
-	bool enabled;              /* default true */
+	char *on;     /* an event type, "poll:create" */
+	char *action; /* "obs_scene" */
+	char *value;  /* canonical JSON text of its argument */
+	bool enabled; /* default true */
 };
 
 /* One test of one card (showcaller-checks). */
 struct show_check {
-	char *card, *name, *kind;  /* kind is one of show_check_kinds */
-	char *endpoint;            /* URL, host:port, or as the kind says */
-	char *payload;             /* canonical JSON text, or NULL */
-	char *expected;            /* canonical JSON object text; "{}" if none */
-	int64_t timeout_ms;        /* default 5000 */
+	char *card, *name, *kind; /* kind is one of show_check_kinds */
+	char *endpoint;		  /* URL, host:port, or as the kind says */
+	char *payload;		  /* canonical JSON text, or NULL */
+	char *expected;		  /* canonical JSON object text; "{}" if none */
+	int64_t timeout_ms;	  /* default 5000 */
 };
 
 struct show_http {
-	char *operator_addr;       /* "host:port", default 127.0.0.1:7420 */
-	char *audience_addr;       /* default 127.0.0.1:7421 */
+	char *operator_addr; /* "host:port", default 127.0.0.1:7420 */
+	char *audience_addr; /* default 127.0.0.1:7421 */
 };
 
 struct show {
 	char *id;
-	char *title;               /* default: the id */
-	char *path;                /* the file it came from, or NULL */
-	char *hash;                /* SHA-256 hex of `definition` */
-	char *definition;          /* canonical JSON of the whole, checks
-				      included: show_parse_json() reads it back
-				      to the same show with the same hash */
+	char *title;	  /* default: the id */
+	char *path;	  /* the file it came from, or NULL */
+	char *hash;	  /* SHA-256 hex of `definition` */
+	char *definition; /* canonical JSON of the whole, checks
+			     included: show_parse_json() reads it back
+			     to the same show with the same hash */
 	struct show_budget budget;
 	struct show_agent *agents; /* in the byte order of their ids */
 	size_t agent_count;
@@ -266,21 +271,21 @@ struct show {
 				      places of polls without a stage, which
 				      have nothing but an id: "1", "2", ... */
 	size_t stage_count;
-	int *order;                /* stage indices, dependencies first, else in
-				      the order of the file */
+	int *order; /* stage indices, dependencies first, else in
+		       the order of the file */
 	struct show_polls polls;
 	struct show_retention retention;
 	struct show_obs obs;
 	struct show_rule *rules;
 	size_t rule_count;
-	char *checks_path;         /* as written, or NULL */
+	char *checks_path; /* as written, or NULL */
 	struct show_check *checks;
 	size_t check_count;
 	struct show_http http;
 
-	struct show_index *index;  /* private: names to indices */
-	struct arena arena;        /* private */
-	int refs;                  /* private, atomic */
+	struct show_index *index; /* private: names to indices */
+	struct arena arena;	  /* private */
+	int refs;		  /* private, atomic */
 };
 
 /* What `expected` of a check may name besides JSON Pointers, and the keys of a

@@ -117,9 +117,29 @@ static void poll_resolve(struct sim *s, const struct event *e, int stage)
 	b->asks = b->poll_closed = false;
 }
 
+/* Asked about until it is opened or refused. */
+static void propose(struct sim *s, const struct event *e, int place)
+{
+	struct stage_book *b = &s->audit->stages[place];
+	if (b->proposed || b->poll_open || b->poll_closed)
+		sim_fail(s, "poll", "the place %s is taken twice", e->stage);
+	b->proposed = true;
+	s->audit->asking++;
+}
+
+static void proposed_no_more(struct audit *a, struct stage_book *b)
+{
+	a->asking -= b->proposed;
+	b->proposed = false;
+}
+
 void audit_poll(struct sim *s, const struct event *e, int stage)
 {
 	struct stage_book *b = &s->audit->stages[stage];
+	if (e->type == EVENT_POLL_PROPOSE)
+		propose(s, e, stage);
+	if (e->type == EVENT_POLL_CREATE || e->type == EVENT_POLL_VOID)
+		proposed_no_more(s->audit, b);
 	switch (e->type) {
 	case EVENT_POLL_CREATE:
 		poll_create(s, e, stage);

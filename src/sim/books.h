@@ -46,6 +46,7 @@ struct stage_book {
 	bool done;		/* settled by stage:complete */
 	uint32_t out, answered; /* agents' places, bits */
 	bool poll_open, poll_closed, asks;
+	bool proposed;	  /* of a place: a person is asked */
 	bool poll_frozen; /* by hand */
 	bool priced;	  /* a person said yes to what its choice takes */
 	bool resolved;

@@ -232,8 +232,17 @@ static void meddle_own(struct sim *s, struct dice *d)
 		meddle_poll(s, d, place);
 		return;
 	}
-	struct post *p = command(s, ACTION_POLL, "Own?",
-				 lines[dice_roll(d, COUNT_OF(lines))]);
+	const char *line = lines[dice_roll(d, COUNT_OF(lines))];
+	if (dice_one_in(d, 2)) {
+		struct post *wish = command(
+			s, ACTION_POLL_PROPOSE,
+			s->show->agents[dice_roll(d, s->show->agent_count)].id,
+			"Theirs?");
+		snprintf(wish->args[2], sizeof wish->args[2], "%s", line);
+		post_send(s, wish, (int64_t)dice_roll(d, 20));
+		return;
+	}
+	struct post *p = command(s, ACTION_POLL, "Own?", line);
 	snprintf(p->args[2], sizeof p->args[2], "%d",
 		 900 + (int)dice_roll(d, 9000));
 	post_send(s, p, (int64_t)dice_roll(d, 20));

@@ -197,7 +197,8 @@ static void add_limits(struct buf *b, uint64_t seed)
 		buf_addf(b, ", max_per_episode: %d", number(&d, 0, 3));
 	if (dice_one_in(&d, 3))
 		buf_addf(b, ", min_interval_ms: %d", number(&d, 1, 9000));
-	buf_adds(b, " }\n");
+	buf_addf(b, ", proposals: %s }\n",
+		 PICK(&d, "ask", "ask", "allow", "refuse"));
 }
 
 char *random_show_yaml(uint64_t seed, uint64_t without)

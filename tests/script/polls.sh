@@ -11,7 +11,7 @@ cat >night.yaml <<'SHOW'
 show: night
 budget: { tokens: 10000, approval_deadline_ms: 600000 }
 agents: { quick: { via: noop } }
-polls: { change_vote: true, max_per_episode: 4 }
+polls: { change_vote: true, max_per_episode: 5 }
 stages:
   - id: way
     outputs: [direction]
@@ -197,7 +197,26 @@ quit
 SCRIPT
 ok $? "the palette asks, too"
 shows asked 'More?'
-fails 1 'had its 4 polls' "but not more often than the show allows" \
+
+# One that an agent proposes over the bus waits for the operator.
+redis-cli -s state/night/redis.sock xadd 'showcaller:{night}:proposals' '*' \
+	data '{"agent_id":"quick","poll":{"question":"Louder?","options":["yes","no"],"open_ms":60000}}' >said
+wait_event night 'poll:propose'
+[ "$(item kind)" = proposal ] && [ "$(vote 3 ann yes)" = 404 ]
+ok $? "a poll that an agent proposes is not open yet"
+play 80x24 night <<'SCRIPT'
+wait text quick proposes a poll: Louder?
+wait quiet
+dump wish
+keys a
+wait text nothing waits for you
+quit
+SCRIPT
+ok $? "a in a console opens it"
+shows wish 'PROPOSAL'
+[ "$(vote 3 ann yes)" = 200 ]
+ok $? "and then it takes votes"
+fails 1 'had its 5 polls' "but not more often than the show allows" \
 	"$program" do night poll 'Once more?' 'yes|no'
 "$program" replay night --verify >said 2>&1
 ok $? "replay finds all hashes"

@@ -813,6 +813,87 @@ START_TEST(a_poll_that_no_stage_declares)
 }
 END_TEST
 
+static struct world *proposing(const char *polls)
+{
+	char yaml[400];
+	snprintf(yaml, sizeof yaml,
+		 "show: t\nagents: { a: { via: bus }, muse: { via: bus } }\n"
+		 "budget: { approval_deadline_ms: 5000 }\n"
+		 "polls: { %s }\n"
+		 "stages:\n  - { id: s, agents: [a] }\n",
+		 polls);
+	struct world *w = world_new(yaml);
+	world_begin(w, true);
+	return w;
+}
+
+static void propose_poll(struct world *w, const char *json)
+{
+	struct err err = {0};
+	json_object *o = json_read_str(json, &json_limits_own, &err);
+	struct input *in = input_bus_proposal(o, &err);
+	ck_assert_msg(in != NULL, "%s", err.text);
+	json_object_put(o);
+	world_step(w, in);
+}
+
+START_TEST(an_agent_proposes_a_poll)
+{
+	static const char wish[] =
+		"{\"agent_id\":\"muse\",\"correlationId\":\"w1\",\"poll\":{"
+		"\"question\":\"Whose hat?\",\"options\":[\"hers\","
+		"{\"id\":\"b\",\"label\":\"His own|old = one\"}],"
+		"\"open_ms\":9000}}";
+	struct world *w = proposing("max_per_episode: 2");
+	int place = (int)w->show->stage_count;
+	const struct poll_run *p = w->m->stages[place].poll;
+	propose_poll(w, wish);
+	ck_assert_uint_eq(w->m->inbox.count, 1);
+	const struct inbox_item *item = &w->m->inbox.items[0];
+	ck_assert_int_eq(item->kind, INBOX_PROPOSAL);
+	ck_assert_str_eq(item->text, "muse proposes a poll: Whose hat? "
+				     "(hers, His own|old = one)");
+	ck_assert(p->proposed && p->state == POLL_NONE);
+	propose_poll(w, wish); /* delivered once more */
+	ck_assert_uint_eq(w->m->inbox.count, 1);
+	ck_assert(!world_do(w, "poll-propose", "muse", "Other?", "x|y", NULL));
+	ck_assert(!world_do(w, "poll-close", "1", NULL));
+	ck_assert_int_eq(vote(w, "1", "hers"), EFFECT_REPLY);
+	/* A poll by hand takes another place. */
+	ck_assert(world_do(w, "poll", "Mine?", "x|y", NULL));
+	ck_assert(p->proposed);
+	char id[24];
+	memcpy(id, item->id, sizeof id);
+	ck_assert(world_do(w, "approve", id, NULL));
+	ck_assert_int_eq(p->state, POLL_OPEN);
+	ck_assert_int_eq(p->deadline_ms, w->now_ms + 9000);
+	ck_assert_str_eq(poll_def(w->m, place)->options[1].id, "b");
+	ck_assert_uint_eq(w->m->inbox.count, 0);
+	/* Beyond the cap nobody can allow one. */
+	ck_assert(world_do(w, "poll-propose", "a", "More?", "x|y", NULL));
+	memcpy(id, w->m->inbox.items[0].id, sizeof id);
+	ck_assert(!world_do(w, "approve", id, NULL));
+	world_tick(w, 5000); /* nobody answered: it is not opened */
+	ck_assert_uint_eq(w->m->inbox.count, 0);
+	ck_assert(!w->m->stages[place + 2].poll->proposed);
+	ck_assert(world_do(w, "poll-propose", "a", "More?", "x|y", NULL));
+	ck_assert(world_do(w, "cancel-run", NULL));
+	ck_assert(!w->m->stages[place + 2].poll->proposed);
+	world_free(w);
+
+	w = proposing("proposals: allow");
+	propose_poll(w, wish);
+	ck_assert_int_eq(w->m->stages[place].poll->state, POLL_OPEN);
+	world_free(w);
+
+	w = proposing("proposals: refuse");
+	propose_poll(w, wish);
+	ck_assert_int_eq(w->m->stages[place].poll->state, POLL_NONE);
+	ck_assert_uint_eq(w->m->inbox.count, 0);
+	world_free(w);
+}
+END_TEST
+
 START_TEST(polls_by_hand)
 {
 	struct world *w = polling("default: x", true);
@@ -934,6 +1015,7 @@ int main(void)
 	tcase_add_test(t, polls_by_hand);
 	tcase_add_test(t, how_sure_a_lead_is);
 	tcase_add_test(t, a_poll_that_no_stage_declares);
+	tcase_add_test(t, an_agent_proposes_a_poll);
 	tcase_add_test(t, a_frozen_poll_takes_no_votes_and_no_time);
 	tcase_add_test(t, an_operator_decides_whatever_was_voted);
 	tcase_add_test(t, a_choice_waits_until_its_price_is_approved);

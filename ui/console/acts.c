@@ -31,6 +31,7 @@ static const struct {
 	{EVENT_STAGE_RESET, "why", "rollback",
 	 "took the story back to version {to}"},
 	{EVENT_STAGE_RESET, NULL, NULL, "runs {stage} again"},
+	{EVENT_POLL_PROPOSE, NULL, NULL, "proposes poll {stage}: {question}"},
 	{EVENT_POLL_CREATE, NULL, NULL, "asks the audience: {question}"},
 	{EVENT_POLL_EXTEND, NULL, NULL, "gave poll {stage} more time"},
 	{EVENT_POLL_FREEZE, NULL, NULL, "froze poll {stage}"},

@@ -21,6 +21,7 @@ static const struct {
 	[INBOX_POLL] = {ACTION_OPEN, ACTION_OPEN},
 	[INBOX_WARNING] = {ACTION_OPEN, ACTION_OPEN},
 	[INBOX_CONFLICT] = {ACTION_OPEN, ACTION_OPEN},
+	[INBOX_PROPOSAL] = {ACTION_APPROVE, ACTION_DENY},
 };
 
 static void hint(char *out, size_t out_bytes, enum inbox_kind kind)

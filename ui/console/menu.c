@@ -31,7 +31,10 @@ static const char *words_of(const struct view *v, const struct inbox_item *item,
 	more_of(m, item, n);
 	switch (choice) {
 	case CHOICE_APPROVE:
-		snprintf(out, bytes, "%s more, for this once", n);
+		if (item->kind == INBOX_PROPOSAL)
+			snprintf(out, bytes, "it opens now");
+		else
+			snprintf(out, bytes, "%s more, for this once", n);
 		break;
 	case CHOICE_APPROVE_STAGE:
 		snprintf(out, bytes,
@@ -59,7 +62,8 @@ static const char *words_of(const struct view *v, const struct inbox_item *item,
 	}
 	case CHOICE_DENY:
 		snprintf(out, bytes, "%s",
-			 item->agent >= 0 ? "its agent goes on without"
+			 item->kind == INBOX_PROPOSAL ? "it is not opened"
+			 : item->agent >= 0 ? "its agent goes on without"
 			 : m->stages[item->stage].poll ? "another option wins"
 						       : "the stage fails");
 		break;
@@ -184,10 +188,9 @@ static void choose_lender(struct view *v, const char *id,
 		int64_t left = scope_remaining(s);
 		if ((int)i == item->stage || !s->limited || left < lacks)
 			continue;
-		dialog_add_row(&v->dialog, "%-20s %s left",
-			       v->show->stages[i].id,
-			       money ? money_text(m, left, n)
-				     : fmt_count(n, left));
+		dialog_add_row(
+			&v->dialog, "%-20s %s left", v->show->stages[i].id,
+			money ? money_text(m, left, n) : fmt_count(n, left));
 		rows++;
 	}
 }

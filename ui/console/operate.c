@@ -113,7 +113,9 @@ static void do_answer(struct view *v, enum action_id action)
 {
 	const struct inbox_item *item = view_item(v);
 	if (action != ACTION_ANSWER) {
-		item = item_of_kind(v, INBOX_OVERAGE,
+		bool proposed = item && item->kind == INBOX_PROPOSAL;
+		item = item_of_kind(v,
+				    proposed ? INBOX_PROPOSAL : INBOX_OVERAGE,
 				    action_table[action].name);
 		if (item)
 			view_ask(v, action, item->id, NULL, NULL, NULL);
