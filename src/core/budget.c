@@ -311,9 +311,15 @@ struct lack budget_lack(const struct model *m, int stage, int64_t total,
 	return l;
 }
 
+/* The parts of a start follow what the stage has left, and that is more when
+ * the raise is made: so it is lent while they are reckoned. */
 json_object *budget_raises(const struct model *m, int stage, int64_t total)
 {
+	struct scope *cap = &m->ledger.stages[stage].tokens;
+	int64_t lent = scope_lacks(cap, total, 0);
+	cap->allocated += lent;
 	struct need *needs = needs_of(m, stage, total);
+	cap->allocated -= lent;
 	json_object *raises = json_object_new_object();
 	budget_needs(m, stage, needs, m->show->stages[stage].agent_count, 0,
 		     raises);
@@ -354,7 +360,9 @@ int64_t budget_share(struct model *m, int stage, int agent, int64_t asked)
 	return l.most || l.cost_most || l.unpriced ? 0 : least;
 }
 
-bool budget_cover(struct deciding *d, int stage)
+/* One look: true when the start fits, or when it was given what it lacks, which
+ * `*again` says. */
+static bool cover(struct deciding *d, int stage, bool *again)
 {
 	int64_t total = budget_wanted(d->m, stage);
 	struct lack l =
@@ -366,11 +374,26 @@ bool budget_cover(struct deciding *d, int stage)
 		return false;
 	}
 	struct lack least;
-	if (budget_least(d->m, stage, &least))
-		return budget_hold(d, stage, least.where, 0);
-	if (l.most == 0 && l.cost_most == 0)
-		return true;
-	return budget_hold(d, stage, l.where, 0);
+	bool none = budget_least(d->m, stage, &least) > 0;
+	*again = none || l.most || l.cost_most;
+	return !*again ||
+	       budget_hold(d, stage, none ? least.where : l.where, 0);
+}
+
+/* What a raise without a question gives may divide the start otherwise than it
+ * was before: so it is looked at again. */
+#define LOOKS 4
+
+bool budget_cover(struct deciding *d, int stage)
+{
+	bool again = true;
+	for (int i = 0; again && i < LOOKS; i++)
+		if (!cover(d, stage, &again))
+			return false;
+	if (again)
+		stages_fail_final(d, stage, "budget",
+				  "what it lacks cannot be given to it");
+	return !again;
 }
 
 /* --- leasing -------------------------------------------------------------- */
