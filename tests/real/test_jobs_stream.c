@@ -53,7 +53,7 @@ static void ask(const char *words, struct taken *t, size_t max_bytes,
 		.url = url,
 		.body = body,
 		.max_bytes = max_bytes,
-		.deadline_ms = clock_mono_ms() + 8000,
+		.deadline_ms = clock_mono_ms() + patience_ms(8000),
 		.take = take,
 		.ctx = t,
 	};

@@ -31,10 +31,7 @@ SHOW
 grep -q 'not acted on' lint && cat lint
 ! grep -q 'not acted on' lint
 ok $? "lint names nothing in it that has no effect"
-start_core night.yaml
-started=$?
-ok "$started" "the show runs"
-[ "$started" -eq 0 ] || plan
+begin_core night.yaml
 
 audience() { echo "http://$(cat state/night/audience.addr)"; }
 vote() { # POLL VOTER OPTION: the status of the answer
