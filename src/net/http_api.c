@@ -1,5 +1,5 @@
 /* http_api: what the operator's side reads and asks. */
-#include "net/http.h"
+#include "net/request.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * it the numbers move. The texts of polls are hostile: they pass page_fill() or
  * page_escape() and nothing else.
  */
-#include "net/http.h"
+#include "net/request.h"
 
 #include <inttypes.h>
 #include <stdio.h>

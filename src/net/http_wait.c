@@ -1,5 +1,5 @@
 /* http_wait: requests that sleep until the engine has answered. */
-#include "net/http.h"
+#include "net/request.h"
 
 #include <stdio.h>
 #include <stdlib.h>

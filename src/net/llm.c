@@ -2,7 +2,7 @@
  * /llm/v1/messages. A request that brings the key of a lease goes to the engine
  * together with a flow, and sleeps; what comes through the flow is its answer.
  */
-#include "net/http.h"
+#include "net/request.h"
 
 #include <stdio.h>
 #include <stdlib.h>

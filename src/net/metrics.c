@@ -1,6 +1,6 @@
 /* metrics: the Prometheus text format 0.0.4. Names and labels are fixed, so
  * nothing from outside can make more series. */
-#include "net/http.h"
+#include "net/request.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* respond: the answers, with the headers that all of them carry. */
-#include "net/http.h"
+#include "net/request.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* routes: every address of both listeners, once. */
-#include "net/http.h"
+#include "net/request.h"
 
 #define OP  SIDE_OPERATOR
 #define AUD SIDE_AUDIENCE

@@ -3,7 +3,7 @@
  * since Last-Event-ID that are still kept, then live. Whoever asks for
  * application/json gets the kept ones as a list.
  */
-#include "net/http.h"
+#include "net/request.h"
 
 #include <stdlib.h>
 #include <string.h>

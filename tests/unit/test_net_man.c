@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "core/event.h"
 #include "core/live.h"
-#include "net/http.h"
+#include "net/request.h"
 #include "tap.h"
 
 #define ENTRY ".It "

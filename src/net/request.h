@@ -1,12 +1,13 @@
 /*
- * http: one request of libmicrohttpd, from its head to its answer. Web thread.
+ * request: one request of libmicrohttpd, from its head to its answer. Web
+ * thread.
  *
  * A handler (`run`) answers with one of http_respond*(), or posts an input to
  * the engine with http_ask(); then the connection sleeps until net_reply(), and
  * `finish` answers, with `code` and `reply` filled in.
  */
-#ifndef NET_HTTP_H
-#define NET_HTTP_H
+#ifndef NET_REQUEST_H
+#define NET_REQUEST_H
 
 #include "base/json.h"
 #include "base/mem.h"
@@ -88,7 +89,7 @@ void http_forget(struct request *r);
 /* The status that stands for an answer's code. */
 int http_status_of(bool ok, const char *code);
 
-/* Handlers: http_api.c, http_show.c, http_vote.c, sse.c, metrics.c. */
+/* Handlers: http_api.c, http_vote.c, llm.c, sse.c, metrics.c. */
 void api_health(struct request *r);
 void api_metrics(struct request *r);
 void api_status(struct request *r);
@@ -109,7 +110,6 @@ void api_commanded(struct request *r);
 void api_lease(struct request *r);
 void api_lease_change(struct request *r);
 void api_leased(struct request *r);
-/* llm.c */
 bool llm_may_run(struct request *r);
 void llm_run(struct request *r);
 void llm_answer(struct request *r);

@@ -1,4 +1,4 @@
-#include "net/http.h"
+#include "net/request.h"
 
 #include <stddef.h>
 #include <stdio.h>
