@@ -19,7 +19,7 @@
 #include "show/show_read.h"
 #include "store/logread.h"
 
-#define CHUNK	    250 /* events; what Redis is held up for */
+#define CHUNK	    1000 /* events, asked for over two links (client.h) */
 #define TEMP_PREFIX "half-"
 
 /* The range as it stands in Redis, event by event. */
