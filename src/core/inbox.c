@@ -11,7 +11,7 @@
 #include "core/money.h"
 
 static const char *const kind_names[INBOX_KINDS] = {
-	"overage", "failed", "poll", "warning", "conflict", "proposal",
+	"overage", "failed", "poll", "warning", "conflict", "propose",
 };
 
 static const char *const choice_names[INBOX_CHOICES] = {

@@ -199,7 +199,7 @@ shows asked 'More?'
 redis-cli -s state/night/redis.sock xadd 'showcaller:{night}:proposals' '*' \
 	data '{"agent_id":"quick","poll":{"question":"Louder?","options":["yes","no"],"open_ms":60000}}' >said
 wait_event night 'poll:propose'
-[ "$(item kind)" = proposal ] && [ "$(vote 3 ann yes)" = 404 ]
+[ "$(item kind)" = propose ] && [ "$(vote 3 ann yes)" = 404 ]
 ok $? "a poll that an agent proposes is not open yet"
 play 80x24 night <<'SCRIPT'
 wait text quick proposes a poll: Louder?
@@ -210,7 +210,7 @@ wait text nothing waits for you
 quit
 SCRIPT
 ok $? "a in a console opens it"
-shows wish 'PROPOSAL'
+shows wish 'PROPOSE quick'
 [ "$(vote 3 ann yes)" = 200 ]
 ok $? "and then it takes votes"
 fails 1 'had its 5 polls' "but not more often than the show allows" \

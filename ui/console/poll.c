@@ -63,10 +63,10 @@ static void put_state(const struct view *v, struct pen *p, int stage,
 			   c.margin_permille / 10, c.margin_permille % 10,
 			   c.uncertainty_permille / 10,
 			   c.uncertainty_permille % 10);
-	if (c.total > 0 && c.too_close && poll->state != POLL_RESOLVED)
-		pen_text(p, STYLE_WAIT, "   too close to call");
-	if (status_poll_is_hidden(v->model, stage))
-		pen_text(p, STYLE_DIM, "   hidden");
+	bool decided = poll->state == POLL_RESOLVED ||
+		       poll_waits_for_price(v->model, stage);
+	if (c.total > 0 && c.too_close && !decided)
+		pen_text(p, STYLE_WAIT, ", too close to call");
 	if (poll->extensions)
 		pen_printf(p, STYLE_WAIT, "   extended %d times",
 			   poll->extensions);
@@ -147,8 +147,14 @@ static void put_url(const struct view *v, const struct area *a, int y,
 	if (is_open(v, poll) && v->vote_base)
 		pen_printf(&p, STYLE_TEXT, "vote: %s/vote/%s", v->vote_base,
 			   v->show->stages[stage].id);
+	else if (poll_waits_for_price(v->model, stage))
+		pen_printf(
+			&p, STYLE_WAIT, "once its price is approved: %s",
+			poll_def(v->model, stage)->options[poll->choice].label);
 	else if (poll->why)
 		pen_printf(&p, STYLE_DIM, "decided by: %s", poll->why);
+	if (status_poll_is_hidden(v->model, stage))
+		pen_text(&p, STYLE_DIM, "  result hidden");
 }
 
 /* In more than one line where there are `spare` lines for that; how many. */
