@@ -1,6 +1,7 @@
 /* What the tables cannot say about budget, agents, OBS, rules and listeners. */
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -26,7 +27,9 @@ static bool is_time_zone(const char *name)
 	if (!*name || *name == '/' || strstr(name, "..") ||
 	    name[strspn(name, letters)])
 		return false;
-	int n = snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", name);
+	const char *dir = getenv("TZDIR"); /* as tzset(3) has it */
+	int n = snprintf(path, sizeof path, "%s/%s",
+			 dir && *dir ? dir : "/usr/share/zoneinfo", name);
 	return n > 0 && (size_t)n < sizeof path && stat(path, &st) == 0 &&
 	       S_ISREG(st.st_mode);
 }
