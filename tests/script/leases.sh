@@ -44,11 +44,15 @@ ok $? "the figures add up"
 end_core
 
 # An agent that asks for more than there is has the time that it had when it
-# asked, however long the answer takes.
+# asked, however long the answer takes. It asks over HTTP: `do` waits for 5 s.
 cat >asker <<'AGENT'
 #!/bin/sh
-export SHOWCALLER_STATE='STATE_HERE'
-'PROGRAM_HERE' do late lease long asker 9000 >&2 || {
+cd 'STATE_HERE/late' || exit 1
+until [ -s operator.addr ]; do :; done
+curl -sf -m 600 -H "Authorization: Bearer $(cat operator.token)" \
+	-H 'Content-Type: application/json' \
+	-d '{"stage":"long","agent":"asker","tokens":9000}' \
+	"http://$(cat operator.addr)/api/v1/leases" >&2 || {
 	echo '{"success":false,"error":{"code":"no","message":"denied"}}'
 	exit 0
 }
@@ -64,7 +68,7 @@ agents:
 stages:
   - { id: long, agents: [asker], outputs: [a], budget: { time_cap_ms: $time_ms } }
 SHOW
-sed -i "s|PROGRAM_HERE|$program|; s|STATE_HERE|$SHOWCALLER_STATE|" asker
+sed -i "s|STATE_HERE|$SHOWCALLER_STATE|" asker
 start_core late.yaml
 wait_event late '"budget:request".*"long"'
 ok $? "a running agent's request for a lease is held"
