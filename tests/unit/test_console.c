@@ -493,6 +493,27 @@ START_TEST(the_menu_asks_for_what_an_answer_needs)
 }
 END_TEST
 
+START_TEST(the_menu_asks_for_money_where_money_lacks)
+{
+	struct view *v = running_view();
+	happen(v, EVENT_STAGE_GO, "c", "{}");
+	happen(v, EVENT_BUDGET_REQUEST, "c",
+	       "{\"tokens\":0,\"cost_micros\":1500000,\"reason\":\"cost\","
+	       "\"offers\":[\"approve\",\"raise\",\"deny\"]}");
+	later(v, 400);
+	char want[80];
+	const char *id = v->model->inbox.items[0].id;
+	choose(v, 1);
+	ck_assert_ptr_nonnull(strstr(v->dialog.text, "how much money"));
+	press(v, "1 . 5 space 2 m Enter");
+	snprintf(want, sizeof want, "answer %s raise 1.5 2m", id);
+	ck_assert_str_eq(asked(v), want);
+	choose(v, 3);
+	ck_assert_ptr_nonnull(strstr(v->dialog.text, "How much money"));
+	view_free(&v);
+}
+END_TEST
+
 START_TEST(the_switch_takes_two_keys_and_a_name)
 {
 	struct view *v = running_view();
@@ -1221,6 +1242,7 @@ int main(void)
 	tcase_add_test(tc, an_answer_names_the_item_that_was_seen);
 	tcase_add_test(tc, an_answer_never_hits_the_item_that_moved_up);
 	tcase_add_test(tc, the_menu_asks_for_what_an_answer_needs);
+	tcase_add_test(tc, the_menu_asks_for_money_where_money_lacks);
 	tcase_add_test(tc, the_switch_takes_two_keys_and_a_name);
 	tcase_add_test(tc, late_answers_are_adopted_or_discarded_by_name);
 	tcase_add_test(tc, a_key_finds_the_item_that_it_fits);
