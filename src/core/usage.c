@@ -224,8 +224,7 @@ struct usage_outlook usage_outlook(const struct model *m)
 	return sum;
 }
 
-static int64_t still_to_lease(const struct model *m, size_t stage,
-			      double share)
+static int64_t still_to_lease(const struct model *m, size_t stage, double share)
 {
 	struct usage_outlook sum = {0};
 	if (m->stages[stage].outcome != OUTCOME_OPEN)
@@ -246,9 +245,11 @@ struct usage_rest usage_rest(const struct model *m)
 int64_t usage_rest_but(const struct model *m, const struct usage_rest *rest,
 		       int stage)
 {
-	return stage < 0 ? rest->tokens
-			 : rest->tokens - still_to_lease(m, (size_t)stage,
-							 rest->share);
+	/* A poll that no stage declares leases nothing. */
+	bool any = stage >= 0 && (size_t)stage < m->show->stage_count;
+	return !any ? rest->tokens
+		    : rest->tokens -
+			       still_to_lease(m, (size_t)stage, rest->share);
 }
 
 /* --- as JSON ------------------------------------------------------------ */

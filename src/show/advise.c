@@ -177,6 +177,23 @@ static void advise_rehearsal(struct reader *r, size_t i)
 			  (long long)s->retry.max_attempts);
 }
 
+/* Beyond the cap the audience is not asked. */
+static void advise_polls(struct reader *r)
+{
+	const struct show *show = r->show;
+	struct node *cap =
+		node_get(node_get(r->tree.root, "polls"), "max_per_episode");
+	int64_t polls = 0;
+	for (size_t i = 0; i < show->stage_count; i++)
+		polls += show->stages[i].poll != NULL;
+	if (cap && show->polls.max_per_episode < polls)
+		read_warn(r, cap,
+			  "the show has %lld polls: those beyond %lld are "
+			  "decided without the audience",
+			  (long long)polls,
+			  (long long)show->polls.max_per_episode);
+}
+
 /* --- what nobody uses, and scenes nobody has -------------------------------
  */
 
@@ -284,6 +301,7 @@ void advise_show(struct reader *r)
 		advise_time(r, i);
 		advise_rehearsal(r, i);
 	}
+	advise_polls(r);
 	advise_unused(r);
 	advise_keys(r);
 	advise_scenes(r);

@@ -63,6 +63,12 @@ curl -s -m 60 "$(audience)/vote/way" >page
 grep -q 'Along the ridge' page && ! grep -q '<progress' page &&
 	grep -q '<span id="total">3</span>' page
 ok $? "the audience is told how many voted, but not for what"
+timeout 120 curl -s -N -H 'Connection: Upgrade' -H 'Upgrade: websocket' \
+	-H 'Sec-WebSocket-Version: 13' \
+	-H 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==' \
+	"$(audience)/tally" | head -c 250 >frame
+grep -aq 'Along the ridge' frame && ! grep -aq '"votes"' frame
+ok $? "nor are its browsers"
 
 # By name and over HTTP.
 "$program" do night poll-freeze way >said && grep -q 'stands still' said
