@@ -184,58 +184,59 @@ size_t json_flat_bytes(const struct json_flat *f)
 }
 
 static const struct json_member *find(const struct json_flat *f,
-				      const char *key)
+				      const char *key, size_t n)
 {
 	const char *text = text_of(f);
-	size_t n = strlen(key);
 	for (const struct json_member *m = f->items; m < f->items + f->count;
 	     m++)
-		if (m->key_bytes == n && memcmp(text + m->key, key, n) == 0)
+		if (m->key_bytes == n && (!n || text[m->key] == *key) &&
+		    memcmp(text + m->key, key, n) == 0)
 			return m;
 	return NULL;
 }
 
-static const struct json_member *find_typed(const struct json_flat *f,
-					    const char *key, json_type type)
+static const struct json_member *
+find_typed(const struct json_flat *f, const char *key, size_t n, json_type type)
 {
-	const struct json_member *m = find(f, key);
+	const struct json_member *m = find(f, key, n);
 	return m && m->type == type ? m : NULL;
 }
 
-const char *json_flat_str(const struct json_flat *f, const char *key,
-			  const char *fallback)
+const char *json_flat_str_(const struct json_flat *f, const char *key, size_t n,
+			   const char *fallback)
 {
-	const struct json_member *m = find_typed(f, key, json_type_string);
+	const struct json_member *m = find_typed(f, key, n, json_type_string);
 	return m ? text_of(f) + m->is.at : fallback;
 }
 
-int64_t json_flat_int(const struct json_flat *f, const char *key,
-		      int64_t fallback)
+int64_t json_flat_int_(const struct json_flat *f, const char *key, size_t n,
+		       int64_t fallback)
 {
-	const struct json_member *m = find_typed(f, key, json_type_int);
+	const struct json_member *m = find_typed(f, key, n, json_type_int);
 	return m ? m->is.i : fallback;
 }
 
-double json_flat_num(const struct json_flat *f, const char *key,
-		     double fallback)
+double json_flat_num_(const struct json_flat *f, const char *key, size_t n,
+		      double fallback)
 {
-	const struct json_member *m = find(f, key);
+	const struct json_member *m = find(f, key, n);
 	if (m && m->type == json_type_double)
 		return m->is.d;
 	return m && m->type == json_type_int ? (double)m->is.i : fallback;
 }
 
-bool json_flat_bool(const struct json_flat *f, const char *key, bool fallback)
+bool json_flat_bool_(const struct json_flat *f, const char *key, size_t n,
+		     bool fallback)
 {
-	const struct json_member *m = find_typed(f, key, json_type_boolean);
+	const struct json_member *m = find_typed(f, key, n, json_type_boolean);
 	return m ? m->is.i != 0 : fallback;
 }
 
 json_object *json_flat_nested(struct json_flat *f, const char *key,
 			      json_type type)
 {
-	struct json_member *m =
-		(struct json_member *)(uintptr_t)find_typed(f, key, type);
+	struct json_member *m = (struct json_member *)(uintptr_t)find_typed(
+		f, key, strlen(key), type);
 	if (!m || !is_nested(m))
 		return NULL;
 	if (!m->is.tree)
@@ -262,7 +263,7 @@ const char *json_flat_beyond(const struct json_flat *f, int64_t most)
 
 json_object *json_flat_get(const struct json_flat *f, const char *key)
 {
-	const struct json_member *m = find(f, key);
+	const struct json_member *m = find(f, key, strlen(key));
 	switch (m ? m->type : json_type_null) {
 	case json_type_null:
 		return NULL;

@@ -10,6 +10,8 @@
 #ifndef BASE_JSON_FLAT_H
 #define BASE_JSON_FLAT_H
 
+#include <string.h>
+
 #include "base/json.h"
 
 struct json_flat;
@@ -27,16 +29,43 @@ struct json_flat *json_flat_copy(const struct json_flat *flat);
 void json_flat_print(struct buf *out, const struct json_flat *flat);
 size_t json_flat_bytes(const struct json_flat *flat); /* of its text */
 
+/* With the bytes of their key: keys are mostly literals, and a fold asks for
+ * many of them. */
+const char *json_flat_str_(const struct json_flat *flat, const char *key,
+			   size_t bytes, const char *fallback);
+int64_t json_flat_int_(const struct json_flat *flat, const char *key,
+		       size_t bytes, int64_t fallback);
+double json_flat_num_(const struct json_flat *flat, const char *key,
+		      size_t bytes, double fallback);
+bool json_flat_bool_(const struct json_flat *flat, const char *key,
+		     size_t bytes, bool fallback);
+
 /* As json_get_str() and the like. Strings are lent by `flat`. A key that JSON
  * writes with escapes is not found: it stands in the text and in the tree. */
-const char *json_flat_str(const struct json_flat *flat, const char *key,
-			  const char *fallback);
-int64_t json_flat_int(const struct json_flat *flat, const char *key,
-		      int64_t fallback);
-double json_flat_num(const struct json_flat *flat, const char *key,
-		     double fallback);
-bool json_flat_bool(const struct json_flat *flat, const char *key,
-		    bool fallback);
+static inline const char *json_flat_str(const struct json_flat *flat,
+					const char *key, const char *fallback)
+{
+	return json_flat_str_(flat, key, strlen(key), fallback);
+}
+
+static inline int64_t json_flat_int(const struct json_flat *flat,
+				    const char *key, int64_t fallback)
+{
+	return json_flat_int_(flat, key, strlen(key), fallback);
+}
+
+static inline double json_flat_num(const struct json_flat *flat,
+				   const char *key, double fallback)
+{
+	return json_flat_num_(flat, key, strlen(key), fallback);
+}
+
+static inline bool json_flat_bool(const struct json_flat *flat, const char *key,
+				  bool fallback)
+{
+	return json_flat_bool_(flat, key, strlen(key), fallback);
+}
+
 /* The array or object that is this member, lent; it is made by the first who
  * asks. NULL: it is another type. */
 json_object *json_flat_nested(struct json_flat *flat, const char *key,

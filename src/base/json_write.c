@@ -38,8 +38,8 @@ static bool put_thousandths(struct buf *out, double v)
 	double scaled = v * 1000;
 	if (!(fabs(scaled) < 1e15) || scaled == 0)
 		return false; /* 0 may have a sign */
-	int64_t k = (int64_t)scaled;
-	if ((double)k != scaled || (double)k / 1000 != v)
+	int64_t k = (int64_t)(scaled + (v < 0 ? -0.5 : 0.5));
+	if ((double)k / 1000 != v)
 		return false;
 	if (k < 0)
 		json_put_char(out, '-');

@@ -39,8 +39,7 @@ static void past_event(struct past *p, const struct event *e)
 {
 	json_object *patch = event_object(e, "patch");
 	if (e->type == EVENT_RUN_START) {
-		story_release(&p->story);
-		story_init(&p->story);
+		story_clear(&p->story);
 		p->known = true;
 		p->there = p->wanted == 0;
 	} else if (patch && p->known && !p->there && e->seq > p->after &&

@@ -264,27 +264,6 @@ struct event *event_read(uint64_t seq, const char *type, const char *run,
 
 /* --- what it carries ----------------------------------------------------- */
 
-const char *event_str(const struct event *e, const char *key,
-		      const char *fallback)
-{
-	return json_flat_str(e->data, key, fallback);
-}
-
-int64_t event_int(const struct event *e, const char *key, int64_t fallback)
-{
-	return json_flat_int(e->data, key, fallback);
-}
-
-double event_num(const struct event *e, const char *key, double fallback)
-{
-	return json_flat_num(e->data, key, fallback);
-}
-
-bool event_bool(const struct event *e, const char *key, bool fallback)
-{
-	return json_flat_bool(e->data, key, fallback);
-}
-
 /* A place to keep what was read anyway; nothing of the event changes. */
 json_object *event_object(const struct event *e, const char *key)
 {

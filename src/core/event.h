@@ -114,11 +114,30 @@ struct event *event_read(uint64_t seq, const char *type, const char *run,
 /* The members of its data, as json_get_str() and the like read a tree. A nested
  * one is a tree from when it is asked for; so they are not for two threads at a
  * time, not even reading. All is lent by the event. */
-const char *event_str(const struct event *event, const char *key,
-		      const char *fallback);
-int64_t event_int(const struct event *event, const char *key, int64_t fallback);
-double event_num(const struct event *event, const char *key, double fallback);
-bool event_bool(const struct event *event, const char *key, bool fallback);
+static inline const char *event_str(const struct event *event, const char *key,
+				    const char *fallback)
+{
+	return json_flat_str(event->data, key, fallback);
+}
+
+static inline int64_t event_int(const struct event *event, const char *key,
+				int64_t fallback)
+{
+	return json_flat_int(event->data, key, fallback);
+}
+
+static inline double event_num(const struct event *event, const char *key,
+			       double fallback)
+{
+	return json_flat_num(event->data, key, fallback);
+}
+
+static inline bool event_bool(const struct event *event, const char *key,
+			      bool fallback)
+{
+	return json_flat_bool(event->data, key, fallback);
+}
+
 json_object *event_object(const struct event *event, const char *key);
 json_object *event_array(const struct event *event, const char *key);
 /* A reference to that member, which is not to be changed. The caller puts.

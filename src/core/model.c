@@ -160,8 +160,7 @@ static void start_run(struct model *m, const struct event *e)
 		.started_ms = e->at_ms,
 	};
 	strncpy(m->run.id, e->run, sizeof m->run.id - 1);
-	story_release(&m->story);
-	story_init(&m->story);
+	story_clear(&m->story);
 	inbox_reset(m);
 	timers_clear(&m->timers);
 	ledger_reset(m);

@@ -20,10 +20,16 @@ struct story_shelf {
 	char hash[HASH_HEX_BYTES]; /* "" when it is empty */
 };
 
+/* A set of shelves; most stories use a few of them. */
+struct shelf_set {
+	uint64_t bits[STORY_SHELVES / 64];
+};
+
 struct story_hashes {
 	char now[HASH_HEX_BYTES];
 	bool known; /* `now` is that of the story */
-	struct story_shelf *shelves[STORY_SHELVES]; /* NULL: empty */
+	struct shelf_set used;
+	struct story_shelf *shelves[STORY_SHELVES]; /* NULL: never used */
 	/* Keys whose members changed since they were put on their shelf. */
 	char **late;
 	size_t late_count, late_cap;
@@ -35,6 +41,27 @@ struct story_hashes {
 };
 
 static const char hex[] = "0123456789abcdef";
+
+static void set_add(struct shelf_set *s, size_t shelf)
+{
+	s->bits[shelf / 64] |= UINT64_C(1) << shelf % 64;
+}
+
+/* The first of them from `shelf` on; STORY_SHELVES: there is none. */
+static size_t set_next(const struct shelf_set *s, size_t shelf)
+{
+	while (shelf < STORY_SHELVES) {
+		uint64_t rest = s->bits[shelf / 64] >> shelf % 64;
+		if (rest)
+			return shelf + (size_t)__builtin_ctzll(rest);
+		shelf = (shelf / 64 + 1) * 64;
+	}
+	return STORY_SHELVES;
+}
+
+#define EACH_SHELF(i, set)                                                     \
+	(size_t i = set_next((set), 0); i < STORY_SHELVES;                     \
+	 i = set_next((set), i + 1))
 
 static size_t shelf_of(const char *key)
 {
@@ -68,8 +95,10 @@ static bool member_is(const struct story_shelf *shelf, size_t place,
 static void member_set(struct story_hashes *h, size_t at, const char *key,
 		       json_object *value)
 {
-	if (!h->shelves[at])
+	if (!h->shelves[at]) {
 		h->shelves[at] = xcalloc(1, sizeof **h->shelves);
+		set_add(&h->used, at);
+	}
 	struct story_shelf *shelf = h->shelves[at];
 	size_t i = member_place(shelf, key);
 	if (!member_is(shelf, i, key)) {
@@ -117,15 +146,17 @@ static void hash_story(struct story_hashes *h, char out[HASH_HEX_BYTES])
 {
 	struct buf *b = &h->text;
 	buf_clear(b);
-	for (size_t i = 0; i < STORY_SHELVES; i++) {
-		const struct story_shelf *shelf = h->shelves[i];
-		if (!shelf || !shelf->count)
-			continue;
-		char head[] = {hex[i / 16], hex[i % 16], ':'};
-		buf_add(b, head, sizeof head);
-		buf_add(b, shelf->hash, HASH_HEX_BYTES - 1);
-		buf_addc(b, '\n');
-	}
+	for
+		EACH_SHELF(i, &h->used)
+		{
+			const struct story_shelf *shelf = h->shelves[i];
+			if (!shelf->count)
+				continue;
+			char head[] = {hex[i / 16], hex[i % 16], ':'};
+			buf_add(b, head, sizeof head);
+			buf_add(b, shelf->hash, HASH_HEX_BYTES - 1);
+			buf_addc(b, '\n');
+		}
 	hash_sha256_hex(out, buf_str(b), b->len);
 }
 
@@ -155,12 +186,12 @@ static void forget_foreseen(struct story_hashes *h)
 static void catch_up(const struct story *s)
 {
 	struct story_hashes *h = s->hashes;
-	bool touched[STORY_SHELVES] = {false};
+	struct shelf_set touched = {0};
 	forget_foreseen(h);
 	for (size_t i = 0; i < h->late_count; i++) {
 		json_object *now = NULL;
 		size_t shelf = shelf_of(h->late[i]);
-		touched[shelf] = true;
+		set_add(&touched, shelf);
 		if (json_object_object_get_ex(s->doc, h->late[i], &now))
 			member_set(h, shelf, h->late[i], now);
 		else
@@ -168,9 +199,9 @@ static void catch_up(const struct story *s)
 		free(h->late[i]);
 	}
 	h->late_count = 0;
-	for (size_t i = 0; i < STORY_SHELVES; i++)
-		if (touched[i])
-			hash_shelf(h->shelves[i]);
+	for
+		EACH_SHELF(i, &touched)
+	hash_shelf(h->shelves[i]);
 }
 
 const char *story_hash(const struct story *s)
@@ -196,26 +227,45 @@ void story_init(struct story *s)
 
 static void shelf_free(struct story_shelf *shelf)
 {
-	for (size_t i = 0; shelf && i < shelf->count; i++)
+	for (size_t i = 0; i < shelf->count; i++)
 		free(shelf->members[i].key);
-	if (shelf)
-		free(shelf->members);
+	free(shelf->members);
 	free(shelf);
+}
+
+static void empty(struct story_hashes *h)
+{
+	for
+		EACH_SHELF(i, &h->used)
+		{
+			shelf_free(h->shelves[i]);
+			h->shelves[i] = NULL;
+		}
+	h->used = (struct shelf_set){0};
+	for (size_t i = 0; i < h->late_count; i++)
+		free(h->late[i]);
+	h->late_count = 0;
+	json_object_put(h->foreseen);
+	h->foreseen = NULL;
+	h->known = false;
+}
+
+void story_clear(struct story *s)
+{
+	empty(s->hashes);
+	json_object_put(s->doc);
+	*s = (struct story){.doc = json_object_new_object(),
+			    .hashes = s->hashes};
 }
 
 void story_release(struct story *s)
 {
-	struct story_hashes *h = s->hashes;
-	if (h) {
-		for (size_t i = 0; i < STORY_SHELVES; i++)
-			shelf_free(h->shelves[i]);
-		for (size_t i = 0; i < h->late_count; i++)
-			free(h->late[i]);
-		free(h->late);
-		json_object_put(h->foreseen);
-		buf_release(&h->text);
+	if (s->hashes) {
+		empty(s->hashes);
+		free(s->hashes->late);
+		buf_release(&s->hashes->text);
 	}
-	free(h);
+	free(s->hashes);
 	json_object_put(s->doc);
 	*s = (struct story){0};
 }
@@ -268,7 +318,7 @@ void story_hash_after(const struct story *s, json_object *patch,
 		      char out[HASH_HEX_BYTES])
 {
 	struct story_hashes *h = s->hashes;
-	bool touched[STORY_SHELVES] = {false};
+	struct shelf_set touched = {0};
 	memcpy(out, story_hash(s), HASH_HEX_BYTES);
 	if (is_empty(patch))
 		return;
@@ -276,7 +326,7 @@ void story_hash_after(const struct story *s, json_object *patch,
 	json_object_object_foreach(patch, key, change)
 	{
 		size_t shelf = shelf_of(key);
-		touched[shelf] = true;
+		set_add(&touched, shelf);
 		json_object *value = change ? merged(s, key, change) : NULL;
 		if (change)
 			member_set(h, shelf, key, value);
@@ -284,9 +334,9 @@ void story_hash_after(const struct story *s, json_object *patch,
 			member_remove(h, shelf, key);
 		json_object_put(value);
 	}
-	for (size_t i = 0; i < STORY_SHELVES; i++)
-		if (touched[i])
-			hash_shelf(h->shelves[i]);
+	for
+		EACH_SHELF(i, &touched)
+	hash_shelf(h->shelves[i]);
 	hash_story(h, h->then);
 	h->foreseen = json_object_get(patch);
 	memcpy(out, h->then, HASH_HEX_BYTES);

@@ -35,6 +35,7 @@ struct story {
 
 void story_init(struct story *story);
 void story_release(struct story *story);
+void story_clear(struct story *story); /* as new; its memory is kept */
 /* Merges `patch`; an empty patch changes nothing, not even the version. */
 void story_patch(struct story *story, json_object *patch);
 /* Its hash as it is; lent until it changes. */

@@ -309,7 +309,9 @@ static void story_whole(struct sim *s, const struct story *story)
 	}
 	qsort(keys, n, sizeof *keys, by_key);
 	for (unsigned shelf = 0; n && shelf < STORY_SHELVES; shelf++) {
-		snprintf(head, sizeof head, "%02x", shelf & 0xffu);
+		head[0] = "0123456789abcdef"[shelf / 16];
+		head[1] = "0123456789abcdef"[shelf % 16];
+		head[2] = '\0';
 		shelf_line(story->doc, keys, n, head, &b);
 	}
 	hash_sha256_hex(hex, buf_str(&b), b.len);

@@ -42,7 +42,7 @@ bool core_moment(struct sim *s, struct sim_core *c)
  * now and then, and always when all is checked, the one read back from it. */
 static struct entry entry_of(struct sim *s, struct event **decided, bool read)
 {
-	char at[24];
+	char at[32];
 	struct err err;
 	struct event *e = *decided;
 	struct buf text = {0};
@@ -52,7 +52,7 @@ static struct entry entry_of(struct sim *s, struct event **decided, bool read)
 	*decided = NULL;
 	if (!read)
 		return entry;
-	snprintf(at, sizeof at, "%" PRId64, e->at_ms);
+	sim_digits(at, "", e->at_ms);
 	entry.event = event_read(e->seq, event_type_name(e->type), e->run,
 				 e->stage, e->agent, at, entry.text, &err);
 	if (!entry.event) {

@@ -246,6 +246,10 @@ void sim_say(struct sim *s, const char *fmt, ...)
 			sim_say(s, __VA_ARGS__);                               \
 	} while (0)
 
+/* `n` in digits behind `prefix`, which is short; printf() takes ten times as
+ * long, and this is asked for at each event that is read. */
+const char *sim_digits(char out[32], const char *prefix, int64_t n);
+
 /* time.c */
 struct due *due_add(struct sim *s, enum due_kind kind, int64_t at_ms);
 void time_pass(struct sim *s, int64_t ms);
