@@ -2,20 +2,23 @@
  * leases_bench SHOWCALLER [LEASES] [ROUNDS]: leases over HTTP with 200 clients,
  * each answered once it is stored (appendfsync always).
  *
- * Beside it, in turns and with the same load: a bare server on libmicrohttpd
+ * Beside it, in turns and with the same load: bare servers on libmicrohttpd
  * with our headers, whose answer is a constant that nobody decided and nothing
- * stores. Times count from when a request was due. At the end redis-benchmark
- * appends records as small, which is what storing alone can do.
+ * stores. One answers at once; the other one as whoever waits for somebody else
+ * must: the connection sleeps until another thread wakes it. Times count from
+ * when a request was due. At the end redis-benchmark appends records as small,
+ * which is what storing alone can do.
  */
 #include <microhttpd.h>
-#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -25,6 +28,8 @@
 
 #define CLIENTS 200
 #define RATE	10000
+#define OURS	2 /* of the sides, the last */
+#define SIDES	3
 
 static const char show[] = "show: leases-bench\n"
 			   "title: Leases bench\n"
@@ -36,7 +41,40 @@ static const char show[] = "show: leases-bench\n"
 			   "budget: { token_cap: "
 			   "400000000, time_cap_ms: 3600000 } }\n";
 
-/* --- the bare server ------------------------------------------------------ */
+/* --- the bare servers ----------------------------------------------------- */
+
+/* Connections that sleep, for the thread that wakes them. */
+static struct {
+	pthread_mutex_t lock;
+	struct MHD_Connection *all[CLIENTS + 8];
+	size_t count;
+	int bell; /* -1: nobody sleeps */
+} asleep = {.lock = PTHREAD_MUTEX_INITIALIZER, .bell = -1};
+
+static void go_to_sleep(struct MHD_Connection *c)
+{
+	MHD_suspend_connection(c);
+	pthread_mutex_lock(&asleep.lock);
+	asleep.all[asleep.count++] = c;
+	pthread_mutex_unlock(&asleep.lock);
+	eventfd_write(asleep.bell, 1);
+}
+
+static void *wake_them(void *arg)
+{
+	struct MHD_Connection *all[COUNT_OF(asleep.all)];
+	eventfd_t rung;
+	while (eventfd_read(asleep.bell, &rung) == 0) {
+		pthread_mutex_lock(&asleep.lock);
+		size_t n = asleep.count;
+		memcpy(all, asleep.all, n * sizeof all[0]);
+		asleep.count = 0;
+		pthread_mutex_unlock(&asleep.lock);
+		for (size_t i = 0; i < n; i++)
+			MHD_resume_connection(all[i]);
+	}
+	return arg;
+}
 
 static enum MHD_Result answer(void *cls, struct MHD_Connection *c,
 			      const char *url, const char *method,
@@ -61,8 +99,13 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *c,
 	(void)version;
 	(void)data;
 	if (!*context || *bytes) {
-		*context = c;
+		*context = &asleep;
 		*bytes = 0;
+		return MHD_YES;
+	}
+	if (asleep.bell >= 0 && *context == &asleep) {
+		*context = constant; /* it has slept */
+		go_to_sleep(c);
 		return MHD_YES;
 	}
 	struct MHD_Response *r = MHD_create_response_from_buffer(
@@ -75,18 +118,25 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *c,
 }
 
 /* A process of its own; ends with us. */
-static pid_t bare_start(int *port)
+static pid_t bare_start(bool sleeps, int *port)
 {
 	int ends[2];
+	pthread_t waker;
 	if (pipe(ends))
 		stand_give_up("no pipe");
 	pid_t pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		struct MHD_Daemon *d = MHD_start_daemon(
-			MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, answer,
-			NULL, MHD_OPTION_CONNECTION_LIMIT, CLIENTS + 8u,
-			MHD_OPTION_END);
+		unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD;
+		if (sleeps) {
+			flags |= MHD_ALLOW_SUSPEND_RESUME;
+			asleep.bell = eventfd(0, EFD_CLOEXEC);
+			pthread_create(&waker, NULL, wake_them, NULL);
+		}
+		struct MHD_Daemon *d =
+			MHD_start_daemon(flags, 0, NULL, NULL, answer, NULL,
+					 MHD_OPTION_CONNECTION_LIMIT,
+					 CLIENTS + 8u, MHD_OPTION_END);
 		int n = d ? MHD_get_daemon_info(d, MHD_DAEMON_INFO_BIND_PORT)
 					->port
 			  : 0;
@@ -180,15 +230,15 @@ static long long events_stored(void)
 	return n;
 }
 
-static void both(struct side sides[2], const char *how, int total, int rounds,
-		 double pace_us)
+static void all(struct side sides[SIDES], const char *how, int total,
+		int rounds, double pace_us)
 {
 	long long before = events_stored();
 	for (int i = 0; i < rounds; i++)
-		for (int s = 0; s < 2; s++)
+		for (int s = 0; s < SIDES; s++)
 			measure(&sides[s], total / rounds, pace_us);
-	tell(&sides[0], how, -1);
-	tell(&sides[1], how, events_stored() - before);
+	for (int s = 0; s < SIDES; s++)
+		tell(&sides[s], how, s == OURS ? events_stored() - before : -1);
 }
 
 /* The call of the stage holds all of its cap: most of it is given back. */
@@ -245,27 +295,33 @@ int main(int argc, char **argv)
 	int leases = argc > 2 ? atoi(argv[2]) : 50000;
 	int rounds = argc > 3 ? atoi(argv[3]) : 2;
 	stand_begin("leases_bench");
-	struct side sides[2] = {{.who = "bare libmicrohttpd"},
-				{.who = "showcaller"}};
-	sides[0].pid = bare_start(&sides[0].port);
-	sides[1].pid = stand_start_core(argv[1], "leases-bench", show);
+	struct side sides[SIDES] = {
+		{.who = "bare libmicrohttpd"},
+		{.who = "bare libmicrohttpd, woken by another thread"},
+		{.who = "showcaller"},
+	};
+	for (int s = 0; s < OURS; s++)
+		sides[s].pid = bare_start(s == 1, &sides[s].port);
+	sides[OURS].pid = stand_start_core(argv[1], "leases-bench", show);
 	char *token = stand_state_line("leases-bench", "operator.token");
 	char *addr = stand_state_line("leases-bench", "operator.addr");
-	sides[1].port = atoi(strrchr(addr, ':') + 1);
+	sides[OURS].port = atoi(strrchr(addr, ':') + 1);
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	make_room(sides[1].port, token);
-	for (int s = 0; s < 2; s++)
+	make_room(sides[OURS].port, token);
+	for (int s = 0; s < SIDES; s++)
 		sides[s].request =
 			load_post("/api/v1/leases", token,
 				  "{\"stage\":\"two\",\"agent\":\"worker\","
 				  "\"tokens\":10}");
-	both(sides, "10,000 a second", leases, rounds, 1e6 / RATE);
-	both(sides, "as fast as they can", leases, rounds, 0);
+	all(sides, "10,000 a second", leases, rounds, 1e6 / RATE);
+	all(sides, "as fast as they can", leases, rounds, 0);
 	bench_redis();
 	stand_kill_core();
-	kill(sides[0].pid, SIGKILL);
-	waitpid(sides[0].pid, NULL, 0);
-	for (int s = 0; s < 2; s++)
+	for (int s = 0; s < OURS; s++) {
+		kill(sides[s].pid, SIGKILL);
+		waitpid(sides[s].pid, NULL, 0);
+	}
+	for (int s = 0; s < SIDES; s++)
 		free(sides[s].request);
 	free(addr);
 	free(token);

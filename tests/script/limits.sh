@@ -144,7 +144,7 @@ SHOW
 days() { # SHOW: how many there were
 	"$program" events "$1" --json | grep -c '"budget:day"'
 }
-for seconds in 6 60 400; do
+for seconds in 6 25 120 600; do
 	day "$seconds" && break
 	end_core
 done
