@@ -167,7 +167,7 @@ ok $? "what was voted is in the log all the same"
 ok $? "and who did what"
 
 # One that no stage declares, by name and from the console.
-"$program" do night poll 'One more?' 'yes=Oh yes|no' 5m >said &&
+"$program" do night poll 'One more?' 'yes=Oh yes|no' 30m >said &&
 	grep -q 'poll 1 is open' said
 ok $? "an operator asks what no stage asks"
 [ "$(vote 1 ann yes)" = 200 ] && [ "$(vote 1 ann no)" = 200 ] &&
@@ -203,7 +203,7 @@ shows asked 'More?'
 
 # One that an agent proposes over the bus waits for the operator.
 redis-cli -s state/night/redis.sock xadd 'showcaller:{night}:proposals' '*' \
-	data '{"agent_id":"quick","poll":{"question":"Louder?","options":["yes","no"],"open_ms":60000}}' >said
+	data '{"agent_id":"quick","poll":{"question":"Louder?","options":["yes","no"],"open_ms":1800000}}' >said
 wait_event night 'poll:propose'
 [ "$(item kind)" = propose ] && [ "$(vote 3 ann yes)" = 404 ]
 ok $? "a poll that an agent proposes is not open yet"
