@@ -178,6 +178,33 @@ START_TEST(a_raise_is_taken_back_when_it_expires)
 }
 END_TEST
 
+/* A snapshot of an earlier version has a raise of tokens alone. */
+START_TEST(a_raise_of_an_older_snapshot_is_read)
+{
+	static const char now[] = "\"raises\":{\"episode\":5000}";
+	static const char then[] = "\"episode_tokens\":5000,\"stage_tokens\":0";
+	struct world *w = short_of_1000();
+	ck_assert(reply(w, "raise", "5,000", "60000"));
+	char *text = model_snapshot(w->m);
+	char *at = strstr(text, now);
+	ck_assert_ptr_nonnull(at);
+	*at = '\0';
+	char *older = xasprintf("%s%s%s", text, then, at + strlen(now));
+	struct err err;
+	struct model *m =
+		model_restore(w->show, older, strlen(older), &err);
+	ck_assert_msg(m != NULL, "%s", err.text);
+	*at = now[0];
+	char *again = model_snapshot(m);
+	ck_assert_str_eq(again, text);
+	free(again);
+	free(older);
+	free(text);
+	model_free(&m);
+	world_free(w);
+}
+END_TEST
+
 START_TEST(what_is_out_when_a_raise_expires_is_taken_back_later)
 {
 	struct world *w = world_new(
@@ -426,6 +453,7 @@ int main(void)
 	tcase_add_test(t, approved_for_the_stage_it_asks_no_more);
 	tcase_add_test(t, a_standing_approval_is_bounded);
 	tcase_add_test(t, a_raise_is_taken_back_when_it_expires);
+	tcase_add_test(t, a_raise_of_an_older_snapshot_is_read);
 	tcase_add_test(t, what_is_out_when_a_raise_expires_is_taken_back_later);
 	tcase_add_test(t, a_stage_borrows_from_another);
 	tcase_add_test(t, a_cheaper_agent_takes_the_call);
