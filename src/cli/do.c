@@ -8,6 +8,7 @@
 #include "core/actions.h"
 
 #define ANSWER_MS 5000
+#define MAX_ANSWER_MS (24 * 60 * 60 * 1000)
 
 static int unknown_action(const char *name)
 {
@@ -42,6 +43,14 @@ static int check_words(const struct cli_args *args)
 	return 0;
 }
 
+/* How long it waits; -1 is no such time. */
+static int wait_ms(const struct cli_args *args)
+{
+	const char *text = cli_option_value(args, "wait");
+	long long ms = text ? text_read_ms(text) : ANSWER_MS;
+	return ms > 0 && ms <= MAX_ANSWER_MS ? (int)ms : -1;
+}
+
 int cli_do(int argc, char **argv)
 {
 	struct cli_args args;
@@ -52,6 +61,10 @@ int cli_do(int argc, char **argv)
 	status = check_words(&args);
 	if (status != 0)
 		return status;
+	int patience_ms = wait_ms(&args);
+	if (patience_ms < 0)
+		return cli_usage("do", "--wait takes a time, as 30s or 10m, "
+				       "up to a day");
 	struct cli_place place;
 	struct client *client = NULL;
 	status = cli_find(&args, &place);
@@ -62,7 +75,7 @@ int cli_do(int argc, char **argv)
 		char *by = cli_by(), *text = NULL;
 		if (client_command(client, args.operands[1],
 				   (const char *const *)args.operands + 2,
-				   args.operand_count - 2, by, NULL, ANSWER_MS,
+				   args.operand_count - 2, by, NULL, patience_ms,
 				   &text, &err))
 			printf("%s\n", text && text[0] ? text : "done");
 		else

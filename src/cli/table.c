@@ -75,6 +75,11 @@ static const struct cli_option usage_options[] = {
 	OPTION_REDIS,
 	END_OF_OPTIONS};
 
+static const struct cli_option do_options[] = {
+	{"wait", "TIME", "for the core's answer (30s, 10m; default 5s)"},
+	OPTION_REDIS,
+	END_OF_OPTIONS};
+
 static const struct cli_option simulate_options[] = {
 	{"seeds", "N", "so many (default 1000, or 1 with --seed)"},
 	{"seed", "S", "the first one (default 1)"},
@@ -134,7 +139,7 @@ const struct cli_command cli_commands[] = {
 	{"usage", cli_spent, "[SHOW]",
 	 "Says what a show spent, on what and when.", usage_options},
 	{"do", cli_do, "SHOW ACTION [ARG]...",
-	 "Does what a key of the console does.", redis_options},
+	 "Does what a key of the console does.", do_options},
 	{"simulate", cli_simulate, "",
 	 "Runs the core against random shows and seeded faults.",
 	 simulate_options},

@@ -117,6 +117,7 @@ fails 2 'no action aprove \(did you mean approve\?\)' \
 	'an unknown action names the nearest' "$program" do good aprove
 fails 2 'usage is: approve ITEM' 'an action without its argument' \
 	"$program" do good approve
+fails 2 'takes a time' 'a time that is none' "$program" do good note x --wait never
 fails 2 'key of the console' 'a key that is no action' "$program" do good zoom
 fails 1 'nosuch' 'an unknown stage' "$program" do good skip nosuch
 fails 1 'i999' 'an inbox item that is gone' "$program" do good approve i999
