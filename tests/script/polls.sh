@@ -40,6 +40,7 @@ vote() { # POLL VOTER OPTION: the status of the answer
 		-d "{\"voter\":\"$2\",\"option\":\"$3\"}" "$(audience)/vote/$1"
 }
 poll() { "$program" status night --json | jq -r ".poll | $1"; }
+poll_says() { [ "$(poll "$1")" = "$2" ]; }
 token=$(cat state/night/operator.token)
 act() { # NAME ARGS-JSON: the status of the answer
 	curl -s -m 60 -o answer.json -w '%{http_code}' -X POST \
@@ -54,14 +55,18 @@ item() { "$program" inbox night --json | jq -r ".[-1].$1"; }
 	[ "$(vote way eve ridge)" = 200 ] && [ "$(vote way ann ridge)" = 200 ] &&
 	[ "$(vote way ann ridge)" = 200 ] && [ "$(vote way bob cave)" = 200 ]
 ok $? "votes are taken, and may be changed"
-[ "$(poll '.options | map(.votes) | join(" ")')" = "1 2" ]
+until_true poll_says '.options | map(.votes) | join(" ")' "1 2"
 ok $? "each voter counts once, with the last vote"
-[ "$(poll '[.total, .margin_permille, .too_close, .hidden] | join(" ")')" = \
-	"3 333 true true" ]
+until_true poll_says \
+	'[.total, .margin_permille, .too_close, .hidden] | join(" ")' \
+	"3 333 true true"
 ok $? "the operator is told how sure the lead is"
-curl -s -m 60 "$(audience)/vote/way" >page
-grep -q 'Along the ridge' page && ! grep -q '<progress' page &&
-	grep -q '<span id="total">3</span>' page
+page_has() { # a page follows the log, a moment behind it
+	curl -s -m 60 "$(audience)/vote/way" >page
+	grep -q "$1" page
+}
+until_true page_has '<span id="total">3</span>' &&
+	grep -q 'Along the ridge' page && ! grep -q '<progress' page
 ok $? "the audience is told how many voted, but not for what"
 timeout 120 curl -s -N -H 'Connection: Upgrade' -H 'Upgrade: websocket' \
 	-H 'Sec-WebSocket-Version: 13' \
@@ -173,7 +178,8 @@ ok $? "an operator asks what no stage asks"
 [ "$(vote 1 ann yes)" = 200 ] && [ "$(vote 1 ann no)" = 200 ] &&
 	[ "$(vote 1 bob yes)" = 200 ] && [ "$(vote 2 ann yes)" = 404 ]
 ok $? "and the audience votes"
-[ "$(poll '[.id, .total, .options[0].label] | join(" ")')" = "1 2 Oh yes" ]
+until_true poll_says '[.id, .total, .options[0].label] | join(" ")' \
+	"1 2 Oh yes"
 ok $? "the operator sees how it stands"
 kill_core
 start_core night.yaml
