@@ -24,12 +24,12 @@ void late_base(const struct model *m, int stage, char out[LATE_BASE_BYTES])
 		if (json_object_object_get_ex(m->story.doc, names->items[i],
 					      &value))
 			json_object_object_add(outputs, names->items[i],
-					       json_clone(value));
+					       json_object_get(value));
 	/* A stage that names none puts all under its id. */
 	const char *id = m->show->stages[stage].id;
 	if (!names->count &&
 	    json_object_object_get_ex(m->story.doc, id, &value))
-		json_object_object_add(outputs, id, json_clone(value));
+		json_object_object_add(outputs, id, json_object_get(value));
 	json_add_str(all, "run", m->run.id);
 	json_add(all, "inputs", &inputs);
 	json_add(all, "outputs", &outputs);

@@ -426,9 +426,11 @@ void raises_follow(struct model *m, const struct event *e, int stage, int agent)
 	if (!leases && !l)
 		return;
 	by.attempt = leases ? (int)event_int(e, "attempt", 0) : l->attempt;
+	int64_t tokens = event_int(e, "tokens", 0);
+	int64_t cost = event_int(e, "cost_micros", 0);
 	for (int i = 0; i < SCOPE_KINDS; i++) {
-		by.left[0][i] = event_int(e, "tokens", 0);
-		by.left[1][i] = event_int(e, "cost_micros", 0);
+		by.left[0][i] = tokens;
+		by.left[1][i] = cost;
 	}
 	if (leases || back) {
 		move_idle(m, &by, back);

@@ -32,10 +32,10 @@ void warn_apply(struct model *m, const struct event *e, int stage, int agent)
 	(void)agent;
 	bool raises = e->type == EVENT_BUDGET_APPROVE ||
 		      e->type == EVENT_BUDGET_RAISE;
-	bool of_money = strcmp(event_str(e, "reason", ""), "cost") == 0;
 	if (e->type == EVENT_RUN_START) {
 		m->warned = (struct checkpoint){0};
 	} else if (e->type == EVENT_BUDGET_REQUEST && stage < 0) {
+		bool of_money = strcmp(event_str(e, "reason", ""), "cost") == 0;
 		m->warned.cost = m->warned.cost || of_money;
 		m->warned.tokens = m->warned.tokens || !of_money;
 	} else if (raises && !event_str(e, "until", NULL) &&

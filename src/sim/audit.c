@@ -27,7 +27,8 @@ struct audit *audit_new(const struct show *show)
 	a->killed = xcalloc(show->agent_count + 1, sizeof *a->killed);
 	a->doc = json_object_new_object();
 	story_init(&empty);
-	memcpy(a->hash, story_hash(&empty), sizeof a->hash);
+	memcpy(a->empty_hash, story_hash(&empty), sizeof a->empty_hash);
+	memcpy(a->hash, a->empty_hash, sizeof a->hash);
 	story_release(&empty);
 	for (size_t i = 0; i < show->stage_count; i++)
 		own_agents(a, (int)i);
@@ -444,7 +445,6 @@ static void reset(struct sim *s, const struct event *e)
 static void run_start(struct sim *s, const struct event *e)
 {
 	struct audit *a = s->audit;
-	struct story empty;
 	if (a->going)
 		sim_fail(s, "run", "%s begins in another run", e->run);
 	a->run = atoi(e->run + 1);
@@ -464,10 +464,8 @@ static void run_start(struct sim *s, const struct event *e)
 	for (size_t i = 0; i < a->show->stage_count; i++)
 		own_agents(a, (int)i);
 	audit_money_reset(a);
-	story_init(&empty);
-	memcpy(a->hash, story_hash(&empty), sizeof a->hash);
+	memcpy(a->hash, a->empty_hash, sizeof a->hash);
 	a->version = 0;
-	story_release(&empty);
 	s->result->runs++;
 }
 

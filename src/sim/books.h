@@ -115,6 +115,7 @@ struct audit {
 	size_t raise_count, raise_cap;
 	uint64_t version;
 	char hash[HASH_HEX_BYTES];
+	char empty_hash[HASH_HEX_BYTES]; /* of no story */
 	int *by; /* by command: 1 + the decision that it made; 0: none */
 	size_t by_cap;
 	uint64_t obs_sent[64]; /* seqs of the newest requests */
