@@ -262,6 +262,11 @@ static struct input *agent_answer(struct walk *w)
 	size_t k = (size_t)roll(w, (int64_t)w->show->stages[stage].agent_count);
 	const struct lease *l = ledger_lease(w->m, s->calls[k].lease);
 	struct input *in = input_new(INPUT_ANSWER);
+	const char *other = some_lease(w);
+	bool is_other = dice_one_in(&w->dice, 8);
+	/* What was leased to it, not to the one that goes on. */
+	if (is_other)
+		l = lease_of(w, other);
 	int64_t most = l ? l->tokens : 0;
 	if (!w->honest && dice_one_in(&w->dice, 10))
 		most += 700;
@@ -270,8 +275,8 @@ static struct input *agent_answer(struct walk *w)
 	in->stage = xstrdup(w->show->stages[stage].id);
 	in->agent = xstrdup(w->show->agents[s->calls[k].agent].id);
 	in->attempt = s->attempt;
-	if (dice_one_in(&w->dice, 8) && *some_lease(w)) {
-		in->lease = xstrdup(some_lease(w));
+	if (is_other) {
+		in->lease = xstrdup(other);
 		in->attempt = 1;
 	} else if (l) {
 		in->lease = xstrdup(l->id);
