@@ -46,6 +46,7 @@ static void begin(const struct load *l, size_t bytes, struct client *c,
 {
 	c->head_bytes = 0;
 	c->first_us = 0;
+	memset(c->tail, 0, sizeof c->tail); /* not the end of the last one */
 	c->start_us = due_us ? due_us : clock_mono_us();
 	if (send(c->fd, l->request, bytes, MSG_NOSIGNAL) != (ssize_t)bytes)
 		stand_give_up("a request was not taken: %s", strerror(errno));
