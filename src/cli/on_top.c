@@ -4,14 +4,28 @@
 
 #include "cli/halt.h"
 #include "console/console.h"
+#include "engine/lock.h"
 
 bool cli_has_terminal(void)
 {
 	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 }
 
+/* Its core was killed under the console, and nobody else can lead it. */
+static bool is_dead(const struct cli_place *place)
+{
+	return !place->remote && place->address->path &&
+	       !engine_lock_held(place->state_dir, NULL);
+}
+
 static void say_how_to_come_back(const struct cli_place *place)
 {
+	if (is_dead(place)) {
+		printf("no core runs %s; go on with: showcaller run "
+		       "SHOW.yaml\n",
+		       place->show);
+		return;
+	}
 	printf("%s goes on; come back with: showcaller attach %s%s%s\n",
 	       place->show, place->show, place->remote ? " --redis " : "",
 	       place->remote ? place->address->url : "");

@@ -222,7 +222,13 @@ start_core calm.yaml --new
 ok $? "the show runs again, with another stage"
 ended && [ "$(cat status)" = 0 ]
 ok $? "and the console follows"
-end_core
-ok $? "the show ends in good order"
-core=
+stay 80x24 calm <<SCRIPT
+wait quiet
+dump ready
+wait text no core runs this show
+quit
+SCRIPT
+kill_core
+ended && until_true on_screen 'no core runs calm; go on with: showcaller run'
+ok $? "who leaves a show whose core was killed is told how it goes on"
 plan
