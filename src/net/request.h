@@ -89,7 +89,7 @@ void http_forget(struct request *r);
 /* The status that stands for an answer's code. */
 int http_status_of(bool ok, const char *code);
 
-/* Handlers: http_api.c, http_vote.c, llm.c, sse.c, metrics.c. */
+/* Handlers: http_api.c, http_page.c, http_vote.c, llm.c, sse.c, metrics.c. */
 void api_health(struct request *r);
 void api_metrics(struct request *r);
 void api_status(struct request *r);
