@@ -40,6 +40,23 @@ void checks_apply(struct model *m, const struct event *e, int stage, int agent)
 	c->text = xstrdup(event_str(e, "text", ""));
 }
 
+static void add_json(struct json_out *data, const char *key, const char *text)
+{
+	json_object *o =
+		text ? json_read_str(text, &json_limits_own, NULL) : NULL;
+	if (o)
+		json_add(data, key, &o);
+}
+
+/* With the time of the event, so that a reader knows whose it is. */
+static void keep(struct deciding *d, int check, const char *detail)
+{
+	struct effect *x = effect_add(d, EFFECT_CHECK_KEEP);
+	x->check = check;
+	x->text = xasprintf("{\"at\":%lld%s%s", (long long)d->in->now_ms,
+			    detail[1] == '}' ? "" : ",", detail + 1);
+}
+
 void checks_result(struct deciding *d)
 {
 	const struct check_facts *f = &d->in->check;
@@ -54,8 +71,12 @@ void checks_result(struct deciding *d)
 	if (!f->running) {
 		json_add_int(data, "latency_ms", f->latency_ms);
 		json_add_str(data, "text", f->text);
+		add_json(data, "phases", f->phases);
+		add_json(data, "failed", f->failed);
 	}
 	emit(d, EVENT_CHECK_RESULT, -1, -1, &data);
+	if (!f->running && f->detail && f->detail[0] == '{')
+		keep(d, f->check, f->detail);
 }
 
 /* --- alarms ------------------------------------------------------------- */

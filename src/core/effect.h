@@ -25,6 +25,7 @@ enum effect_kind {
 	EFFECT_OBS,         /* key = request id, name = request type, text =
 			       its data as JSON; answer INPUT_OBS_DONE */
 	EFFECT_CHECK,       /* check: index into show.checks */
+	EFFECT_CHECK_KEEP,  /* check; text: all that is known of its result */
 	EFFECT_REPLY,       /* origin, ok, text (cleaned) */
 	EFFECT_LIVE,        /* text: a JSON object for the `live` channel */
 	EFFECT_BELL,        /* a human is needed: text */

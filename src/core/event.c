@@ -85,7 +85,8 @@ static const struct {
 			      "preview_scene, scenes, streaming, recording"},
 	[EVENT_OBS_COMMAND] = {"obs:command", "id, state, what, by, error"},
 	[EVENT_CHECK_RESULT] = {"check:result",
-				"card, test, state, latency_ms, text"},
+				"card, test, state, latency_ms, text, phases, "
+				"failed"},
 	[EVENT_ALARM_RAISE] = {"alarm:raise", "id, text"},
 	[EVENT_ALARM_ACK] = {"alarm:ack", "id, by, reason"},
 	[EVENT_ALARM_CLEAR] = {"alarm:clear", "id"},

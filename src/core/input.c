@@ -39,7 +39,8 @@ void input_free(struct input **input)
 	char *owned[] = {in->by,     in->id,	     in->reason,     in->text,
 			 in->entry,  in->stage,	     in->agent,	     in->lease,
 			 in->choice, in->error_code, in->check.text, in->run,
-			 in->key,    in->model};
+			 in->key,    in->model,	     in->check.phases,
+			 in->check.failed,	     in->check.detail};
 	for (size_t i = 0; i < COUNT_OF(owned); i++)
 		free(owned[i]);
 	for (int i = 0; i < ACTION_MAX_ARGS; i++)

@@ -76,6 +76,10 @@ struct check_facts {
 	bool ok;
 	int64_t latency_ms;
 	char *text;              /* one line: what was wanted and what came */
+	/* JSON texts, NULL: none. What goes into the event: phases (an object)
+	 * and failed (an array of {name, wanted, got}); and all that is known,
+	 * which is kept beside the log: an object, see jobs/check.h. */
+	char *phases, *failed, *detail;
 };
 
 struct input {

@@ -250,6 +250,11 @@ void engine_act(struct engine *e, const struct effect *effect, int64_t now_ms)
 	case EFFECT_CHECK:
 		act_check(e, effect);
 		break;
+	case EFFECT_CHECK_KEEP:
+		writer_keep_check(e->writer, e->show->checks[effect->check].card,
+				  e->show->checks[effect->check].name,
+				  effect->text);
+		break;
 	case EFFECT_REPLY:
 		engine_reply(e, &effect->origin, effect->ok, effect->name,
 			     effect->text);

@@ -21,6 +21,8 @@
 #define BANNER_MAX_BYTES (64 * 1024)
 #define KEPT_BYTES	 (16 * 1024) /* of the answer, in the detail */
 #define ADDRESS_BYTES	 256
+#define FAILED_MOST	 8   /* expectations that an event tells of */
+#define SHORT_BYTES	 300 /* of each value in it */
 
 struct run {
 	struct http_client *client;
@@ -488,6 +490,9 @@ void check_run_with(struct http_client *client, const struct show *show,
 		fail(out, "`expected` is not an object");
 	else
 		kind->run(&r);
+	json_add_str(out->detail, "kind", c->kind);
+	json_add_bool(out->detail, "ok", out->ok);
+	json_add_str(out->detail, "text", out->text);
 	json_object_put(r.expected);
 	if (r.secret)
 		explicit_bzero(r.secret, strlen(r.secret));
@@ -506,6 +511,47 @@ void check_run(const struct show *show, int check, const atomic_bool *cancel,
 		fail(out, "no descriptors left; raise ulimit -n");
 	}
 	http_client_free(&client);
+}
+
+/* What is too long for an event becomes the beginning of its text. */
+static void add_short(json_object *o, const char *key, json_object *value)
+{
+	json_object *copy = NULL;
+	if (value && strlen(json_text(value)) > SHORT_BYTES) {
+		char *text = text_clean_str(json_text(value), SHORT_BYTES);
+		copy = json_object_new_string(text);
+		free(text);
+	} else {
+		copy = json_clone(value);
+	}
+	json_object_object_add(o, key, copy);
+}
+
+char *check_phases(const struct check_result *result)
+{
+	json_object *phases = json_get_object(result->detail, "phases");
+	return phases ? xstrdup(json_text(phases)) : NULL;
+}
+
+char *check_failed(const struct check_result *result)
+{
+	json_object *rows = json_get_array(result->detail, "expectations");
+	size_t n = rows ? json_object_array_length(rows) : 0, kept = 0;
+	json_object *failed = json_object_new_array();
+	for (size_t i = 0; i < n && kept < FAILED_MOST; i++) {
+		json_object *row = json_object_array_get_idx(rows, i);
+		if (json_get_bool(row, "ok", true))
+			continue;
+		json_object *o = json_object_new_object();
+		json_add_str(o, "name", json_get_str(row, "name", ""));
+		add_short(o, "wanted", json_get(row, "wanted"));
+		add_short(o, "got", json_get(row, "got"));
+		json_object_array_add(failed, o);
+		kept++;
+	}
+	char *text = kept ? xstrdup(json_text(failed)) : NULL;
+	json_object_put(failed);
+	return text;
 }
 
 void check_result_release(struct check_result *result)

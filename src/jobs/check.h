@@ -19,10 +19,14 @@ struct check_result {
 	/* One line, cleaned: "status 200 in 12 ms", or the first expectation
 	 * that failed. */
 	char *text;
-	/* {phases, expectations: [{name, wanted, got, ok}], request, answer};
-	 * secrets blanked */
+	/* {kind, ok, text, phases, expectations: [{name, wanted, got, ok}],
+	 * request, answer, audio, steps, cleanup}: what showcaller-bus(7) says
+	 * under "Results of checks". Secrets blanked, CHECK_DETAIL_BYTES at
+	 * most. */
 	json_object *detail;
 };
+
+#define CHECK_DETAIL_BYTES (128 * 1024)
 
 /* Endpoints `operator:/path` and `audience:/path` are the show's own listeners
  * (kinds http and tcp). `cancel` may be NULL. `out` is to be released. */

@@ -57,6 +57,11 @@ struct input *job_read_answer(const struct job_room *room,
 struct input *job_error(const char *code, bool reached, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* What goes into the event of a result: JSON texts, callers free; NULL when
+ * there is nothing to tell. */
+char *check_phases(const struct check_result *result);
+char *check_failed(const struct check_result *result);
+
 /* check_run() with a client and a stop of the caller's. */
 void check_run_with(struct http_client *client, const struct show *show,
 		    int check, const struct stop *stop,

@@ -139,6 +139,9 @@ static void run_check(struct worker *w, const struct job *job)
 	in->check.ok = result.ok;
 	in->check.latency_ms = result.total_ms;
 	in->check.text = xstrdup(result.text);
+	in->check.phases = check_phases(&result);
+	in->check.failed = check_failed(&result);
+	in->check.detail = xstrdup(json_text(result.detail));
 	check_result_release(&result);
 	deliver(w, &in);
 }

@@ -422,6 +422,7 @@ static void act(struct sim *s, struct sim_core *c, const struct effect *x,
 		break;
 	case EFFECT_STAND_CALL: /* its agents take their time as it is */
 	case EFFECT_CHECK:
+	case EFFECT_CHECK_KEEP:
 	case EFFECT_LIVE:
 	case EFFECT_BELL:
 	case EFFECT_RUN_OVER:

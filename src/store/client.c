@@ -297,6 +297,23 @@ const char *client_fsync(struct client *c)
 	return fsync_ask(c->link);
 }
 
+char *client_check(struct client *c, const char *card, const char *test,
+		   struct err *err)
+{
+	char *key = key_of(c->show, "checks"), *field = key_check(card, test);
+	char *value = NULL;
+	if (reach(c, err)) {
+		link_add(c->link, "HGET", key, field, (char *)NULL);
+		redisReply *r = ask(c, err);
+		if (r)
+			value = xstrdup(r->str ? r->str : "");
+		reply_free(r);
+	}
+	free(field);
+	free(key);
+	return value;
+}
+
 char *client_leader(struct client *c, struct err *err)
 {
 	return get(c, key_of(c->show, "leader"), err);

@@ -67,6 +67,12 @@ bool client_tally(struct client *c, const char *poll,
 char *client_newest(struct client *c, const char *show_hash, uint64_t *seq,
 		    struct err *err);
 
+/* All that is known of the newest result of a check, as JSON (it is in
+ * showcaller-bus(7)); "" when there is none. Caller frees; NULL with err when
+ * Redis cannot be asked. */
+char *client_check(struct client *c, const char *card, const char *test,
+		   struct err *err);
+
 /* "<epoch> <host> <pid>" of the core that leads, "" when none does. Caller
  * frees; NULL with err when Redis cannot be asked. */
 char *client_leader(struct client *c, struct err *err);

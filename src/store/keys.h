@@ -17,4 +17,10 @@ static inline char *key_with(const char *show, const char *name, const char *id)
 	return xasprintf("showcaller:{%s}:%s%s", show, name, id);
 }
 
+/* A field of the hash `checks`. Names are clean: no tab in them. */
+static inline char *key_check(const char *card, const char *test)
+{
+	return xasprintf("%s\t%s", card, test);
+}
+
 #endif

@@ -141,6 +141,10 @@ static const char ack[] =
 		    "end\n"
 		    "return redis.status_reply('OK')\n";
 
+static const char check[] = FENCE
+	"redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])\n"
+	"return redis.status_reply('OK')\n";
+
 /* Sent again by the same core after a lost link: once. Asked again by the next
  * core: again, under the same key, and the agent knows it by that. */
 static const char bus[] = FENCE
@@ -272,7 +276,7 @@ const char *const script_texts[SCRIPTS] = {
 	[SCRIPT_COMMIT] = commit, [SCRIPT_LEAD] = lead,
 	[SCRIPT_RENEW] = renew,	  [SCRIPT_RESIGN] = resign,
 	[SCRIPT_REPLY] = reply,	  [SCRIPT_ACK] = ack,
-	[SCRIPT_BUS] = bus,	  [SCRIPT_POLL] = poll,
+	[SCRIPT_CHECK] = check,	  [SCRIPT_BUS] = bus,	  [SCRIPT_POLL] = poll,
 	[SCRIPT_VOTE] = vote,	  [SCRIPT_STORY] = story,
 	[SCRIPT_PART] = part,	  [SCRIPT_SNAPSHOT] = snapshot,
 	[SCRIPT_GROUND] = ground, [SCRIPT_TRIM] = trim,

@@ -36,6 +36,8 @@ enum script {
 	SCRIPT_REPLY,
 	/* KEYS epoch stream, ARGV epoch entry: "OK" */
 	SCRIPT_ACK,
+	/* KEYS epoch checks, ARGV epoch field text: "OK" */
+	SCRIPT_CHECK,
 	/* KEYS epoch inbox:<agent> called:<agent>/<key>
 	 * ARGV epoch agent key request: "OK" */
 	SCRIPT_BUS,

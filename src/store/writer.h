@@ -127,6 +127,9 @@ void writer_ack(struct writer *w, const char *stream, const char *entry_id);
  * <agent>. Once an epoch, however often the link is lost. */
 void writer_bus_call(struct writer *w, const char *agent, const char *key,
 		     const char *request_json);
+/* HSET checks: the newest result of a test, whole. */
+void writer_keep_check(struct writer *w, const char *card, const char *test,
+		       const char *json);
 /* Votes are taken (again); what was voted stays. */
 void writer_poll_open(struct writer *w, const char *poll);
 void writer_poll_freeze(struct writer *w, const char *poll);

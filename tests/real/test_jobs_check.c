@@ -250,6 +250,10 @@ START_TEST(test_in_pool)
 	ck_assert(in && !in->check.running && in->check.ok);
 	ck_assert_int_ge(in->check.latency_ms, 0);
 	ck_assert(strncmp(in->check.text, "status 200", 10) == 0);
+	ck_assert(in->check.phases && strstr(in->check.phases, "\"tls_ms\":-1"));
+	ck_assert_ptr_null(in->check.failed);
+	ck_assert(in->check.detail &&
+		  strstr(in->check.detail, "\"kind\":\"http\""));
 	input_free(&in);
 	/* A pool that is freed ends a check that hangs. */
 	ck_assert(pool_check(stand.pool, 1));

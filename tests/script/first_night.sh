@@ -48,6 +48,13 @@ ok $? "on attempt 2"
 ok $? "its checks pass against its own listeners"
 [ "$(grep -c '^ok' "$scratch/checks")" -eq 2 ]
 ok $? "all of them"
+does check "Front of House/Box office"
+wait_event first-night '"check:result".*"state":"pass".*"phases":'
+ok $? "the core runs one of them, too, and the event tells its phases"
+redis-cli -s "$scratch/state/first-night/redis.sock" \
+	hget 'showcaller:{first-night}:checks' "$(printf 'Front of House\tBox office')" |
+	jq -e '.ok and .at > 0 and .request.url and .answer.status == 303' >/dev/null
+ok $? "request and answer are kept beside the log"
 
 does poll-close way
 came budget:request monologue "the monologue outgrows its budget and asks"
