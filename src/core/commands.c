@@ -281,12 +281,12 @@ static bool do_check_all(struct deciding *d, const char *const *args)
 static bool do_scene(struct deciding *d, const char *const *args)
 {
 	const struct obs_facts *f = &d->m->obs.facts;
-	const char *names[INPUT_MAX_SCENES + 1] = {0};
+	const char *names[OBS_MAX_NAMES + 1] = {0};
 	if (!f->connected)
 		return refuse(d, "unavailable", "OBS is not connected%s%s",
 			      f->error ? ": " : "", f->error ? f->error : "");
-	for (int i = 0; i < f->scene_count; i++) {
-		names[i] = f->scenes[i];
+	for (int i = 0; i < f->scenes.count; i++) {
+		names[i] = f->scenes.items[i];
 		if (strcmp(names[i], args[0]) == 0) {
 			obs_scene(d, args[0], decide_by(d));
 			answer(d, "scene %s sent", args[0]);

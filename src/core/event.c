@@ -82,7 +82,11 @@ static const struct {
 	[EVENT_AGENT_REVIVE] = {"agent:revive", "by, reason"},
 	[EVENT_OBS_STATUS] = {"obs:status",
 			      "connected, error, program_scene, "
-			      "preview_scene, scenes, streaming, recording"},
+			      "preview_scene, scenes, streaming, reconnecting, "
+			      "recording, paused, replay, studio, changing, "
+			      "transition, transition_ms, profile, collection, "
+			      "version, profiles, collections, transitions, "
+			      "inputs"},
 	[EVENT_OBS_COMMAND] = {"obs:command", "id, state, what, by, error"},
 	[EVENT_CHECK_RESULT] = {"check:result",
 				"card, test, state, latency_ms, text, phases, "

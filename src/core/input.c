@@ -21,15 +21,6 @@ struct input *input_new(enum input_kind kind)
 	return in;
 }
 
-static void obs_facts_release(struct obs_facts *f)
-{
-	free(f->error);
-	free(f->program_scene);
-	free(f->preview_scene);
-	for (int i = 0; i < f->scene_count; i++)
-		free(f->scenes[i]);
-}
-
 void input_free(struct input **input)
 {
 	struct input *in = *input;

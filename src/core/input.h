@@ -13,6 +13,7 @@
 
 #include "base/json.h"
 #include "core/actions.h"
+#include "core/obs_facts.h"
 
 enum input_kind {
 	INPUT_LEAD,    /* this core leads now: by = host, epoch, attempt = pid */
@@ -55,19 +56,6 @@ enum origin_kind { ORIGIN_NONE, ORIGIN_BUS, ORIGIN_WEB, ORIGIN_LOCAL };
 struct origin {
 	enum origin_kind kind;
 	char id[64];
-};
-
-#define INPUT_MAX_SCENES 64
-
-/* Copied from OBS, cleaned. */
-struct obs_facts {
-	bool connected;          /* identified, and everything was read */
-	char *error;             /* why not, for people; NULL if connected */
-	char *program_scene;     /* NULL: unknown */
-	char *preview_scene;     /* NULL: no studio mode */
-	char *scenes[INPUT_MAX_SCENES]; /* in OBS's own order from the top */
-	int scene_count;
-	bool streaming, reconnecting, recording;
 };
 
 struct check_facts {

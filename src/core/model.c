@@ -102,14 +102,11 @@ static void free_stages(struct model *m)
 
 static void obs_state_release(struct obs_state *o)
 {
-	free(o->facts.error);
-	free(o->facts.program_scene);
-	free(o->facts.preview_scene);
-	for (int i = 0; i < o->facts.scene_count; i++)
-		free(o->facts.scenes[i]);
+	obs_facts_release(&o->facts);
 	for (size_t i = 0; i < OBS_MAX_PENDING; i++)
 		free(o->pending[i].text);
 	free(o->last_error);
+	free(o->last_done);
 }
 
 void model_free(struct model **model)

@@ -71,6 +71,8 @@ struct obs_state {
 	int64_t at_ms;          /* 0: never heard of */
 	struct obs_pending pending[OBS_MAX_PENDING];
 	char *last_error;       /* of the last request that failed; NULL */
+	char *last_done;        /* the last that was confirmed; NULL */
+	int64_t last_ms;        /* and how long after it was sent */
 };
 
 struct alarm {

@@ -17,26 +17,10 @@ static void set_text(char **where, const char *text)
 
 static void apply_status(struct model *m, const struct event *e)
 {
-	struct obs_facts *f = &m->obs.facts;
-	json_object *scenes = event_array(e, "scenes");
+	json_object *o = event_tree(e);
 	m->obs.at_ms = e->at_ms;
-	f->connected = event_bool(e, "connected", false);
-	f->streaming = event_bool(e, "streaming", false);
-	f->reconnecting = event_bool(e, "reconnecting", false);
-	f->recording = event_bool(e, "recording", false);
-	set_text(&f->error, event_str(e, "error", NULL));
-	set_text(&f->program_scene, event_str(e, "program_scene", NULL));
-	set_text(&f->preview_scene, event_str(e, "preview_scene", NULL));
-	for (int i = 0; i < f->scene_count; i++)
-		free(f->scenes[i]);
-	f->scene_count = 0;
-	size_t n = scenes ? json_object_array_length(scenes) : 0;
-	for (size_t i = 0; i < n && i < INPUT_MAX_SCENES; i++) {
-		json_object *name = json_object_array_get_idx(scenes, i);
-		if (json_object_is_type(name, json_type_string))
-			f->scenes[f->scene_count++] =
-				xstrdup(json_object_get_string(name));
-	}
+	obs_facts_read(&m->obs.facts, o);
+	json_object_put(o);
 }
 
 static struct obs_pending *find_pending(struct model *m, const char *id)
@@ -53,6 +37,10 @@ static void apply_command(struct model *m, const struct event *e)
 	const char *state = event_str(e, "state", "");
 	bool sent = strcmp(state, "sent") == 0;
 	struct obs_pending *p = find_pending(m, sent ? "" : id);
+	if (p && strcmp(state, "confirmed") == 0) {
+		set_text(&m->obs.last_done, p->text);
+		m->obs.last_ms = e->at_ms - p->sent_ms;
+	}
 	if (sent && p) {
 		snprintf(p->id, sizeof p->id, "%s", id);
 		p->sent_ms = e->at_ms;
@@ -80,20 +68,8 @@ void obs_apply(struct model *m, const struct event *e, int stage, int agent)
 
 void obs_input(struct deciding *d)
 {
-	const struct obs_facts *f = &d->in->obs;
 	struct json_out *data = json_out_new();
-	json_add_bool(data, "connected", f->connected);
-	json_add_str(data, "error", f->error);
-	json_add_str(data, "program_scene", f->program_scene);
-	json_add_str(data, "preview_scene", f->preview_scene);
-	json_out_array(data, "scenes");
-	for (int i = 0; i < f->scene_count; i++)
-		json_add_str(data, NULL, f->scenes[i]);
-	json_out_end(data);
-	json_add_bool(data, "streaming", f->streaming);
-	if (f->reconnecting)
-		json_add_bool(data, "reconnecting", true);
-	json_add_bool(data, "recording", f->recording);
+	obs_facts_put(data, &d->in->obs, &d->m->obs.facts);
 	emit(d, EVENT_OBS_STATUS, -1, -1, &data);
 }
 

@@ -320,22 +320,13 @@ static void read_killed(struct model *m, json_object *a)
 
 static void read_obs(struct model *m, json_object *o)
 {
-	struct obs_facts *f = &m->obs.facts;
-	json_object *scenes = json_get_array(o, "scenes");
 	json_object *pending = json_get_array(o, "pending");
-	size_t n = scenes ? json_object_array_length(scenes) : 0;
-	f->connected = json_get_bool(o, "connected", false);
-	f->error = restore_text(o, "error");
-	f->program_scene = restore_text(o, "program_scene");
-	f->preview_scene = restore_text(o, "preview_scene");
-	f->streaming = json_get_bool(o, "streaming", false);
-	f->reconnecting = json_get_bool(o, "reconnecting", false);
-	f->recording = json_get_bool(o, "recording", false);
+	obs_facts_read(&m->obs.facts, o);
 	m->obs.at_ms = json_get_int(o, "at", 0);
 	m->obs.last_error = restore_text(o, "last_error");
-	for (size_t i = 0; i < n && i < INPUT_MAX_SCENES; i++)
-		f->scenes[f->scene_count++] = xstrdup(json_item_str(scenes, i));
-	n = pending ? json_object_array_length(pending) : 0;
+	m->obs.last_done = restore_text(o, "last_done");
+	m->obs.last_ms = json_get_int(o, "last_ms", 0);
+	size_t n = pending ? json_object_array_length(pending) : 0;
 	for (size_t i = 0; i < n && i < OBS_MAX_PENDING; i++) {
 		json_object *p = json_object_array_get_idx(pending, i);
 		struct obs_pending *to = &m->obs.pending[i];

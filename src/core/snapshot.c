@@ -373,21 +373,12 @@ static void put_pending(struct json_out *o, const struct model *m)
 
 static void put_obs(struct json_out *o, const struct model *m)
 {
-	const struct obs_facts *f = &m->obs.facts;
 	json_out_object(o, "obs");
-	json_add_bool(o, "connected", f->connected);
-	json_add_str(o, "error", f->error);
-	json_add_str(o, "program_scene", f->program_scene);
-	json_add_str(o, "preview_scene", f->preview_scene);
-	json_add_bool(o, "streaming", f->streaming);
-	json_add_bool(o, "reconnecting", f->reconnecting);
-	json_add_bool(o, "recording", f->recording);
+	obs_facts_put(o, &m->obs.facts, NULL);
 	json_add_int(o, "at", m->obs.at_ms);
 	json_add_str(o, "last_error", m->obs.last_error);
-	json_out_array(o, "scenes");
-	for (int i = 0; i < f->scene_count; i++)
-		json_add_str(o, NULL, f->scenes[i]);
-	json_out_end(o);
+	json_add_str(o, "last_done", m->obs.last_done);
+	json_add_int(o, "last_ms", m->obs.last_ms);
 	put_pending(o, m);
 	json_out_end(o);
 }

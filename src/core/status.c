@@ -301,19 +301,18 @@ json_object *status_checks(const struct model *m)
 json_object *status_obs(const struct model *m)
 {
 	const struct obs_facts *f = &m->obs.facts;
-	json_object *o = json_object_new_object();
-	json_object *scenes = json_object_new_array();
-	for (int i = 0; i < f->scene_count; i++)
-		json_object_array_add(scenes,
-				      json_object_new_string(f->scenes[i]));
-	json_add_bool(o, "connected", f->connected);
-	add_text(o, "error", f->error);
-	add_text(o, "program_scene", f->program_scene);
-	add_text(o, "preview_scene", f->preview_scene);
-	json_add(o, "scenes", &scenes);
-	json_add_bool(o, "streaming", f->streaming);
-	json_add_bool(o, "recording", f->recording);
+	struct json_out *out = json_out_new();
+	obs_facts_put(out, f, NULL);
+	json_object *o = json_out_read(&out);
+	if (!f->error)
+		add_text(o, "error", NULL);
+	if (!f->program_scene)
+		add_text(o, "program_scene", NULL);
+	if (!f->preview_scene)
+		add_text(o, "preview_scene", NULL);
 	add_text(o, "last_error", m->obs.last_error);
+	add_text(o, "last_done", m->obs.last_done);
+	json_add_int(o, "last_ms", m->obs.last_ms);
 	return o;
 }
 

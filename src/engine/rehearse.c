@@ -356,8 +356,8 @@ static void push_facts(struct rehearse *r, int64_t due_ms)
 	struct obs_facts *facts = &input->obs;
 	facts->connected = true;
 	facts->program_scene = xstrdup(r->program_scene);
-	for (size_t i = 0; i < scenes->count && i < INPUT_MAX_SCENES; i++)
-		facts->scenes[facts->scene_count++] = xstrdup(scenes->items[i]);
+	for (size_t i = 0; i < scenes->count; i++)
+		obs_names_add(&facts->scenes, scenes->items[i]);
 	facts->streaming = r->streaming;
 	facts->recording = r->recording;
 	push_input(r, &input, due_ms);

@@ -43,8 +43,8 @@ void obs_free(struct obs_session **sp)
 		free(s->calls[i].type);
 		json_object_put(s->calls[i].data);
 	}
-	obs_facts_clear(&s->facts);
-	obs_facts_clear(&s->told);
+	obs_facts_release(&s->facts);
+	obs_facts_release(&s->told);
 	free(s->password);
 	free(s);
 }
@@ -68,7 +68,7 @@ static void tell(struct obs_session *s)
 		return;
 	if (s->ever_told && obs_facts_equal(&s->facts, &s->told))
 		return;
-	obs_facts_clear(&s->told);
+	obs_facts_release(&s->told);
 	obs_facts_copy(&s->told, &s->facts);
 	s->ever_told = true;
 	s->sink.facts(s->sink.who, &s->facts);
@@ -87,7 +87,7 @@ void obs_lost(struct obs_session *s, const char *why, int64_t now_ms)
 	s->state = OBS_DOWN;
 	s->deadline_ms = s->figures_ms = 0;
 	s->changing = false;
-	obs_facts_clear(&s->facts);
+	obs_facts_release(&s->facts);
 	s->facts.error = text_clean_str(why, 200);
 	/* The facts first: whoever hears that a request failed then knows
 	 * why. */

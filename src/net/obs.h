@@ -65,8 +65,6 @@ void obs_request(struct obs_session *s, const char *id, const char *type,
 void obs_tick(struct obs_session *s, int64_t now_ms);
 /* When obs_tick() has to be called; 0: never. */
 int64_t obs_next_ms(const struct obs_session *s);
-/* A deep copy; `to` is overwritten. */
-void obs_facts_copy(struct obs_facts *to, const struct obs_facts *from);
 enum obs_phase obs_phase_of(const struct obs_session *s);
 
 #endif

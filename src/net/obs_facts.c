@@ -17,63 +17,16 @@ void obs_facts_set(char **place, const char *text)
 	*place = text ? text_clean_str(text, NAME_MAX_BYTES) : NULL;
 }
 
-static void clear_scenes(struct obs_facts *f)
-{
-	for (int i = 0; i < f->scene_count; i++)
-		free(f->scenes[i]);
-	f->scene_count = 0;
-}
-
-void obs_facts_clear(struct obs_facts *f)
-{
-	clear_scenes(f);
-	free(f->error);
-	free(f->program_scene);
-	free(f->preview_scene);
-	*f = (struct obs_facts){0};
-}
-
-void obs_facts_copy(struct obs_facts *to, const struct obs_facts *from)
-{
-	*to = *from;
-	to->error = xstrdup(from->error);
-	to->program_scene = xstrdup(from->program_scene);
-	to->preview_scene = xstrdup(from->preview_scene);
-	for (int i = 0; i < from->scene_count; i++)
-		to->scenes[i] = xstrdup(from->scenes[i]);
-}
-
-static bool same(const char *a, const char *b)
-{
-	return a == b || (a && b && !strcmp(a, b));
-}
-
-bool obs_facts_equal(const struct obs_facts *a, const struct obs_facts *b)
-{
-	if (a->connected != b->connected || a->streaming != b->streaming ||
-	    a->reconnecting != b->reconnecting ||
-	    a->recording != b->recording || a->scene_count != b->scene_count ||
-	    !same(a->error, b->error) ||
-	    !same(a->program_scene, b->program_scene) ||
-	    !same(a->preview_scene, b->preview_scene))
-		return false;
-	for (int i = 0; i < a->scene_count; i++)
-		if (!same(a->scenes[i], b->scenes[i]))
-			return false;
-	return true;
-}
-
 /* OBS lists its scenes from the bottom up. */
 static void take_scenes(struct obs_facts *f, json_object *list)
 {
-	clear_scenes(f);
+	obs_names_clear(&f->scenes);
 	size_t n = list ? json_object_array_length(list) : 0;
-	for (size_t i = n; i-- > 0 && f->scene_count < INPUT_MAX_SCENES;) {
+	for (size_t i = n; i-- > 0;) {
 		json_object *scene = json_object_array_get_idx(list, i);
 		const char *name = json_get_str(scene, "sceneName", NULL);
 		if (name)
-			f->scenes[f->scene_count++] =
-				text_clean_str(name, NAME_MAX_BYTES);
+			obs_names_add(&f->scenes, name);
 	}
 }
 

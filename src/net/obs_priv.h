@@ -70,8 +70,6 @@ void obs_facts_answer(struct obs_session *s, const char *type,
 		      json_object *data, int64_t now_ms);
 void obs_facts_event(struct obs_session *s, const char *type,
 		     json_object *data);
-void obs_facts_clear(struct obs_facts *f);
-bool obs_facts_equal(const struct obs_facts *a, const struct obs_facts *b);
 void obs_facts_set(char **place, const char *text);
 void obs_figures(struct obs_session *s);
 

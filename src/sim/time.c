@@ -313,7 +313,7 @@ static void fill_obs(const struct post *p, struct input *in)
 	}
 	f->program_scene = xstrdup(sim_scenes[p->scene]);
 	for (size_t i = 0; i < COUNT_OF(sim_scenes); i++)
-		f->scenes[f->scene_count++] = xstrdup(sim_scenes[i]);
+		obs_names_add(&f->scenes, sim_scenes[i]);
 }
 
 static void fill_command(const struct post *p, struct input *in)

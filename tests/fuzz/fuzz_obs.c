@@ -17,10 +17,10 @@ static void on_send(void *who, const char *text)
 static void on_facts(void *who, const struct obs_facts *f)
 {
 	(void)who;
-	REQUIRE(f->scene_count >= 0 && f->scene_count <= INPUT_MAX_SCENES);
+	REQUIRE(f->scenes.count >= 0 && f->scenes.count <= OBS_MAX_NAMES);
 	REQUIRE(f->connected == !f->error);
-	for (int i = 0; i < f->scene_count; i++)
-		for (const char *s = f->scenes[i]; *s; s++)
+	for (int i = 0; i < f->scenes.count; i++)
+		for (const char *s = f->scenes.items[i]; *s; s++)
 			REQUIRE((unsigned char)*s >= ' ' && *s != 0x7f);
 }
 

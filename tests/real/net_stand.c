@@ -109,17 +109,8 @@ static void note_obs(struct stand *s, struct input *in)
 {
 	pthread_mutex_lock(&s->lock);
 	if (in->kind == INPUT_OBS) {
-		for (int i = 0; i < s->obs.scene_count; i++)
-			free(s->obs.scenes[i]);
-		free(s->obs.error);
-		free(s->obs.program_scene);
-		free(s->obs.preview_scene);
-		s->obs = in->obs;
-		s->obs.error = xstrdup(in->obs.error);
-		s->obs.program_scene = xstrdup(in->obs.program_scene);
-		s->obs.preview_scene = xstrdup(in->obs.preview_scene);
-		for (int i = 0; i < s->obs.scene_count; i++)
-			s->obs.scenes[i] = xstrdup(in->obs.scenes[i]);
+		obs_facts_release(&s->obs);
+		obs_facts_copy(&s->obs, &in->obs);
 		s->obs_news++;
 	} else if (in->kind == INPUT_OBS_DONE) {
 		free(s->done_id);
@@ -218,11 +209,7 @@ void stand_free(struct stand **sp)
 	for (size_t i = 0; i < s->voter_count; i++)
 		free(s->voters[i]);
 	free(s->voters);
-	for (int i = 0; i < s->obs.scene_count; i++)
-		free(s->obs.scenes[i]);
-	free(s->obs.error);
-	free(s->obs.program_scene);
-	free(s->obs.preview_scene);
+	obs_facts_release(&s->obs);
 	free(s->done_id);
 	free(s->done_text);
 	free(s->figures);

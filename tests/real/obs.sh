@@ -1,9 +1,15 @@
 #!/bin/sh
 # A real OBS Studio for a test, on a display of its own.
 #
-#   obs.sh start DIR PORT PASSWORD   the display, the settings, and OBS
+#   obs.sh start DIR PORT PASSWORD [RTMP_PORT]
+#                                    the display, the settings, and OBS
 #   obs.sh again DIR                 OBS once more, with what DIR holds
 #   obs.sh stop DIR                  ends what was started here, by its pid
+#
+# OBS has the collections House and Other (scenes "Starting Soon", Live, Poll and
+# Sound, each with a picture "NAME back"), and the profiles House, which streams
+# to RTMP_PORT, and Dead, whose ingest is not there. OBS_FPS and OBS_KBPS say how
+# fast it draws and how much it sends.
 #
 # DIR/obs.pid and DIR/xvfb.pid name the processes. It returns when OBS was
 # started; the client under test waits for it to answer. Exit 77: something is
@@ -14,36 +20,83 @@ command=${1:?start, again or stop}
 dir=${2:?a folder}
 settings=$dir/config/obs-studio
 
-write_scene() { # NAME COLOUR: a scene with a picture of one colour
+write_source() { # ID VERSIONED_ID NAME SETTINGS
 	cat <<-JSON
-	{ "id": "color_source", "versioned_id": "color_source_v3",
-	  "name": "$1 back", "enabled": true,
-	  "settings": { "color": $2, "width": 320, "height": 180 } },
-	{ "id": "scene", "versioned_id": "scene", "name": "$1",
-	  "enabled": true, "settings": { "id_counter": 1, "items": [
-	    { "name": "$1 back", "id": 1, "visible": true,
-	      "pos": { "x": 0.0, "y": 0.0 },
-	      "scale": { "x": 1.0, "y": 1.0 } } ] } }
+	{ "id": "$1", "versioned_id": "$2", "name": "$3", "enabled": true,
+	  "muted": false, "volume": 1.0, "mixers": 255, "settings": $4 }
 	JSON
 }
 
+write_item() { # NAME ID
+	echo "{ \"name\": \"$1\", \"id\": $2, \"visible\": true,
+		\"pos\": { \"x\": 0.0, \"y\": 0.0 },
+		\"scale\": { \"x\": 1.0, \"y\": 1.0 } }"
+}
+
+write_scene() { # NAME COLOUR [SOUND]: a picture of one colour, and a sound
+	write_source color_source color_source_v3 "$1 back" \
+		"{ \"color\": $2, \"width\": 320, \"height\": 180 }"
+	echo ,
+	write_source scene scene "$1" "{ \"id_counter\": 2, \"items\": [
+		$(write_item "$1 back" 1)
+		${3:+, $(write_item "$3" 2)} ] }"
+}
+
+# "Sound" has a voice that says a few words over and over; "Live" has it, too.
 write_collection() { # NAME
 	cat >"$settings/basic/scenes/$1.json" <<-JSON
 	{ "name": "$1", "current_scene": "Starting Soon",
 	  "current_program_scene": "Starting Soon",
 	  "current_transition": "Cut", "transition_duration": 300,
 	  "scene_order": [ { "name": "Starting Soon" }, { "name": "Live" },
-	                   { "name": "Poll" } ],
+	                   { "name": "Poll" }, { "name": "Sound" } ],
 	  "sources": [
+	$(write_source ffmpeg_source ffmpeg_source Voice "{ \"local_file\":
+		\"$dir/voice.wav\", \"is_local_file\": true, \"looping\": true,
+		\"hw_decode\": false, \"restart_on_activate\": true }"),
 	$(write_scene "Starting Soon" 4278190335),
-	$(write_scene Live 4278255360),
-	$(write_scene Poll 4294901760) ] }
+	$(write_scene Live 4278255360 Voice),
+	$(write_scene Poll 4294901760),
+	$(write_scene Sound 4278190080 Voice) ] }
 	JSON
 }
 
-write_settings() { # PORT PASSWORD
-	mkdir -p "$settings/basic/scenes" "$settings/basic/profiles/House" \
-		"$dir/run" "$dir/takes"
+write_profile() { # NAME RTMP_PORT
+	mkdir -p "$settings/basic/profiles/$1"
+	cat >"$settings/basic/profiles/$1/basic.ini" <<-INI
+	[General]
+	Name=$1
+	[Video]
+	BaseCX=320
+	BaseCY=180
+	OutputCX=320
+	OutputCY=180
+	FPSType=1
+	FPSInt=${OBS_FPS:-10}
+	[Output]
+	Mode=Simple
+	Reconnect=true
+	RetryDelay=1
+	MaxRetries=20
+	[SimpleOutput]
+	FilePath=$dir/takes
+	RecFormat=mkv
+	RecQuality=Small
+	RecRB=true
+	RecRBTime=5
+	RecRBSize=64
+	StreamEncoder=x264
+	Preset=ultrafast
+	VBitrate=${OBS_KBPS:-300}
+	ABitrate=64
+	INI
+	echo '{"type":"rtmp_custom","settings":{"server":
+"rtmp://127.0.0.1:'"$2"'/live","key":"house","use_auth":false}}' \
+		>"$settings/basic/profiles/$1/service.json"
+}
+
+write_settings() { # PORT PASSWORD [RTMP_PORT]
+	mkdir -p "$settings/basic/scenes" "$dir/run" "$dir/takes"
 	chmod 700 "$dir/run"
 	# FirstRun says that the first run has been; LastVersion is 29.0.2.
 	cat >"$settings/global.ini" <<-INI
@@ -72,32 +125,11 @@ write_settings() { # PORT PASSWORD
 	AuthRequired=true
 	ServerPassword=$2
 	INI
-	cat >"$settings/basic/profiles/House/basic.ini" <<-INI
-	[General]
-	Name=House
-	[Video]
-	BaseCX=320
-	BaseCY=180
-	OutputCX=320
-	OutputCY=180
-	FPSType=1
-	FPSInt=10
-	[Output]
-	Mode=Simple
-	Reconnect=false
-	[SimpleOutput]
-	FilePath=$dir/takes
-	RecFormat=mkv
-	RecQuality=Small
-	StreamEncoder=x264
-	Preset=ultrafast
-	VBitrate=300
-	ABitrate=64
-	INI
+	espeak-ng -w "$dir/voice.wav" "This is the voice of the house." ||
+		exit 77
+	write_profile House "${3:-9}"
 	# Nothing listens on the discard port: an ingest that is dead.
-	echo '{"type":"rtmp_custom","settings":{"server":
-"rtmp://127.0.0.1:9/live","key":"none","use_auth":false}}' \
-		>"$settings/basic/profiles/House/service.json"
+	write_profile Dead 9
 	write_collection House
 	write_collection Other
 }
@@ -137,13 +169,13 @@ end_one() { # NAME SIGNAL: and KILL if that is not enough within 8 s
 
 case $command in
 start)
-	for program in obs Xvfb; do
+	for program in obs Xvfb espeak-ng; do
 		command -v "$program" >/dev/null || {
 			echo "$program is not installed"
 			exit 77
 		}
 	done
-	write_settings "${3:?a port}" "${4:?a password}"
+	write_settings "${3:?a port}" "${4:?a password}" "${5:-9}"
 	start_display
 	start_obs
 	;;

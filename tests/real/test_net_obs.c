@@ -174,10 +174,10 @@ static void tell(int fd, const char *type, const char *data)
 START_TEST(it_identifies_and_lists_the_scenes)
 {
 	pthread_mutex_lock(&s->lock);
-	ck_assert_int_eq(s->obs.scene_count, 3);
-	ck_assert_str_eq(s->obs.scenes[0], "Starting Soon");
-	ck_assert_str_eq(s->obs.scenes[1], "Live");
-	ck_assert_str_eq(s->obs.scenes[2], "Poll");
+	ck_assert_int_eq(s->obs.scenes.count, 4);
+	ck_assert_str_eq(s->obs.scenes.items[0], "Starting Soon");
+	ck_assert_str_eq(s->obs.scenes.items[1], "Live");
+	ck_assert_str_eq(s->obs.scenes.items[2], "Poll");
 	ck_assert_ptr_null(s->obs.error);
 	ck_assert_ptr_null(s->obs.preview_scene);
 	ck_assert(!s->obs.streaming && !s->obs.recording);
@@ -238,19 +238,19 @@ START_TEST(it_follows_what_others_do)
 	tell(fd, "SetCurrentProgramScene", "{\"sceneName\":\"Starting Soon\"}");
 	WAIT(is(s->obs.program_scene, "Starting Soon"), 5000);
 	tell(fd, "CreateScene", "{\"sceneName\":\"New \\u001b[2J\"}");
-	WAIT(s->obs.scene_count == 4, 5000);
+	WAIT(s->obs.scenes.count == 5, 5000);
 	pthread_mutex_lock(&s->lock);
-	for (int i = 0; i < s->obs.scene_count; i++)
-		ck_assert_ptr_null(strchr(s->obs.scenes[i], 0x1b));
+	for (int i = 0; i < s->obs.scenes.count; i++)
+		ck_assert_ptr_null(strchr(s->obs.scenes.items[i], 0x1b));
 	pthread_mutex_unlock(&s->lock);
 	tell(fd, "RemoveScene", "{\"sceneName\":\"New \\u001b[2J\"}");
-	WAIT(s->obs.scene_count == 3, 5000);
+	WAIT(s->obs.scenes.count == 4, 5000);
 	tell(fd, "SetSceneName",
 	     "{\"sceneName\":\"Poll\",\"newSceneName\":\"Vote\"}");
-	WAIT(is(s->obs.scenes[2], "Vote"), 5000);
+	WAIT(is(s->obs.scenes.items[2], "Vote"), 5000);
 	tell(fd, "SetSceneName",
 	     "{\"sceneName\":\"Vote\",\"newSceneName\":\"Poll\"}");
-	WAIT(is(s->obs.scenes[2], "Poll"), 5000);
+	WAIT(is(s->obs.scenes.items[2], "Poll"), 5000);
 	tell(fd, "SetStudioModeEnabled", "{\"studioModeEnabled\":true}");
 	WAIT(s->obs.preview_scene != NULL, 5000);
 	ask("SetCurrentPreviewScene", "{\"sceneName\":\"Poll\"}");
@@ -259,8 +259,8 @@ START_TEST(it_follows_what_others_do)
 	WAIT(s->obs.preview_scene == NULL, 5000);
 	ask("SetCurrentSceneCollection", "{\"sceneCollectionName\":\"Other\"}");
 	WAIT(s->done_ok, 0);
-	WAIT(s->obs.connected && s->obs.scene_count == 3 &&
-		     is(s->obs.scenes[0], "Starting Soon"),
+	WAIT(s->obs.connected && s->obs.scenes.count == 4 &&
+		     is(s->obs.scenes.items[0], "Starting Soon"),
 	     5000);
 	ask("SetCurrentSceneCollection", "{\"sceneCollectionName\":\"House\"}");
 	WAIT(s->done_ok, 0);
@@ -303,11 +303,11 @@ START_TEST(a_killed_obs_is_noticed_and_found_again)
 	ask("SetCurrentProgramScene", "{\"sceneName\":\"Live\"}");
 	kill(obs_pid(), SIGKILL);
 	WAIT(!s->obs.connected && s->obs.error, 3000);
-	WAIT(s->obs.program_scene == NULL && s->obs.scene_count == 0, 0);
+	WAIT(s->obs.program_scene == NULL && s->obs.scenes.count == 0, 0);
 	ask("SetCurrentProgramScene", "{\"sceneName\":\"Live\"}");
 	WAIT(!s->done_ok && strstr(s->done_text, "not connected"), 0);
 	ck_assert_int_eq(run_script("again"), 0);
-	WAIT(s->obs.connected && s->obs.scene_count == 3, 30000);
+	WAIT(s->obs.connected && s->obs.scenes.count == 4, 30000);
 }
 END_TEST
 
@@ -317,7 +317,7 @@ START_TEST(a_closed_obs_says_goodbye)
 	WAIT(!s->obs.connected && s->obs.error && strstr(s->obs.error, "clos"),
 	     5000);
 	ck_assert_int_eq(run_script("again"), 0);
-	WAIT(s->obs.connected && s->obs.scene_count == 3, 30000);
+	WAIT(s->obs.connected && s->obs.scenes.count == 4, 30000);
 }
 END_TEST
 

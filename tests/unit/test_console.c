@@ -1034,8 +1034,8 @@ static void poison(struct view *v)
 	replace(&m->obs.facts.program_scene);
 	replace(&m->obs.facts.preview_scene);
 	replace(&m->obs.last_error);
-	for (int i = 0; i < m->obs.facts.scene_count; i++)
-		replace(&m->obs.facts.scenes[i]);
+	for (int i = 0; i < m->obs.facts.scenes.count; i++)
+		replace(&m->obs.facts.scenes.items[i]);
 	for (size_t i = 0; i < m->inbox.count; i++)
 		replace(&m->inbox.items[i].text);
 	replace(&v->progress);

@@ -388,8 +388,8 @@ START_TEST(obs_identifies_by_the_book)
 		      "%s", seen.sent);
 	obs_ready();
 	ck_assert(seen.facts.connected && seen.facts.recording);
-	ck_assert_int_eq(seen.facts.scene_count, 2);
-	ck_assert_str_eq(seen.facts.scenes[0], "Live");
+	ck_assert_int_eq(seen.facts.scenes.count, 2);
+	ck_assert_str_eq(seen.facts.scenes.items[0], "Live");
 	ck_assert_str_eq(seen.facts.program_scene, "Live");
 }
 END_TEST

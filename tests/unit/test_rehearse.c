@@ -207,7 +207,7 @@ START_TEST(obs_switches_and_says_so)
 	ck_assert_int_eq(in->kind, INPUT_OBS);
 	ck_assert(in->obs.connected);
 	ck_assert_str_eq(in->obs.program_scene, "Safe");
-	ck_assert_int_eq(in->obs.scene_count, 2);
+	ck_assert_int_eq(in->obs.scenes.count, 2);
 	input_free(&in);
 	rehearse_obs(r, "q1", "SetCurrentProgramScene",
 		     "{\"sceneName\":\"Live\"}", 100);

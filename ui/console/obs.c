@@ -87,7 +87,7 @@ static void put_scene(const struct view *v, const struct area *a, int y,
 		      int index)
 {
 	const struct obs_facts *f = &v->model->obs.facts;
-	const char *name = f->scenes[index];
+	const char *name = f->scenes.items[index];
 	struct pen p = pen_at(a, 0, y);
 	if (is(name, f->program_scene))
 		pen_glyph(&p, STYLE_GOOD, GLYPH_RUNNING);
@@ -129,13 +129,13 @@ void obs_draw(struct view *v, const struct area *a)
 	int *top = &v->top[PANE_OBS];
 	if (room < 1)
 		return;
-	view_keep_in_sight(top, v->selected[PANE_OBS], f->scene_count, room);
-	for (int i = 0; i < room && *top + i < f->scene_count; i++) {
+	view_keep_in_sight(top, v->selected[PANE_OBS], f->scenes.count, room);
+	for (int i = 0; i < room && *top + i < f->scenes.count; i++) {
 		put_scene(v, a, y + i, *top + i);
 		if (focused && *top + i == v->selected[PANE_OBS])
 			area_row_style(a, y + i, STYLE_SELECT);
 	}
-	area_scroll_marks(a, y, room, *top, f->scene_count);
+	area_scroll_marks(a, y, room, *top, f->scenes.count);
 }
 
 void obs_brief(const struct view *v, struct pen *p)

@@ -233,15 +233,15 @@ static void do_scene(struct view *v, enum action_id action)
 		view_flash(v, STYLE_WAIT, "scene: OBS is not connected");
 		return;
 	}
-	if (v->focus == PANE_OBS && obs->facts.scene_count) {
-		view_ask(v, action, obs->facts.scenes[v->selected[PANE_OBS]],
+	if (v->focus == PANE_OBS && obs->facts.scenes.count) {
+		view_ask(v, action, obs->facts.scenes.items[v->selected[PANE_OBS]],
 			 NULL, NULL, NULL);
 		return;
 	}
 	dialog_open(&v->dialog, DIALOG_CHOOSE, action, " scene ",
 		    "Which scene goes on air?");
-	for (int i = 0; i < obs->facts.scene_count; i++)
-		dialog_add_row(&v->dialog, "%s", obs->facts.scenes[i]);
+	for (int i = 0; i < obs->facts.scenes.count; i++)
+		dialog_add_row(&v->dialog, "%s", obs->facts.scenes.items[i]);
 }
 
 static void do_poll(struct view *v, enum action_id action)

@@ -391,7 +391,7 @@ int view_rows(const struct view *v, enum pane pane)
 	case PANE_CHECKS:
 		return (int)v->show->check_count;
 	case PANE_OBS:
-		return v->model->obs.facts.scene_count;
+		return v->model->obs.facts.scenes.count;
 	default:
 		return (int)v->model->inbox.count;
 	}
