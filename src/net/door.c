@@ -255,7 +255,7 @@ static void admit_ws(struct web *web, struct knock *k, const struct head *h)
 		no = head_check_operator(h, k->side->host);
 	if (!no)
 		no = head_check_upgrade(h);
-	if (!no && ws_clients(web->net->ws, side) >= WS_MAX_CLIENTS)
+	if (!no && ws_is_full(web->net->ws, side))
 		no = &too_many;
 	if (no) {
 		refuse(web, k, h->target, no);

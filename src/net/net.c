@@ -67,6 +67,12 @@ static struct net *net_new(const struct net_settings *s, struct mailbox *engine)
 	net->redis_url = xstrdup(s->redis_url);
 	net->redis_fsync = s->redis_fsync;
 	net->rehearsal = s->rehearsal;
+	net->limits = (struct net_limits){
+		.clients =
+			s->limits.clients ? s->limits.clients : WS_MAX_CLIENTS,
+		.slow_ms = s->limits.slow_ms ? s->limits.slow_ms : WS_SLOW_MS,
+		.ping_s = s->limits.ping_s ? s->limits.ping_s : WS_PING_S,
+	};
 	net->engine = engine;
 	return net;
 }

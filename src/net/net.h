@@ -21,18 +21,26 @@
 #include "core/model.h"
 #include "show/show.h"
 
+/* Of the WebSockets; 0: what the manual says. */
+struct net_limits {
+	int clients; /* of a listener */
+	int slow_ms; /* that a client may take nothing */
+	int ping_s;  /* silence before a ping; half as much again: gone */
+};
+
 struct net_settings {
 	const struct show *show;
 	const char *operator_addr, *audience_addr; /* NULL: the show's; port 0:
 						      any free one */
-	const char *token;      /* bearer token of the operator listener */
-	const char *state_dir;  /* bound addresses go to <dir>/operator.addr and
-				   <dir>/audience.addr, "host:port\n" */
-	bool rehearsal;         /* no OBS is connected then */
-	const char *redis_url;  /* for status */
+	const char *token;     /* bearer token of the operator listener */
+	const char *state_dir; /* bound addresses go to <dir>/operator.addr and
+				  <dir>/audience.addr, "host:port\n" */
+	bool rehearsal;	       /* no OBS is connected then */
+	const char *redis_url; /* for status */
 	const char *redis_fsync; /* the same; a literal */
-	const char *snapshot;   /* of the engine's model; NULL: all events are
-				   given */
+	struct net_limits limits;
+	const char *snapshot; /* of the engine's model; NULL: all events are
+				 given */
 };
 
 struct net;
@@ -40,8 +48,8 @@ struct net;
 /* Binds both listeners, starts the threads. `m` is the engine's model: the web
  * thread makes its own from the snapshot, by folding what net_events() brings,
  * beginning with `replay` (lent: the newest events, up to the snapshot and
- * behind it; without a snapshot all of them). ERR_UNAVAILABLE when a port is in use,
- * with the address and what to change. */
+ * behind it; without a snapshot all of them). ERR_UNAVAILABLE when a port is in
+ * use, with the address and what to change. */
 struct net *net_start(const struct net_settings *settings,
 		      struct event *const *replay, size_t replay_count,
 		      struct mailbox *engine, struct err *err);

@@ -26,6 +26,7 @@ struct net {
 	const char *redis_fsync;
 	char *addr[SIDES]; /* as bound, "host:port" */
 	bool rehearsal;
+	struct net_limits limits; /* none is 0 */
 	char voter_secret[VOTER_SECRET_BYTES];
 	struct mailbox *engine;
 	struct web *web;

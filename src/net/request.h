@@ -121,5 +121,6 @@ void vote_cast(struct request *r);
 void vote_counted(struct request *r);
 void vote_overlay(struct request *r);
 void vote_asset(struct request *r);
+void tally_events(struct request *r); /* sse.c */
 
 #endif

@@ -48,6 +48,7 @@ const struct route http_routes[] = {
 	{AUD, "POST", "/vote/*", ROUTE_OPEN | ROUTE_JSON | ROUTE_FORM,
 	 vote_cast, vote_counted, NULL},
 	{AUD, "GET", "/overlay/poll", ROUTE_OPEN, vote_overlay, NULL, NULL},
+	{AUD, "GET", "/tally/events", ROUTE_OPEN, tally_events, NULL, NULL},
 	{AUD, "GET", "/static/*", ROUTE_OPEN, vote_asset, NULL, NULL},
 	{0},
 };

@@ -12,35 +12,12 @@
 #define MAX_PIECES     1024
 #define MAX_PER_SECOND 200
 
-struct note *note_new(const char *text)
-{
-	size_t bytes = strlen(text);
-	struct note *note = xmalloc(sizeof *note + LWS_PRE + bytes);
-	note->refs = 1;
-	note->bytes = bytes;
-	memcpy(note->data + LWS_PRE, text, bytes);
-	return note;
-}
-
-struct note *note_ref(struct note *note)
-{
-	if (note)
-		note->refs++;
-	return note;
-}
-
-void note_unref(struct note **note)
-{
-	if (*note && --(*note)->refs == 0)
-		free(*note);
-	*note = NULL;
-}
-
 /* Servers do not mask, so the same bytes may go to everybody: the frame's head
  * that lws puts into the room before them is the same each time. */
-bool note_write(struct lws *wsi, struct note *note)
+static bool note_write(struct lws *wsi, struct note *note)
 {
-	return lws_write(wsi, note->data + LWS_PRE, note->bytes,
+	_Static_assert(LWS_PRE <= NOTE_ROOM, "lws writes before the text");
+	return lws_write(wsi, note->data + NOTE_ROOM, note->bytes,
 			 LWS_WRITE_TEXT) >= (int)note->bytes;
 }
 
@@ -68,6 +45,8 @@ void session_queue(struct session *s, struct note *note)
 		session_kill(s);
 		return;
 	}
+	if (!s->queue)
+		s->queue = xcalloc(SESSION_MAX_QUEUE, sizeof(struct note *));
 	s->queue[(s->head + s->count++) % SESSION_MAX_QUEUE] = note_ref(note);
 	session_want_write(s);
 }
@@ -108,6 +87,8 @@ static void closed(struct ws *ws, struct session *s)
 	for (; s->count;
 	     s->count--, s->head = (s->head + 1) % SESSION_MAX_QUEUE)
 		note_unref(&s->queue[s->head]);
+	free(s->queue);
+	s->queue = NULL;
 	buf_release(&s->in);
 	s->wsi = NULL;
 	count_wanted(ws);
@@ -116,30 +97,57 @@ static void closed(struct ws *ws, struct session *s)
 static int close_with(struct session *s, enum lws_close_status code,
 		      const char *why)
 {
+	s->leaving = true;
 	lws_close_reason(s->wsi, code, (unsigned char *)(uintptr_t)why,
 			 strlen(why));
 	return -1;
 }
 
+/* The next that it gets; the caller's. */
+static struct note *next_note(struct ws *ws, struct session *s)
+{
+	if (!s->count)
+		return note_ref(tally_next(ws, s));
+	struct note *note = s->queue[s->head];
+	s->queue[s->head] = NULL;
+	s->head = (s->head + 1) % SESSION_MAX_QUEUE;
+	s->count--;
+	return note;
+}
+
+/* Writes until there is nothing or no room; what did not fit is kept by lws,
+ * one message at most. False: the connection is gone. */
+static bool write_all(struct ws *ws, struct session *s)
+{
+	struct note *note = NULL;
+	bool ok = true;
+	while (ok && !lws_partial_buffered(s->wsi) &&
+	       (note = next_note(ws, s))) {
+		ok = note_write(s->wsi, note);
+		note_unref(&note);
+	}
+	if (ok && lws_partial_buffered(s->wsi))
+		session_want_write(s);
+	return ok;
+}
+
 static int writable(struct ws *ws, struct session *s)
 {
 	s->waiting_ms = 0;
-	struct note *note = NULL;
-	if (s->count) {
-		note = s->queue[s->head];
-		s->queue[s->head] = NULL;
-		s->head = (s->head + 1) % SESSION_MAX_QUEUE;
-		s->count--;
-	} else if (s->side == SIDE_AUDIENCE || s->topics & 1u << WS_TALLIES) {
-		note = note_ref(tally_next(ws, s));
-	}
-	if (!note)
+	if (s->leaving || write_all(ws, s))
 		return 0;
-	bool ok = note_write(s->wsi, note);
-	note_unref(&note);
-	if (ok)
-		session_want_write(s); /* one message a call; ask again */
-	return ok ? 0 : -1;
+	s->leaving = true;
+	return -1;
+}
+
+void session_tell(struct session *s)
+{
+	if (s->leaving || s->waiting_ms)
+		return;
+	if (!write_all(ws_of(s->wsi), s)) {
+		s->leaving = true;
+		session_kill(s);
+	}
 }
 
 static bool too_often(struct session *s)
@@ -256,6 +264,9 @@ int session_callback(struct lws *wsi, enum lws_callback_reasons reason,
 		return writable(ws_of(wsi), s);
 	case LWS_CALLBACK_RECEIVE:
 		return received(s, in, len);
+	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+		s->leaving = true;
+		return 0;
 	case LWS_CALLBACK_CLOSED:
 		closed(ws_of(wsi), s);
 		return 0;

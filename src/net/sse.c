@@ -1,7 +1,8 @@
 /*
- * sse: the events of a run as server-sent events (HTML standard, 9.2): those
- * since Last-Event-ID that are still kept, then live. Whoever asks for
- * application/json gets the kept ones as a list.
+ * sse: server-sent events (HTML standard, 9.2). The events of a run: those
+ * since Last-Event-ID that are still kept, then live; whoever asks for
+ * application/json gets the kept ones as a list. And the polls, for the
+ * audience: each message is whole, so nobody has to ask for what was missed.
  */
 #include "net/request.h"
 
@@ -13,14 +14,18 @@
 #define BLOCK_BYTES  (16 * 1024)
 #define HEARTBEAT_MS 15000
 #define STALLED_MS   45000 /* no room for so long: gone */
+#define SLOW_MS	     10000 /* the same, for one of the audience */
 
 struct stream {
 	struct stream *next, **prev;
 	struct web *web;
 	struct side *side;
 	struct conn *conn;
-	char *run;
+	bool (*fill)(
+		struct stream *s); /* `out` with what is new; false: nothing */
+	char *run;		   /* of events */
 	uint64_t next_seq;
+	struct board_seen seen; /* of the polls */
 	bool asleep, stopping;
 	struct buf out;	  /* formatted, not yet taken */
 	size_t sent;	  /* of out */
@@ -48,12 +53,9 @@ static void format(struct buf *out, const struct event *e)
 	json_object_put(o);
 }
 
-/* Fills `out` with what is new; false when there is nothing. */
-static bool fill(struct stream *s)
+static bool fill_events(struct stream *s)
 {
 	struct web *web = s->web;
-	buf_clear(&s->out);
-	s->sent = 0;
 	if (s->next_seq < web->kept_from) {
 		buf_addf(&s->out,
 			 "event: gap\ndata: {\"from\":%llu,"
@@ -68,6 +70,24 @@ static bool fill(struct stream *s)
 			format(&s->out, e);
 	}
 	return s->out.len > 0;
+}
+
+static bool fill_polls(struct stream *s)
+{
+	struct note *note;
+	while ((note = board_next(&s->web->board, &s->seen))) {
+		buf_adds(&s->out, "data: ");
+		buf_add(&s->out, note->data + NOTE_ROOM, note->bytes);
+		buf_adds(&s->out, "\n\n");
+	}
+	return s->out.len > 0;
+}
+
+static bool fill(struct stream *s)
+{
+	buf_clear(&s->out);
+	s->sent = 0;
+	return s->fill(s);
 }
 
 static ssize_t read_block(void *cls, uint64_t pos, char *room, size_t max)
@@ -97,6 +117,7 @@ static void stream_free(void *cls)
 	if (s->next)
 		s->next->prev = s->prev;
 	s->web->stream_count--;
+	s->web->tally_streams -= s->fill == fill_polls;
 	buf_release(&s->out);
 	free(s->run);
 	free(s);
@@ -114,7 +135,17 @@ static void wake(struct stream *s)
 void sse_news(struct web *web)
 {
 	for (struct stream *s = web->streams; s; s = s->next)
-		wake(s);
+		if (s->fill == fill_events)
+			wake(s);
+}
+
+void sse_tell(struct web *web, int64_t now_ms)
+{
+	if (!board_is_due(&web->board, now_ms))
+		return;
+	for (struct stream *s = web->streams; s; s = s->next)
+		if (s->fill == fill_polls)
+			wake(s);
 }
 
 void sse_sweep(struct web *web, int64_t now)
@@ -127,7 +158,10 @@ void sse_sweep(struct web *web, int64_t now)
 			buf_adds(&s->out, ":\n\n");
 			s->sent = 0;
 			wake(s);
-		} else if (now - s->taken_ms > STALLED_MS) {
+		} else if (!s->asleep &&
+			   now - s->taken_ms > (s->fill == fill_polls
+							? SLOW_MS
+							: STALLED_MS)) {
 			s->conn->deadline_ms = now;
 		}
 	}
@@ -174,6 +208,34 @@ static void respond_list(struct request *r, const char *run)
 	http_respond_json(r, 200, &o);
 }
 
+static struct stream *stream_new(struct request *r,
+				 bool (*fill_it)(struct stream *s))
+{
+	struct web *web = r->web;
+	struct stream *s = xcalloc(1, sizeof *s);
+	s->web = web;
+	s->side = r->side;
+	s->conn = r->conn;
+	s->fill = fill_it;
+	s->taken_ms = clock_mono_ms();
+	s->next = web->streams;
+	s->prev = &web->streams;
+	if (s->next)
+		s->next->prev = &s->next;
+	web->streams = s;
+	web->stream_count++;
+	return s;
+}
+
+static void begin(struct request *r, struct stream *s)
+{
+	r->conn->deadline_ms = 0;
+	struct MHD_Response *response = MHD_create_response_from_callback(
+		MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_block, s, stream_free);
+	MHD_add_response_header(response, "Content-Type", "text/event-stream");
+	http_queue(r, 200, &response);
+}
+
 void api_events(struct request *r)
 {
 	struct web *web = r->web;
@@ -189,26 +251,23 @@ void api_events(struct request *r)
 		respond_list(r, run);
 		return;
 	}
-	if (web->stream_count >= WEB_MAX_STREAMS) {
+	if (web->stream_count - web->tally_streams >= WEB_MAX_STREAMS) {
 		http_error(r, 503, "busy", "too many event streams are open");
 		return;
 	}
-	struct stream *s = xcalloc(1, sizeof *s);
-	s->web = web;
-	s->side = r->side;
-	s->conn = r->conn;
+	struct stream *s = stream_new(r, fill_events);
 	s->run = xstrdup(run);
 	s->next_seq = first_wanted(r);
-	s->taken_ms = clock_mono_ms();
-	s->next = web->streams;
-	s->prev = &web->streams;
-	if (s->next)
-		s->next->prev = &s->next;
-	web->streams = s;
-	web->stream_count++;
-	r->conn->deadline_ms = 0;
-	struct MHD_Response *response = MHD_create_response_from_callback(
-		MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_block, s, stream_free);
-	MHD_add_response_header(response, "Content-Type", "text/event-stream");
-	http_queue(r, 200, &response);
+	begin(r, s);
+}
+
+void tally_events(struct request *r)
+{
+	struct web *web = r->web;
+	if (web->tally_streams >= WEB_MAX_TALLY_STREAMS) {
+		http_error(r, 503, "busy", "too many event streams are open");
+		return;
+	}
+	web->tally_streams++;
+	begin(r, stream_new(r, fill_polls));
 }

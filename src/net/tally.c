@@ -1,7 +1,10 @@
 /*
- * tally: what an audience sees of the polls. A newcomer gets the whole state;
- * afterwards only what is newer than what it has, at most ten times a second,
- * and a slow one skips to the newest: nothing piles up for it.
+ * tally: the WebSockets that follow the polls. One frame is made and written to
+ * all of them in one pass, each time there is something to tell; only who has
+ * no room waits for a turn of its own.
+ *
+ * lws would have each of them asked for, found by poll() and called back, which
+ * takes as long as the writing itself.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,90 +12,67 @@
 #include "base/clock.h"
 #include "net/ws_priv.h"
 
-static void wake_all(struct ws *ws)
+static bool follows(const struct session *s)
 {
-	for (struct session *s = ws->sessions[SIDE_AUDIENCE]; s; s = s->next)
-		session_want_write(s);
-	for (struct session *s = ws->sessions[SIDE_OPERATOR]; s; s = s->next)
-		if (s->topics & 1u << WS_TALLIES)
-			session_want_write(s);
-}
-
-static void flush(lws_sorted_usec_list_t *timer)
-{
-	struct ws *ws = lws_container_of(timer, struct ws, flush_timer);
-	if (!ws->tally_dirty)
-		return;
-	ws->tally_dirty = false;
-	ws->flushed_ms = clock_mono_ms();
-	wake_all(ws);
-}
-
-/* The first change after rest at once, then at most ten a second. */
-static void changed(struct ws *ws)
-{
-	if (ws->tally_dirty)
-		return;
-	ws->tally_dirty = true;
-	int64_t left = ws->flushed_ms + WS_TALLY_INTERVAL_MS - clock_mono_ms();
-	if (left <= 0)
-		flush(&ws->flush_timer);
-	else
-		lws_sul_schedule(ws->context, 0, &ws->flush_timer, flush,
-				 left * 1000);
-}
-
-void tally_set_polls(struct ws *ws, const char *text)
-{
-	note_unref(&ws->polls);
-	ws->polls = note_new(text);
-	/* The state holds every tally, so the old ones are said with it. */
-	ws->polls_version = ++ws->tally_version;
-	changed(ws);
-}
-
-void tally_set(struct ws *ws, const char *poll, const char *text)
-{
-	struct tally_slot *slot = NULL;
-	for (size_t i = 0; i < ws->slot_count; i++)
-		if (!strcmp(ws->slots[i].poll, poll))
-			slot = &ws->slots[i];
-	if (!slot) {
-		GROW(ws->slots, ws->slot_count, ws->slot_cap);
-		slot = &ws->slots[ws->slot_count++];
-		*slot = (struct tally_slot){.poll = xstrdup(poll)};
-	}
-	note_unref(&slot->note);
-	slot->note = note_new(text);
-	slot->version = ++ws->tally_version;
-	changed(ws);
+	return s->side == SIDE_AUDIENCE || s->topics & 1u << WS_TALLIES;
 }
 
 struct note *tally_next(struct ws *ws, struct session *s)
 {
-	if (ws->polls && s->polls_seen != ws->polls_version) {
-		s->polls_seen = s->tally_seen = ws->polls_version;
-		return ws->polls;
+	return follows(s) ? board_next(&ws->boards[s->side], &s->seen) : NULL;
+}
+
+static void tell_all(struct ws *ws, enum side_id side)
+{
+	for (struct session *s = ws->sessions[side]; s; s = s->next)
+		if (follows(s))
+			session_tell(s);
+}
+
+static void flush(lws_sorted_usec_list_t *timer);
+
+static void schedule(struct ws *ws, int64_t now)
+{
+	int64_t due = 0;
+	for (int side = 0; side < SIDES; side++) {
+		const struct board *b = &ws->boards[side];
+		if (b->dirty && (!due || b->due_ms < due))
+			due = b->due_ms;
 	}
-	struct tally_slot *next = NULL;
-	for (size_t i = 0; i < ws->slot_count; i++) {
-		struct tally_slot *slot = &ws->slots[i];
-		if (slot->version > s->tally_seen &&
-		    (!next || slot->version < next->version))
-			next = slot;
-	}
-	if (!next || ws->tally_dirty)
-		return NULL; /* the flush will wake us */
-	s->tally_seen = next->version;
-	return next->note;
+	if (due)
+		lws_sul_schedule(ws->context, 0, &ws->flush_timer, flush,
+				 (due > now ? due - now : 0) * 1000 + 1);
+}
+
+static void look(struct ws *ws)
+{
+	int64_t now = clock_mono_ms();
+	for (int side = 0; side < SIDES; side++)
+		if (board_is_due(&ws->boards[side], now))
+			tell_all(ws, (enum side_id)side);
+	schedule(ws, now);
+}
+
+static void flush(lws_sorted_usec_list_t *timer)
+{
+	look(lws_container_of(timer, struct ws, flush_timer));
+}
+
+void tally_set_polls(struct ws *ws, enum side_id side, const char *text)
+{
+	board_set_polls(&ws->boards[side], text, clock_mono_ms());
+	look(ws);
+}
+
+void tally_set(struct ws *ws, enum side_id side, const char *poll,
+	       const char *text)
+{
+	board_set_tally(&ws->boards[side], poll, text, clock_mono_ms());
+	look(ws);
 }
 
 void tally_release(struct ws *ws)
 {
-	for (size_t i = 0; i < ws->slot_count; i++) {
-		free(ws->slots[i].poll);
-		note_unref(&ws->slots[i].note);
-	}
-	free(ws->slots);
-	note_unref(&ws->polls);
+	for (int side = 0; side < SIDES; side++)
+		board_release(&ws->boards[side]);
 }

@@ -79,94 +79,7 @@ bool web_epoll_add(struct web *web, int fd, uint32_t events,
 	return epoll_ctl(web->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0;
 }
 
-/* --- the model and the live tallies --------------------------------------- */
-
-struct web_tally *web_tally(struct web *web, int stage)
-{
-	for (size_t i = 0; i < web->poll_count; i++)
-		if (web->tallies[i].stage == stage)
-			return &web->tallies[i];
-	return NULL;
-}
-
-static void find_polls(struct web *web)
-{
-	const struct show *show = web->net->show;
-	size_t cap = 0;
-	for (size_t i = 0; i < show_poll_places(show); i++) {
-		bool place = i >= show->stage_count;
-		if (!place && !show->stages[i].poll)
-			continue;
-		GROW(web->tallies, web->poll_count, cap);
-		web->tallies[web->poll_count++] = (struct web_tally){
-			.stage = (int)i,
-			.counts = xcalloc(
-				place ? SHOW_MAX_OPTIONS
-				      : show->stages[i].poll->option_count,
-				sizeof(int64_t)),
-		};
-	}
-}
-
-json_object *web_poll_json(struct web *web, int stage)
-{
-	const struct web_tally *t = web_tally(web, stage);
-	bool newer = t && t->fresh &&
-		     status_poll_counts_elsewhere(web->model, stage);
-	return status_poll_with(web->model, stage, newer ? t->counts : NULL);
-}
-
-json_object *web_polls_json(struct web *web, bool open_only)
-{
-	json_object *list = json_object_new_array();
-	for (size_t i = 0; i < web->poll_count; i++) {
-		int stage = web->tallies[i].stage;
-		const struct poll_run *run = web->model->stages[stage].poll;
-		enum poll_state state = run ? run->state : POLL_NONE;
-		if (state == POLL_NONE ||
-		    (open_only && state != POLL_OPEN && state != POLL_EXTENDED))
-			continue;
-		json_object *poll = web_poll_json(web, stage);
-		if (poll)
-			json_object_array_add(list, poll);
-	}
-	return list;
-}
-
-/* What the audience must not know yet is not sent to its browsers at all. */
-static void hide_votes(json_object *poll)
-{
-	static const char *const of_option[] = {"votes", "share", "permille"};
-	static const char *const of_poll[] = {"margin", "margin_permille",
-					      "uncertainty_permille",
-					      "too_close", "lacks"};
-	json_object *options = json_get_array(poll, "options");
-	for (size_t i = 0; i < json_object_array_length(options); i++)
-		for (size_t k = 0; k < COUNT_OF(of_option); k++)
-			json_object_object_del(
-				json_object_array_get_idx(options, i),
-				of_option[k]);
-	for (size_t k = 0; k < COUNT_OF(of_poll); k++)
-		json_object_object_del(poll, of_poll[k]);
-}
-
-static void tell_polls(struct web *web)
-{
-	json_object *o = json_object_new_object();
-	json_object *polls = web_polls_json(web, false);
-	for (size_t i = 0; i < json_object_array_length(polls); i++) {
-		json_object *poll = json_object_array_get_idx(polls, i);
-		if (json_get_bool(poll, "hidden", false))
-			hide_votes(poll);
-	}
-	json_add_str(o, "topic", "polls");
-	json_add(o, "polls", &polls);
-	json_add_int(o, "at", clock_show_ms());
-	char *text = xstrdup(json_text(o));
-	json_object_put(o);
-	ws_polls(web->net->ws, &text);
-	web->polls_changed = false;
-}
+/* --- the model ------------------------------------------------------------ */
 
 static void keep_event(struct web *web, struct event **eventp)
 {
@@ -233,34 +146,12 @@ static void take_event(struct web *web, struct web_mail *mail)
 	fold(web, &mail->event);
 }
 
-static void take_tally(struct web *web, json_object *o, const char *text)
-{
-	const char *poll = json_get_str(o, "poll", "");
-	int stage = show_find_poll(web->net->show, poll);
-	struct web_tally *t = stage < 0 ? NULL : web_tally(web, stage);
-	json_object *counts = json_get_object(o, "counts");
-	const struct show_poll *def = t ? poll_def(web->model, stage) : NULL;
-	if (!def || !counts)
-		return;
-	for (size_t i = 0; i < def->option_count; i++)
-		t->counts[i] = json_get_int(counts, def->options[i].id, 0);
-	t->total = json_get_int(o, "total", 0);
-	t->at_ms = json_get_int(o, "at", 0);
-	t->fresh = true;
-	if (status_poll_is_hidden(web->model, stage)) {
-		json_object_object_del(o, "counts");
-		text = json_text(o);
-	}
-	char *copy = xstrdup(text);
-	ws_tally(web->net->ws, poll, &copy);
-}
-
 static void take_live(struct web *web, struct web_mail *mail)
 {
 	json_object *o = json_read_str(mail->text, &json_limits_answer, NULL);
 	const char *topic = json_get_str(o, "topic", "");
 	if (!strcmp(topic, LIVE_TALLY))
-		take_tally(web, o, mail->text);
+		web_take_tally(web, o);
 	else if (!strcmp(topic, LIVE_LOG) && ws_wanted(web->net->ws, WS_LOG))
 		ws_publish(web->net->ws, WS_LOG, &mail->text);
 	else if (!strcmp(topic, LIVE_OBS) && ws_wanted(web->net->ws, WS_OBS))
@@ -304,7 +195,7 @@ static void take_mail(struct web *web)
 		mail_free(mail);
 	}
 	if (web->polls_changed)
-		tell_polls(web);
+		web_tell_polls(web);
 	if (events)
 		sse_news(web);
 }
@@ -325,6 +216,9 @@ static int wait_ms(const struct web *web, int64_t now)
 	int64_t next = http_next_ms(web);
 	if (next && (!until || next < until))
 		until = next;
+	if (web->tally_streams && web->board.dirty &&
+	    (!until || web->board.due_ms < until))
+		until = web->board.due_ms;
 	for (int i = 0; i < SIDES; i++) {
 		MHD_UNSIGNED_LONG_LONG ms;
 		if (web->sides[i].mhd_ready)
@@ -380,7 +274,7 @@ static void *run(void *arg)
 {
 	struct web *web = arg;
 	struct epoll_event ready[READY_BATCH];
-	tell_polls(web);
+	web_tell_polls(web);
 	while (!atomic_load(&web->stopping)) {
 		int n = epoll_wait(web->epoll_fd, ready, READY_BATCH,
 				   wait_ms(web, clock_mono_ms()));
@@ -388,6 +282,7 @@ static void *run(void *arg)
 			dispatch(web, &ready[i]);
 		door_bury(web);
 		http_expire(web, clock_mono_ms());
+		sse_tell(web, clock_mono_ms());
 		sweep(web, clock_mono_ms());
 		for (int i = 0; i < SIDES; i++)
 			http_run(&web->sides[i]);
@@ -424,7 +319,7 @@ struct web *web_new(struct net *net, const char *const want[SIDES],
 			      : model_new(net->show);
 	if (!web->model)
 		goto failed;
-	find_polls(web);
+	web_find_polls(web);
 	for (size_t i = 0; i < replay_count; i++) {
 		struct event *copy = event_clone(replay[i]);
 		if (copy->seq && copy->seq <= web->model->seq)
@@ -477,6 +372,7 @@ void web_stop(struct web **webp)
 	for (size_t i = 0; i < web->poll_count; i++)
 		free(web->tallies[i].counts);
 	free(web->tallies);
+	board_release(&web->board);
 	free(web->places);
 	free(web->place_uses);
 	free(web->redis_why);

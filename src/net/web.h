@@ -14,16 +14,18 @@
 #include <microhttpd.h>
 
 #include "core/model.h"
+#include "net/board.h"
 #include "net/head.h"
 #include "net/net_priv.h"
 
-#define WEB_WAIT_MS	5000  /* for the engine's answer, then 504 */
-#define WEB_HEAD_MS	10000 /* for a whole head */
-#define WEB_BODY_MS	20000 /* for a whole body */
-#define WEB_SEND_MS	30000 /* for taking the answer */
-#define WEB_IDLE_MS	15000 /* between two requests of a connection */
-#define WEB_MAX_STREAMS 64
-#define WEB_KEPT_EVENTS 2048 /* for those who come back with an id */
+#define WEB_WAIT_MS	      5000  /* for the engine's answer, then 504 */
+#define WEB_HEAD_MS	      10000 /* for a whole head */
+#define WEB_BODY_MS	      20000 /* for a whole body */
+#define WEB_SEND_MS	      30000 /* for taking the answer */
+#define WEB_IDLE_MS	      15000 /* between two requests of a connection */
+#define WEB_MAX_STREAMS	      64
+#define WEB_MAX_TALLY_STREAMS 1000 /* the other connections are for votes */
+#define WEB_KEPT_EVENTS	      2048 /* for those who come back with an id */
 
 struct web_mail {
 	enum web_mail_kind {
@@ -128,6 +130,7 @@ struct web {
 	uint64_t kept_from;		     /* the oldest kept; 0: none */
 	struct web_tally *tallies;
 	size_t poll_count;
+	struct board board; /* of the audience, for event streams */
 	bool polls_changed;
 	bool redis_ok;
 	char *redis_why; /* NULL: connected */
@@ -146,7 +149,7 @@ struct web {
 	struct request *spare; /* to be used again */
 	size_t spare_count;
 	struct stream *streams;
-	size_t stream_count;
+	size_t stream_count, tally_streams;
 	struct llm *llms; /* requests of the gateway */
 	uint64_t llm_count;
 	int64_t swept_ms;
@@ -154,11 +157,16 @@ struct web {
 
 bool web_epoll_add(struct web *web, int fd, uint32_t events,
 		   enum web_ready kind, void *who);
-/* The live tally of a stage's poll, or NULL. */
+/* web_tally.c. The live tally of a stage's poll, or NULL. */
 struct web_tally *web_tally(struct web *web, int stage);
 /* A poll as JSON with its newest counts; NULL if the stage has none. */
 json_object *web_poll_json(struct web *web, int stage);
 json_object *web_polls_json(struct web *web, bool open_only);
+void web_find_polls(struct web *web);
+/* Tells everybody who follows them. */
+void web_tell_polls(struct web *web);
+/* A tally of the engine's; `o` may be changed. */
+void web_take_tally(struct web *web, json_object *o);
 
 /* door.c */
 bool door_listen(struct side *side, const char *addr, struct err *err);
@@ -186,7 +194,8 @@ void http_watch(struct web *web, int64_t now_ms);  /* whether they leave */
 void http_gone(struct conn *conn);
 
 /* sse.c */
-void sse_news(struct web *web);
+void sse_news(struct web *web);			/* there are events */
+void sse_tell(struct web *web, int64_t now_ms); /* the polls, when due */
 void sse_sweep(struct web *web, int64_t now_ms);
 void sse_stop(struct web *web);
 

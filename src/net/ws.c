@@ -11,18 +11,15 @@
 
 #define MAIL_CAPACITY 8192
 #define SWEEP_US      (1000 * 1000)
-#define SLOW_MS	      10000 /* a client that takes nothing for so long goes */
-#define TOKEN_MS      5000  /* for the token in the first message */
-#define SEND_BYTES    (64 * 1024)
+#define TOKEN_MS      5000 /* for the token in the first message */
+
+/* What the system keeps for one that does not read, before that counts as no
+ * room. Little for an audience: what is newer makes it worthless, and ten
+ * thousand may stop reading at once. */
+static const int send_bytes[SIDES] = {64 * 1024, 16 * 1024};
 
 const char *const ws_topic_names[WS_TOPICS] = {"events", "tallies", "checks",
 					       "log", "obs"};
-
-/* Audiences sleep their phones: a peer that answers no ping is let go. */
-static const lws_retry_bo_t server_idle = {
-	.secs_since_valid_ping = 30,
-	.secs_since_valid_hangup = 45,
-};
 
 /* protocols[0] takes clients that name no subprotocol, and every client of
  * ours; with any other struct behind it lws would hand us a wrong one. */
@@ -69,7 +66,8 @@ static bool post(struct ws *ws, struct ws_mail *mail)
 
 bool ws_adopt(struct ws *ws, int fd, enum side_id side, bool trusted)
 {
-	if (atomic_fetch_add(&ws->clients[side], 1) >= WS_MAX_CLIENTS)
+	if (atomic_fetch_add(&ws->clients[side], 1) >=
+	    (size_t)ws->net->limits.clients)
 		goto refused;
 	struct ws_mail *mail = mail_new(MAIL_ADOPT);
 	mail->fd = fd;
@@ -86,19 +84,20 @@ refused:
 	return false;
 }
 
-void ws_polls(struct ws *ws, char **text)
+void ws_polls(struct ws *ws, enum side_id side, char **text)
 {
 	pthread_mutex_lock(&ws->polls_lock);
-	free(ws->polls_text);
-	ws->polls_text = *text;
+	free(ws->polls_text[side]);
+	ws->polls_text[side] = *text;
 	pthread_mutex_unlock(&ws->polls_lock);
 	*text = NULL;
 	lws_cancel_service(ws->context);
 }
 
-void ws_tally(struct ws *ws, const char *poll, char **text)
+void ws_tally(struct ws *ws, enum side_id side, const char *poll, char **text)
 {
 	struct ws_mail *mail = mail_new(MAIL_TALLY);
+	mail->side = side;
 	mail->name = xstrdup(poll);
 	mail->text = *text;
 	*text = NULL;
@@ -117,6 +116,11 @@ void ws_publish(struct ws *ws, enum ws_topic topic, char **text)
 bool ws_wanted(struct ws *ws, enum ws_topic topic)
 {
 	return atomic_load(&ws->wanted) & 1u << topic;
+}
+
+bool ws_is_full(struct ws *ws, enum side_id side)
+{
+	return ws_clients(ws, side) >= (size_t)ws->net->limits.clients;
 }
 
 size_t ws_clients(struct ws *ws, enum side_id side)
@@ -141,8 +145,8 @@ void ws_obs(struct ws *ws, const char *id, const char *type, const char *data)
 
 static void adopt(struct ws *ws, struct ws_mail *mail)
 {
-	int bytes = SEND_BYTES;
-	setsockopt(mail->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+	setsockopt(mail->fd, SOL_SOCKET, SO_SNDBUF, &send_bytes[mail->side],
+		   sizeof(int));
 	struct lws *wsi =
 		lws_adopt_socket_vhost(ws->vhosts[mail->side], mail->fd);
 	mail->fd = -1; /* lws has closed it when it did not take it */
@@ -169,15 +173,21 @@ static void publish(struct ws *ws, const struct ws_mail *mail)
 	note_unref(&note);
 }
 
-static void take_mail(struct ws *ws)
+static void take_polls(struct ws *ws, enum side_id side)
 {
 	pthread_mutex_lock(&ws->polls_lock);
-	char *polls = ws->polls_text;
-	ws->polls_text = NULL;
+	char *polls = ws->polls_text[side];
+	ws->polls_text[side] = NULL;
 	pthread_mutex_unlock(&ws->polls_lock);
 	if (polls)
-		tally_set_polls(ws, polls);
+		tally_set_polls(ws, side, polls);
 	free(polls);
+}
+
+static void take_mail(struct ws *ws)
+{
+	take_polls(ws, SIDE_OPERATOR);
+	take_polls(ws, SIDE_AUDIENCE);
 	struct ws_mail *mail;
 	while ((mail = mailbox_take(ws->mail))) {
 		switch (mail->kind) {
@@ -185,7 +195,7 @@ static void take_mail(struct ws *ws)
 			adopt(ws, mail);
 			break;
 		case MAIL_TALLY:
-			tally_set(ws, mail->name, mail->text);
+			tally_set(ws, mail->side, mail->name, mail->text);
 			break;
 		case MAIL_PUBLISH:
 			publish(ws, mail);
@@ -211,7 +221,8 @@ static void sweep(lws_sorted_usec_list_t *timer)
 			next = s->next;
 			any = true;
 			bool slow =
-				s->waiting_ms && now - s->waiting_ms > SLOW_MS;
+				s->waiting_ms &&
+				now - s->waiting_ms > ws->net->limits.slow_ms;
 			bool mute = side == SIDE_OPERATOR && !s->trusted &&
 				    now - s->opened_ms > TOKEN_MS;
 			if (slow || mute)
@@ -259,7 +270,7 @@ static struct lws_vhost *vhost_new(struct ws *ws, const char *name,
 	info.port = CONTEXT_PORT_NO_LISTEN;
 	info.vhost_name = name;
 	info.protocols = protocols;
-	info.retry_and_idle_policy = &server_idle;
+	info.retry_and_idle_policy = &ws->idle;
 	/* Given and empty: else the environment's http_proxy would capture the
 	 * way to OBS, on this very machine too. */
 	info.http_proxy_address = "";
@@ -297,6 +308,9 @@ struct ws *ws_start(struct net *net, struct err *err)
 {
 	struct ws *ws = xcalloc(1, sizeof *ws);
 	ws->net = net;
+	ws->idle.secs_since_valid_ping = (uint16_t)net->limits.ping_s;
+	ws->idle.secs_since_valid_hangup =
+		(uint16_t)(net->limits.ping_s * 3 / 2);
 	pthread_mutex_init(&ws->polls_lock, NULL);
 	ws->mail = mailbox_new(MAIL_CAPACITY, ws_mail_drop);
 	if (!open_context(ws, err))
@@ -333,7 +347,8 @@ void ws_stop(struct ws **wsp)
 	}
 	mailbox_free(&ws->mail);
 	tally_release(ws);
-	free(ws->polls_text);
+	for (int side = 0; side < SIDES; side++)
+		free(ws->polls_text[side]);
 	pthread_mutex_destroy(&ws->polls_lock);
 	free(ws);
 }

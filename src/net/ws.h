@@ -26,8 +26,9 @@ enum ws_topic {
 extern const char *const ws_topic_names[WS_TOPICS];
 
 #define WS_MAX_CLIENTS	     10000
+#define WS_SLOW_MS	     10000 /* that takes nothing for so long goes */
+#define WS_PING_S	     30
 #define WS_MAX_MESSAGE_BYTES (256 * 1024)
-#define WS_TALLY_INTERVAL_MS 100
 
 struct ws *ws_start(struct net *net, struct err *err);
 void ws_stop(struct ws **ws);
@@ -38,8 +39,8 @@ void ws_stop(struct ws **ws);
 bool ws_adopt(struct ws *ws, int fd, enum side_id side, bool trusted);
 
 /* Newest wins. `*text` is moved. */
-void ws_polls(struct ws *ws, char **text); /* the whole state of all polls */
-void ws_tally(struct ws *ws, const char *poll, char **text);
+void ws_polls(struct ws *ws, enum side_id side, char **text); /* all of them */
+void ws_tally(struct ws *ws, enum side_id side, const char *poll, char **text);
 /* To all who follow the topic; may be lost when the thread cannot keep up. */
 void ws_publish(struct ws *ws, enum ws_topic topic, char **text);
 /* True if anybody follows the topic, so that nothing is printed for nobody. */
@@ -48,6 +49,8 @@ bool ws_wanted(struct ws *ws, enum ws_topic topic);
 /* A request to OBS; see net_obs(). */
 void ws_obs(struct ws *ws, const char *id, const char *type, const char *data);
 
+/* No more of them are taken. */
+bool ws_is_full(struct ws *ws, enum side_id side);
 size_t ws_clients(struct ws *ws, enum side_id side);
 
 #endif

@@ -6,19 +6,8 @@
 #include <stdatomic.h>
 
 #include "base/mem.h"
+#include "net/board.h"
 #include "net/ws.h"
-
-/* A message for many: printed once, counted, freed with its last reader. */
-struct note {
-	int refs;
-	size_t bytes;
-	unsigned char data[]; /* LWS_PRE bytes of room, then the text */
-};
-struct note *note_new(const char *text);
-struct note *note_ref(struct note *note);
-void note_unref(struct note **note);
-/* Writes it; false when the connection is gone. */
-bool note_write(struct lws *wsi, struct note *note);
 
 #define SESSION_MAX_QUEUE 256 /* messages that wait for a slow follower */
 
@@ -30,22 +19,15 @@ struct session {
 	bool trusted;
 	unsigned topics; /* bits of enum ws_topic */
 	int64_t opened_ms;
-	int64_t waiting_ms;  /* since when it owes us room; 0: it does not */
-	uint64_t polls_seen; /* version of the state sent last */
-	uint64_t tally_seen;
-	struct note *queue[SESSION_MAX_QUEUE];
+	int64_t waiting_ms; /* since when it owes us room; 0: it does not */
+	bool leaving;	    /* nothing is written any more */
+	struct board_seen seen;
+	struct note **queue; /* SESSION_MAX_QUEUE, once it is needed */
 	size_t head, count;
 	struct buf in; /* of a message that comes in pieces */
 	int pieces;
 	int64_t rate_ms; /* start of the second that is counted */
 	int rate;
-};
-
-/* The newest tally of one poll. */
-struct tally_slot {
-	char *poll;
-	struct note *note;
-	uint64_t version;
 };
 
 struct ws_mail {
@@ -69,6 +51,8 @@ struct ws {
 	struct net *net;
 	struct lws_context *context;
 	struct lws_vhost *vhosts[SIDES], *obs_vhost;
+	/* Audiences sleep their phones: a peer that answers no ping goes. */
+	lws_retry_bo_t idle;
 	struct mailbox *mail;
 	pthread_t thread;
 	bool started;
@@ -79,16 +63,10 @@ struct ws {
 	/* What may be lost by nobody: the newest state, posted outside the
 	 * bounded mailbox. */
 	pthread_mutex_t polls_lock;
-	char *polls_text;
+	char *polls_text[SIDES];
 
 	struct session *sessions[SIDES];
-	struct note *polls;
-	uint64_t polls_version;
-	struct tally_slot *slots;
-	size_t slot_count, slot_cap;
-	uint64_t tally_version;
-	bool tally_dirty;
-	int64_t flushed_ms;
+	struct board boards[SIDES];
 	lws_sorted_usec_list_t flush_timer, sweep_timer;
 	struct obs_link *obs;
 };
@@ -98,6 +76,8 @@ int session_callback(struct lws *wsi, enum lws_callback_reasons reason,
 		     void *user, void *in, size_t len);
 /* Asks for room, once. */
 void session_want_write(struct session *s);
+/* Writes what of the polls it has not seen, if there is room now. */
+void session_tell(struct session *s);
 /* Queues a message; a follower that is too far behind is dropped. */
 void session_queue(struct session *s, struct note *note);
 /* Ends it without waiting for the other side. */
@@ -105,9 +85,10 @@ void session_kill(struct session *s);
 /* What a client of /ws said. False: close; the reason is set. */
 bool session_message(struct session *s, const char *text, size_t bytes);
 
-/* tally.c: what audiences see. */
-void tally_set_polls(struct ws *ws, const char *text);
-void tally_set(struct ws *ws, const char *poll, const char *text);
+/* tally.c: who follows the polls. */
+void tally_set_polls(struct ws *ws, enum side_id side, const char *text);
+void tally_set(struct ws *ws, enum side_id side, const char *poll,
+	       const char *text);
 /* The next message that this session has not seen, or NULL. Lent. */
 struct note *tally_next(struct ws *ws, struct session *s);
 void tally_release(struct ws *ws);

@@ -155,11 +155,54 @@ static void begin(struct stand *s)
 	input_free(&in);
 }
 
+static void open_net(struct stand *s, const char *op, const char *aud)
+{
+	struct err err = {0};
+	struct net_settings settings = {
+		.show = s->show,
+		.operator_addr = op,
+		.audience_addr = aud,
+		.token = STAND_TOKEN,
+		.state_dir = s->dir,
+		.limits = s->limits,
+	};
+	s->net = net_start(&settings, s->log, s->log_count, s->box, &err);
+	if (!s->net) {
+		fprintf(stderr, "%s\n", err.text);
+		abort();
+	}
+	net_redis(s->net, true, 123, NULL);
+	REQUIRE(!pthread_create(&s->thread, NULL, drive, s));
+}
+
+static void shut_net(struct stand *s)
+{
+	mailbox_close(s->box);
+	pthread_join(s->thread, NULL);
+	net_stop(&s->net);
+	mailbox_free(&s->box);
+}
+
+void stand_restart(struct stand *s)
+{
+	char *op = xstrdup(net_operator_addr(s->net));
+	char *aud = xstrdup(net_audience_addr(s->net));
+	shut_net(s);
+	s->box = mailbox_new(4096, input_drop);
+	open_net(s, op, aud);
+	free(op);
+	free(aud);
+}
+
 struct stand *stand_new(const char *yaml)
+{
+	return stand_new_with(yaml, &(struct net_limits){0});
+}
+
+struct stand *stand_new_with(const char *yaml, const struct net_limits *limits)
 {
 	struct stand *s = xcalloc(1, sizeof *s);
 	struct show_problems problems = {0};
-	struct err err = {0};
 	signal(SIGPIPE, SIG_IGN);
 	yaml = yaml ? yaml : poll_show;
 	s->show = show_parse_yaml(yaml, strlen(yaml), "test.yaml", &problems);
@@ -178,20 +221,8 @@ struct stand *stand_new(const char *yaml)
 	s->box = mailbox_new(4096, input_drop);
 	s->model = model_new(s->show);
 	begin(s);
-	struct net_settings settings = {
-		.show = s->show,
-		.operator_addr = "127.0.0.1:0",
-		.audience_addr = "127.0.0.1:0",
-		.token = STAND_TOKEN,
-		.state_dir = s->dir,
-	};
-	s->net = net_start(&settings, s->log, s->log_count, s->box, &err);
-	if (!s->net) {
-		fprintf(stderr, "%s\n", err.text);
-		abort();
-	}
-	net_redis(s->net, true, 123, NULL);
-	REQUIRE(!pthread_create(&s->thread, NULL, drive, s));
+	s->limits = *limits;
+	open_net(s, "127.0.0.1:0", "127.0.0.1:0");
 	return s;
 }
 
@@ -199,10 +230,7 @@ void stand_free(struct stand **sp)
 {
 	struct stand *s = *sp;
 	*sp = NULL;
-	mailbox_close(s->box);
-	pthread_join(s->thread, NULL);
-	net_stop(&s->net);
-	mailbox_free(&s->box);
+	shut_net(s);
 	for (size_t i = 0; i < s->log_count; i++)
 		event_free(&s->log[i]);
 	free(s->log);

@@ -26,6 +26,7 @@ struct stand {
 	struct event **log;
 	size_t log_count, log_cap;
 	char *dir;
+	struct net_limits limits;
 	pthread_t thread;
 	atomic_bool silent; /* takes inputs and answers nothing */
 
@@ -48,6 +49,9 @@ struct stand {
 
 /* NULL `yaml`: a show with a poll that is open, and one stage in standby. */
 struct stand *stand_new(const char *yaml);
+struct stand *stand_new_with(const char *yaml, const struct net_limits *limits);
+/* The net ends and begins again at the same addresses, as after a crash. */
+void stand_restart(struct stand *s);
 void stand_free(struct stand **stand);
 /* As net_live() of the engine: the tally that the votes make. */
 void stand_tally(struct stand *s);
