@@ -208,9 +208,7 @@ static void decide_one(struct deciding *d)
 static void reply(struct deciding *d)
 {
 	const struct input *in = d->in;
-	/* A vote that was taken is answered when it is stored. */
-	if (in->origin.kind == ORIGIN_NONE || d->replied ||
-	    (in->kind == INPUT_VOTE && !d->refused))
+	if (in->origin.kind == ORIGIN_NONE || d->replied)
 		return;
 	struct effect *x = effect_add(d, EFFECT_REPLY);
 	x->origin = in->origin;

@@ -8,5 +8,6 @@ void effect_release(struct effect *e)
 	free(e->lease);
 	free(e->name);
 	free(e->text);
+	ballots_free(&e->ballots);
 	*e = (struct effect){0};
 }

@@ -20,8 +20,8 @@ enum effect_kind {
 	EFFECT_POLL_FREEZE, /* stage: no votes; nothing is counted yet */
 	EFFECT_POLL_COUNT,  /* stage: no votes any more; answer INPUT_TALLY
 			       with the same attempt */
-	EFFECT_VOTE,        /* stage, key = voter, option, flag = may change:
-			       then tell origin */
+	EFFECT_VOTE,        /* ballots: count those that are pending, then
+			       tell whoever they are from */
 	EFFECT_OBS,         /* key = request id, name = request type, text =
 			       its data as JSON; answer INPUT_OBS_DONE */
 	EFFECT_CHECK,       /* check: index into show.checks */
@@ -43,6 +43,7 @@ struct effect {
 	char *name;
 	char *text;
 	bool ok, flag;
+	struct ballots *ballots; /* the engine moves them out */
 };
 
 void effect_release(struct effect *effect);

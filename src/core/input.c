@@ -38,6 +38,7 @@ void input_free(struct input **input)
 		free(in->args[i]);
 	json_object_put(in->result);
 	flow_unref(&in->flow);
+	ballots_free(&in->ballots);
 	free(in->counts);
 	obs_facts_release(&in->obs);
 	free(in);
@@ -47,6 +48,22 @@ void input_drop(void *input)
 {
 	struct input *in = input;
 	input_free(&in);
+}
+
+struct input *input_votes(struct ballots **ballots)
+{
+	struct input *in = input_new(INPUT_VOTE);
+	in->ballots = *ballots;
+	*ballots = NULL;
+	return in;
+}
+
+struct input *input_vote(const char *poll, const char *option,
+			 const char *voter)
+{
+	struct ballots *b = ballots_new(poll, BALLOTS_NOBODY);
+	ballots_add(b, option, voter, 0, 0);
+	return input_votes(&b);
 }
 
 static char *clean_member(json_object *o, const char *key, size_t bytes)

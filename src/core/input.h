@@ -13,6 +13,7 @@
 
 #include "base/json.h"
 #include "core/actions.h"
+#include "core/ballots.h"
 #include "core/obs_facts.h"
 
 enum input_kind {
@@ -29,7 +30,7 @@ enum input_kind {
 			  repeat books nothing; the reply is the lease as
 			  JSON */
 	INPUT_PROGRESS,/* stage, agent, text: goes to `live` only */
-	INPUT_VOTE,    /* poll = stage, id = voter, choice = option id */
+	INPUT_VOTE,    /* ballots: votes of one poll */
 	INPUT_TALLY,   /* poll = stage, counts: the poll is closed, this is
 			  it; attempt as in EFFECT_POLL_COUNT, 0: unknown */
 	INPUT_OBS,     /* obs: what OBS is now (after a change) */
@@ -122,11 +123,18 @@ struct input {
 	struct obs_facts obs;
 	struct check_facts check;
 	struct flow *flow;       /* INPUT_LLM: where its answer goes */
+	struct ballots *ballots; /* INPUT_VOTE */
 };
 
 struct input *input_new(enum input_kind kind);
 void input_free(struct input **input);
 void input_drop(void *input); /* for mailbox_new() */
+
+/* Votes; moves them in. */
+struct input *input_votes(struct ballots **ballots);
+/* One vote that nobody waits for. */
+struct input *input_vote(const char *poll, const char *option,
+			 const char *voter);
 
 /* A command as it stands on the bus or comes over HTTP: {id, action, args[],
  * by, reason}. NULL with err (ERR_USAGE) when the action is unknown (with the

@@ -384,36 +384,41 @@ void polls_timer(struct deciding *d, int stage)
 	polls_close(d, stage, -1);
 }
 
+static void find_options(const struct show_poll *def, struct ballots *b)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		int option = show_find_option(def, ballot_choice(b, i));
+		b->items[i].option = (short)option;
+		if (option < 0)
+			b->items[i].answer = BALLOT_NO_OPTION;
+	}
+}
+
+/* Those that are refused go the same way: whoever waits gets all answers of a
+ * batch at once. */
 void polls_vote(struct deciding *d)
 {
-	const struct input *in = d->in;
 	struct model *m = d->m;
-	int stage = in->stage ? show_find_poll(m->show, in->stage) : -1;
-	const struct poll_run *p = stage < 0 ? NULL : m->stages[stage].poll;
-	if (!p) {
-		refuse(d, "not_found", "there is no such poll");
-		return;
-	}
-	if (!poll_is_open(p) || p->frozen) {
-		refuse(d, "closed", "%s",
-		       p->frozen	       ? "voting is paused"
-		       : p->state == POLL_NONE ? "voting has not begun"
-					       : "voting is closed");
-		return;
-	}
-	int option = in->choice
-			     ? show_find_option(poll_def(m, stage), in->choice)
-			     : -1;
-	if (option < 0) {
-		refuse(d, "bad_option", "the poll has no such option");
-		return;
-	}
+	struct ballots *b = d->in->ballots;
+	b->stage = show_find_poll(m->show, b->poll);
+	const struct poll_run *p = b->stage < 0 ? NULL
+						: m->stages[b->stage].poll;
+	b->may_change = m->show->polls.change_vote;
+	if (!p || !poll_def(m, b->stage))
+		ballots_answer(b, BALLOT_NO_POLL);
+	else if (p->state == POLL_NONE)
+		ballots_answer(b, BALLOT_NOT_BEGUN);
+	else if (b->opened_ms && b->opened_ms != p->opened_ms)
+		ballots_answer(b, BALLOT_STALE);
+	else if (!poll_is_open(p))
+		ballots_answer(b, BALLOT_CLOSED);
+	else if (p->frozen)
+		ballots_answer(b, BALLOT_PAUSED);
+	else
+		find_options(poll_def(m, b->stage), b);
 	struct effect *x = effect_add(d, EFFECT_VOTE);
-	x->stage = stage;
-	x->option = option;
-	x->key = xstrdup(in->id);
-	x->origin = in->origin;
-	x->flag = m->show->polls.change_vote;
+	x->stage = b->stage;
+	x->ballots = ballots_take(b);
 }
 
 static void effect_for_open(struct deciding *d, enum effect_kind kind)

@@ -220,7 +220,7 @@ static void act_run_over(struct engine *e, bool ok)
 		engine_end(e, ok ? END_RUN_DONE : END_RUN_FAILED, NULL);
 }
 
-void engine_act(struct engine *e, const struct effect *effect, int64_t now_ms)
+void engine_act(struct engine *e, struct effect *effect, int64_t now_ms)
 {
 	switch (effect->kind) {
 	case EFFECT_CALL:

@@ -185,12 +185,12 @@ static void reply_early(struct engine *e, const struct effect *reply,
 /* What is done here is done again when its turn comes: what was decided before
  * the panic and is stored only now may have put another scene on, or begun a
  * call. True: OBS was left alone. */
-static bool act_early(struct engine *e, const struct batch *batch)
+static bool act_early(struct engine *e, struct batch *batch)
 {
-	const struct decision *made = &batch->made;
+	struct decision *made = &batch->made;
 	bool sure = e->brake_insists || no_other_leads(e), withheld = false;
 	for (size_t i = 0; i < made->effect_count; i++) {
-		const struct effect *effect = &made->effects[i];
+		struct effect *effect = &made->effects[i];
 		bool obs = effect->kind == EFFECT_OBS;
 		withheld = withheld || (obs && !sure);
 		if ((obs && sure) || effect->kind == EFFECT_CANCEL_CALL)
@@ -207,7 +207,7 @@ static void brake_early(struct engine *e)
 	bool withheld = false;
 	for (size_t i = 0; i < e->batch_count; i++) {
 		size_t at = (e->batch_first + i) % BATCHES;
-		const struct batch *batch = &e->batches[at];
+		struct batch *batch = &e->batches[at];
 		if (!batch->brake || batch->stored)
 			continue;
 		withheld = act_early(e, batch) || withheld;

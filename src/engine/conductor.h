@@ -60,13 +60,6 @@ struct batch {
 	size_t receipt_count, receipt_cap;
 };
 
-/* A vote on its way through Redis, and who wants to know. */
-struct ballot {
-	uint64_t tag;
-	int stage;
-	struct origin origin;
-};
-
 enum engine_end {
 	END_NOT,
 	END_ASKED, /* stop, SIGTERM, SIGINT */
@@ -124,8 +117,7 @@ struct engine {
 	uint64_t next_tag;
 	struct waiting local;	/* answers of the engine itself */
 	struct waiting held;	/* what came while Redis was away */
-	struct ballot *ballots; /* a ring, oldest first */
-	size_t ballot_first, ballot_count, ballot_cap;
+	struct ballots *ballots, **ballots_end; /* on their way through Redis */
 	bool *tally_stale; /* by stage: votes came since the last look */
 	bool any_tally_stale;
 	int counts_out; /* polls being counted */
@@ -197,15 +189,16 @@ struct input *waiting_take(struct waiting *w); /* or NULL */
 void waiting_drop(struct waiting *w);
 
 /* act.c */
-void engine_act(struct engine *e, const struct effect *effect, int64_t now_ms);
+void engine_act(struct engine *e, struct effect *effect, int64_t now_ms);
 void engine_reply(struct engine *e, const struct origin *origin, bool ok,
 		  const char *code, const char *text);
 /* Takes `*message`, gives it topic and time, and sends it on `live`. */
 void engine_live(struct engine *e, const char *topic, json_object **message);
 
 /* tally.c */
-void tally_vote(struct engine *e, const struct effect *effect);
+void tally_vote(struct engine *e, struct effect *effect);
 void tally_voted(struct engine *e, const struct writer_done *done);
+void tally_drop(struct engine *e); /* what is on its way, at the end */
 /* `close` says which closing of the poll it is for. */
 void tally_count(struct engine *e, int stage, int close);
 void tally_counted(struct engine *e, const struct writer_done *done);

@@ -1,5 +1,6 @@
 #include "engine/rehearse.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -340,11 +341,10 @@ static struct input *vote_of(const struct rehearse *r, const struct item *item)
 {
 	const struct show_stage *stage = &r->show->stages[item->stage];
 	int option = r->polls[item->stage].options[item->ballot];
-	struct input *input = input_new(INPUT_VOTE);
-	input->stage = xstrdup(stage->id);
-	input->id = xasprintf("rehearsal-%lld", (long long)item->ballot + 1);
-	input->choice = xstrdup(r->polls[item->stage].ids[option]);
-	return input;
+	char voter[40];
+	snprintf(voter, sizeof voter, "rehearsal-%lld",
+		 (long long)item->ballot + 1);
+	return input_vote(stage->id, r->polls[item->stage].ids[option], voter);
 }
 
 /* --- OBS --------------------------------------------------------------- */

@@ -459,7 +459,7 @@ void engine_close(struct engine *e)
 	show_unref(&e->show);
 	address_free(&e->address);
 	free(e->tally_stale);
-	free(e->ballots);
+	tally_drop(e);
 	if (e->signal_fd >= 0)
 		close(e->signal_fd);
 	if (e->lock_fd >= 0) {

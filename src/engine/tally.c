@@ -17,68 +17,78 @@
 #define STAGE_OF(tag)	     ((int)((tag)&0xffffffff))
 #define CLOSE_OF(tag)	     ((int)((tag) >> 32))
 
-static void ballots_add(struct engine *e, struct ballot ballot)
+/* Whoever waits for these gets them back with the answers. */
+static void tell(struct engine *e, struct ballots **ballots)
 {
-	if (e->ballot_count == e->ballot_cap) {
-		size_t cap = e->ballot_cap ? e->ballot_cap * 2 : 64;
-		struct ballot *ring = xreallocarray(NULL, cap, sizeof *ring);
-		for (size_t i = 0; i < e->ballot_count; i++)
-			ring[i] = e->ballots[(e->ballot_first + i) %
-					     e->ballot_cap];
-		free(e->ballots);
-		e->ballots = ring;
-		e->ballot_cap = cap;
-		e->ballot_first = 0;
+	struct ballots *b = *ballots;
+	enum ballot_answer first = (enum ballot_answer)b->items[0].answer;
+	switch (b->from) {
+	case BALLOTS_WEB:
+	case BALLOTS_WS:
+		if (e->net)
+			net_votes(e->net, ballots);
+		break;
+	case BALLOTS_BUS:
+		if (b->id)
+			writer_reply(e->writer, b->id, ballot_ok(first),
+				     ballot_text(first));
+		break;
+	case BALLOTS_CHAT:
+	case BALLOTS_NOBODY:
+		break;
 	}
-	e->ballots[(e->ballot_first + e->ballot_count) % e->ballot_cap] =
-		ballot;
-	e->ballot_count++;
+	ballots_free(ballots);
 }
 
-void tally_vote(struct engine *e, const struct effect *effect)
+void tally_vote(struct engine *e, struct effect *effect)
 {
-	const struct show_stage *stage = &e->show->stages[effect->stage];
-	struct ballot ballot = {.tag = ++e->next_tag,
-				.stage = effect->stage,
-				.origin = effect->origin};
-	ballots_add(e, ballot);
-	writer_vote(e->writer, stage->id, effect->key,
-		    poll_def(e->m, effect->stage)->options[effect->option].id,
-		    effect->flag, ballot.tag);
+	struct ballots *b = effect->ballots;
+	effect->ballots = NULL;
+	if (!ballots_pending(b)) {
+		tell(e, &b);
+		return;
+	}
+	b->tag = ++e->next_tag;
+	if (!e->ballots)
+		e->ballots_end = &e->ballots;
+	*e->ballots_end = b;
+	e->ballots_end = &b->next;
+	writer_votes(e->writer, b, b->tag);
+}
+
+static void take_answers(struct ballots *b, const char *answers)
+{
+	for (size_t i = 0; i < b->count; i++)
+		if (b->items[i].answer == BALLOT_PENDING && *answers)
+			b->items[i].answer = (unsigned char)*answers++;
+	ballots_answer(b, BALLOT_UNSTORED);
 }
 
 void tally_voted(struct engine *e, const struct writer_done *done)
 {
-	REQUIRE(e->ballot_count > 0);
-	struct ballot ballot = e->ballots[e->ballot_first];
-	REQUIRE(ballot.tag == done->tag);
-	e->ballot_first = (e->ballot_first + 1) % e->ballot_cap;
-	e->ballot_count--;
-	switch (done->how) {
-	case WRITER_OK:
-		tally_look(e, ballot.stage);
-		engine_reply(e, &ballot.origin, true, "ok",
-			     "your vote is counted");
-		break;
-	case WRITER_DOUBLE:
-		engine_reply(e, &ballot.origin, false, "duplicate",
-			     "you have voted already");
-		break;
-	case WRITER_CLOSED:
-		engine_reply(e, &ballot.origin, false, "closed",
-			     "the poll takes no votes now");
-		break;
-	case WRITER_FENCED:
-		engine_reply(e, &ballot.origin, false, "unavailable",
-			     "this server does not lead any more");
-		engine_end(e, END_FENCED, done->text);
-		break;
-	case WRITER_BROKEN:
-	case WRITER_REFUSED:
-		engine_reply(e, &ballot.origin, false, "unavailable",
-			     "the vote could not be stored; try again");
-		break;
+	struct ballots *b = e->ballots;
+	REQUIRE(b && b->tag == done->tag);
+	e->ballots = b->next;
+	b->next = NULL;
+	if (done->how == WRITER_OK) {
+		take_answers(b, done->answers);
+		tally_look(e, b->stage);
+	} else {
+		ballots_answer(b, done->how == WRITER_FENCED ? BALLOT_FENCED
+							     : BALLOT_UNSTORED);
 	}
+	tell(e, &b);
+	if (done->how == WRITER_FENCED)
+		engine_end(e, END_FENCED, done->text);
+}
+
+void tally_drop(struct engine *e)
+{
+	for (struct ballots *b = e->ballots, *next; b; b = next) {
+		next = b->next;
+		ballots_free(&b);
+	}
+	e->ballots = NULL;
 }
 
 void tally_count(struct engine *e, int stage, int close)

@@ -91,12 +91,14 @@ void vote_cast(struct request *r)
 	}
 	if (!find_voter(r, &voter))
 		return;
-	struct input *in = input_new(INPUT_VOTE);
-	in->stage = xstrdup(r->web->net->show->stages[stage].id);
-	in->id = voter;
-	in->choice = xstrdup(poll->options[r->choice].id);
-	in->by = xstrdup("web");
-	http_ask(r, &in);
+	const struct vote vote = {
+		.poll = r->web->net->show->stages[stage].id,
+		.option = poll->options[r->choice].id,
+		.voter = voter,
+		.opened_ms = p->opened_ms,
+	};
+	http_vote(r, &vote);
+	free(voter);
 }
 
 void vote_counted(struct request *r)

@@ -85,18 +85,33 @@ static void post(struct web *web, struct input **in, size_t place)
 	*in = NULL;
 }
 
+static void sleep_at(struct request *r, size_t place)
+{
+	r->place = place;
+	r->waiting = true;
+	link_waiting(r);
+	r->web->places[place] = r;
+	r->conn->deadline_ms = 0;
+	MHD_suspend_connection(r->mhd);
+}
+
 void http_ask(struct request *r, struct input **in)
 {
 	struct web *web = r->web;
 	size_t place = find_place(web);
 	web->place_uses[place]++;
 	post(web, in, place);
-	r->place = place;
-	r->waiting = true;
-	link_waiting(r);
-	web->places[place] = r;
-	r->conn->deadline_ms = 0;
-	MHD_suspend_connection(r->mhd);
+	sleep_at(r, place);
+}
+
+void http_vote(struct request *r, const struct vote *vote)
+{
+	struct web *web = r->web;
+	size_t place = find_place(web);
+	web->place_uses[place]++;
+	web_vote(web, vote,
+		 (uint64_t)place << 32 | web->place_uses[place]);
+	sleep_at(r, place);
 }
 
 void http_ask_patiently(struct request *r, struct input **in)
@@ -137,13 +152,38 @@ void http_reply(struct web *web, struct web_mail *mail)
 		wake(r, mail->ok, &mail->code, &mail->text);
 }
 
+static void voted(struct web *web, const struct ballot *x)
+{
+	size_t place = (size_t)(x->ticket >> 32);
+	struct request *r = place < web->place_count &&
+					    web->place_uses[place] ==
+						    (uint32_t)x->ticket
+				    ? web->places[place]
+				    : NULL;
+	enum ballot_answer answer = (enum ballot_answer)x->answer;
+	char *code = r ? xstrdup(ballot_code(answer)) : NULL;
+	char *text = r ? xstrdup(ballot_text(answer)) : NULL;
+	if (r)
+		wake(r, ballot_ok(answer), &code, &text);
+}
+
+void http_voted(struct web *web, const struct ballots *b)
+{
+	for (size_t i = 0; i < b->count; i++)
+		voted(web, &b->items[i]);
+}
+
 static void refuse_busy(struct web *web, struct input **in)
 {
 	struct request *r = find_waiting(web, &(*in)->origin);
 	char *code = xstrdup("busy");
 	char *text = xstrdup("the engine has too much to do: try again");
-	if (r)
+	if ((*in)->ballots) {
+		ballots_answer((*in)->ballots, BALLOT_BUSY);
+		http_voted(web, (*in)->ballots);
+	} else if (r) {
 		wake(r, false, &code, &text);
+	}
 	free(code);
 	free(text);
 	input_free(in);
@@ -153,6 +193,7 @@ static void refuse_busy(struct web *web, struct input **in)
  * it decides together is one commit. */
 void http_post(struct web *web)
 {
+	web_post_votes(web);
 	if (!web->asked_count)
 		return;
 	size_t n = mailbox_post_all(web->net->engine, web->asked,

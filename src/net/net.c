@@ -160,6 +160,14 @@ void net_reply(struct net *net, const struct origin *origin, bool ok,
 	web_post(net->web, &mail);
 }
 
+void net_votes(struct net *net, struct ballots **ballots)
+{
+	struct web_mail *mail = web_mail_new(WEB_VOTES);
+	mail->ballots = *ballots;
+	*ballots = NULL;
+	web_post(net->web, &mail);
+}
+
 void net_redis(struct net *net, bool connected, int64_t rtt_us, const char *why)
 {
 	struct web_mail *mail = web_mail_new(WEB_REDIS);

@@ -66,6 +66,8 @@ void net_live(struct net *net, const char *json);
  * "not_found". */
 void net_reply(struct net *net, const struct origin *origin, bool ok,
 	       const char *code, const char *text);
+/* Ballots from BALLOTS_WEB and BALLOTS_WS, with their answers; moved. */
+void net_votes(struct net *net, struct ballots **ballots);
 /* How far Redis is: for /health, /metrics and status. `why` says for people why
  * it is not connected (else NULL). */
 void net_redis(struct net *net, bool connected, int64_t rtt_us,

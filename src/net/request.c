@@ -432,6 +432,7 @@ void http_release(struct web *web)
 	for (size_t i = 0; i < web->asked_count; i++)
 		input_free(&web->asked[i]);
 	free(web->asked);
+	ballots_free(&web->box);
 	for (struct request *r = web->spare, *next; r; r = next) {
 		next = r->next;
 		free(r);

@@ -30,6 +30,7 @@ struct web_mail *web_mail_new(enum web_mail_kind kind)
 static void mail_free(struct web_mail *mail)
 {
 	event_free(&mail->event);
+	ballots_free(&mail->ballots);
 	free(mail->text);
 	free(mail->code);
 	free(mail);
@@ -180,6 +181,9 @@ static void take_mail(struct web *web)
 			break;
 		case WEB_REPLY:
 			http_reply(web, mail);
+			break;
+		case WEB_VOTES:
+			http_voted(web, mail->ballots);
 			break;
 		case WEB_FLOW:
 			llm_rung(web, mail->origin.id);

@@ -33,10 +33,12 @@ struct web_mail {
 		WEB_LIVE,
 		WEB_REPLY,
 		WEB_REDIS,
+		WEB_VOTES,
 		WEB_FLOW, /* origin: something came through its flow */
 	} kind;
 	struct web_mail *next;
 	struct event *event;
+	struct ballots *ballots;
 	char *text, *code;
 	struct origin origin;
 	bool ok;
@@ -146,6 +148,7 @@ struct web {
 	struct request *patient; /* those that wait without a deadline */
 	struct input **asked;	 /* for the engine, once the round is over */
 	size_t asked_count, asked_cap;
+	struct ballots *box;	 /* the same for votes: of the newest poll */
 	struct request *spare; /* to be used again */
 	size_t spare_count;
 	struct stream *streams;
@@ -154,6 +157,15 @@ struct web {
 	uint64_t llm_count;
 	int64_t swept_ms;
 };
+
+/* votes.c: what is voted in a round goes to the engine together. */
+struct vote {
+	const char *poll, *option, *voter;
+	int64_t opened_ms; /* the opening that we know of */
+	uint64_t source;
+};
+void web_vote(struct web *web, const struct vote *vote, uint64_t ticket);
+void web_post_votes(struct web *web); /* what is there, among `asked` */
 
 bool web_epoll_add(struct web *web, int fd, uint32_t events,
 		   enum web_ready kind, void *who);
@@ -187,6 +199,7 @@ void http_sweep(struct web *web, int64_t now_ms);
 /* http_wait.c */
 void http_post(struct web *web); /* what the round asks of the engine */
 void http_reply(struct web *web, struct web_mail *mail);
+void http_voted(struct web *web, const struct ballots *ballots);
 void http_expire(struct web *web, int64_t now_ms); /* 504 for whom waits */
 void http_wake_all(struct web *web);		   /* the same, all of them */
 int64_t http_next_ms(const struct web *web);	   /* 0: nothing to wait for */

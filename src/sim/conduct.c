@@ -371,8 +371,13 @@ static void act_op(struct sim *s, struct sim_core *c, enum op_kind kind,
 			.close = x->attempt,
 			.may_change = x->flag,
 			.origin = x->origin};
-	if (kind == OP_VOTE)
-		op.voter = atoi(x->key + 1);
+	if (kind == OP_VOTE) {
+		if (!ballots_pending(x->ballots))
+			return;
+		op.option = x->ballots->items[0].option;
+		op.may_change = x->ballots->may_change;
+		op.voter = atoi(ballot_voter(x->ballots, 0) + 1);
+	}
 	store_ask(s, c, op);
 }
 

@@ -332,10 +332,12 @@ static void fill_poll(const struct sim *s, const struct post *p,
 	static const char *const options[] = {"x", "y", "z"};
 	in->stage = xstrdup(s->show->stages[p->stage].id);
 	if (p->kind == POST_VOTE) {
-		in->origin.kind = ORIGIN_WEB;
-		in->choice = xstrdup(p->option < (int)COUNT_OF(options)
-					     ? options[p->option]
-					     : "none");
+		in->ballots = ballots_new(in->stage, BALLOTS_NOBODY);
+		ballots_add(in->ballots,
+			    p->option < (int)COUNT_OF(options)
+				    ? options[p->option]
+				    : "none",
+			    p->id, 0, 0);
 		return;
 	}
 	in->attempt = p->attempt;

@@ -52,6 +52,17 @@ static inline void resp_str(struct buf *b, const char *s)
 	resp_bytes(b, s, strlen(s));
 }
 
+/* One argument of two pieces. */
+static inline void resp_pair(struct buf *b, const char *s, const char *tail,
+			     size_t len)
+{
+	size_t head = strlen(s);
+	resp_head(b, '$', head + len);
+	buf_add(b, s, head);
+	buf_add(b, tail, len);
+	buf_add(b, "\r\n", 2);
+}
+
 static inline void resp_int(struct buf *b, int64_t n)
 {
 	char digits[24];

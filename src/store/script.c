@@ -161,25 +161,66 @@ static const char poll[] =
 	      "end\n"
 	      "return redis.call('HGETALL', KEYS[2])\n";
 
+/* What stands at a voter is an option, and behind a blank the burst that the
+ * vote belongs to. The tally has all votes by option, and those of each burst
+ * again, so that they can be taken out and put back without looking at voters.
+ */
+#define MARKED                                                                 \
+	"local function parts(x)\n"                                            \
+	"  local o, b = string.match(x, '^(%S+) (%d+)$')\n"                    \
+	"  return o or x, b\n"                                                 \
+	"end\n"
+
 static const char vote[] =
-	FENCE "local function say(s) return redis.status_reply(s) end\n"
-	      "if redis.call('HGET', KEYS[3], ':state') ~= 'open' then\n"
-	      "  return say('CLOSED')\n"
-	      "end\n"
-	      "local had = redis.call('HGET', KEYS[2], ARGV[2])\n"
-	      "if not had then\n"
-	      "  if redis.call('HLEN', KEYS[2]) >= 1000000 then return "
-	      "say('FULL') end\n"
-	      "elseif ARGV[4] ~= '1' then\n"
-	      "  return say(had == ARGV[3] and 'SAME' or 'DOUBLE')\n"
-	      "elseif had == ARGV[3] then\n"
-	      "  return say('OK')\n"
-	      "else\n"
-	      "  redis.call('HINCRBY', KEYS[3], had, -1)\n"
-	      "end\n"
-	      "redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])\n"
-	      "redis.call('HINCRBY', KEYS[3], ARGV[3], 1)\n"
-	      "return say('OK')\n";
+	FENCE MARKED
+	"local n = (#ARGV - 2) / 2\n"
+	"if redis.call('HGET', KEYS[3], ':state') ~= 'open' then\n"
+	"  return redis.status_reply(string.rep('C', n))\n"
+	"end\n"
+	"local room = 1000000 - redis.call('HLEN', KEYS[2])\n"
+	"local out, add = {}, {}\n"
+	"local function count(x, by) add[x] = (add[x] or 0) + by end\n"
+	"local function again(v, x)\n"
+	"  local had = redis.call('HGET', KEYS[2], v)\n"
+	"  if not had then return 'F' end\n"
+	"  local old, burst = parts(had)\n"
+	"  local new = parts(x)\n"
+	"  if ARGV[2] ~= '1' then return old == new and 'S' or 'D' end\n"
+	"  if old == new then return 'O' end\n"
+	"  if burst then x = new .. ' ' .. burst end\n"
+	"  redis.call('HSET', KEYS[2], v, x)\n"
+	"  count(had, -1)\n"
+	"  count(x, 1)\n"
+	"  return 'O'\n"
+	"end\n"
+	"for i = 1, n do\n"
+	"  local v, x = ARGV[1 + 2 * i], ARGV[2 + 2 * i]\n"
+	"  if room > 0 and redis.call('HSETNX', KEYS[2], v, x) == 1 then\n"
+	"    room = room - 1\n"
+	"    count(x, 1)\n"
+	"    out[i] = 'O'\n"
+	"  else out[i] = again(v, x) end\n"
+	"end\n"
+	"for x, by in pairs(add) do\n"
+	"  local o, burst = parts(x)\n"
+	"  redis.call('HINCRBY', KEYS[3], o, by)\n"
+	"  if burst then\n"
+	"    redis.call('HINCRBY', KEYS[3], ':' .. burst .. ' ' .. o, by)\n"
+	"  end\n"
+	"end\n"
+	"return redis.status_reply(table.concat(out))\n";
+
+static const char mark[] =
+	FENCE MARKED
+	"for i = 3, #ARGV do\n"
+	"  local had = redis.call('HGET', KEYS[2], ARGV[i])\n"
+	"  local o, burst = parts(had or '')\n"
+	"  if had and not burst then\n"
+	"    redis.call('HSET', KEYS[2], ARGV[i], o .. ' ' .. ARGV[2])\n"
+	"    redis.call('HINCRBY', KEYS[3], ':' .. ARGV[2] .. ' ' .. o, 1)\n"
+	"  end\n"
+	"end\n"
+	"return redis.status_reply('OK')\n";
 
 static const char story[] = FENCE
 	"redis.call('UNLINK', KEYS[2])\n"
@@ -281,4 +322,5 @@ const char *const script_texts[SCRIPTS] = {
 	[SCRIPT_PART] = part,	  [SCRIPT_SNAPSHOT] = snapshot,
 	[SCRIPT_GROUND] = ground, [SCRIPT_TRIM] = trim,
 	[SCRIPT_SWEEP] = sweep,	  [SCRIPT_RETIRE] = retire,
+	[SCRIPT_MARK] = mark,
 };

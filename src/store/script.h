@@ -44,9 +44,13 @@ enum script {
 	/* KEYS epoch tally:<poll>, ARGV epoch state: the tally, flat */
 	SCRIPT_POLL,
 	/* KEYS epoch votes:<poll> tally:<poll>
-	 * ARGV epoch voter option may-change: "OK" "DOUBLE" "SAME" (this very
-	 * vote stands there) "CLOSED" "FULL" */
+	 * ARGV epoch may-change (voter option[ burst])*: a letter for each:
+	 * O counted, D has voted, S this very vote stands there, C closed,
+	 * F full */
 	SCRIPT_VOTE,
+	/* KEYS epoch votes:<poll> tally:<poll>, ARGV epoch burst voter*: "OK";
+	 * those that are of no burst are of this one now */
+	SCRIPT_MARK,
 	/* KEYS epoch story, ARGV epoch version hash (member text)*: "OK" */
 	SCRIPT_STORY,
 	/* KEYS epoch parts, ARGV epoch "first" or "" text: "OK"; {"GONE"} */

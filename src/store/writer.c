@@ -275,16 +275,37 @@ void writer_poll_tally(struct writer *w, const char *poll, uint64_t tag)
 	poll_state(w, poll, "", OP_COUNT, tag);
 }
 
-void writer_vote(struct writer *w, const char *poll, const char *voter,
-		 const char *option, bool may_change, uint64_t tag)
+void writer_votes(struct writer *w, const struct ballots *b, uint64_t tag)
 {
-	begin_script(w, SCRIPT_VOTE, 3, 4, OP_VOTE, tag);
+	size_t pending = ballots_pending(b);
+	char burst[8];
+	begin_script(w, SCRIPT_VOTE, 3, 2 + 2 * pending, OP_VOTE, tag);
+	add_key(w, "votes:", b->poll);
+	add_key(w, "tally:", b->poll);
+	add_epoch(w);
+	resp_bytes(&w->out, b->may_change ? "1" : "0", 1);
+	for (size_t i = 0; i < b->count; i++) {
+		const struct ballot *x = &b->items[i];
+		if (x->answer != BALLOT_PENDING)
+			continue;
+		resp_str(&w->out, ballot_voter(b, i));
+		burst[0] = ' ';
+		size_t len =
+			x->burst ? 1 + resp_digits(burst + 1, x->burst) : 0;
+		resp_pair(&w->out, ballot_choice(b, i), burst, len);
+	}
+}
+
+void writer_mark(struct writer *w, const char *poll, int burst,
+		 const char *const *voters, size_t count)
+{
+	begin_script(w, SCRIPT_MARK, 3, 2 + count, OP_QUIET, 0);
 	add_key(w, "votes:", poll);
 	add_key(w, "tally:", poll);
 	add_epoch(w);
-	resp_str(&w->out, voter);
-	resp_str(&w->out, option);
-	resp_bytes(&w->out, may_change ? "1" : "0", 1);
+	resp_int(&w->out, burst);
+	for (size_t i = 0; i < count; i++)
+		resp_str(&w->out, voters[i]);
 }
 
 void writer_publish(struct writer *w, const char *live_json)

@@ -38,6 +38,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "core/ballots.h"
 #include "core/event.h"
 #include "core/model.h"
 #include "store/address.h"
@@ -137,9 +138,12 @@ void writer_poll_count(struct writer *w, const char *poll, uint64_t tag);
 /* Reads the tally as it stands and changes nothing: WRITER_COUNT with this
  * tag. What the `live` tally shows, after votes, a few times a second. */
 void writer_poll_tally(struct writer *w, const char *poll, uint64_t tag);
-/* `tag` comes back with WRITER_COUNTED, WRITER_DOUBLE, ... */
-void writer_vote(struct writer *w, const char *poll, const char *voter,
-		 const char *option, bool may_change, uint64_t tag);
+/* Those of `b` that are pending, in one script call; it stays with the caller.
+ * `tag` comes back with WRITER_VOTE. */
+void writer_votes(struct writer *w, const struct ballots *b, uint64_t tag);
+/* Those voters belong to a burst of votes from now on. */
+void writer_mark(struct writer *w, const char *poll, int burst,
+		 const char *const *voters, size_t count);
 /* Dropped while away. */
 void writer_publish(struct writer *w, const char *live_json);
 /* The same for what says that Redis is away: the newest one goes out first with
@@ -159,8 +163,6 @@ enum writer_how {
 	WRITER_OK,
 	WRITER_FENCED,	/* another core leads: stop, write nothing */
 	WRITER_BROKEN,	/* the log is not what we know (a gap, other data) */
-	WRITER_DOUBLE,	/* vote: this voter has voted */
-	WRITER_CLOSED,	/* vote: no votes are taken */
 	WRITER_REFUSED, /* for good: text says why */
 };
 
@@ -169,7 +171,9 @@ struct writer_done {
 	enum writer_how how;
 	uint64_t tag;
 	char text[160];
-	/* WRITER_COUNT: option ids and counts, freed by the caller with
+	char *answers; /* WRITER_VOTE: an enum ballot_answer for each */
+	/* WRITER_COUNT: option ids and counts; ":<burst> <option>": how many of
+	 * these are of a burst. All are freed by the caller with
 	 * writer_done_release(). */
 	char **options;
 	int64_t *counts;

@@ -88,7 +88,7 @@ static void give_counts(struct writer *w, const struct op *op,
 	d->counts = xcalloc(r->elements / 2 + 1, sizeof *d->counts);
 	for (size_t i = 0; i + 1 < r->elements; i += 2) {
 		const char *option = reply_str(r, i);
-		if (option[0] == ':') /* ":state" */
+		if (strcmp(option, ":state") == 0)
 			continue;
 		d->options[d->count_count] = xstrdup(option);
 		d->counts[d->count_count++] =
@@ -96,23 +96,32 @@ static void give_counts(struct writer *w, const struct op *op,
 	}
 }
 
-static void answered_vote(struct writer *w, const struct op *op,
-			  const char *word)
+static enum ballot_answer answer_of(const struct op *op, char letter)
 {
-	enum writer_how how = WRITER_REFUSED;
-	if (strcmp(word, "OK") == 0)
-		how = WRITER_OK;
-	else if (strcmp(word, "SAME") == 0)
+	switch (letter) {
+	case 'O':
+		return BALLOT_COUNTED;
+	case 'S':
 		/* It stood there because we sent it twice. */
-		how = op->again ? WRITER_OK : WRITER_DOUBLE;
-	else if (strcmp(word, "DOUBLE") == 0)
-		how = WRITER_DOUBLE;
-	else if (strcmp(word, "CLOSED") == 0)
-		how = WRITER_CLOSED;
-	tell(w, op, how, "%s",
-	     how == WRITER_REFUSED ? "the poll has a million voters; no more "
-				     "are taken"
-				   : "");
+		return op->again ? BALLOT_COUNTED : BALLOT_SAME;
+	case 'D':
+		return BALLOT_DOUBLE;
+	case 'C':
+		return BALLOT_CLOSED;
+	case 'F':
+		return BALLOT_FULL;
+	default:
+		return BALLOT_UNSTORED;
+	}
+}
+
+static void answered_vote(struct writer *w, const struct op *op,
+			  const char *letters)
+{
+	struct writer_done *d = add_done(w, op, WRITER_OK);
+	d->answers = xstrdup(letters);
+	for (char *c = d->answers; *c; c++)
+		*c = (char)answer_of(op, *c);
 }
 
 static void answered_yes(struct writer *w, const struct op *op,
@@ -260,6 +269,7 @@ void writer_done_release(struct writer_done *done)
 	for (int i = 0; i < done->count_count; i++)
 		free(done->options[i]);
 	free(done->options);
+	free(done->answers);
 	free(done->counts);
 	*done = (struct writer_done){0};
 }

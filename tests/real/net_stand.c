@@ -41,19 +41,28 @@ static const char poll_show[] =
 	"      options: [{ id: left }, { id: right }]\n"
 	"      default: left\n";
 
-static void cast(struct stand *s, const struct effect *x)
+static enum ballot_answer count(struct stand *s, const char *voter, int option)
 {
 	for (size_t i = 0; i < s->voter_count; i++)
-		if (!strcmp(s->voters[i], x->key)) {
-			net_reply(s->net, &x->origin, false, "duplicate",
-				  "this voter has voted");
-			return;
-		}
+		if (!strcmp(s->voters[i], voter))
+			return BALLOT_DOUBLE;
 	GROW(s->voters, s->voter_count, s->voter_cap);
-	s->voters[s->voter_count++] = xstrdup(x->key);
-	s->counts[x->option]++;
+	s->voters[s->voter_count++] = xstrdup(voter);
+	s->counts[option]++;
 	atomic_fetch_add(&s->votes, 1);
-	net_reply(s->net, &x->origin, true, "ok", "counted");
+	return BALLOT_COUNTED;
+}
+
+static void cast(struct stand *s, struct effect *x)
+{
+	struct ballots *b = x->ballots;
+	for (size_t i = 0; i < b->count; i++) {
+		struct ballot *one = &b->items[i];
+		if (one->answer == BALLOT_PENDING)
+			one->answer = (unsigned char)count(
+				s, ballot_voter(b, i), one->option);
+	}
+	net_votes(s->net, &x->ballots);
 	stand_tally(s);
 }
 
@@ -68,7 +77,7 @@ void stand_tally(struct stand *s)
 	free(text);
 }
 
-static void act(struct stand *s, const struct effect *x)
+static void act(struct stand *s, struct effect *x)
 {
 	switch (x->kind) {
 	case EFFECT_REPLY:

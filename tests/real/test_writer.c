@@ -52,6 +52,16 @@ static void commit_note(uint64_t seq)
 	commit(seq, EVENT_NOTE, "", "{\"text\":\"a\"}", 0, "");
 }
 
+static void here_vote(struct writer *to, const char *poll, const char *voter,
+		      const char *option, bool may_change, uint64_t tag)
+{
+	struct ballots *b = ballots_new(poll, BALLOTS_NOBODY);
+	b->may_change = may_change;
+	ballots_add(b, option, voter, 0, 0);
+	writer_votes(to, b, tag);
+	ballots_free(&b);
+}
+
 static enum writer_how outcome(void)
 {
 	struct writer_done done;
@@ -218,11 +228,11 @@ START_TEST(what_was_lost_is_written_again)
 		ck_assert_int_eq(outcome(), WRITER_OK);
 	here_do("COPY showcaller:{again}:events showcaller:{again}:old");
 	writer_poll_open(w, "p");
-	writer_vote(w, "p", "ann", "yes", false, 5);
+	here_vote(w, "p", "ann", "yes", false, 5);
 	ck_assert_int_eq(outcome(), WRITER_OK);
 	for (uint64_t seq = 21; seq <= 40; seq++)
 		commit_note(seq);
-	writer_vote(w, "p", "ben", "yes", false, 6);
+	here_vote(w, "p", "ben", "yes", false, 6);
 	for (int i = 0; i < 21; i++)
 		ck_assert_int_eq(outcome(), WRITER_OK);
 	here_do("RENAME showcaller:{again}:old showcaller:{again}:events");
@@ -301,7 +311,7 @@ START_TEST(two_cores_one_leader)
 	ck_assert_int_gt(second_epoch, epoch);
 	commit_note(2);
 	writer_renew(w);
-	writer_vote(w, "p", "me", "a", false, 0);
+	here_vote(w, "p", "me", "a", false, 0);
 	for (int i = 0; i < 3; i++)
 		ck_assert_int_eq(outcome(), WRITER_FENCED);
 	ck_assert_int_eq(here_int("XLEN showcaller:{lead}:events"), 1);
@@ -620,10 +630,17 @@ static void open_poll(uint64_t seq)
 	writer_poll_open(w, "route");
 }
 
-static enum writer_how vote(const char *voter, const char *option, bool change)
+static enum ballot_answer vote(const char *voter, const char *option,
+			       bool change)
 {
-	writer_vote(w, "route", voter, option, change, 1);
-	return outcome();
+	struct writer_done done;
+	here_vote(w, "route", voter, option, change, 1);
+	ck_assert(here_outcome(w, &done));
+	ck_assert_int_eq(done.what, WRITER_VOTE);
+	ck_assert_int_eq(done.how, WRITER_OK);
+	enum ballot_answer answer = (enum ballot_answer)done.answers[0];
+	writer_done_release(&done);
+	return answer;
 }
 
 static int64_t counted(const char *option)
@@ -655,7 +672,7 @@ START_TEST(a_tally_is_read_without_a_change)
 		if (i == 0)
 			open_poll(1);
 		ck_assert_int_eq(vote("ann", "FENCED", false),
-				 i ? WRITER_DOUBLE : WRITER_OK);
+				 i ? BALLOT_SAME : BALLOT_COUNTED);
 	}
 	writer_close(&w);
 }
@@ -664,22 +681,22 @@ END_TEST
 START_TEST(polls_open_freeze_and_close)
 {
 	lead("poll");
-	ck_assert_int_eq(vote("ann", "cave", false), WRITER_CLOSED);
+	ck_assert_int_eq(vote("ann", "cave", false), BALLOT_CLOSED);
 	open_poll(1);
-	ck_assert_int_eq(vote("ann", "cave", false), WRITER_OK);
-	ck_assert_int_eq(vote("ann", "cave", false), WRITER_DOUBLE);
-	ck_assert_int_eq(vote("ann", "ridge", false), WRITER_DOUBLE);
-	ck_assert_int_eq(vote("ann", "ridge", true), WRITER_OK);
+	ck_assert_int_eq(vote("ann", "cave", false), BALLOT_COUNTED);
+	ck_assert_int_eq(vote("ann", "cave", false), BALLOT_SAME);
+	ck_assert_int_eq(vote("ann", "ridge", false), BALLOT_DOUBLE);
+	ck_assert_int_eq(vote("ann", "ridge", true), BALLOT_COUNTED);
 	writer_poll_freeze(w, "route");
-	ck_assert_int_eq(vote("bob", "cave", false), WRITER_CLOSED);
+	ck_assert_int_eq(vote("bob", "cave", false), BALLOT_CLOSED);
 	writer_poll_open(w, "route");
-	ck_assert_int_eq(vote("bob", "cave", false), WRITER_OK);
+	ck_assert_int_eq(vote("bob", "cave", false), BALLOT_COUNTED);
 	ck_assert_int_eq(counted("ridge"), 1);
-	ck_assert_int_eq(vote("cy", "cave", false), WRITER_CLOSED);
+	ck_assert_int_eq(vote("cy", "cave", false), BALLOT_CLOSED);
 	ck_assert_int_eq(counted("cave"), 1);
 	/* A new poll of the same stage starts from nothing. */
 	open_poll(2);
-	ck_assert_int_eq(vote("ann", "cave", false), WRITER_OK);
+	ck_assert_int_eq(vote("ann", "cave", false), BALLOT_COUNTED);
 	ck_assert_int_eq(counted("cave"), 1);
 	ck_assert_int_eq(counted("ridge"), 0);
 	writer_close(&w);
@@ -698,7 +715,7 @@ START_TEST(votes_count_exactly_once)
 	for (int i = 0; i < VOTERS * TIMES; i++) {
 		char voter[16];
 		snprintf(voter, sizeof voter, "v%d", i % VOTERS);
-		writer_vote(w, "route", voter, "cave", false,
+		here_vote(w, "route", voter, "cave", false,
 			    (uint64_t)(i % VOTERS));
 		if (i % 97 == 96) {
 			writer_pump(w, 0);
@@ -707,8 +724,9 @@ START_TEST(votes_count_exactly_once)
 	}
 	for (int i = 0; i < VOTERS * TIMES; i++) {
 		ck_assert(here_outcome(w, &done));
-		ck_assert(done.how == WRITER_OK || done.how == WRITER_DOUBLE);
-		yes[done.tag] += done.how == WRITER_OK;
+		ck_assert_int_eq(done.how, WRITER_OK);
+		yes[done.tag] += done.answers[0] == BALLOT_COUNTED;
+		writer_done_release(&done);
 	}
 	for (int i = 0; i < VOTERS; i++)
 		ck_assert_int_ge(yes[i], 1);

@@ -387,32 +387,28 @@ static const char *poll_is(struct world *w)
 	return poll_state_name(w->m->stages[0].poll->state);
 }
 
-static enum effect_kind vote(struct world *w, const char *poll,
-			     const char *option)
+static enum ballot_answer vote(struct world *w, const char *poll,
+			       const char *option)
 {
-	struct input *in = input_new(INPUT_VOTE);
-	in->stage = xstrdup(poll);
-	in->id = xstrdup("voter");
-	in->choice = xstrdup(option);
-	in->origin.kind = ORIGIN_WEB;
-	world_step(w, in);
+	world_step(w, input_vote(poll, option, "voter"));
 	ck_assert_uint_eq(w->d.effect_count, 1);
-	return w->d.effects[0].kind;
+	ck_assert_int_eq(w->d.effects[0].kind, EFFECT_VOTE);
+	return (enum ballot_answer)w->d.effects[0].ballots->items[0].answer;
 }
 
 START_TEST(a_poll_gates_and_its_winner_goes_on)
 {
 	struct world *w = polling("min_votes: 2", true);
 	ck_assert_str_eq(poll_is(w), "open");
-	ck_assert_int_eq(vote(w, "v", "y"), EFFECT_VOTE);
-	ck_assert_int_eq(vote(w, "v", "nope"), EFFECT_REPLY);
-	ck_assert_int_eq(vote(w, "w", "x"), EFFECT_REPLY);
+	ck_assert_int_eq(vote(w, "v", "y"), BALLOT_PENDING);
+	ck_assert_int_eq(vote(w, "v", "nope"), BALLOT_NO_OPTION);
+	ck_assert_int_eq(vote(w, "w", "x"), BALLOT_NO_POLL);
 	ck_state(w, "after", "waiting");
 	tally(w, 9, 9); /* nobody asked for it yet */
 	ck_assert_str_eq(poll_is(w), "open");
 	world_tick(w, 10000);
 	ck_assert_str_eq(poll_is(w), "closed");
-	ck_assert_int_eq(vote(w, "v", "y"), EFFECT_REPLY);
+	ck_assert_int_eq(vote(w, "v", "y"), BALLOT_CLOSED);
 	tally(w, 1, 3);
 	ck_assert_str_eq(poll_is(w), "resolved");
 	ck_state(w, "v", "done");
@@ -480,11 +476,11 @@ START_TEST(a_poll_does_not_open_again_under_a_panic)
 	tally(w, 2, 2); /* the count was under way */
 	ck_assert_str_eq(poll_is(w), "extended");
 	ck_assert(w->m->stages[0].poll->frozen);
-	ck_assert_int_eq(vote(w, "v", "x"), EFFECT_REPLY);
+	ck_assert_int_eq(vote(w, "v", "x"), BALLOT_PAUSED);
 	world_tick(w, 60000);
 	ck_assert_str_eq(poll_is(w), "extended");
 	ck_assert(world_do(w, "resume", NULL));
-	ck_assert_int_eq(vote(w, "v", "x"), EFFECT_VOTE);
+	ck_assert_int_eq(vote(w, "v", "x"), BALLOT_PENDING);
 	ck_assert_int_eq(core_next_deadline(w->m), w->now_ms + 3000);
 	world_free(w);
 }
@@ -564,7 +560,7 @@ START_TEST(a_frozen_poll_takes_no_votes_and_no_time)
 	ck_assert(p->frozen && p->by_hand);
 	ck_assert(!world_do(w, "poll-freeze", "v", NULL));
 	ck_assert(!world_do(w, "poll-extend", "v", NULL));
-	ck_assert_int_eq(vote(w, "v", "y"), EFFECT_REPLY);
+	ck_assert_int_eq(vote(w, "v", "y"), BALLOT_PAUSED);
 	world_tick(w, 60000);
 	ck_assert_str_eq(poll_is(w), "open");
 	/* A panic freezes the others; its end leaves this one as it is. */
@@ -576,7 +572,7 @@ START_TEST(a_frozen_poll_takes_no_votes_and_no_time)
 	ck_assert(!world_do(w, "poll-unfreeze", "v", NULL));
 	ck_assert(!p->frozen && !p->by_hand);
 	ck_assert_int_eq(p->deadline_ms, w->now_ms + 6000);
-	ck_assert_int_eq(vote(w, "v", "y"), EFFECT_VOTE);
+	ck_assert_int_eq(vote(w, "v", "y"), BALLOT_PENDING);
 	/* One that is frozen may be ended all the same. */
 	ck_assert(world_do(w, "poll-freeze", "v", NULL));
 	ck_assert(world_do(w, "poll-close", "v", NULL));
@@ -785,8 +781,8 @@ START_TEST(a_poll_that_no_stage_declares)
 	ck_assert_str_eq(def->options[1].id, "his");
 	ck_assert_str_eq(def->options[2].id, "3");
 	ck_assert_int_eq(w->m->poll, place);
-	ck_assert_int_eq(vote(w, "1", "his"), EFFECT_VOTE);
-	ck_assert_int_eq(vote(w, "2", "his"), EFFECT_REPLY);
+	ck_assert_int_eq(vote(w, "1", "his"), BALLOT_PENDING);
+	ck_assert_int_eq(vote(w, "2", "his"), BALLOT_NO_POLL);
 	ck_assert(world_do(w, "poll-freeze", "1", NULL));
 	ck_assert(world_do(w, "poll-unfreeze", "1", NULL));
 	world_tick(w, 20000);
@@ -858,7 +854,7 @@ START_TEST(an_agent_proposes_a_poll)
 	ck_assert_uint_eq(w->m->inbox.count, 1);
 	ck_assert(!world_do(w, "poll-propose", "muse", "Other?", "x|y", NULL));
 	ck_assert(!world_do(w, "poll-close", "1", NULL));
-	ck_assert_int_eq(vote(w, "1", "hers"), EFFECT_REPLY);
+	ck_assert_int_eq(vote(w, "1", "hers"), BALLOT_NOT_BEGUN);
 	/* A poll by hand takes another place. */
 	ck_assert(world_do(w, "poll", "Mine?", "x|y", NULL));
 	ck_assert(p->proposed);

@@ -137,7 +137,7 @@ static int take_votes(int *counts, int64_t *last_ms)
 		if (!in)
 			continue;
 		ck_assert_int_eq(in->kind, INPUT_VOTE);
-		counts[in->choice[0] - 'x']++;
+		counts[ballot_choice(in->ballots, 0)[0] - 'x']++;
 		*last_ms = in->now_ms;
 		input_free(&in);
 		n++;

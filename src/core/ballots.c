@@ -1,0 +1,118 @@
+#include "core/ballots.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/hash.h"
+
+static const struct {
+	const char *code, *text;
+} answers[BALLOT_ANSWERS] = {
+	[BALLOT_PENDING] = {"unavailable", "the vote is on its way"},
+	[BALLOT_COUNTED] = {"ok", "your vote is counted"},
+	[BALLOT_SAME] = {"duplicate", "you have voted already"},
+	[BALLOT_DOUBLE] = {"duplicate", "you have voted already"},
+	[BALLOT_CLOSED] = {"closed", "voting is closed"},
+	[BALLOT_FULL] = {"unavailable", "the poll has a million voters; no "
+					"more are taken"},
+	[BALLOT_NO_POLL] = {"not_found", "there is no such poll"},
+	[BALLOT_NO_OPTION] = {"bad_option", "the poll has no such option"},
+	[BALLOT_NOT_BEGUN] = {"closed", "voting has not begun"},
+	[BALLOT_PAUSED] = {"closed", "voting is paused"},
+	[BALLOT_STALE] = {"stale", "this ballot is of an earlier vote: load "
+				   "the page again"},
+	[BALLOT_TOO_OFTEN] = {"too_often", "too many votes from here: wait a "
+					   "moment and try again"},
+	[BALLOT_BUSY] = {"busy", "the engine has too much to do: try again"},
+	[BALLOT_UNSTORED] = {"unavailable",
+			     "the vote could not be stored; try again"},
+	[BALLOT_FENCED] = {"unavailable",
+			   "this server does not lead any more; try again"},
+};
+
+const char *ballot_code(enum ballot_answer answer)
+{
+	return answers[answer].code;
+}
+
+const char *ballot_text(enum ballot_answer answer)
+{
+	return answers[answer].text;
+}
+
+struct ballots *ballots_new(const char *poll, enum ballots_from from)
+{
+	struct ballots *b = xcalloc(1, sizeof *b);
+	snprintf(b->poll, sizeof b->poll, "%s", poll);
+	b->from = from;
+	b->stage = -1;
+	return b;
+}
+
+void ballots_free(struct ballots **ballots)
+{
+	struct ballots *b = *ballots;
+	*ballots = NULL;
+	if (!b)
+		return;
+	free(b->id);
+	free(b->items);
+	buf_release(&b->text);
+	free(b);
+}
+
+struct ballots *ballots_take(struct ballots *b)
+{
+	struct ballots *taken = xmalloc(sizeof *taken);
+	*taken = *b;
+	*b = (struct ballots){.stage = -1};
+	return taken;
+}
+
+static uint32_t add_text(struct buf *b, const char *s, size_t most)
+{
+	size_t at = b->len;
+	buf_add(b, s, strnlen(s, most));
+	buf_addc(b, '\0');
+	return (uint32_t)at;
+}
+
+void ballots_add(struct ballots *b, const char *option, const char *voter,
+		 uint64_t source, uint64_t ticket)
+{
+	REQUIRE(b->count < BALLOTS_MOST);
+	GROW(b->items, b->count, b->cap);
+	struct ballot *x = &b->items[b->count++];
+	*x = (struct ballot){.source = source, .ticket = ticket, .option = -1};
+	x->voter = add_text(&b->text, voter, BALLOT_VOTER_MOST);
+	x->choice = add_text(&b->text, option, BALLOT_POLL_MOST);
+}
+
+bool ballots_answer(struct ballots *b, enum ballot_answer answer)
+{
+	bool any = false;
+	for (size_t i = 0; i < b->count; i++) {
+		if (b->items[i].answer != BALLOT_PENDING)
+			continue;
+		b->items[i].answer = (unsigned char)answer;
+		any = true;
+	}
+	return any;
+}
+
+size_t ballots_pending(const struct ballots *b)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < b->count; i++)
+		n += b->items[i].answer == BALLOT_PENDING;
+	return n;
+}
+
+uint64_t ballots_source(const char *kind, const char *name)
+{
+	uint64_t h = hash_fnv1a(kind) * UINT64_C(1099511628211) ^
+		     hash_fnv1a(name);
+	return h ? h : 1;
+}
