@@ -50,6 +50,12 @@ const struct action action_table[ACTIONS] = {
 	    "Runs every check."),
 	ROW(ACTION_SCENE, CORE, "scene", NULL, "NAME", 1, 1, false, NULL,
 	    "Switches the program scene in OBS."),
+	ROW(ACTION_RULES_HOLD, CORE, "rules-hold", NULL, "[TIME]", 0, 1, false,
+	    NULL,
+	    "Lets rules switch no scenes for a time (30s, 5m), or until they "
+	    "are released."),
+	ROW(ACTION_RULES_RELEASE, CORE, "rules-release", NULL, "", 0, 0, false,
+	    NULL, "Lets rules switch scenes again."),
 	ROW(ACTION_POLL, CORE, "poll", NULL, "QUESTION OPTION|OPTION... [TIME]",
 	    2, 3, false, NULL,
 	    "Asks the audience something that no stage asks; TIME is 30s, 5m "

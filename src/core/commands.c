@@ -289,6 +289,7 @@ static bool do_scene(struct deciding *d, const char *const *args)
 		names[i] = f->scenes.items[i];
 		if (strcmp(names[i], args[0]) == 0) {
 			obs_scene(d, args[0], decide_by(d));
+			rules_scene_chosen(d, args[0], decide_by(d));
 			answer(d, "scene %s sent", args[0]);
 			return true;
 		}
@@ -299,6 +300,17 @@ static bool do_scene(struct deciding *d, const char *const *args)
 			     "mean `%s`?"
 			   : "OBS has no scene `%s`",
 		      args[0], near);
+}
+
+static bool do_rules_hold(struct deciding *d, const char *const *args)
+{
+	return rules_hold(d, args[0]);
+}
+
+static bool do_rules_release(struct deciding *d, const char *const *args)
+{
+	(void)args;
+	return rules_release(d);
 }
 
 static bool do_poll(struct deciding *d, const char *const *args)
@@ -419,6 +431,8 @@ static command_fn *const table[ACTIONS] = {
 	[ACTION_CHECK] = do_check,
 	[ACTION_CHECK_ALL] = do_check_all,
 	[ACTION_SCENE] = do_scene,
+	[ACTION_RULES_HOLD] = do_rules_hold,
+	[ACTION_RULES_RELEASE] = do_rules_release,
 	[ACTION_POLL] = do_poll,
 	[ACTION_POLL_PROPOSE] = do_poll_propose,
 	[ACTION_POLL_EXTEND] = do_poll_action,

@@ -40,9 +40,7 @@ void emit(struct deciding *d, enum event_type type, int stage, int agent,
 	struct decision *out = d->out;
 	GROW(out->events, out->event_count, out->event_cap);
 	out->events[out->event_count++] = e;
-	/* What OBS does never fires a rule: it would fire itself. */
-	if (type != EVENT_OBS_COMMAND && type != EVENT_OBS_STATUS)
-		rules_fire(d, type);
+	rules_fire(d, type);
 }
 
 struct effect *effect_add(struct deciding *d, enum effect_kind kind)

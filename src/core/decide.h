@@ -64,6 +64,7 @@ APPLY_DOOR(inbox);
 APPLY_DOOR(checks);
 APPLY_DOOR(alarms);
 APPLY_DOOR(obs);
+APPLY_DOOR(rules);
 APPLY_DOOR(raises);
 APPLY_DOOR(warn);
 /* Before ledger_apply(): what the leases do to raises that are for a call. */
@@ -379,8 +380,13 @@ void obs_done(struct deciding *d);
 void obs_scene(struct deciding *d, const char *scene, const char *by);
 void obs_again(struct deciding *d);
 
-/* rules: what an event of the show switches */
+/* rules: what an event of the show switches; an operator who chose a scene (or
+ * what puts one on) is stronger for a while. */
 void rules_fire(struct deciding *d, enum event_type type);
+void rules_chosen(struct deciding *d, const char *what, const char *by);
+void rules_scene_chosen(struct deciding *d, const char *scene, const char *by);
+bool rules_hold(struct deciding *d, const char *time); /* NULL: for good */
+bool rules_release(struct deciding *d);
 
 /* commands */
 void commands_decide(struct deciding *d);

@@ -88,6 +88,7 @@ static const struct {
 			      "version, profiles, collections, transitions, "
 			      "inputs"},
 	[EVENT_OBS_COMMAND] = {"obs:command", "id, state, what, by, error"},
+	[EVENT_OBS_HOLD] = {"obs:hold", "state, until, why, by"},
 	[EVENT_CHECK_RESULT] = {"check:result",
 				"card, test, state, latency_ms, text, phases, "
 				"failed"},

@@ -103,6 +103,8 @@ static void free_stages(struct model *m)
 static void obs_state_release(struct obs_state *o)
 {
 	obs_facts_release(&o->facts);
+	free(o->hold.why);
+	free(o->hold.missed);
 	for (size_t i = 0; i < OBS_MAX_PENDING; i++)
 		free(o->pending[i].text);
 	free(o->last_error);
@@ -261,6 +263,7 @@ void model_apply(struct model *m, const struct event *e)
 	checks_apply(m, e, stage, agent);
 	alarms_apply(m, e, stage, agent);
 	obs_apply(m, e, stage, agent);
+	rules_apply(m, e, stage, agent);
 	usage_apply(m, e, stage, agent);
 	remember_command(m, e);
 }

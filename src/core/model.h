@@ -66,6 +66,15 @@ struct obs_pending {
 };
 #define OBS_MAX_PENDING 16
 
+/* Rules do not switch scenes: an operator's choice holds. */
+struct rules_hold {
+	bool on;
+	int64_t until_ms;       /* 0: until they are released */
+	char *why;              /* "scene Live"; NULL */
+	int missed_count;       /* rules that were held back since, and... */
+	char *missed;           /* ..."rule poll-scene: scene Poll", NULL */
+};
+
 struct obs_state {
 	struct obs_facts facts; /* at_ms says how old */
 	int64_t at_ms;          /* 0: never heard of */
@@ -73,6 +82,7 @@ struct obs_state {
 	char *last_error;       /* of the last request that failed; NULL */
 	char *last_done;        /* the last that was confirmed; NULL */
 	int64_t last_ms;        /* and how long after it was sent */
+	struct rules_hold hold;
 };
 
 struct alarm {
@@ -126,6 +136,9 @@ struct model {
 	uint32_t command_hashes[COMMANDS_REMEMBERED]; /* of those ids */
 	size_t command_next;
 };
+
+/* Also after a panic, until the run is resumed. rules.c. */
+bool rules_are_held(const struct model *m, int64_t now_ms);
 
 struct model *model_new(const struct show *show); /* takes a reference */
 void model_free(struct model **m);

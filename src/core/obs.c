@@ -1,4 +1,4 @@
-/* obs: what OBS says it is, what was asked of it, and the rules that ask. */
+/* obs: what OBS says it is, and what was asked of it. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,8 +66,37 @@ void obs_apply(struct model *m, const struct event *e, int stage, int agent)
 
 /* --- deciding ----------------------------------------------------------- */
 
+/* Whether something under way may have put that scene on: a scene that was
+ * asked for, or what may switch to any. */
+static bool is_ours(const struct model *m, const char *scene)
+{
+	bool ours = false;
+	char *asked = xasprintf("scene %s", scene);
+	for (size_t i = 0; i < OBS_MAX_PENDING && !ours; i++) {
+		const struct obs_pending *p = &m->obs.pending[i];
+		bool other = p->text && strncmp(p->text, "scene ", 6) != 0;
+		ours = *p->id && p->text &&
+		       (other || strcmp(p->text, asked) == 0);
+	}
+	free(asked);
+	return ours;
+}
+
+/* Who switches in OBS itself is an operator, too. */
+static void look_whose_scene(struct deciding *d)
+{
+	const struct obs_facts *was = &d->m->obs.facts, *is = &d->in->obs;
+	if (!was->connected || !is->connected || !was->program_scene ||
+	    !is->program_scene ||
+	    strcmp(was->program_scene, is->program_scene) == 0 ||
+	    is_ours(d->m, is->program_scene))
+		return;
+	rules_scene_chosen(d, is->program_scene, "OBS");
+}
+
 void obs_input(struct deciding *d)
 {
+	look_whose_scene(d);
 	struct json_out *data = json_out_new();
 	obs_facts_put(data, &d->in->obs, &d->m->obs.facts);
 	emit(d, EVENT_OBS_STATUS, -1, -1, &data);
@@ -131,23 +160,5 @@ void obs_again(struct deciding *d)
 		command_event(d, id, "failed", what, NULL,
 			      "outcome unknown: the core restarted");
 		free(what);
-	}
-}
-
-void rules_fire(struct deciding *d, enum event_type type)
-{
-	const struct show *show = d->m->show;
-	for (size_t i = 0; i < show->rule_count; i++) {
-		const struct show_rule *r = &show->rules[i];
-		if (!r->enabled || strcmp(r->action, "obs_scene") != 0 ||
-		    strcmp(r->on, event_type_name(type)) != 0)
-			continue;
-		json_object *v =
-			json_read_str(r->value, &json_limits_own, NULL);
-		char *by = xasprintf("rule %s", r->name);
-		if (json_object_is_type(v, json_type_string))
-			obs_scene(d, json_object_get_string(v), by);
-		free(by);
-		json_object_put(v);
 	}
 }

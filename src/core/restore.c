@@ -318,6 +318,15 @@ static void read_killed(struct model *m, json_object *a)
 	}
 }
 
+static void read_hold(struct rules_hold *h, json_object *o)
+{
+	h->on = json_get_bool(o, "on", false);
+	h->until_ms = json_get_int(o, "until", 0);
+	h->why = restore_text(o, "why");
+	h->missed_count = (int)json_get_int(o, "missed_count", 0);
+	h->missed = restore_text(o, "missed");
+}
+
 static void read_obs(struct model *m, json_object *o)
 {
 	json_object *pending = json_get_array(o, "pending");
@@ -326,6 +335,7 @@ static void read_obs(struct model *m, json_object *o)
 	m->obs.last_error = restore_text(o, "last_error");
 	m->obs.last_done = restore_text(o, "last_done");
 	m->obs.last_ms = json_get_int(o, "last_ms", 0);
+	read_hold(&m->obs.hold, json_get(o, "hold"));
 	size_t n = pending ? json_object_array_length(pending) : 0;
 	for (size_t i = 0; i < n && i < OBS_MAX_PENDING; i++) {
 		json_object *p = json_object_array_get_idx(pending, i);

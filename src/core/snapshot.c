@@ -371,6 +371,17 @@ static void put_pending(struct json_out *o, const struct model *m)
 	json_out_end(o);
 }
 
+static void put_hold(struct json_out *o, const struct rules_hold *h)
+{
+	json_out_object(o, "hold");
+	json_add_bool(o, "on", h->on);
+	json_add_int(o, "until", h->until_ms);
+	json_add_str(o, "why", h->why);
+	json_add_int(o, "missed_count", h->missed_count);
+	json_add_str(o, "missed", h->missed);
+	json_out_end(o);
+}
+
 static void put_obs(struct json_out *o, const struct model *m)
 {
 	json_out_object(o, "obs");
@@ -380,6 +391,7 @@ static void put_obs(struct json_out *o, const struct model *m)
 	json_add_str(o, "last_done", m->obs.last_done);
 	json_add_int(o, "last_ms", m->obs.last_ms);
 	put_pending(o, m);
+	put_hold(o, &m->obs.hold);
 	json_out_end(o);
 }
 

@@ -298,6 +298,22 @@ json_object *status_checks(const struct model *m)
 	return a;
 }
 
+static void add_hold(json_object *o, const struct model *m)
+{
+	const struct rules_hold *h = &m->obs.hold;
+	json_object *hold = json_object_new_object();
+	if (h->on) {
+		add_time(hold, "until", h->until_ms);
+		add_text(hold, "why", h->why);
+		json_add_int(hold, "held_back", h->missed_count);
+		add_text(hold, "last", h->missed);
+		json_add(o, "rules_wait", &hold);
+	} else {
+		add_null(o, "rules_wait");
+		json_object_put(hold);
+	}
+}
+
 json_object *status_obs(const struct model *m)
 {
 	const struct obs_facts *f = &m->obs.facts;
@@ -313,6 +329,7 @@ json_object *status_obs(const struct model *m)
 	add_text(o, "last_error", m->obs.last_error);
 	add_text(o, "last_done", m->obs.last_done);
 	json_add_int(o, "last_ms", m->obs.last_ms);
+	add_hold(o, m);
 	return o;
 }
 

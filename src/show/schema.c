@@ -33,7 +33,7 @@ const char *const schema_event_words[] = {
 	"token:spend",	  "token:return",   "budget:request",
 	"budget:approve", "budget:deny",    "budget:raise", "budget:day",
 	"proposal:late",  "proposal:adopt", "proposal:discard",
-	"obs:status",	  "obs:command",    "check:result",
+	"obs:status",	  "obs:command",    "obs:hold",	    "check:result",
 	"alarm:raise",	  "alarm:ack",	    "alarm:clear",
 	"leader:take",	  "note",	    NULL};
 
@@ -444,6 +444,10 @@ static const struct key obs_keys[] = {
 	    "Lists of OBS requests, by name.", .call = read_macros, LATER),
 	EXACT("profile", AT(show_obs, profile), "The profile expected.",
 	      .def_text = "any", LATER),
+	INT("operator_hold_ms", AT(show_obs, operator_hold_ms), 0, HOURS24,
+	    30000, "ms",
+	    "How long rules leave the scene alone that an operator chose, here "
+	    "or in OBS. 0: not at all."),
 	EXACT("collection", AT(show_obs, collection),
 	      "The scene collection expected.", .def_text = "any", LATER),
 	{0}};

@@ -228,6 +228,7 @@ struct show_obs {
 	struct show_macro *macros;
 	size_t macro_count;
 	char *profile, *collection; /* expected; NULL: any */
+	int64_t operator_hold_ms;   /* 0: rules never wait for operators */
 };
 
 struct show_rule {

@@ -508,10 +508,25 @@ static void lead(struct sim *s, const struct event *e)
 	a->epoch = epoch;
 }
 
-static void obs_command(struct audit *a, const struct event *e)
+/* An operator's choice is stronger than any rule. */
+static void obs_hold(struct audit *a, const struct event *e)
 {
+	bool held = strcmp(event_str(e, "state", ""), "held") == 0;
+	a->rules_wait_ms = held ? event_int(e, "until", INT64_MAX) : 0;
+}
+
+static void obs_command(struct sim *s, const struct event *e)
+{
+	struct audit *a = s->audit;
 	const char *id = event_str(e, "id", "o0");
-	if (strcmp(event_str(e, "state", ""), "sent") == 0)
+	bool sent = strcmp(event_str(e, "state", ""), "sent") == 0;
+	bool rule = strncmp(event_str(e, "by", ""), "rule ", 5) == 0;
+	if (sent && rule && e->at_ms < a->rules_wait_ms)
+		sim_fail(s, "rules",
+			 "%s switches, and an operator's choice holds until "
+			 "%" PRId64,
+			 event_str(e, "by", ""), a->rules_wait_ms);
+	if (sent)
 		a->obs_sent[a->obs_next++ % COUNT_OF(a->obs_sent)] =
 			strtoull(id + 1, NULL, 10);
 }
@@ -543,7 +558,10 @@ static void of_run(struct sim *s, const struct event *e)
 		lead(s, e);
 		break;
 	case EVENT_OBS_COMMAND:
-		obs_command(a, e);
+		obs_command(s, e);
+		break;
+	case EVENT_OBS_HOLD:
+		obs_hold(a, e);
 		break;
 	default:
 		break;

@@ -118,6 +118,7 @@ struct audit {
 	char empty_hash[HASH_HEX_BYTES]; /* of no story */
 	int *by; /* by command: 1 + the decision that it made; 0: none */
 	size_t by_cap;
+	int64_t rules_wait_ms; /* 0: they act; else until then */
 	uint64_t obs_sent[64]; /* seqs of the newest requests */
 	size_t obs_next;
 };

@@ -293,7 +293,14 @@ static void meddle(struct sim *s, struct dice *d)
 		ask(s, d, ACTION_PANIC, "all", NULL);
 		break;
 	case 4:
-		ask(s, d, ACTION_SCENE, sim_scenes[dice_roll(d, 3)], NULL);
+		if (dice_one_in(d, 3))
+			ask(s, d,
+			    dice_one_in(d, 2) ? ACTION_RULES_HOLD
+					      : ACTION_RULES_RELEASE,
+			    NULL, NULL);
+		else
+			ask(s, d, ACTION_SCENE, sim_scenes[dice_roll(d, 3)],
+			    NULL);
 		break;
 	case 5:
 		roll_back(s, d);

@@ -51,6 +51,12 @@ static bool is_anyway(const struct spot *p)
 	return event_bool(p->e, "anyway", false);
 }
 
+static bool is_chosen(const struct spot *p)
+{
+	return strcmp(event_str(p->e, "state", ""), "held back") == 0 &&
+	       !p->c->m->run.panic;
+}
+
 static bool is_commanded(const struct spot *p)
 {
 	return event_str(p->e, "cmd", NULL) != NULL;
@@ -121,6 +127,11 @@ static bool forget_money(const struct spot *p)
 static bool forget_anyway(const struct spot *p)
 {
 	return change(p, "anyway", NULL);
+}
+
+static bool send_anyway(const struct spot *p)
+{
+	return change(p, "state", json_object_new_string("sent"));
 }
 
 static bool forget_command(const struct spot *p)
@@ -303,6 +314,9 @@ static const struct {
 			       "a late answer is adopted without a look at "
 			       "what it was made on",
 			       EVENT_PROPOSAL_ADOPT, is_anyway, forget_anyway},
+	[PLANT_RULE_WINS] = {"rule-wins",
+			     "a rule switches although an operator chose",
+			     EVENT_OBS_COMMAND, is_chosen, send_anyway},
 	[PLANT_ABORT] = {"abort", "the core aborts"},
 };
 

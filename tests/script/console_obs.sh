@@ -37,6 +37,7 @@ obs:
   scenes: [Starting Soon, Live, Poll]
 rules:
   - { name: poll-scene, on: poll:create, do: { obs_scene: Poll } }
+  - { name: note-scene, on: note, do: { obs_scene: Poll } }
 SHOW
 start_core onair.yaml
 ok $? "a show runs without its OBS"
@@ -71,6 +72,15 @@ ok $? "OBS has confirmed it"
 ok $? "and status says so"
 fails 1 'did you mean `Poll`' "a scene that OBS has not" \
 	"$program" do onair scene Pol
+"$program" do onair note 'a rule waits' >/dev/null
+wait_event onair '"held back".*scene Poll.*rule note-scene'
+ok $? "a rule waits for the operator's own choice, and says so"
+"$program" status onair --json | jq -e '.obs.program_scene == "Live" and
+	.obs.rules_wait.why == "scene Live" and
+	.obs.rules_wait.held_back == 1' >/dev/null
+ok $? "OBS was left alone, and status says why"
+"$program" do onair rules-release >/dev/null
+ok $? "the rules are released"
 "$program" do onair go >/dev/null
 wait_event onair '"obs:status".*"program_scene":"Poll"'
 ok $? "a rule switches to the poll's scene"

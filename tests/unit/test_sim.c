@@ -116,6 +116,7 @@ static const char *const found_by[PLANTS] = {
 	[PLANT_ONCE_TWICE] = "taken-twice",
 	[PLANT_KILLED_CALLED] = "killed",
 	[PLANT_ADOPT_BLIND] = "adopt",
+	[PLANT_RULE_WINS] = "rules",
 	[PLANT_ABORT] = "abort",
 };
 

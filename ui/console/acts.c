@@ -57,6 +57,8 @@ static const struct {
 	 "discarded the late answer of {agent} for {stage}"},
 	{EVENT_AGENT_KILL, NULL, NULL, "killed {agent|all agents}"},
 	{EVENT_AGENT_REVIVE, NULL, NULL, "revived {agent|all agents}"},
+	{EVENT_OBS_HOLD, "state", "released", "lets rules switch scenes"},
+	{EVENT_OBS_HOLD, NULL, NULL, "chose {why}: rules wait"},
 	{EVENT_OBS_COMMAND, NULL, NULL, "told OBS: {what}"},
 	{EVENT_ALARM_ACK, NULL, NULL, "acknowledged {id}"},
 	{EVENT_NOTE, NULL, NULL, "noted: {text}"},

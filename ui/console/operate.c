@@ -325,6 +325,12 @@ static void do_note(struct view *v, enum action_id action)
 	type_text(v, action, NULL, "A note for the log of the show:");
 }
 
+/* What needs no more than the key. */
+static void do_plain(struct view *v, enum action_id action)
+{
+	view_ask(v, action, NULL, NULL, NULL, NULL);
+}
+
 static void do_cancel_run(struct view *v, enum action_id action)
 {
 	confirm(v, action, NULL,
@@ -451,6 +457,8 @@ static void (*const table[ACTIONS])(struct view *, enum action_id) = {
 	[ACTION_CHECK] = do_check,
 	[ACTION_CHECK_ALL] = do_check,
 	[ACTION_SCENE] = do_scene,
+	[ACTION_RULES_HOLD] = do_plain,
+	[ACTION_RULES_RELEASE] = do_plain,
 	[ACTION_POLL] = do_poll_new,
 	[ACTION_POLL_EXTEND] = do_poll,
 	[ACTION_POLL_FREEZE] = do_poll,
@@ -498,6 +506,13 @@ void operate_action(struct view *v, enum action_id action)
 {
 	if (rewind_refuses(v, action))
 		return;
+	if (!table[action]) { /* it needs more than a key can say */
+		view_flash(v, STYLE_WAIT,
+			   "%s: only by `showcaller do SHOW %s %s`",
+			   action_table[action].name, action_table[action].name,
+			   action_table[action].args);
+		return;
+	}
 	struct view *on = looks_at_panes(action) ? rewind_lend(v) : v;
 	table[action](on, action);
 	rewind_return(v, on);
