@@ -106,6 +106,13 @@ static void print_obs(json_object *obs)
 	if (!connected && error)
 		printf(": %s", error);
 	printf("\n");
+	json_object *drift = json_get_array(obs, "drift");
+	size_t n = connected && drift ? json_object_array_length(drift) : 0;
+	for (size_t i = 0; i < n; i++)
+		printf("%-8s %s\n", i ? "" : "drift", json_item_str(drift, i));
+	json_object *wait = json_get_object(obs, "rules_wait");
+	if (wait)
+		printf("rules    wait: %s\n", json_get_str(wait, "why", ""));
 }
 
 static void print_redis(json_object *redis)

@@ -298,41 +298,6 @@ json_object *status_checks(const struct model *m)
 	return a;
 }
 
-static void add_hold(json_object *o, const struct model *m)
-{
-	const struct rules_hold *h = &m->obs.hold;
-	json_object *hold = json_object_new_object();
-	if (h->on) {
-		add_time(hold, "until", h->until_ms);
-		add_text(hold, "why", h->why);
-		json_add_int(hold, "held_back", h->missed_count);
-		add_text(hold, "last", h->missed);
-		json_add(o, "rules_wait", &hold);
-	} else {
-		add_null(o, "rules_wait");
-		json_object_put(hold);
-	}
-}
-
-json_object *status_obs(const struct model *m)
-{
-	const struct obs_facts *f = &m->obs.facts;
-	struct json_out *out = json_out_new();
-	obs_facts_put(out, f, NULL);
-	json_object *o = json_out_read(&out);
-	if (!f->error)
-		add_text(o, "error", NULL);
-	if (!f->program_scene)
-		add_text(o, "program_scene", NULL);
-	if (!f->preview_scene)
-		add_text(o, "preview_scene", NULL);
-	add_text(o, "last_error", m->obs.last_error);
-	add_text(o, "last_done", m->obs.last_done);
-	json_add_int(o, "last_ms", m->obs.last_ms);
-	add_hold(o, m);
-	return o;
-}
-
 static json_object *leader_status(const struct model *m)
 {
 	if (!m->leader.epoch)
@@ -416,14 +381,15 @@ static void add_head(json_object *o, const struct model *m,
 	json_object_object_add(o, "redis", redis_status(extra));
 }
 
-static void add_rest(json_object *o, const struct model *m)
+static void add_rest(json_object *o, const struct model *m,
+		     const struct status_extra *extra)
 {
 	json_object_object_add(o, "story", story_status(m));
 	json_object_object_add(o, "budget", budget_status(m));
 	json_object_object_add(o, "usage", usage_report(m));
 	json_object_object_add(o, "poll", status_poll(m, m->poll));
 	json_object_object_add(o, "checks", status_checks(m));
-	json_object_object_add(o, "obs", status_obs(m));
+	json_object_object_add(o, "obs", status_obs(m, extra));
 	json_object_object_add(o, "inbox", status_inbox(m));
 	json_object_object_add(o, "late", status_late(m));
 	json_object_object_add(o, "killed", killed_status(m));
@@ -436,7 +402,7 @@ json_object *status_json(const struct model *m,
 	json_object *o = json_object_new_object();
 	add_head(o, m, extra);
 	json_object_object_add(o, "run", status_run(m, extra->now_ms));
-	add_rest(o, m);
+	add_rest(o, m, extra);
 	return o;
 }
 
@@ -476,7 +442,7 @@ void status_print(struct buf *out, const struct model *m,
 	json_object *head = json_object_new_object();
 	json_object *rest = json_object_new_object();
 	add_head(head, m, extra);
-	add_rest(rest, m);
+	add_rest(rest, m, extra);
 	if (poll && *poll)
 		json_add(rest, "poll", poll);
 	print_open(out, &head);

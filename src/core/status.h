@@ -14,6 +14,7 @@ struct status_extra {
 	const char *redis_why;	 /* not connected: why, for people; or NULL */
 	const char *redis_fsync; /* its appendfsync; "off" keeps nothing; NULL
 				    or "unknown": not known */
+	const char *obs_figures; /* the newest of live `obs`; NULL: none */
 	int64_t now_ms;		 /* show time, for elapsed_ms */
 };
 
@@ -45,6 +46,8 @@ bool status_poll_counts_elsewhere(const struct model *m, int stage);
 /* The audience is to see how many voted, but not for what. */
 bool status_poll_is_hidden(const struct model *m, int stage);
 json_object *status_checks(const struct model *m); /* an array */
-json_object *status_obs(const struct model *m);
+/* status_obs.c: what the model and `extra` know of OBS. */
+json_object *status_obs(const struct model *m,
+			const struct status_extra *extra);
 
 #endif

@@ -358,6 +358,14 @@ static void push_facts(struct rehearse *r, int64_t due_ms)
 	facts->program_scene = xstrdup(r->program_scene);
 	for (size_t i = 0; i < scenes->count; i++)
 		obs_names_add(&facts->scenes, scenes->items[i]);
+	for (size_t i = 0; i < r->show->obs.sources.count; i++) {
+		struct obs_source *s = obs_facts_add_input(
+			facts, r->show->obs.sources.items[i]);
+		if (s)
+			s->active = true;
+	}
+	facts->profile = xstrdup(r->show->obs.profile);
+	facts->collection = xstrdup(r->show->obs.collection);
 	facts->streaming = r->streaming;
 	facts->recording = r->recording;
 	push_input(r, &input, due_ms);

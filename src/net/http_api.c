@@ -32,6 +32,7 @@ static struct status_extra extra_of(const struct web *web)
 		.redis_connected = web->redis_ok,
 		.redis_why = web->redis_why,
 		.redis_fsync = web->net->redis_fsync,
+		.obs_figures = web->obs_figures,
 		.now_ms = clock_show_ms(),
 	};
 }
@@ -101,7 +102,8 @@ void api_checks(struct request *r)
 
 void api_obs(struct request *r)
 {
-	json_object *o = status_obs(r->web->model);
+	struct status_extra extra = extra_of(r->web);
+	json_object *o = status_obs(r->web->model, &extra);
 	http_respond_json(r, 200, &o);
 }
 

@@ -126,7 +126,8 @@ static void publish_event(struct web *web, const struct event *event)
 		{WS_EVENTS, true},
 		{WS_CHECKS, event->type == EVENT_CHECK_RESULT},
 		{WS_OBS, event->type == EVENT_OBS_STATUS ||
-				 event->type == EVENT_OBS_COMMAND},
+				 event->type == EVENT_OBS_COMMAND ||
+				 event->type == EVENT_OBS_HOLD},
 	};
 	for (size_t i = 0; i < COUNT_OF(to); i++) {
 		if (!to[i].about || !ws_wanted(ws, to[i].topic))
@@ -151,6 +152,10 @@ static void take_live(struct web *web, struct web_mail *mail)
 {
 	json_object *o = json_read_str(mail->text, &json_limits_answer, NULL);
 	const char *topic = json_get_str(o, "topic", "");
+	if (!strcmp(topic, LIVE_OBS)) {
+		free(web->obs_figures);
+		web->obs_figures = xstrdup(mail->text);
+	}
 	if (!strcmp(topic, LIVE_TALLY))
 		web_take_tally(web, o);
 	else if (!strcmp(topic, LIVE_LOG) && ws_wanted(web->net->ws, WS_LOG))
@@ -379,6 +384,7 @@ void web_stop(struct web **webp)
 	board_release(&web->board);
 	free(web->places);
 	free(web->place_uses);
+	free(web->obs_figures);
 	free(web->redis_why);
 	model_free(&web->model);
 	if (web->epoll_fd >= 0)

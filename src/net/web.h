@@ -137,6 +137,7 @@ struct web {
 	bool redis_ok;
 	char *redis_why; /* NULL: connected */
 	int64_t redis_rtt_us;
+	char *obs_figures; /* the newest; NULL: none came */
 
 	/* Requests that wait for the engine, oldest first; found by place. */
 	struct request **places;

@@ -443,13 +443,13 @@ static const struct key obs_keys[] = {
 	ROW("macros", KEY_CALL, 0,
 	    "Lists of OBS requests, by name.", .call = read_macros, LATER),
 	EXACT("profile", AT(show_obs, profile), "The profile expected.",
-	      .def_text = "any", LATER),
+	      .def_text = "any"),
 	INT("operator_hold_ms", AT(show_obs, operator_hold_ms), 0, HOURS24,
 	    30000, "ms",
 	    "How long rules leave the scene alone that an operator chose, here "
 	    "or in OBS. 0: not at all."),
 	EXACT("collection", AT(show_obs, collection),
-	      "The scene collection expected.", .def_text = "any", LATER),
+	      "The scene collection expected.", .def_text = "any"),
 	{0}};
 static const struct section obs = {
 	"obs", "obs", .keys = obs_keys, .end = obs_end};
