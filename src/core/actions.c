@@ -76,6 +76,12 @@ const struct action action_table[ACTIONS] = {
 	    "Ends a poll with an option that you choose, whatever was voted."),
 	ROW(ACTION_POLL_VOID, CORE, "poll-void", NULL, "POLL", 1, 1, true, NULL,
 	    "Ends a poll without a result and skips its stage."),
+	ROW(ACTION_POLL_EXCLUDE, CORE, "poll-exclude", "x", "POLL [BURST]", 1, 2,
+	    false, NULL,
+	    "Takes the votes of a burst out of the count: the newest one, or "
+	    "that number."),
+	ROW(ACTION_POLL_INCLUDE, CORE, "poll-include", "i", "POLL [BURST]", 1, 2,
+	    false, NULL, "Puts the votes of a burst back into the count."),
 	ROW(ACTION_ACK, CORE, "ack", "m", "ALARM [REASON]", 1, 2, false, NULL,
 	    "Acknowledges an alarm until it clears."),
 	ROW(ACTION_NOTE, CORE, "note", NULL, "TEXT", 1, 1, false, NULL,

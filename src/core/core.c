@@ -181,6 +181,9 @@ static void decide_one(struct deciding *d)
 	case INPUT_TALLY:
 		polls_tally(d);
 		break;
+	case INPUT_BURST:
+		polls_burst(d);
+		break;
 	case INPUT_OBS:
 		obs_input(d);
 		break;
@@ -226,6 +229,7 @@ static void bells(struct deciding *d, size_t first)
 		    e->type != EVENT_STAGE_ERROR &&
 		    e->type != EVENT_BUDGET_REQUEST &&
 		    e->type != EVENT_POLL_PROPOSE &&
+		    e->type != EVENT_POLL_BURST &&
 		    e->type != EVENT_POLL_CLOSE)
 			continue;
 		bool standby =

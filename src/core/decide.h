@@ -308,6 +308,13 @@ void polls_freeze_all(struct deciding *d);
 void polls_thaw_all(struct deciding *d);
 void polls_void(struct deciding *d, int stage);
 bool polls_answer(struct deciding *d, int stage, const char *choice);
+/* poll_burst */
+void poll_burst_apply(struct model *m, const struct event *e, int stage);
+void poll_burst_read(struct poll_burst *burst, const struct burst_facts *facts);
+void polls_burst(struct deciding *d);
+bool polls_exclude(struct deciding *d, int stage, bool exclude,
+		   const char *burst);
+bool polls_burst_answer(struct deciding *d, const struct answer_given *given);
 bool polls_command(struct deciding *d, int stage, enum action_id what,
 		   const char *arg);
 

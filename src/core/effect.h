@@ -20,6 +20,9 @@ enum effect_kind {
 	EFFECT_POLL_FREEZE, /* stage: no votes; nothing is counted yet */
 	EFFECT_POLL_COUNT,  /* stage: no votes any more; answer INPUT_TALLY
 			       with the same attempt */
+	EFFECT_POLL_LOOK,   /* stage: what its tally shows has changed */
+	EFFECT_POLL_BURST,  /* stage, option, attempt = burst: the votes that
+			       INPUT_BURST told of belong to it from now on */
 	EFFECT_VOTE,        /* ballots: count those that are pending, then
 			       tell whoever they are from */
 	EFFECT_OBS,         /* key = request id, name = request type, text =

@@ -47,6 +47,10 @@ static const struct {
 				"margin_permille, uncertainty_permille, "
 				"too_close, lacks, by"},
 	[EVENT_POLL_VOID] = {"poll:void", "by, reason"},
+	[EVENT_POLL_BURST] = {"poll:burst", "burst, option, votes, span_ms, "
+					    "sources, rest_permille"},
+	[EVENT_POLL_EXCLUDE] = {"poll:exclude", "burst, by, reason"},
+	[EVENT_POLL_INCLUDE] = {"poll:include", "burst, by, reason"},
 	[EVENT_TOKEN_LEASE] = {"token:lease",
 			       "lease, tokens, cost_micros, attempt, "
 			       "deadline, outside, extends, request"},

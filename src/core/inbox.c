@@ -11,7 +11,8 @@
 #include "core/money.h"
 
 static const char *const kind_names[INBOX_KINDS] = {
-	"overage", "failed", "poll", "warning", "conflict", "propose",
+	"overage", "failed",  "poll",  "warning",
+	"conflict", "propose", "burst",
 };
 
 static const char *const choice_names[INBOX_CHOICES] = {
@@ -25,6 +26,8 @@ static const char *const choice_names[INBOX_CHOICES] = {
 	[CHOICE_ADOPT_ANYWAY] = "adopt-anyway",
 	[CHOICE_DENY] = "deny",
 	[CHOICE_DISCARD] = "discard",
+	[CHOICE_EXCLUDE] = "exclude",
+	[CHOICE_KEEP] = "keep",
 };
 
 const char *inbox_kind_name(enum inbox_kind kind)
@@ -235,6 +238,8 @@ unsigned inbox_always(enum inbox_kind kind)
 		return OFFER(CHOICE_CONTINUE);
 	case INBOX_CONFLICT:
 		return OFFER(CHOICE_DISCARD);
+	case INBOX_BURST:
+		return OFFER(CHOICE_EXCLUDE) | OFFER(CHOICE_KEEP);
 	default:
 		return 0;
 	}
@@ -383,6 +388,49 @@ static void apply_proposed(struct model *m, const struct event *e, int agent)
 		open_proposal(m, e, place, agent);
 }
 
+static void open_burst(struct model *m, const struct event *e, int stage)
+{
+	struct inbox_item item = new_item(m, e, stage, INBOX_BURST);
+	const struct poll_run *p = m->stages[stage].poll;
+	item.burst = (int)event_int(e, "burst", 0);
+	if (item.burst != p->burst_count)
+		return;
+	char *text = poll_burst_text(m, stage, item.burst);
+	item.deadline_ms = 0;
+	item.offers = inbox_always(INBOX_BURST);
+	item.text = xasprintf("%s: %s", m->show->stages[stage].id, text);
+	free(text);
+	inbox_offer(m, &item);
+}
+
+/* It is decided, or nothing can be decided about it any more. */
+static void close_bursts(struct model *m, int stage, int burst)
+{
+	for (size_t i = m->inbox.count; i > 0; i--) {
+		const struct inbox_item *item = &m->inbox.items[i - 1];
+		if (item->kind == INBOX_BURST && item->stage == stage &&
+		    (!burst || item->burst == burst))
+			close_item(m, item->seq);
+	}
+}
+
+static void apply_burst(struct model *m, const struct event *e, int stage)
+{
+	int n = (int)event_int(e, "burst", 0);
+	const struct poll_run *p = m->stages[stage].poll;
+	if (!p || (e->type != EVENT_POLL_CREATE && !poll_def(m, stage)))
+		return;
+	if (e->type == EVENT_POLL_BURST && n)
+		open_burst(m, e, stage);
+	else if ((e->type == EVENT_POLL_EXCLUDE ||
+		  e->type == EVENT_POLL_INCLUDE) &&
+		 n)
+		close_bursts(m, stage, n);
+	else if (!p->burst_count || p->state == POLL_RESOLVED ||
+		 p->state == POLL_VOID)
+		close_bursts(m, stage, 0);
+}
+
 static void close_conflict(struct model *m, uint64_t late)
 {
 	for (size_t i = m->inbox.count; late && i > 0; i--)
@@ -431,6 +479,10 @@ void inbox_apply(struct model *m, const struct event *e, int stage, int agent)
 		close_conflict(m, (uint64_t)event_int(e, "late", 0));
 	if (e->type == EVENT_BUDGET_APPROVE || e->type == EVENT_BUDGET_DENY)
 		close_answered(m, e);
+	int place = stage < 0 && *e->stage ? show_find_poll(m->show, e->stage)
+					   : stage;
+	if (place >= 0)
+		apply_burst(m, e, place);
 	if (stage < 0 && *e->stage)
 		apply_proposed(m, e, agent);
 	if (stage < 0 || (e->type == EVENT_STAGE_ERROR && agent >= 0))

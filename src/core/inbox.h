@@ -20,6 +20,7 @@ enum inbox_kind {
 	INBOX_WARNING,	/* the episode has used as much as `warn_at` says */
 	INBOX_CONFLICT, /* a late answer to be adopted does not fit any more */
 	INBOX_PROPOSAL, /* an agent proposes a poll */
+	INBOX_BURST,	/* votes of an open poll came in a burst */
 	INBOX_KINDS,
 };
 const char *inbox_kind_name(enum inbox_kind kind);
@@ -37,6 +38,8 @@ enum inbox_choice {
 	CHOICE_ADOPT_ANYWAY,
 	CHOICE_DENY,
 	CHOICE_DISCARD, /* [REASON] */
+	CHOICE_EXCLUDE,
+	CHOICE_KEEP,
 	INBOX_CHOICES,
 };
 #define OFFER(choice) (1u << (choice))
@@ -57,6 +60,7 @@ struct inbox_item {
 	char *reason;	     /* overage: episode, stage, agent, asked; warning:
 				tokens, cost; NULL */
 	uint64_t late;	     /* conflict: the answer, see late.h; 0 */
+	int burst;	     /* burst: its number; 0 */
 	unsigned offers;
 	int64_t opened_ms;
 	int64_t deadline_ms; /* 0: waits for ever */

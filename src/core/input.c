@@ -40,6 +40,7 @@ void input_free(struct input **input)
 	flow_unref(&in->flow);
 	ballots_free(&in->ballots);
 	free(in->counts);
+	free(in->of_bursts);
 	obs_facts_release(&in->obs);
 	free(in);
 }

@@ -33,6 +33,7 @@ enum input_kind {
 	INPUT_VOTE,    /* ballots: votes of one poll */
 	INPUT_TALLY,   /* poll = stage, counts: the poll is closed, this is
 			  it; attempt as in EFFECT_POLL_COUNT, 0: unknown */
+	INPUT_BURST,   /* poll = stage, choice = option id, burst */
 	INPUT_OBS,     /* obs: what OBS is now (after a change) */
 	INPUT_OBS_DONE,/* id = request id, ok, text: an OBS request's outcome */
 	INPUT_CHECK,   /* check: the result of one test */
@@ -69,6 +70,14 @@ struct check_facts {
 	 * and failed (an array of {name, wanted, got}); and all that is known,
 	 * which is kept beside the log: an object, see jobs/check.h. */
 	char *phases, *failed, *detail;
+};
+
+/* Votes for one option that came in a burst. */
+struct burst_facts {
+	int64_t votes, span_ms;
+	int sources;       /* from how many addresses */
+	int rest_permille; /* what share of all other votes is for that option;
+			      -1: there are none */
 };
 
 struct input {
@@ -119,6 +128,10 @@ struct input {
 	char *choice;
 	int64_t *counts;         /* INPUT_TALLY, by option index */
 	int count_count;
+	int64_t *of_bursts;      /* INPUT_TALLY: how many of them are of each
+				    burst, by burst and then by option */
+	int burst_count;
+	struct burst_facts burst;
 
 	struct obs_facts obs;
 	struct check_facts check;

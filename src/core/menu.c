@@ -514,6 +514,8 @@ bool overage_answer(struct deciding *d, const struct answer_given *g)
 		return late_answer(d, g);
 	if (g->item.kind == INBOX_PROPOSAL)
 		return polls_allow(d, g);
+	if (g->item.kind == INBOX_BURST)
+		return polls_burst_answer(d, g);
 	if (poll_waits_for_price(d->m, g->item.stage))
 		return answer_price(d, g);
 	if (asks_find(d->m, g->item.seq))

@@ -35,6 +35,7 @@ static void free_poll(struct poll_run *p)
 		return;
 	poll_own_free(&p->own);
 	free(p->counts);
+	free(p->bursts);
 	free(p->why);
 	free(p);
 }

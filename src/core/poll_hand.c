@@ -164,6 +164,9 @@ bool polls_command(struct deciding *d, int stage, enum action_id what,
 	}
 	if (what == ACTION_POLL_RESOLVE)
 		return resolve(d, stage, arg);
+	if (what == ACTION_POLL_EXCLUDE || what == ACTION_POLL_INCLUDE)
+		return polls_exclude(d, stage, what == ACTION_POLL_EXCLUDE,
+				     arg);
 	bool held = d->m->stages[stage].state == STAGE_HELD;
 	if (!poll_is_open(p) && (held || what != ACTION_POLL_EXTEND))
 		return refuse(d, "refused", "%s is closed already", id);

@@ -310,6 +310,7 @@ void polls_tally(struct deciding *d)
 	for (size_t i = 0; i < def->option_count && i < (size_t)in->count_count;
 	     i++)
 		counts[i] = in->counts[i];
+	polls_take_out(d->m, stage, counts, in->of_bursts, in->burst_count);
 	int winner = poll_judge(def, counts).winner;
 	if (p->choice >= 0)
 		polls_settle(d, stage, p->choice, "operator", counts);

@@ -146,6 +146,7 @@ void polls_blank(struct model *m, int stage)
 	const struct show_poll *def = poll_def(m, stage);
 	memset(counts, 0, (def ? def->option_count : 0) * sizeof *counts);
 	free(p->why);
+	free(p->bursts);
 	poll_own_free(&p->own);
 	/* A count under way must never pass for one of the next opening. */
 	*p = (struct poll_run){.counts = counts,
@@ -262,6 +263,11 @@ void polls_apply(struct model *m, const struct event *e, int stage, int agent)
 		break;
 	case EVENT_POLL_RESOLVE:
 		apply_resolve(m, e, stage);
+		break;
+	case EVENT_POLL_BURST:
+	case EVENT_POLL_EXCLUDE:
+	case EVENT_POLL_INCLUDE:
+		poll_burst_apply(m, e, stage);
 		break;
 	case EVENT_BUDGET_REQUEST:
 		apply_price(m, e, stage);

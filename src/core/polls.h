@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/input.h"
+
 enum poll_state {
 	POLL_NONE, /* not created yet */
 	POLL_OPEN,
@@ -16,6 +18,16 @@ enum poll_state {
 const char *poll_state_name(enum poll_state state);
 
 struct poll_own;
+
+/* Votes that came in a burst; the first one of a poll is number 1. Which votes
+ * are of it, and how many, Redis knows. */
+#define POLL_BURSTS_MOST 32
+struct poll_burst {
+	int option;
+	int64_t at_ms;
+	struct burst_facts facts; /* when it was noticed */
+	bool excluded;		  /* its votes do not count */
+};
 
 /* One for each stage that has a poll and each place of one, at stage_run.poll.
  */
@@ -36,6 +48,8 @@ struct poll_run {
 				 counted, or what waits for its price; -1 */
 	struct poll_own *own; /* of a place: what is asked; NULL: nothing */
 	bool proposed;	      /* of a place: nobody has allowed it yet */
+	struct poll_burst *bursts;
+	int burst_count;
 	char *why;	      /* "majority", "default", "operator", ... */
 };
 
@@ -46,6 +60,13 @@ const struct show_poll *poll_def(const struct model *m, int stage);
 bool poll_is_open(const struct poll_run *poll); /* or frozen */
 /* Its winner is known, and a person is asked about its price. */
 bool poll_waits_for_price(const struct model *m, int stage);
+
+/* What a burst is, in one line. Caller frees. */
+char *poll_burst_text(const struct model *m, int stage, int burst);
+/* Takes out of `counts` what is of excluded bursts; `of_bursts` as in an
+ * INPUT_TALLY. */
+void polls_take_out(const struct model *m, int stage, int64_t *counts,
+		    const int64_t *of_bursts, int burst_count);
 
 /* Why counts decide nothing. */
 enum poll_lack {

@@ -64,6 +64,31 @@ static void read_call(struct reading *r, int stage, size_t k, json_object *o)
 		m->agent_calls[c->agent]++;
 }
 
+static void read_bursts(struct reading *r, struct poll_run *p, json_object *a,
+			size_t options)
+{
+	size_t n = a ? json_object_array_length(a) : 0;
+	if (n > POLL_BURSTS_MOST) {
+		r->sound = false;
+		return;
+	}
+	p->bursts = n ? xcalloc(n, sizeof *p->bursts) : NULL;
+	p->burst_count = (int)n;
+	for (size_t i = 0; i < n; i++) {
+		json_object *o = json_object_array_get_idx(a, i);
+		struct poll_burst *b = &p->bursts[i];
+		b->option = restore_number(r, o, "option", 0, (int)options - 1);
+		b->at_ms = json_get_int(o, "at", 0);
+		b->excluded = json_get_bool(o, "excluded", false);
+		poll_burst_read(
+			b, &(struct burst_facts){
+				   json_get_int(o, "votes", 0),
+				   json_get_int(o, "span", 0),
+				   (int)json_get_int(o, "sources", 0),
+				   (int)json_get_int(o, "rest", -1)});
+	}
+}
+
 static void read_poll(struct reading *r, int stage, json_object *o)
 {
 	struct model *m = r->m;
@@ -88,6 +113,7 @@ static void read_poll(struct reading *r, int stage, json_object *o)
 	p->by_hand = json_get_bool(o, "by_hand", false);
 	p->choice =
 		restore_number(r, o, "choice", -1, (int)def->option_count - 1);
+	read_bursts(r, p, json_get_array(o, "bursts"), def->option_count);
 	p->why = restore_text(o, "why");
 	timers_set(&m->timers, TIMER_POLL, stage, p->deadline_ms);
 }
@@ -191,6 +217,11 @@ static bool is_asked(const struct model *m, const struct inbox_item *item)
 {
 	if (item->kind == INBOX_WARNING || item->kind == INBOX_CONFLICT)
 		return item->stage < 0 || item->kind == INBOX_CONFLICT;
+	if (item->kind == INBOX_BURST)
+		return item->stage >= 0 && m->stages[item->stage].poll &&
+		       item->burst >= 1 &&
+		       item->burst <= m->stages[item->stage].poll->burst_count &&
+		       !item->deadline_ms;
 	if (item->stage < 0 || (item->stage >= (int)m->show->stage_count) !=
 				       (item->kind == INBOX_PROPOSAL))
 		return false;
@@ -247,6 +278,7 @@ static void read_item(struct reading *r, json_object *o)
 		.agent = show_find_agent(show, json_get_str(o, "agent", "")),
 		.cost_micros = json_get_int(o, "cost_micros", 0),
 		.late = (uint64_t)json_get_int(o, "late", 0),
+		.burst = (int)json_get_int(o, "burst", 0),
 		.offers = (unsigned)restore_number(r, o, "offers", 0,
 						   (1 << INBOX_CHOICES) - 1),
 		.opened_ms = json_get_int(o, "opened", 0),

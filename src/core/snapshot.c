@@ -208,6 +208,24 @@ static void put_call(struct json_out *o, const struct model *m,
 	json_out_end(o);
 }
 
+static void put_bursts(struct json_out *o, const struct poll_run *p)
+{
+	json_out_array(o, "bursts");
+	for (int i = 0; i < p->burst_count; i++) {
+		const struct poll_burst *b = &p->bursts[i];
+		json_out_object(o, NULL);
+		json_add_int(o, "option", b->option);
+		json_add_int(o, "at", b->at_ms);
+		json_add_int(o, "votes", b->facts.votes);
+		json_add_int(o, "span", b->facts.span_ms);
+		json_add_int(o, "sources", b->facts.sources);
+		json_add_int(o, "rest", b->facts.rest_permille);
+		json_add_bool(o, "excluded", b->excluded);
+		json_out_end(o);
+	}
+	json_out_end(o);
+}
+
 static void put_poll(struct json_out *o, const struct poll_run *p,
 		     const struct show_poll *def)
 {
@@ -226,6 +244,8 @@ static void put_poll(struct json_out *o, const struct poll_run *p,
 	json_add_bool(o, "by_hand", p->by_hand);
 	json_add_int(o, "winner", p->winner);
 	json_add_int(o, "choice", p->choice);
+	if (p->burst_count)
+		put_bursts(o, p);
 	json_add_str(o, "why", p->why);
 	json_out_end(o);
 }
@@ -302,6 +322,8 @@ static void put_inbox(struct json_out *o, const struct model *m)
 		json_add_str(o, "reason", item->reason);
 		json_add_int(o, "offers", item->offers);
 		json_add_int(o, "late", (int64_t)item->late);
+		if (item->burst)
+			json_add_int(o, "burst", item->burst);
 		json_add_int(o, "cost_micros", item->cost_micros);
 		if (item->agent >= 0)
 			json_add_str(o, "agent",

@@ -226,6 +226,30 @@ json_object *status_poll(const struct model *m, int stage)
 	return status_poll_with(m, stage, NULL);
 }
 
+static json_object *bursts_json(const struct model *m, int stage)
+{
+	const struct poll_run *p = m->stages[stage].poll;
+	json_object *list = json_object_new_array();
+	for (int i = 0; i < p->burst_count; i++) {
+		const struct poll_burst *b = &p->bursts[i];
+		json_object *o = json_object_new_object();
+		char *text = poll_burst_text(m, stage, i + 1);
+		json_add_int(o, "burst", i + 1);
+		json_add_str(o, "option",
+			     poll_def(m, stage)->options[b->option].id);
+		json_add_int(o, "votes", b->facts.votes);
+		json_add_int(o, "span_ms", b->facts.span_ms);
+		json_add_int(o, "sources", b->facts.sources);
+		json_add_int(o, "rest_permille", b->facts.rest_permille);
+		json_add_bool(o, "excluded", b->excluded);
+		add_time(o, "at", b->at_ms);
+		json_add_str(o, "text", text);
+		json_object_array_add(list, o);
+		free(text);
+	}
+	return list;
+}
+
 json_object *status_poll_with(const struct model *m, int stage,
 			      const int64_t *counts)
 {
@@ -267,6 +291,8 @@ json_object *status_poll_with(const struct model *m, int stage,
 	add_text(o, "winner",
 		 p->winner >= 0 ? def->options[p->winner].id : NULL);
 	add_text(o, "why", p->why);
+	json_object *bursts = bursts_json(m, stage);
+	json_add(o, "bursts", &bursts);
 	return o;
 }
 

@@ -241,6 +241,12 @@ void engine_act(struct engine *e, struct effect *effect, int64_t now_ms)
 	case EFFECT_POLL_COUNT:
 		act_poll_count(e, effect);
 		break;
+	case EFFECT_POLL_LOOK:
+		tally_look(e, effect->stage);
+		break;
+	case EFFECT_POLL_BURST:
+		tally_look(e, effect->stage);
+		break;
 	case EFFECT_VOTE:
 		tally_vote(e, effect);
 		break;

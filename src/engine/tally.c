@@ -98,20 +98,72 @@ void tally_count(struct engine *e, int stage, int close)
 			  TAG_OF(stage, close));
 }
 
-static int64_t votes_of(const struct writer_done *done, const char *option)
+/* What Redis holds of a poll. */
+struct tally {
+	int64_t counts[SHOW_MAX_OPTIONS]; /* as they are shown and decided */
+	int64_t *of_bursts; /* by burst, then by option; NULL: none */
+	int burst_count;
+};
+
+static void add_of_burst(struct tally *t, const struct show_poll *poll,
+			 const char *field, int64_t n)
 {
-	for (int i = 0; i < done->count_count; i++)
-		if (strcmp(done->options[i], option) == 0)
-			return done->counts[i];
-	return 0;
+	char *option;
+	long burst = strtol(field, &option, 10);
+	int i = *option == ' ' ? show_find_option(poll, option + 1) : -1;
+	if (i < 0 || burst < 1 || burst > t->burst_count)
+		return;
+	t->of_bursts[(size_t)(burst - 1) * poll->option_count + (size_t)i] = n;
 }
 
-static void publish(struct engine *e, int stage, const int64_t *counts)
+static void tally_read(struct engine *e, int stage,
+		       const struct writer_done *done, struct tally *t)
+{
+	const struct show_poll *poll = poll_def(e->m, stage);
+	*t = (struct tally){.burst_count =
+				    e->m->stages[stage].poll->burst_count};
+	if (t->burst_count)
+		t->of_bursts = xcalloc((size_t)t->burst_count *
+					       poll->option_count,
+				       sizeof *t->of_bursts);
+	for (int k = 0; k < done->count_count; k++) {
+		const char *field = done->options[k];
+		int i = show_find_option(poll, field);
+		if (*field == ':')
+			add_of_burst(t, poll, field + 1, done->counts[k]);
+		else if (i >= 0)
+			t->counts[i] = done->counts[k];
+	}
+}
+
+/* How many votes each burst has by now, and whether they count. */
+static json_object *bursts_json(const struct engine *e, int stage,
+				const struct tally *t)
+{
+	size_t options = poll_def(e->m, stage)->option_count;
+	json_object *list = json_object_new_array();
+	for (int k = 0; k < t->burst_count; k++) {
+		json_object *o = json_object_new_object();
+		int64_t votes = 0;
+		for (size_t i = 0; i < options; i++)
+			votes += t->of_bursts[(size_t)k * options + i];
+		json_add_int(o, "burst", k + 1);
+		json_add_int(o, "votes", votes);
+		json_add_bool(o, "excluded",
+			      e->m->stages[stage].poll->bursts[k].excluded);
+		json_object_array_add(list, o);
+	}
+	return list;
+}
+
+static void publish(struct engine *e, int stage, struct tally *t)
 {
 	const struct show_poll *poll = poll_def(e->m, stage);
 	json_object *o = json_object_new_object();
 	json_object *by_option = json_object_new_object();
-	int64_t total = 0;
+	int64_t counts[SHOW_MAX_OPTIONS], total = 0;
+	memcpy(counts, t->counts, sizeof counts);
+	polls_take_out(e->m, stage, counts, t->of_bursts, t->burst_count);
 	for (size_t i = 0; i < poll->option_count; i++) {
 		json_add_int(by_option, poll->options[i].id, counts[i]);
 		total += counts[i];
@@ -119,14 +171,34 @@ static void publish(struct engine *e, int stage, const int64_t *counts)
 	json_add_str(o, "poll", e->show->stages[stage].id);
 	json_add_int(o, "total", total);
 	json_add(o, "counts", &by_option);
+	if (t->burst_count) {
+		json_object *bursts = bursts_json(e, stage, t);
+		json_add(o, "bursts", &bursts);
+	}
 	engine_live(e, LIVE_TALLY, &o);
+}
+
+/* The core takes out what does not count when it decides. */
+static void tell_core(struct engine *e, int stage, int close, struct tally *t)
+{
+	size_t options = poll_def(e->m, stage)->option_count;
+	struct input *in = input_new(INPUT_TALLY);
+	in->attempt = close;
+	in->stage = xstrdup(e->show->stages[stage].id);
+	in->counts = xmalloc(options * sizeof *in->counts);
+	memcpy(in->counts, t->counts, options * sizeof *in->counts);
+	in->count_count = (int)options;
+	in->of_bursts = t->of_bursts;
+	in->burst_count = t->burst_count;
+	t->of_bursts = NULL;
+	waiting_add(&e->local, &in);
 }
 
 void tally_counted(struct engine *e, const struct writer_done *done)
 {
-	int stage = STAGE_OF(done->tag);
-	bool final = CLOSE_OF(done->tag) != 0;
-	if (final)
+	int stage = STAGE_OF(done->tag), close = CLOSE_OF(done->tag);
+	struct tally t;
+	if (close)
 		e->counts_out--;
 	if (done->how != WRITER_OK) {
 		if (done->how == WRITER_FENCED)
@@ -136,20 +208,11 @@ void tally_counted(struct engine *e, const struct writer_done *done)
 				  e->show->stages[stage].id, done->text);
 		return;
 	}
-	const struct show_poll *poll = poll_def(e->m, stage);
-	int64_t counts[SHOW_MAX_OPTIONS];
-	for (size_t i = 0; i < poll->option_count; i++)
-		counts[i] = votes_of(done, poll->options[i].id);
-	publish(e, stage, counts);
-	if (!final)
-		return;
-	struct input *in = input_new(INPUT_TALLY);
-	in->attempt = CLOSE_OF(done->tag);
-	in->stage = xstrdup(e->show->stages[stage].id);
-	in->counts = xmalloc(poll->option_count * sizeof *in->counts);
-	memcpy(in->counts, counts, poll->option_count * sizeof *in->counts);
-	in->count_count = (int)poll->option_count;
-	waiting_add(&e->local, &in);
+	tally_read(e, stage, done, &t);
+	publish(e, stage, &t);
+	if (close)
+		tell_core(e, stage, close, &t);
+	free(t.of_bursts);
 }
 
 void tally_look(struct engine *e, int stage)

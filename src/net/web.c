@@ -97,7 +97,7 @@ static void keep_event(struct web *web, struct event **eventp)
 
 static bool is_of_polls(enum event_type type)
 {
-	return (type >= EVENT_POLL_CREATE && type <= EVENT_POLL_VOID) ||
+	return (type >= EVENT_POLL_CREATE && type <= EVENT_POLL_INCLUDE) ||
 	       type == EVENT_RUN_START || type == EVENT_RUN_PAUSE ||
 	       type == EVENT_RUN_RESUME;
 }

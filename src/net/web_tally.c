@@ -90,6 +90,8 @@ static void tell_polls(struct web *web, enum side_id side)
 		if (side == SIDE_AUDIENCE &&
 		    json_get_bool(poll, "hidden", false))
 			hide_votes(poll);
+		if (side == SIDE_AUDIENCE)
+			json_object_object_del(poll, "bursts");
 	}
 	json_add_str(o, "topic", "polls");
 	json_add(o, "polls", &polls);
@@ -136,6 +138,8 @@ void web_take_tally(struct web *web, json_object *o)
 	json_add_int(o, "uncertainty_permille", c.uncertainty_permille);
 	json_add_bool(o, "too_close", c.too_close);
 	tell_tally(web, SIDE_OPERATOR, poll, o);
+	/* Whose votes look odd is for the operator. */
+	json_object_object_del(o, "bursts");
 	if (status_poll_is_hidden(web->model, stage)) {
 		json_object_object_del(o, "counts");
 		json_object_object_del(o, "margin_permille");

@@ -425,6 +425,8 @@ static void act(struct sim *s, struct sim_core *c, const struct effect *x,
 	case EFFECT_REPLY:
 		people_told(s, x);
 		break;
+	case EFFECT_POLL_LOOK:
+	case EFFECT_POLL_BURST:
 	case EFFECT_STAND_CALL: /* its agents take their time as it is */
 	case EFFECT_CHECK:
 	case EFFECT_CHECK_KEEP:

@@ -22,6 +22,7 @@ static const struct {
 	[INBOX_WARNING] = {ACTION_OPEN, ACTION_OPEN},
 	[INBOX_CONFLICT] = {ACTION_OPEN, ACTION_OPEN},
 	[INBOX_PROPOSAL] = {ACTION_APPROVE, ACTION_DENY},
+	[INBOX_BURST] = {ACTION_POLL_EXCLUDE, ACTION_OPEN},
 };
 
 static void hint(char *out, size_t out_bytes, enum inbox_kind kind)

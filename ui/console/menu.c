@@ -76,6 +76,12 @@ static const char *words_of(const struct view *v, const struct inbox_item *item,
 	case CHOICE_ADOPT_ANYWAY:
 		snprintf(out, bytes, "over what is there now");
 		break;
+	case CHOICE_EXCLUDE:
+		snprintf(out, bytes, "its votes do not count; i undoes it");
+		break;
+	case CHOICE_KEEP:
+		snprintf(out, bytes, "its votes count like all others");
+		break;
 	case CHOICE_DISCARD:
 		snprintf(out, bytes, "the log keeps it");
 		break;
