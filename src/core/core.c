@@ -202,6 +202,7 @@ static void decide_one(struct deciding *d)
 	case INPUT_LLM:
 	case INPUT_LLM_DONE:
 	case INPUT_LLM_LEFT:
+	case INPUT_ALERTED:
 		break; /* the engine's own */
 	}
 }
@@ -216,6 +217,40 @@ static void reply(struct deciding *d)
 	x->ok = !d->refused;
 	x->name = xstrdup(d->refused ? d->code : "ok");
 	x->text = text_clean_str(d->answer, sizeof d->answer);
+}
+
+static void alert(struct deciding *d, const char *what, char *text)
+{
+	struct effect *x = effect_add(d, EFFECT_ALERT);
+	x->name = xstrdup(what);
+	x->text = text;
+}
+
+/* An alarm about an alert that cannot be sent would only be another one. */
+static void alert_alarm(struct deciding *d, const struct event *e)
+{
+	const char *id = event_str(e, "id", "");
+	if (strncmp(id, ALERT_ID, sizeof ALERT_ID - 1) == 0)
+		return;
+	if (e->type == EVENT_ALARM_RAISE)
+		alert(d, ALERT_ALARM,
+		      xasprintf("%s: %s", id, event_str(e, "text", "")));
+	else if (e->type == EVENT_ALARM_CLEAR)
+		alert(d, ALERT_CLEAR, xstrdup(id));
+}
+
+/* Whoever is not at the screen is told what comes up in it. */
+static void alerts(struct deciding *d, size_t first, size_t first_effect)
+{
+	if (!d->m->show->alert_count)
+		return;
+	for (size_t i = first; i < d->out->event_count; i++)
+		alert_alarm(d, d->out->events[i]);
+	size_t count = d->out->effect_count;
+	for (size_t i = first_effect; i < count; i++)
+		if (d->out->effects[i].kind == EFFECT_BELL)
+			alert(d, ALERT_QUESTION,
+			      xstrdup(d->out->effects[i].text));
 }
 
 /* What calls for a human is told once, when it begins to wait. */
@@ -253,7 +288,7 @@ void core_decide(struct model *m, const struct input *input,
 		 struct decision *out)
 {
 	struct deciding d = {.m = m, .in = input, .out = out};
-	size_t first = out->event_count;
+	size_t first = out->event_count, first_effect = out->effect_count;
 	ledger_turn_day(&d);
 	decide_one(&d);
 	ledger_turn_day(&d); /* a run has just begun */
@@ -261,6 +296,7 @@ void core_decide(struct model *m, const struct input *input,
 	raises_settle(&d);
 	warn_watch(&d);
 	bells(&d, first);
+	alerts(&d, first, first_effect);
 	reply(&d);
 }
 

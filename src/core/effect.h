@@ -32,8 +32,15 @@ enum effect_kind {
 	EFFECT_REPLY,       /* origin, ok, text (cleaned) */
 	EFFECT_LIVE,        /* text: a JSON object for the `live` channel */
 	EFFECT_BELL,        /* a human is needed: text */
+	EFFECT_ALERT,       /* tell people away from the screen: text; name =
+			       an ALERT_... word */
 	EFFECT_RUN_OVER,    /* ok: done, else failed or cancelled */
 };
+
+/* What an alert is about. */
+#define ALERT_ALARM    "alarm"
+#define ALERT_CLEAR    "clear"
+#define ALERT_QUESTION "question"
 
 struct effect {
 	enum effect_kind kind;

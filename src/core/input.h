@@ -47,7 +47,12 @@ enum input_kind {
 	INPUT_LLM_DONE,/* for the engine's gateway: see jobs/relay.h */
 	INPUT_LLM_LEFT,/* for the engine's gateway: id = the origin's id of a
 			  request whose client has left */
+	INPUT_ALERTED, /* for the engine's alerts: an alert was sent, or not:
+			  id = the alert's, ok, text */
 };
+
+/* Ids of alarms about alerts that cannot be sent begin so. */
+#define ALERT_ID "alert:"
 
 struct flow;
 

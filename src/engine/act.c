@@ -271,6 +271,9 @@ void engine_act(struct engine *e, struct effect *effect, int64_t now_ms)
 	case EFFECT_BELL:
 		act_bell(e, effect);
 		break;
+	case EFFECT_ALERT:
+		alerts_tell(&e->alerts, e, effect->name, effect->text);
+		break;
 	case EFFECT_RUN_OVER:
 		act_run_over(e, effect->ok);
 		break;

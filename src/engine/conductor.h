@@ -14,6 +14,7 @@
 
 #include "base/mailbox.h"
 #include "core/core.h"
+#include "engine/alerts.h"
 #include "engine/day.h"
 #include "engine/engine.h"
 #include "engine/gateway.h"
@@ -109,6 +110,7 @@ struct engine {
 	struct rehearse *rehearse; /* NULL: a live run */
 	struct rollback *rollback; /* NULL: none was asked for */
 	struct trim *trim;
+	struct alerts alerts;
 	struct gateway *gateway;   /* NULL: no model can be called by us */
 
 	struct batch batches[BATCHES];

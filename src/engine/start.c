@@ -443,6 +443,7 @@ void engine_close(struct engine *e)
 	gateway_free(&e->gateway);
 	net_stop(&e->net);
 	pool_free(&e->pool);
+	alerts_release(&e->alerts);
 	keeper_stop(&e->keeper);
 	if (e->writer && e->end < END_FENCED)
 		writer_resign(e->writer, ended_by(e));

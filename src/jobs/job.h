@@ -18,7 +18,8 @@
 
 struct job {
 	struct job *next;
-	int check; /* index, or -1: a call */
+	int check; /* index, or -1 */
+	int alert; /* index, or -1; neither: a call */
 	int stage, agent, attempt;
 	char *key, *lease, *request;
 	int64_t lease_tokens, limit_ms;
@@ -52,6 +53,11 @@ struct input *job_call_exec(const struct job_room *room, const struct job *job);
 struct input *job_read_answer(const struct job_room *room,
 			      const struct job *job, const char *who,
 			      const char *text, size_t bytes);
+
+/* Sends the request, which is the lines of an alert, one after the other. The
+ * INPUT_ALERTED. */
+struct input *job_send_alert(const struct job_room *room,
+			     const struct job *job);
 
 /* An error input whose text is printed. */
 struct input *job_error(const char *code, bool reached, const char *fmt, ...)

@@ -152,7 +152,10 @@ static void run_job(struct worker *w, const struct job *job)
 	/* A client costs descriptors, so a thread has none before it works. */
 	if (!w->room.http)
 		w->room.http = http_client_new();
-	if (job->check >= 0 && w->room.http) {
+	if (job->alert >= 0) {
+		in = job_send_alert(&w->room, job);
+		deliver(w, &in);
+	} else if (job->check >= 0 && w->room.http) {
 		run_check(w, job);
 	} else if (job->check >= 0) {
 		in = input_new(INPUT_CHECK);
@@ -385,7 +388,7 @@ bool pool_call(struct pool *p, int stage, int agent, int attempt,
 	REQUIRE(agent >= 0 && (size_t)agent < p->show->agent_count);
 	REQUIRE(key && request);
 	struct job *job = xcalloc(1, sizeof *job);
-	job->check = -1;
+	job->check = job->alert = -1;
 	job->stage = stage;
 	job->agent = agent;
 	job->attempt = attempt;
@@ -403,14 +406,25 @@ bool pool_check(struct pool *p, int check)
 	REQUIRE(check >= 0 && (size_t)check < p->show->check_count);
 	struct job *job = xcalloc(1, sizeof *job);
 	job->check = check;
-	job->agent = job->stage = -1;
+	job->agent = job->stage = job->alert = -1;
 	job->key = xstrdup("");
+	return enqueue(p, job);
+}
+
+bool pool_alert(struct pool *p, int alert, const char *lines)
+{
+	REQUIRE(alert >= 0 && (size_t)alert < p->show->alert_count);
+	struct job *job = xcalloc(1, sizeof *job);
+	job->alert = alert;
+	job->agent = job->stage = job->check = -1;
+	job->key = xstrdup("");
+	job->request = xstrdup(lines);
 	return enqueue(p, job);
 }
 
 static bool is_call(const struct job *job, const char *key, int agent)
 {
-	return job->check < 0 && job->agent == agent &&
+	return job->check < 0 && job->alert < 0 && job->agent == agent &&
 	       strcmp(job->key, key) == 0;
 }
 

@@ -60,6 +60,11 @@ void pool_stand_call(struct pool *pool, const char *key, int agent,
  * failed check that says so. */
 bool pool_check(struct pool *pool, int check);
 
+/* Tells people by one of the show's alerts; `lines` (copied) is clean text, a
+ * line a fact. Posts INPUT_ALERTED when it was taken, or when three tries have
+ * failed. False when the queue is full. */
+bool pool_alert(struct pool *pool, int alert, const char *lines);
+
 struct pool_figures {
 	int threads, busy, queued;
 	uint64_t done;

@@ -210,6 +210,40 @@ void rule_end(struct reader *r, struct node *n, void *item)
 		   read_hint(hint, rule->on, schema_event_words));
 }
 
+static void alert_url(struct reader *r, struct node *n,
+		      const struct show_alert *a)
+{
+	struct node *url = good_member(n, "url");
+	int given = !!node_get(n, "url") + !!a->url_env + !!a->url_file;
+	if (given != 1)
+		read_error(r, n,
+			   "an alert needs one of 'url', 'url_env' and "
+			   "'url_file'");
+	if (url && (strncmp(a->url, "smtp", 4) == 0) != (a->to == ALERT_SMTP))
+		read_error(r, url, "alerts to %s go to an address that begins "
+			   "with %s", schema_alert_words[a->to],
+			   a->to == ALERT_SMTP ? "smtp:// or smtps://"
+					       : "http:// or https://");
+}
+
+void alert_end(struct reader *r, struct node *n, void *item)
+{
+	static const char *const mail_keys[] = {
+		"from", "recipients", "user", "password_env", "password_file"};
+	const struct show_alert *a = item;
+	alert_url(r, n, a);
+	if (a->to == ALERT_SMTP && (!a->from || !a->recipients.count))
+		read_error(r, n, "an alert by mail needs 'from' and "
+			   "'recipients'");
+	if (a->user && !a->password_env && !a->password_file)
+		read_error(r, n, "'user' needs 'password_env' or "
+			   "'password_file'");
+	for (size_t i = 0; a->to != ALERT_SMTP && i < COUNT_OF(mail_keys); i++)
+		if (node_get(n, mail_keys[i]))
+			read_key_warn(r, node_get(n, mail_keys[i]),
+				      "%s is only for mail", mail_keys[i]);
+}
+
 void http_end(struct reader *r, struct node *n, void *item)
 {
 	const struct show_http *h = item;

@@ -10,6 +10,8 @@ const char *const schema_adjudicate_words[] = {
 const char *const schema_on_failure_words[] = {
 	"ask", "continue", "skip_dependents", "fail_run", NULL};
 const char *const schema_undecided_words[] = {"extend", "default", "ask", NULL};
+const char *const schema_alert_words[] = {"slack", "discord", "webhook", "smtp",
+					  NULL};
 const char *const show_check_kinds[] = {"http", "audio", "mcp",	       "obs",
 					"rtmp", "agent", "prometheus", "redis",
 					"tcp",	"exec",	 "log",	       NULL};
@@ -21,6 +23,8 @@ static const char *const mode_words[] = {"enforce", "warn", NULL};
 static const char *const answer_words[] = {"deny", "approve", NULL};
 static const char *const http_schemes[] = {"http", "https", NULL};
 static const char *const ws_schemes[] = {"ws", "wss", NULL};
+static const char *const alert_schemes[] = {"http", "https", "smtp", "smtps",
+					    NULL};
 
 const char *const schema_event_words[] = {
 	"run:start",	  "run:pause",	    "run:resume",
@@ -469,6 +473,42 @@ static const struct section rule = {
 	"rules[]", "a rule", sizeof(struct show_rule),
 	.keys = rule_keys, .end = rule_end};
 
+static const struct key alert_keys[] = {
+	WORD("to", AT(show_alert, to), schema_alert_words, 0,
+	     "What takes the message: a webhook of Slack or Discord, one that "
+	     "takes a JSON object, or a mail server.", .required = true),
+	ROW("url", KEY_URL, AT(show_alert, url),
+	    "Its address: http or https, and smtp or smtps for mail.",
+	    .words = alert_schemes, .max = 4096,
+	    .def_text = "needed, or one of the next two"),
+	EXACT("url_env", AT(show_alert, url_env),
+	      "The environment variable that holds the address, where that is "
+	      "a secret."),
+	EXACT("url_file", AT(show_alert, url_file),
+	      "A file (mode 0600) that holds the address."),
+	EXACT("from", AT(show_alert, from), "The sender of the mail.",
+	      .def_text = "needed by smtp"),
+	ROW("recipients", KEY_NAMES, AT(show_alert, recipients),
+	    "Who gets the mail.", .item = KEY_EXACT, .max = 100,
+	    .def_text = "needed by smtp"),
+	EXACT("user", AT(show_alert, user),
+	      "The name to log in with at the mail server."),
+	EXACT("password_env", AT(show_alert, password_env),
+	      "The environment variable that holds its password."),
+	EXACT("password_file", AT(show_alert, password_file),
+	      "A file (mode 0600) that holds its password."),
+	ROW("alarms", KEY_BOOL, AT(show_alert, alarms),
+	    "Whether alarms are told, when they are raised and when they clear.",
+	    .def = 1),
+	ROW("questions", KEY_BOOL, AT(show_alert, questions),
+	    "Whether it is told what begins to wait for a person.", .def = 1),
+	INT("timeout_ms", AT(show_alert, timeout_ms), 100, 600000, 10000, "ms",
+	    "How long one of three tries may take."),
+	{0}};
+static const struct section alert = {
+	"alerts.*", "an alert", sizeof(struct show_alert),
+	.id_at = AT(show_alert, id), .keys = alert_keys, .end = alert_end};
+
 static const struct key http_keys[] = {
 	ROW("operator", KEY_ADDR, AT(show_http, operator_addr),
 	    "Where operators and scripts are served; port 0 is any free one.",
@@ -508,6 +548,9 @@ static const struct key show_keys[] = {
 	ROW("obs", KEY_SUB, AT(show, obs), "OBS Studio.", .sub = &obs),
 	ROW("rules", KEY_LIST, AT(show, rules), "An event sets off an action.",
 	    .count_at = AT(show, rule_count), .sub = &rule, .max = 1000),
+	ROW("alerts", KEY_EACH, AT(show, alerts),
+	    "Who is told, away from the screen, that a person is needed.",
+	    .count_at = AT(show, alert_count), .sub = &alert, .max = 100),
 	ROW("checks", KEY_CALL, 0,
 	    "A file of validation cards, or the cards themselves.",
 	    .call = read_checks, .def_text = "none"),
@@ -584,6 +627,7 @@ const struct section *const schema_sections[] = {&schema_show,
 						 &retention,
 						 &obs,
 						 &rule,
+						 &alert,
 						 &http,
 						 &schema_checks,
 						 &card,

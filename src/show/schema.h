@@ -77,7 +77,8 @@ extern const struct section schema_show, schema_checks, schema_defaults,
 
 /* What the enums of show.h are called, in their order, NULL-ended. */
 extern const char *const schema_via_words[], *const schema_adjudicate_words[],
-	*const schema_on_failure_words[], *const schema_undecided_words[];
+	*const schema_on_failure_words[], *const schema_undecided_words[],
+	*const schema_alert_words[];
 
 /* Event types that a rule may name, NULL-ended. */
 extern const char *const schema_event_words[];

@@ -117,6 +117,12 @@ const char *show_undecided_name(enum show_undecided what)
 	return schema_undecided_words[what];
 }
 
+const char *show_alert_to_name(enum show_alert_to to)
+{
+	REQUIRE(to <= ALERT_SMTP);
+	return schema_alert_words[to];
+}
+
 #define PRICE_MAX_MICROS INT64_C(1000000000000000)
 #define MILLION		 INT64_C(1000000)
 

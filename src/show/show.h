@@ -248,6 +248,21 @@ struct show_check {
 	int64_t timeout_ms;	  /* default 5000 */
 };
 
+enum show_alert_to { ALERT_SLACK, ALERT_DISCORD, ALERT_WEBHOOK, ALERT_SMTP };
+
+/* Where people are told what needs them when nobody looks at the screen. */
+struct show_alert {
+	char *id;
+	enum show_alert_to to;
+	char *url, *url_env, *url_file; /* one of them; it may be a secret */
+	char *from;			/* smtp */
+	struct show_names recipients;	/* smtp */
+	char *user, *password_env, *password_file; /* smtp; NULL: none */
+	bool alarms;			/* raised and cleared; default true */
+	bool questions; /* what waits for a person; default true */
+	int64_t timeout_ms;		/* one try, default 10000 */
+};
+
 struct show_http {
 	char *operator_addr; /* "host:port", default 127.0.0.1:7420 */
 	char *audience_addr; /* default 127.0.0.1:7421 */
@@ -279,6 +294,8 @@ struct show {
 	struct show_obs obs;
 	struct show_rule *rules;
 	size_t rule_count;
+	struct show_alert *alerts; /* in the byte order of their ids */
+	size_t alert_count;
 	char *checks_path; /* as written, or NULL */
 	struct show_check *checks;
 	size_t check_count;
@@ -336,5 +353,6 @@ const char *show_via_name(enum show_via via);
 const char *show_adjudicate_name(enum show_adjudicate how);
 const char *show_on_failure_name(enum show_on_failure what);
 const char *show_undecided_name(enum show_undecided what);
+const char *show_alert_to_name(enum show_alert_to to);
 
 #endif

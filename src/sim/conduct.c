@@ -432,6 +432,7 @@ static void act(struct sim *s, struct sim_core *c, const struct effect *x,
 	case EFFECT_CHECK_KEEP:
 	case EFFECT_LIVE:
 	case EFFECT_BELL:
+	case EFFECT_ALERT:
 	case EFFECT_RUN_OVER:
 		break;
 	}
