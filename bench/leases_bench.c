@@ -163,6 +163,7 @@ struct side {
 	pid_t pid;
 	int port;
 	char *request;
+	char *(*next)(const struct load *l, const char *answer);
 	double *ms;
 	int count, bad;
 	double seconds, cpu_ms, thread_ms[COUNT_OF(threads)];
@@ -181,6 +182,7 @@ static void measure(struct side *s, int total, double pace_us)
 			 .clients = CLIENTS,
 			 .total = total,
 			 .request = s->request,
+			 .next = s->next,
 			 .pace_us = pace_us};
 	cpu(s, -1);
 	load_run(&l);
@@ -230,19 +232,60 @@ static long long events_stored(void)
 	return n;
 }
 
+/* What stood Redis still for longer than a millisecond, and for how long at
+ * most: of its own watch. */
+static void watch_redis(bool tell)
+{
+	redisContext *redis = stand_connect();
+	redisReply *r;
+	if (tell) {
+		r = stand_ask(redis, "LATENCY LATEST");
+		printf("{\"bench\":\"leases\",\"who\":\"its Redis\"");
+		for (size_t i = 0; i < r->elements; i++)
+			printf(",\"%s_ms\":%lld",
+			       r->element[i]->element[0]->str,
+			       r->element[i]->element[3]->integer);
+		printf("}\n");
+		freeReplyObject(r);
+	}
+	freeReplyObject(
+		stand_ask(redis, "CONFIG SET latency-monitor-threshold 1"));
+	freeReplyObject(stand_ask(redis, "LATENCY RESET"));
+	redisFree(redis);
+}
+
 static void all(struct side sides[SIDES], const char *how, int total,
 		int rounds, double pace_us)
 {
 	long long before = events_stored();
+	watch_redis(false);
 	for (int i = 0; i < rounds; i++)
 		for (int s = 0; s < SIDES; s++)
 			measure(&sides[s], total / rounds, pace_us);
 	for (int s = 0; s < SIDES; s++)
 		tell(&sides[s], how, s == OURS ? events_stored() - before : -1);
+	watch_redis(true);
+}
+
+static const char *token; /* of the operator's listener */
+
+/* As an agent that meters itself does: behind a lease its settlement. */
+static char *settle_behind(const struct load *l, const char *answer)
+{
+	const char *id = answer ? strstr(answer, "{\"lease\":\"") : NULL;
+	const char *end = id ? strchr(id + 10, '"') : NULL;
+	if (!end || !strstr(end, "\"held\""))
+		return NULL;
+	char *path = xasprintf("/api/v1/leases/%.*s/settle",
+			       (int)(end - id - 10), id + 10);
+	char *request = load_post(path, token, "{\"tokens\":8}");
+	(void)l;
+	free(path);
+	return request;
 }
 
 /* The call of the stage holds all of its cap: most of it is given back. */
-static void make_room(int port, const char *token)
+static void make_room(int port)
 {
 	char *request = load_post("/api/v1/leases/r1/two/1/worker/return",
 				  token, "{\"tokens\":399000000}");
@@ -303,18 +346,24 @@ int main(int argc, char **argv)
 	for (int s = 0; s < OURS; s++)
 		sides[s].pid = bare_start(s == 1, &sides[s].port);
 	sides[OURS].pid = stand_start_core(argv[1], "leases-bench", show);
-	char *token = stand_state_line("leases-bench", "operator.token");
+	char *line = stand_state_line("leases-bench", "operator.token");
+	token = line;
 	char *addr = stand_state_line("leases-bench", "operator.addr");
 	sides[OURS].port = atoi(strrchr(addr, ':') + 1);
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	make_room(sides[OURS].port, token);
+	make_room(sides[OURS].port);
 	for (int s = 0; s < SIDES; s++)
 		sides[s].request =
 			load_post("/api/v1/leases", token,
 				  "{\"stage\":\"two\",\"agent\":\"worker\","
 				  "\"tokens\":10}");
-	all(sides, "10,000 a second", leases, rounds, 1e6 / RATE);
-	all(sides, "as fast as they can", leases, rounds, 0);
+	sides[OURS].next = settle_behind;
+	all(sides, "each settled, 10,000 requests a second", leases, rounds,
+	    1e6 / RATE);
+	sides[OURS].next = NULL;
+	all(sides, "all stay open, 10,000 a second", leases, rounds,
+	    1e6 / RATE);
+	all(sides, "all stay open, as fast as they can", leases, rounds, 0);
 	bench_redis();
 	stand_kill_core();
 	for (int s = 0; s < OURS; s++) {
@@ -324,6 +373,6 @@ int main(int argc, char **argv)
 	for (int s = 0; s < SIDES; s++)
 		free(sides[s].request);
 	free(addr);
-	free(token);
+	free(line);
 	return 0;
 }

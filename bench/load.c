@@ -41,15 +41,18 @@ static int dial(int port)
 	return fd;
 }
 
-static void begin(const struct load *l, size_t bytes, struct client *c,
-		  int64_t due_us)
+static void begin(const struct load *l, struct client *c, int64_t due_us)
 {
+	char *own = l->next ? l->next(l, c->head_bytes ? c->head : NULL) : NULL;
+	const char *request = own ? own : l->request;
+	size_t bytes = strlen(request);
 	c->head_bytes = 0;
 	c->first_us = 0;
 	memset(c->tail, 0, sizeof c->tail); /* not the end of the last one */
 	c->start_us = due_us ? due_us : clock_mono_us();
-	if (send(c->fd, l->request, bytes, MSG_NOSIGNAL) != (ssize_t)bytes)
+	if (send(c->fd, request, bytes, MSG_NOSIGNAL) != (ssize_t)bytes)
 		stand_give_up("a request was not taken: %s", strerror(errno));
+	free(own);
 }
 
 /* Takes the head; how many bytes of `text` are its own, 0 while there is more
@@ -136,8 +139,8 @@ static struct client *take_idle(struct idle *idle)
 }
 
 /* What is due goes out; microseconds until the next one, or -1. */
-static int64_t send_due(const struct load *l, size_t bytes, int64_t began_us,
-			int *begun, struct idle *idle)
+static int64_t send_due(const struct load *l, int64_t began_us, int *begun,
+			struct idle *idle)
 {
 	while (*begun < l->total && idle->first) {
 		double step = l->pace_us > 0	    ? l->pace_us
@@ -147,7 +150,7 @@ static int64_t send_due(const struct load *l, size_t bytes, int64_t began_us,
 		int64_t now_us = clock_mono_us();
 		if (due_us > now_us)
 			return due_us - now_us;
-		begin(l, bytes, take_idle(idle), l->pace_us > 0 ? due_us : 0);
+		begin(l, take_idle(idle), l->pace_us > 0 ? due_us : 0);
 		++*begun;
 	}
 	return -1;
@@ -172,20 +175,21 @@ void load_run(struct load *l)
 	struct idle idle = {.last = &idle.first};
 	struct client *clients = dial_all(l, ep, &idle);
 	struct epoll_event ready[READY];
-	size_t bytes = strlen(l->request);
 	l->first_ms = xcalloc((size_t)l->total, sizeof(double));
 	l->whole_ms = xcalloc((size_t)l->total, sizeof(double));
 	l->done = l->bad = 0;
 	int64_t began_us = clock_mono_us();
 	while (l->done < l->total) {
-		int64_t us = send_due(l, bytes, began_us, &begun, &idle);
+		int64_t us = send_due(l, began_us, &begun, &idle);
 		struct timespec wait = {us < 0 ? PATIENCE_MS / 1000 : 0,
 					us < 0 ? 0 : us * 1000};
 		if (us >= 1000000)
 			wait = (struct timespec){1, 0};
 		int n = epoll_pwait2(ep, ready, READY, &wait, NULL);
 		if (n == 0 && us < 0)
-			stand_give_up("no answer for a minute");
+			stand_give_up("no answer for a minute: %d of %d "
+				      "came from port %d",
+				      l->done, begun, l->port);
 		for (int i = 0; i < n; i++) {
 			struct client *c = ready[i].data.ptr;
 			if (!take(l, c))

@@ -12,6 +12,9 @@
 struct load {
 	int port, clients, total;
 	const char *request; /* whole, as it goes over the wire */
+	/* NULL: always that. Else what a client asks behind its last answer
+	 * (NULL: none yet), if it is another one; load.c frees it. */
+	char *(*next)(const struct load *l, const char *answer);
 	int64_t stagger_us;  /* between the first requests of two clients */
 	double pace_us;	     /* between two requests of all; 0: each client
 				asks again at once. Then a time counts from

@@ -1,7 +1,7 @@
 /* restore_ledger: the ledger from its snapshot. */
 #include "base/mem.h"
 #include "core/decide.h"
-#include "core/lease_table.h"
+#include "core/lease_row.h"
 #include "core/restore.h"
 
 static void read_scope(struct scope *s, json_object *o)
@@ -29,34 +29,21 @@ static bool read_whose(struct reading *r, json_object *o, int *stage,
 	return *stage >= 0 && *agent >= 0;
 }
 
-static void read_lease(struct reading *r, const char *id, json_object *o)
+static int64_t nth(json_object *list, size_t i)
 {
-	struct lease_table *t = &r->m->ledger.leases;
-	int stage, agent;
-	if (!read_whose(r, o, &stage, &agent))
-		return;
-	if (lease_table_find(t, id) >= 0) {
+	return json_object_get_int64(json_object_array_get_idx(list, i));
+}
+
+static void read_lease(struct reading *r, const char *id, json_object *list)
+{
+	bool is_row = json_object_is_type(list, json_type_array);
+	size_t n = is_row ? json_object_array_length(list) : 0;
+	int64_t row[LEASE_ROW] = {0};
+	for (size_t i = 0; i < n && i < LEASE_ROW; i++)
+		row[i] = nth(list, i);
+	if (!is_row || n > LEASE_ROW ||
+	    !lease_of_row(&r->m->ledger.leases, id, row, r->m->show))
 		r->sound = false;
-		return;
-	}
-	int slot = lease_table_add(t, id, stage);
-	struct lease *l = &t->slots[slot];
-	l->agent = agent;
-	l->attempt = (int)json_get_int(o, "attempt", 0);
-	l->outside = json_get_bool(o, "outside", false);
-	l->tokens = json_get_int(o, "tokens", 0);
-	l->spent = json_get_int(o, "spent", 0);
-	l->metered = json_get_int(o, "metered", 0);
-	l->cost_micros = json_get_int(o, "cost", 0);
-	l->cost_spent = json_get_int(o, "cost_spent", 0);
-	l->cost_metered = json_get_int(o, "cost_metered", 0);
-	l->deadline_ms = json_get_int(o, "deadline", 0);
-	l->share = json_get_int(o, "share", 0);
-	l->day = (int32_t)json_get_int(o, "day", 0);
-	enum lease_state state = (enum lease_state)restore_number(
-		r, o, "state", LEASE_HELD, LEASE_REVOKED);
-	if (state != LEASE_HELD)
-		lease_table_close(t, slot, state, json_get_int(o, "closed", 0));
 }
 
 static void read_ask(struct reading *r, json_object *o)
@@ -97,11 +84,6 @@ static void read_each(struct reading *r, json_object *list,
 	size_t n = list ? json_object_array_length(list) : 0;
 	for (size_t i = 0; i < n; i++)
 		read(r, json_object_array_get_idx(list, i));
-}
-
-static int64_t nth(json_object *list, size_t i)
-{
-	return json_object_get_int64(json_object_array_get_idx(list, i));
 }
 
 static void read_observed(struct model *m, json_object *all)

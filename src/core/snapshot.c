@@ -9,8 +9,8 @@
 
 #include "base/json_out.h"
 #include "base/mem.h"
+#include "core/lease_row.h"
 #include "core/model.h"
-#include "core/lease_table.h"
 #include "core/snapshot.h"
 
 static void add_some(struct json_out *o, const char *key, int64_t v)
@@ -46,25 +46,13 @@ static void put_purse(struct json_out *o, const char *key,
 	json_out_end(o);
 }
 
-static void put_lease(struct json_out *o, const struct model *m,
-		      const struct lease *l)
+static void put_lease(struct json_out *o, const struct lease *l)
 {
-	json_out_object(o, l->id);
-	json_add_str(o, "stage", m->show->stages[l->stage].id);
-	json_add_str(o, "agent", m->show->agents[l->agent].id);
-	json_add_int(o, "attempt", l->attempt);
-	json_add_bool(o, "outside", l->outside);
-	json_add_int(o, "tokens", l->tokens);
-	json_add_int(o, "spent", l->spent);
-	json_add_int(o, "metered", l->metered);
-	json_add_int(o, "cost", l->cost_micros);
-	json_add_int(o, "cost_spent", l->cost_spent);
-	json_add_int(o, "cost_metered", l->cost_metered);
-	json_add_int(o, "state", l->state);
-	json_add_int(o, "deadline", l->deadline_ms);
-	add_some(o, "share", l->share);
-	json_add_int(o, "closed", l->closed_ms);
-	json_add_int(o, "day", l->day);
+	int64_t row[LEASE_ROW];
+	size_t n = lease_row(l, row);
+	json_out_array(o, l->id);
+	for (size_t i = 0; i < n; i++)
+		json_add_int(o, NULL, row[i]);
 	json_out_end(o);
 }
 
@@ -623,7 +611,7 @@ static void add_leases(struct lines *l, const struct model *m, int first)
 {
 	const struct lease_table *t = &m->ledger.leases;
 	for (int i = first; l->ok && i >= 0; i = lease_table_next(t, i))
-		put_lease(next_in(l, "leases"), m, &t->slots[i]);
+		put_lease(next_in(l, "leases"), &t->slots[i]);
 }
 
 /* In the order of their lists, which restoring makes anew. */

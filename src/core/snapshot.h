@@ -18,7 +18,7 @@
 /* What is written here and what is read there go together, member by member:
  * whoever changes either gives it the next number. Another one is refused, and
  * the log is folded instead. */
-#define SNAPSHOT_FORMAT 3
+#define SNAPSHOT_FORMAT 4
 
 /* A line is ended behind that many. Its reader makes a tree of it, which takes
  * twenty times as much. */
