@@ -56,6 +56,10 @@ const struct action action_table[ACTIONS] = {
 	    "are released."),
 	ROW(ACTION_RULES_RELEASE, CORE, "rules-release", NULL, "", 0, 0, false,
 	    NULL, "Lets rules switch scenes again."),
+	ROW(ACTION_RULE_OFF, CORE, "rule-off", NULL, "[RULE]", 0, 1, false,
+	    NULL, "Lets a rule, or all of them, do nothing any more."),
+	ROW(ACTION_RULE_ON, CORE, "rule-on", NULL, "[RULE]", 0, 1, false, NULL,
+	    "Lets a rule act again, or the rules after all were off."),
 	ROW(ACTION_POLL, CORE, "poll", NULL, "QUESTION OPTION|OPTION... [TIME]",
 	    2, 3, false, NULL,
 	    "Asks the audience something that no stage asks; TIME is 30s, 5m "

@@ -278,6 +278,16 @@ static bool do_check_all(struct deciding *d, const char *const *args)
 	return run_checks(d, NULL);
 }
 
+static bool do_rule_off(struct deciding *d, const char *const *args)
+{
+	return rules_switch(d, true, args[0]);
+}
+
+static bool do_rule_on(struct deciding *d, const char *const *args)
+{
+	return rules_switch(d, false, args[0]);
+}
+
 static bool do_scene(struct deciding *d, const char *const *args)
 {
 	const struct obs_facts *f = &d->m->obs.facts;
@@ -445,6 +455,8 @@ static command_fn *const table[ACTIONS] = {
 	[ACTION_POLL_INCLUDE] = do_poll_action,
 	[ACTION_ACK] = do_ack,
 	[ACTION_NOTE] = do_note,
+	[ACTION_RULE_OFF] = do_rule_off,
+	[ACTION_RULE_ON] = do_rule_on,
 	[ACTION_KILL] = do_kill,
 	[ACTION_REVIVE] = do_revive,
 	[ACTION_ADOPT] = do_adopt,

@@ -190,6 +190,9 @@ static void decide_one(struct deciding *d)
 	case INPUT_OBS_DONE:
 		obs_done(d);
 		break;
+	case INPUT_CHAT:
+		chat_input(d);
+		break;
 	case INPUT_CHECK:
 		checks_result(d);
 		break;

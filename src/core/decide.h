@@ -64,6 +64,8 @@ APPLY_DOOR(inbox);
 APPLY_DOOR(checks);
 APPLY_DOOR(alarms);
 APPLY_DOOR(obs);
+APPLY_DOOR(chat);
+APPLY_DOOR(switches);
 APPLY_DOOR(rules);
 APPLY_DOOR(raises);
 APPLY_DOOR(warn);
@@ -387,6 +389,9 @@ void obs_done(struct deciding *d);
 void obs_scene(struct deciding *d, const char *scene, const char *by);
 void obs_again(struct deciding *d);
 
+void chat_input(struct deciding *d);
+void chat_again(struct deciding *d);
+
 /* rules: what an event of the show switches; an operator who chose a scene (or
  * what puts one on) is stronger for a while. */
 void rules_fire(struct deciding *d, enum event_type type);
@@ -394,6 +399,11 @@ void rules_chosen(struct deciding *d, const char *what, const char *by);
 void rules_scene_chosen(struct deciding *d, const char *scene, const char *by);
 bool rules_hold(struct deciding *d, const char *time); /* NULL: for good */
 bool rules_release(struct deciding *d);
+/* As the show file has them. */
+void rules_reset(struct model *m);
+bool rules_are_off(const struct model *m, size_t rule);
+/* That one, or (NULL) all of them at once. */
+bool rules_switch(struct deciding *d, bool off, const char *name);
 
 /* commands */
 void commands_decide(struct deciding *d);

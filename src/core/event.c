@@ -93,6 +93,9 @@ static const struct {
 			      "inputs"},
 	[EVENT_OBS_COMMAND] = {"obs:command", "id, state, what, by, error"},
 	[EVENT_OBS_HOLD] = {"obs:hold", "state, until, why, by"},
+	[EVENT_CHAT_STATUS] = {"chat:status", "connected, channel, error"},
+	[EVENT_RULE_OFF] = {"rule:off", "rule, by, reason"},
+	[EVENT_RULE_ON] = {"rule:on", "rule, by, reason"},
 	[EVENT_CHECK_RESULT] = {"check:result",
 				"card, test, state, latency_ms, text, phases, "
 				"failed"},

@@ -36,6 +36,7 @@ enum input_kind {
 	INPUT_BURST,   /* poll = stage, choice = option id, burst */
 	INPUT_OBS,     /* obs: what OBS is now (after a change) */
 	INPUT_OBS_DONE,/* id = request id, ok, text: an OBS request's outcome */
+	INPUT_CHAT,    /* the chat is there (ok), or is not: text */
 	INPUT_CHECK,   /* check: the result of one test */
 	INPUT_ALARM,   /* id, text; ok = false raises, ok = true clears */
 	INPUT_LEFT,    /* whoever asked from this origin has left: what waits

@@ -6,10 +6,12 @@
  *   progress  {stage, agent, text, at}
  *   log       {level, room, text, at}
  *   obs       {stream_ms, record_ms, kbps, dropped, skipped, total, congestion,
- *              fps, free_mb, at}                          while OBS is connected
- *   core      {events_per_s, queue, redis_rtt_us, redis_away_ms, redis_why,
- *              redis_fsync, rss_kb, at}                   once a second at most;
+ *              fps, free_mb, at}                          while OBS is
+ * connected core      {events_per_s, queue, redis_rtt_us, redis_away_ms,
+ * redis_why, redis_fsync, rss_kb, at}                   once a second at most;
  *              redis_why only while Redis is away, in two or three words
+ *   chat      {lines_per_s, votes_per_s, votes, at}        once a second while
+ *              somebody says something there
  *   bell      {text, at}                                  a human is needed
  */
 #ifndef CORE_LIVE_H
@@ -20,6 +22,7 @@
 #define LIVE_LOG      "log"
 #define LIVE_OBS      "obs"
 #define LIVE_CORE     "core"
+#define LIVE_CHAT     "chat"
 #define LIVE_BELL     "bell"
 
 #endif

@@ -75,6 +75,8 @@ struct model *model_new(const struct show *show)
 		xcalloc(show->stage_count + 1, sizeof *m->usage.stages);
 	m->commands = xcalloc(COMMANDS_REMEMBERED, sizeof *m->commands);
 	m->killed = xcalloc(show->agent_count + 1, sizeof *m->killed);
+	m->rule_off = xcalloc(show->rule_count + 1, sizeof *m->rule_off);
+	rules_reset(m);
 	m->late = xcalloc(LATE_MAX, sizeof *m->late);
 	timers_init(&m->timers);
 	story_init(&m->story);
@@ -136,6 +138,8 @@ void model_free(struct model **model)
 	free(m->alarms);
 	late_free(m);
 	free(m->killed);
+	free(m->rule_off);
+	free(m->chat.error);
 	obs_state_release(&m->obs);
 	free(m->usage.stages);
 	free(m->agent_calls);
@@ -264,7 +268,9 @@ void model_apply(struct model *m, const struct event *e)
 	checks_apply(m, e, stage, agent);
 	alarms_apply(m, e, stage, agent);
 	obs_apply(m, e, stage, agent);
+	chat_apply(m, e, stage, agent);
 	rules_apply(m, e, stage, agent);
+	switches_apply(m, e, stage, agent);
 	usage_apply(m, e, stage, agent);
 	remember_command(m, e);
 }

@@ -85,6 +85,13 @@ struct obs_state {
 	struct rules_hold hold;
 };
 
+/* The chat in which people vote. */
+struct chat_state {
+	bool connected;
+	int64_t at_ms; /* since when; 0: never heard of */
+	char *error;   /* why not; NULL */
+};
+
 struct alarm {
 	char *id;
 	char *text;
@@ -113,6 +120,9 @@ struct model {
 	struct checkpoint warned;
 	struct check_run *checks; /* by check index */
 	struct obs_state obs;
+	struct chat_state chat;
+	bool rules_off;		  /* all of them... */
+	bool *rule_off;		  /* ...or this one, by rule index */
 	struct alarm *alarms;     /* those that are up, oldest first */
 	size_t alarm_count, alarm_cap;
 	struct late_proposal *late; /* the newest LATE_MAX */

@@ -378,6 +378,30 @@ static void read_obs(struct model *m, json_object *o)
 	}
 }
 
+static void read_chat(struct model *m, json_object *o)
+{
+	m->chat.connected = json_get_bool(o, "connected", false);
+	m->chat.at_ms = json_get_int(o, "at", 0);
+	m->chat.error = restore_text(o, "error");
+}
+
+static bool lists(json_object *names, const char *name)
+{
+	for (size_t i = 0; i < json_object_array_length(names); i++)
+		if (strcmp(json_item_str(names, i), name) == 0)
+			return true;
+	return false;
+}
+
+/* One of before there were switches knows none: they are as in the file. */
+static void read_rules(struct model *m, json_object *o)
+{
+	json_object *off = json_get_array(o, "off");
+	m->rules_off = json_get_bool(o, "all_off", false);
+	for (size_t i = 0; off && i < m->show->rule_count; i++)
+		m->rule_off[i] = lists(off, m->show->rules[i].name);
+}
+
 static void read_run(struct reading *r, json_object *o)
 {
 	struct model *m = r->m;
@@ -549,6 +573,8 @@ static bool read_all(struct reading *r, json_object *head, const char *text,
 	late_read(m, json_get_array(head, "late"));
 	read_killed(m, json_get_array(head, "killed"));
 	read_obs(m, json_get(head, "obs"));
+	read_chat(m, json_get(head, "chat"));
+	read_rules(m, json_get(head, "rules"));
 	read_rest(m, head);
 	return is_whole(r, head, err);
 }
@@ -616,6 +642,7 @@ struct model *model_inherit(const struct model *m, const struct show *next)
 	late_read(heir, json_get_array(o, "late"));
 	read_killed(heir, json_get_array(o, "killed"));
 	read_obs(heir, json_get(o, "obs"));
+	read_chat(heir, json_get(o, "chat"));
 	restore_inherit_days(heir, json_get(o, "ledger"));
 	usage_read(heir, json_get(o, "usage"));
 	read_rest(heir, o);

@@ -162,7 +162,8 @@ void rules_fire(struct deciding *d, enum event_type type)
 		return;
 	for (size_t i = 0; i < show->rule_count; i++) {
 		const struct show_rule *r = &show->rules[i];
-		if (r->enabled && strcmp(r->action, "obs_scene") == 0 &&
+		if (!rules_are_off(d->m, i) &&
+		    strcmp(r->action, "obs_scene") == 0 &&
 		    strcmp(r->on, event_type_name(type)) == 0)
 			fire(d, r);
 	}

@@ -15,6 +15,7 @@ void run_begin(struct deciding *d)
 	json_add_bool(data, "attended", in->attended);
 	emit(d, EVENT_RUN_START, -1, -1, &data);
 	kill_tell(d); /* a new run clears the alarms, not the switch */
+	chat_again(d);
 }
 
 /* The model came from the log: whatever was in flight is asked for again, under

@@ -405,6 +405,27 @@ static void put_obs(struct json_out *o, const struct model *m)
 	json_out_end(o);
 }
 
+static void put_chat(struct json_out *o, const struct model *m)
+{
+	json_out_object(o, "chat");
+	json_add_bool(o, "connected", m->chat.connected);
+	json_add_int(o, "at", m->chat.at_ms);
+	json_add_str(o, "error", m->chat.error);
+	json_out_end(o);
+}
+
+static void put_rules(struct json_out *o, const struct model *m)
+{
+	json_out_object(o, "rules");
+	json_add_bool(o, "all_off", m->rules_off);
+	json_out_array(o, "off");
+	for (size_t i = 0; i < m->show->rule_count; i++)
+		if (m->rule_off[i])
+			json_add_str(o, NULL, m->show->rules[i].name);
+	json_out_end(o);
+	json_out_end(o);
+}
+
 static void put_run(struct json_out *o, const struct model *m)
 {
 	json_out_object(o, "run");
@@ -533,6 +554,8 @@ static void put_facts(struct json_out *o, const struct model *m)
 	put_checks(o, m);
 	put_alarms(o, m);
 	put_obs(o, m);
+	put_chat(o, m);
+	put_rules(o, m);
 	put_ready(o, m);
 	put_leader(o, m);
 	put_commands(o, m);

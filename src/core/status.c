@@ -287,6 +287,7 @@ json_object *status_poll_with(const struct model *m, int stage,
 	json_add_bool(o, "too_close", c.too_close);
 	add_text(o, "lacks", poll_lack_name(c.lacks));
 	json_add_bool(o, "hidden", status_poll_is_hidden(m, stage));
+	add_time(o, "opened_at", p->opened_ms);
 	add_time(o, "deadline_at", p->deadline_ms);
 	add_text(o, "winner",
 		 p->winner >= 0 ? def->options[p->winner].id : NULL);
@@ -319,6 +320,34 @@ json_object *status_checks(const struct model *m)
 		json_add_int(o, "latency_ms", c->latency_ms);
 		add_time(o, "at", c->at_ms);
 		add_text(o, "text", c->text);
+		json_object_array_add(a, o);
+	}
+	return a;
+}
+
+/* NULL: the show has none. */
+static json_object *chat_status(const struct model *m)
+{
+	if (!m->show->chat.given)
+		return NULL;
+	json_object *o = json_object_new_object();
+	json_add_bool(o, "connected", m->chat.connected);
+	json_add_str(o, "channel", m->show->chat.channel);
+	add_text(o, "error", m->chat.error);
+	add_time(o, "at", m->chat.at_ms);
+	return o;
+}
+
+static json_object *rules_status(const struct model *m)
+{
+	json_object *a = json_object_new_array();
+	for (size_t i = 0; i < m->show->rule_count; i++) {
+		const struct show_rule *r = &m->show->rules[i];
+		json_object *o = json_object_new_object();
+		json_add_str(o, "name", r->name);
+		json_add_str(o, "on", r->on);
+		json_add_bool(o, "enabled", !m->rule_off[i] && !m->rules_off);
+		json_add_bool(o, "all_off", m->rules_off);
 		json_object_array_add(a, o);
 	}
 	return a;
@@ -416,6 +445,8 @@ static void add_rest(json_object *o, const struct model *m,
 	json_object_object_add(o, "poll", status_poll(m, m->poll));
 	json_object_object_add(o, "checks", status_checks(m));
 	json_object_object_add(o, "obs", status_obs(m, extra));
+	json_object_object_add(o, "chat", chat_status(m));
+	json_object_object_add(o, "rules", rules_status(m));
 	json_object_object_add(o, "inbox", status_inbox(m));
 	json_object_object_add(o, "late", status_late(m));
 	json_object_object_add(o, "killed", killed_status(m));

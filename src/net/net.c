@@ -34,6 +34,24 @@ bool net_thread(pthread_t *thread, const char *name, void *(*run)(void *),
 		       strerror(rc));
 }
 
+char *net_password(const struct net *net, const char *env, const char *file,
+		   const char *what)
+{
+	const struct show *show = net->show;
+	struct err err = {0};
+	char *path = NULL;
+	if (!env && !file)
+		return NULL;
+	if (file)
+		path = show->path ? file_beside(show->path, file)
+				  : xstrdup(file);
+	char *password = file_secret(env, path, &err);
+	if (!password)
+		log_warn("net", "no password for %s: %s", what, err.text);
+	free(path);
+	return password;
+}
+
 static void set_open_files(void)
 {
 	struct rlimit limit;

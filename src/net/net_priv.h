@@ -38,4 +38,9 @@ struct net {
 bool net_thread(pthread_t *thread, const char *name, void *(*run)(void *),
 		void *arg, struct err *err);
 
+/* The password of `what` (for the log), from the environment or a file beside
+ * the show; NULL: none is named, or the log says why not. Caller frees. */
+char *net_password(const struct net *net, const char *env, const char *file,
+		   const char *what);
+
 #endif

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/lookup.h"
@@ -207,21 +206,14 @@ static void on_give_up(void *who, const char *why, bool stop)
 
 static void read_password(struct obs_link *link)
 {
-	const struct show *show = link->ws->net->show;
-	const struct show_obs *obs = &show->obs;
-	struct err err = {0};
-	char *path = NULL;
-	if (!obs->password_env && !obs->password_file)
+	const struct net *net = link->ws->net;
+	const struct show_obs *obs = &net->show->obs;
+	char *password =
+		net_password(net, obs->password_env, obs->password_file, "OBS");
+	if (!password && !obs->password_env && !obs->password_file)
 		return;
-	if (obs->password_file)
-		path = show->path ? file_beside(show->path, obs->password_file)
-				  : xstrdup(obs->password_file);
-	char *password = file_secret(obs->password_env, path, &err);
-	if (!password)
-		log_warn("net", "no password for OBS: %s", err.text);
 	obs_set_password(link->session, password);
 	free(password);
-	free(path);
 }
 
 /* To a number: libwebsockets looks names up while everybody waits. */

@@ -32,6 +32,10 @@ static const struct lws_protocols obs_protocols[] = {
 	{"obs", obs_link_callback, 0, 64 * 1024, 0, NULL, 0},
 	{0},
 };
+static const struct lws_protocols chat_protocols[] = {
+	{"chat", chat_link_callback, 0, 16 * 1024, 0, NULL, 0},
+	{0},
+};
 
 void ws_mail_drop(void *p)
 {
@@ -181,6 +185,8 @@ static void take_polls(struct ws *ws, enum side_id side)
 	pthread_mutex_unlock(&ws->polls_lock);
 	if (polls)
 		tally_set_polls(ws, side, polls);
+	if (polls && side == SIDE_AUDIENCE)
+		chat_link_polls(ws->chat, polls);
 	free(polls);
 }
 
@@ -245,11 +251,13 @@ static void *run(void *arg)
 {
 	struct ws *ws = arg;
 	obs_link_start(ws->obs);
+	chat_link_start(ws->chat);
 	while (!atomic_load(&ws->stopping)) {
 		if (lws_service(ws->context, 0) < 0)
 			break;
 		take_mail(ws);
 		obs_link_look(ws->obs);
+		chat_link_look(ws->chat);
 		keep_sweeping(ws);
 	}
 	return NULL;
@@ -298,7 +306,9 @@ static bool open_context(struct ws *ws, struct err *err)
 	ws->vhosts[SIDE_AUDIENCE] =
 		vhost_new(ws, "audience", session_protocols);
 	ws->obs_vhost = vhost_new(ws, "obs", obs_protocols);
-	if (!ws->vhosts[0] || !ws->vhosts[1] || !ws->obs_vhost)
+	ws->chat_vhost = vhost_new(ws, "chat", chat_protocols);
+	if (!ws->vhosts[0] || !ws->vhosts[1] || !ws->obs_vhost ||
+	    !ws->chat_vhost)
 		return err_set(err, ERR_INTERNAL,
 			       "the WebSocket library refuses a listener");
 	return true;
@@ -316,6 +326,7 @@ struct ws *ws_start(struct net *net, struct err *err)
 	if (!open_context(ws, err))
 		goto failed;
 	ws->obs = obs_link_new(ws);
+	ws->chat = chat_link_new(ws);
 	if (!net_thread(&ws->thread, "ws", run, ws, err))
 		goto failed;
 	ws->started = true;
@@ -343,6 +354,7 @@ void ws_stop(struct ws **wsp)
 		lws_sul_schedule(ws->context, 0, &ws->flush_timer, sweep,
 				 LWS_SET_TIMER_USEC_CANCEL);
 		obs_link_free(&ws->obs);
+		chat_link_free(&ws->chat);
 		lws_context_destroy(ws->context);
 	}
 	mailbox_free(&ws->mail);

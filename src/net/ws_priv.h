@@ -46,11 +46,12 @@ struct ws_mail {
 void ws_mail_drop(void *mail);
 
 struct obs_link;
+struct chat_link;
 
 struct ws {
 	struct net *net;
 	struct lws_context *context;
-	struct lws_vhost *vhosts[SIDES], *obs_vhost;
+	struct lws_vhost *vhosts[SIDES], *obs_vhost, *chat_vhost;
 	/* Audiences sleep their phones: a peer that answers no ping goes. */
 	lws_retry_bo_t idle;
 	struct mailbox *mail;
@@ -69,6 +70,7 @@ struct ws {
 	struct board boards[SIDES];
 	lws_sorted_usec_list_t flush_timer, sweep_timer;
 	struct obs_link *obs;
+	struct chat_link *chat;
 };
 
 /* The server side of both vhosts: callbacks of topics and tallies. */
@@ -103,5 +105,16 @@ void obs_link_request(struct obs_link *link, const char *id, const char *type,
 		      const char *data);
 int obs_link_callback(struct lws *wsi, enum lws_callback_reasons reason,
 		      void *user, void *in, size_t len);
+
+/* chat_link.c: the connection to the chat. */
+struct chat_link *chat_link_new(struct ws *ws);
+void chat_link_free(struct chat_link **link);
+void chat_link_start(struct chat_link *link);
+/* Whether the name of its host was found by now. */
+void chat_link_look(struct chat_link *link);
+/* The polls, as the audience is told of them. */
+void chat_link_polls(struct chat_link *link, const char *polls);
+int chat_link_callback(struct lws *wsi, enum lws_callback_reasons reason,
+		       void *user, void *in, size_t len);
 
 #endif

@@ -72,6 +72,7 @@ void stage_begin(struct reader *r, void *item);
 void stage_end(struct reader *r, struct node *n, void *item);
 void budget_end(struct reader *r, struct node *n, void *item);
 void obs_end(struct reader *r, struct node *n, void *item);
+void chat_end(struct reader *r, struct node *n, void *item);
 void rule_end(struct reader *r, struct node *n, void *item);
 void test_end(struct reader *r, struct node *n, void *item);
 void alert_end(struct reader *r, struct node *n, void *item);

@@ -162,6 +162,46 @@ void obs_end(struct reader *r, struct node *n, void *item)
 			      "names nothing");
 }
 
+/* RFC 2812, 1.3 and 2.3.1, as far as it would break a line of ours. */
+void chat_end(struct reader *r, struct node *n, void *item)
+{
+	struct show_chat *c = item;
+	struct arena *arena = &r->show->arena;
+	struct node *channel = good_member(n, "channel");
+	struct node *nick = good_member(n, "nick");
+	struct node *prefix = good_member(n, "prefix");
+	struct node *file = node_get(n, "password_file");
+	c->given = true;
+	if (channel && c->channel &&
+	    (!strchr("#&+!", c->channel[0]) || !c->channel[1] ||
+	     strlen(c->channel) > CHAT_CHANNEL_BYTES ||
+	     strpbrk(c->channel, " ,")))
+		read_error(r, channel,
+			   "chat.channel wants a '#' and up to %d bytes "
+			   "without blanks and commas",
+			   CHAT_CHANNEL_BYTES - 1);
+	if (nick && c->nick &&
+	    (strlen(c->nick) > CHAT_NICK_BYTES || strchr(":#&", c->nick[0]) ||
+	     strpbrk(c->nick, " ,!@*?")))
+		read_error(r, nick,
+			   "chat.nick wants up to %d bytes without blanks, "
+			   "',', '!', '@', '*' and '?'",
+			   CHAT_NICK_BYTES);
+	if (prefix && c->prefix &&
+	    (strlen(c->prefix) > CHAT_PREFIX_BYTES || strchr(c->prefix, ' ')))
+		read_error(r, prefix,
+			   "chat.prefix wants up to %d bytes without blanks",
+			   CHAT_PREFIX_BYTES);
+	if (c->password_env && c->password_file)
+		read_key_warn(r, file,
+			      "password_file is used only where password_env "
+			      "names nothing");
+	if (!c->nick)
+		c->nick = arena_strdup(arena, "caller");
+	if (!c->prefix)
+		c->prefix = arena_strdup(arena, "!");
+}
+
 void read_action(struct reader *r, struct node *n, void *base)
 {
 	static const char *const actions[] = {"obs_scene", NULL};

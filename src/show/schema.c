@@ -25,6 +25,7 @@ static const char *const http_schemes[] = {"http", "https", NULL};
 static const char *const ws_schemes[] = {"ws", "wss", NULL};
 static const char *const alert_schemes[] = {"http", "https", "smtp", "smtps",
 					    NULL};
+static const char *const chat_schemes[] = {"irc", "ws", NULL};
 
 const char *const schema_event_words[] = {
 	"run:start",	  "run:pause",	    "run:resume",
@@ -37,7 +38,8 @@ const char *const schema_event_words[] = {
 	"token:spend",	  "token:return",   "budget:request",
 	"budget:approve", "budget:deny",    "budget:raise", "budget:day",
 	"proposal:late",  "proposal:adopt", "proposal:discard",
-	"obs:status",	  "obs:command",    "obs:hold",	    "check:result",
+	"obs:status",	  "obs:command",    "obs:hold",	    "chat:status",
+	"rule:off",	  "rule:on",	    "check:result",
 	"alarm:raise",	  "alarm:ack",	    "alarm:clear",
 	"leader:take",	  "note",	    NULL};
 
@@ -458,6 +460,25 @@ static const struct key obs_keys[] = {
 static const struct section obs = {
 	"obs", "obs", .keys = obs_keys, .end = obs_end};
 
+static const struct key chat_keys[] = {
+	ROW("url", KEY_URL, AT(show_chat, url),
+	    "The IRC server: irc://host:port, or ws://host:port/path where it "
+	    "is reached over WebSocket.",
+	    .words = chat_schemes, .max = 4096, .required = true),
+	EXACT("channel", AT(show_chat, channel), "The channel, \"#show\".",
+	      .required = true),
+	EXACT("nick", AT(show_chat, nick), "What we are called there.",
+	      .def_text = "caller"),
+	EXACT("password_env", AT(show_chat, password_env),
+	      "The environment variable that holds our password there."),
+	EXACT("password_file", AT(show_chat, password_file),
+	      "A file (mode 0600) that holds it."),
+	EXACT("prefix", AT(show_chat, prefix),
+	      "What stands before a vote.", .def_text = "!"),
+	{0}};
+static const struct section chat = {
+	"chat", "chat", .keys = chat_keys, .end = chat_end};
+
 static const struct key rule_keys[] = {
 	TEXT("name", AT(show_rule, name), 63, "What the rule is called.",
 	     .def_text = "its event"),
@@ -546,6 +567,8 @@ static const struct key show_keys[] = {
 	    "How long what has happened is kept. The show's definitions are "
 	    "kept for ever.", .sub = &retention),
 	ROW("obs", KEY_SUB, AT(show, obs), "OBS Studio.", .sub = &obs),
+	ROW("chat", KEY_SUB, AT(show, chat), "A chat in which people vote.",
+	    .sub = &chat),
 	ROW("rules", KEY_LIST, AT(show, rules), "An event sets off an action.",
 	    .count_at = AT(show, rule_count), .sub = &rule, .max = 1000),
 	ROW("alerts", KEY_EACH, AT(show, alerts),
@@ -626,6 +649,7 @@ const struct section *const schema_sections[] = {&schema_show,
 						 &polls,
 						 &retention,
 						 &obs,
+						 &chat,
 						 &rule,
 						 &alert,
 						 &http,

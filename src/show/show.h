@@ -231,6 +231,19 @@ struct show_obs {
 	int64_t operator_hold_ms;   /* 0: rules never wait for operators */
 };
 
+#define CHAT_CHANNEL_BYTES 64
+#define CHAT_NICK_BYTES	   32
+#define CHAT_PREFIX_BYTES  8
+
+/* Where the audience chats, and votes: irc://host:port or ws://host:port. */
+struct show_chat {
+	bool given;
+	char *url, *channel;
+	char *nick; /* default "caller" */
+	char *password_env, *password_file;
+	char *prefix; /* before a vote, default "!" */
+};
+
 struct show_rule {
 	char *name;
 	char *on;     /* an event type, "poll:create" */
@@ -292,6 +305,7 @@ struct show {
 	struct show_polls polls;
 	struct show_retention retention;
 	struct show_obs obs;
+	struct show_chat chat;
 	struct show_rule *rules;
 	size_t rule_count;
 	struct show_alert *alerts; /* in the byte order of their ids */

@@ -48,8 +48,11 @@ static enum ballot_answer count(struct stand *s, const char *voter, int option)
 			return BALLOT_DOUBLE;
 	GROW(s->voters, s->voter_count, s->voter_cap);
 	s->voters[s->voter_count++] = xstrdup(voter);
+	pthread_mutex_lock(&s->lock);
 	s->counts[option]++;
 	atomic_fetch_add(&s->votes, 1);
+	pthread_cond_broadcast(&s->news);
+	pthread_mutex_unlock(&s->lock);
 	return BALLOT_COUNTED;
 }
 
@@ -116,8 +119,8 @@ static void decide(struct stand *s, struct input *in)
 	decision_release(&d);
 }
 
-/* Notes what the net says of OBS, for the test to look at. */
-static void note_obs(struct stand *s, struct input *in)
+/* Notes what the net says of OBS and the chat, for the test to look at. */
+static void note_news(struct stand *s, struct input *in)
 {
 	pthread_mutex_lock(&s->lock);
 	if (in->kind == INPUT_OBS) {
@@ -131,6 +134,11 @@ static void note_obs(struct stand *s, struct input *in)
 		s->done_text = xstrdup(in->text);
 		s->done_ok = in->ok;
 		s->done_count++;
+	} else if (in->kind == INPUT_CHAT) {
+		free(s->chat_error);
+		s->chat_error = xstrdup(in->text);
+		s->chat_there = in->ok;
+		s->chat_news++;
 	} else if (in->kind == INPUT_PROGRESS) {
 		free(s->figures);
 		s->figures = xstrdup(in->text);
@@ -144,7 +152,7 @@ static void *drive(void *arg)
 	struct stand *s = arg;
 	struct input *in;
 	while ((in = mailbox_wait(s->box, -1))) {
-		note_obs(s, in);
+		note_news(s, in);
 		if (!atomic_load(&s->silent))
 			decide(s, in);
 		input_free(&in);
@@ -253,6 +261,7 @@ void stand_free(struct stand **sp)
 	free(s->done_id);
 	free(s->done_text);
 	free(s->figures);
+	free(s->chat_error);
 	model_free(&s->model);
 	show_unref(&s->show);
 	pthread_cond_destroy(&s->news);

@@ -45,6 +45,11 @@ struct stand {
 	bool done_ok;
 	int done_count;
 	char *figures;
+
+	/* And of the chat; under the lock. */
+	bool chat_there;
+	char *chat_error;
+	int chat_news;
 };
 
 /* NULL `yaml`: a show with a poll that is open, and one stage in standby. */
@@ -55,8 +60,8 @@ void stand_restart(struct stand *s);
 void stand_free(struct stand **stand);
 /* As net_live() of the engine: the tally that the votes make. */
 void stand_tally(struct stand *s);
-/* Waits for news of OBS, or until the show's clock stands at `end_ms`; the
- * lock is held. */
+/* Waits for news of OBS or the chat, or for a vote, or until the show's clock
+ * stands at `end_ms`; the lock is held. */
 void stand_wait_news(struct stand *s, int64_t end_ms);
 int stand_port(const char *addr);
 

@@ -171,7 +171,8 @@ START_TEST(test_topics)
 {
 	static const char *const names[] = {LIVE_TALLY, LIVE_PROGRESS,
 					    LIVE_LOG,	LIVE_OBS,
-					    LIVE_CORE,	LIVE_BELL};
+					    LIVE_CORE,	LIVE_CHAT,
+					    LIVE_BELL};
 	struct words page = {0}, table = {0};
 	char *part = read_part("live");
 	read_entries(part, ENTRY "Li ", false, &page);

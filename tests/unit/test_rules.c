@@ -1,4 +1,6 @@
-/* Rules that switch scenes, and operators who are stronger. */
+/* Rules that switch scenes, operators who are stronger, and switches of rules;
+ * and what a chat that is lost says. */
+#include "core/decide.h"
 #include "tap.h"
 #include "world.h"
 
@@ -185,6 +187,134 @@ START_TEST(without_rules_nothing_waits)
 }
 END_TEST
 
+/* --- switched off ---------------------------------------------------------- */
+
+START_TEST(a_rule_that_is_off_does_nothing)
+{
+	struct world *w = on_air("30000");
+	ck_assert(world_do(w, "rule-off", "go", NULL));
+	ck_assert_str_eq(w->said, "rule go is off");
+	ck_assert(!world_do(w, "rule-off", "go", NULL));
+	ck_assert(world_do(w, "go", "one", NULL));
+	ck_assert_str_eq(asked(w), "");
+	ck_assert_int_eq(world_count(w, EVENT_OBS_COMMAND, NULL), 0);
+	ck_assert(world_do(w, "rule-on", "go", NULL));
+	ck_assert(world_do(w, "go", "two", NULL));
+	ck_assert_str_eq(asked(w), "{\"sceneName\":\"Live\"}");
+	ck_assert(!world_do(w, "rule-off", "gp", NULL));
+	ck_assert_str_eq(w->said, "no rule `gp`: did you mean `go`?");
+	world_free(w);
+}
+END_TEST
+
+START_TEST(all_rules_go_off_and_come_back_as_they_were)
+{
+	struct world *w = on_air("30000");
+	ck_assert(world_do(w, "rule-off", NULL));
+	ck_assert(!world_do(w, "rule-off", NULL));
+	ck_assert_str_eq(w->said, "all rules are off already");
+	ck_assert(world_do(w, "go", "one", NULL));
+	ck_assert_str_eq(asked(w), "");
+	ck_assert(world_do(w, "rule-off", "go", NULL));
+	ck_assert(world_do(w, "rule-on", NULL));
+	ck_assert(world_do(w, "go", "two", NULL));
+	ck_assert_str_eq(asked(w), ""); /* it is off by itself still */
+	world_begin(w, true);		/* a run begins as the file says */
+	ck_assert(!rules_are_off(w->m, 0));
+	world_free(w);
+}
+END_TEST
+
+/* --- polls ----------------------------------------------------------------- */
+
+#define POLL_SHOW                                                              \
+	"show: t\n"                                                            \
+	"budget: { tokens: 1000 }\n"                                           \
+	"agents: { a: { via: bus } }\n"                                        \
+	"stages: [ { id: p, poll: { question: Q, open_ms: 10000,\n"            \
+	"  default: x, hide_result: true, options: [ { id: x },\n"             \
+	"  { id: y, requires_extra: 5000 } ] } } ]\n"                          \
+	"obs: { url: \"ws://127.0.0.1:4455\", safe_scene: Safe }\n"            \
+	"rules: [ { name: ask, on: poll:create, do: { obs_scene: Poll } },\n"  \
+	"  { name: told, on: poll:resolve, do: { obs_scene: Live } } ]\n"
+
+/* A poll that opened, with its scene; then so many votes for each. */
+static struct world *poll_counted(int64_t x, int64_t y)
+{
+	struct world *w = world_new(POLL_SHOW);
+	obs_is(w, "Safe");
+	world_begin(w, true);
+	ck_assert_str_eq(asked(w), "{\"sceneName\":\"Poll\"}");
+	confirmed(w, "Poll");
+	world_tick(w, 10000);
+	ck_assert_str_eq(asked(w), ""); /* nothing is decided yet */
+	struct input *in = input_new(INPUT_TALLY);
+	in->stage = xstrdup("p");
+	in->counts = xcalloc(2, sizeof *in->counts);
+	in->counts[0] = x;
+	in->counts[1] = y;
+	in->count_count = 2;
+	world_step(w, in);
+	return w;
+}
+
+START_TEST(a_poll_brings_its_scene_and_takes_it_away)
+{
+	struct world *w = poll_counted(9, 3);
+	ck_assert_str_eq(asked(w), "{\"sceneName\":\"Live\"}");
+	world_free(w);
+}
+END_TEST
+
+START_TEST(a_winner_whose_price_is_open_switches_nothing_yet)
+{
+	struct world *w = poll_counted(3, 9);
+	ck_state(w, "p", "held");
+	ck_assert_str_eq(asked(w), "");
+	ck_assert(world_do(w, "approve", w->m->inbox.items[0].id, NULL));
+	ck_assert_str_eq(asked(w), "{\"sceneName\":\"Live\"}");
+	world_free(w);
+	w = poll_counted(3, 9);
+	ck_assert(world_do(w, "deny", w->m->inbox.items[0].id, NULL));
+	ck_assert_str_eq(asked(w), "{\"sceneName\":\"Live\"}");
+	world_free(w);
+}
+END_TEST
+
+/* --- a chat ---------------------------------------------------------------- */
+
+static void chat_is(struct world *w, const char *error)
+{
+	struct input *in = input_new(INPUT_CHAT);
+	in->ok = !error;
+	in->text = xstrdup(error);
+	world_step(w, in);
+}
+
+START_TEST(a_lost_chat_is_an_alarm_until_it_is_back)
+{
+	struct world *w = world_live(
+		"show: t\nagents: { a: { via: bus } }\n"
+		"stages: [ { id: one, agents: [a], go: manual } ]\n"
+		"chat: { url: \"irc://127.0.0.1\", channel: \"#s\" }\n");
+	chat_is(w, NULL);
+	ck_assert(w->m->chat.connected);
+	chat_is(w, NULL); /* the next core says it again */
+	ck_assert_int_eq(world_count(w, EVENT_CHAT_STATUS, NULL), 1);
+	chat_is(w, "banned");
+	ck_assert_int_eq(w->m->alarm_count, 1);
+	ck_assert_str_eq(w->m->alarms[0].text,
+			 "no votes come from the chat #s: banned; it is tried "
+			 "again");
+	world_begin(w, true);
+	ck_assert_int_eq(w->m->alarm_count, 1); /* as it is still lost */
+	chat_is(w, NULL);
+	ck_assert_int_eq(w->m->alarm_count, 0);
+	ck_assert_ptr_null(w->m->chat.error);
+	world_free(w);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("rules");
@@ -196,6 +326,11 @@ int main(void)
 	tcase_add_test(tc, a_hold_of_nothing_holds_nothing);
 	tcase_add_test(tc, a_panic_is_stronger_until_the_run_is_resumed);
 	tcase_add_test(tc, without_rules_nothing_waits);
+	tcase_add_test(tc, a_rule_that_is_off_does_nothing);
+	tcase_add_test(tc, all_rules_go_off_and_come_back_as_they_were);
+	tcase_add_test(tc, a_poll_brings_its_scene_and_takes_it_away);
+	tcase_add_test(tc, a_winner_whose_price_is_open_switches_nothing_yet);
+	tcase_add_test(tc, a_lost_chat_is_an_alarm_until_it_is_back);
 	suite_add_tcase(suite, tc);
 	return tap_run(suite);
 }

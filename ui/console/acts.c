@@ -63,6 +63,8 @@ static const struct {
 	{EVENT_OBS_HOLD, "state", "released", "lets rules switch scenes"},
 	{EVENT_OBS_HOLD, NULL, NULL, "chose {why}: rules wait"},
 	{EVENT_OBS_COMMAND, NULL, NULL, "told OBS: {what}"},
+	{EVENT_RULE_OFF, NULL, NULL, "switched off {rule|all rules}"},
+	{EVENT_RULE_ON, NULL, NULL, "switched on {rule|the rules}"},
 	{EVENT_ALARM_ACK, NULL, NULL, "acknowledged {id}"},
 	{EVENT_NOTE, NULL, NULL, "noted: {text}"},
 };

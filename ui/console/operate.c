@@ -10,7 +10,8 @@
 #include "console/rewind.h"
 #include "core/reset.h"
 
-#define CTRL_C 3
+#define CTRL_C	  3
+#define ALL_RULES "(all of them)"
 
 /* --- which stage, check or item is meant --------------------------------- */
 
@@ -305,6 +306,34 @@ static void do_poll_resolve(struct view *v, enum action_id action)
 		dialog_add_row(&v->dialog, "%s", def->options[i].id);
 }
 
+/* Which of those that are as they should not be, or all of them. */
+static void do_rule(struct view *v, enum action_id action)
+{
+	const struct model *m = v->model;
+	bool off = action == ACTION_RULE_OFF;
+	char title[64];
+	if (!v->show->rule_count) {
+		view_flash(v, STYLE_WAIT, "%s: this show has no rules",
+			   action_table[action].name);
+		return;
+	}
+	snprintf(title, sizeof title, " %s ", action_table[action].name);
+	dialog_open(&v->dialog, DIALOG_CHOOSE, action, title,
+		    off ? "Which rule is to do nothing any more?"
+			: "Which rule is to act again?");
+	if (m->rules_off != off)
+		dialog_add_row(&v->dialog, ALL_RULES);
+	for (size_t i = 0; i < v->show->rule_count; i++)
+		if (m->rule_off[i] != off)
+			dialog_add_row(&v->dialog, "%s",
+				       v->show->rules[i].name);
+	if (v->dialog.row_count)
+		return;
+	dialog_close(&v->dialog);
+	view_flash(v, STYLE_WAIT, "%s: all of them are",
+		   action_table[action].name);
+}
+
 static void do_ack(struct view *v, enum action_id action)
 {
 	for (size_t i = 0; i < v->model->alarm_count; i++) {
@@ -487,6 +516,8 @@ static void (*const table[ACTIONS])(struct view *, enum action_id) = {
 	[ACTION_REWIND_BACK_STAGE] = rewind_do,
 	[ACTION_REWIND_FORWARD_STAGE] = rewind_do,
 	[ACTION_LIVE] = rewind_do,
+	[ACTION_RULE_OFF] = do_rule,
+	[ACTION_RULE_ON] = do_rule,
 	[ACTION_KILL] = kill_open,
 	[ACTION_REVIVE] = kill_open,
 	[ACTION_ADOPT] = late_open,
@@ -545,6 +576,12 @@ static void chosen(struct view *v, const struct dialog *d, int row)
 	}
 	const char *choice = d->rows[row];
 	if (d->action == ACTION_SCENE)
+		view_ask(v, d->action, choice, NULL, NULL, NULL);
+	else if ((d->action == ACTION_RULE_OFF ||
+		  d->action == ACTION_RULE_ON) &&
+		 strcmp(choice, ALL_RULES) == 0)
+		view_ask(v, d->action, NULL, NULL, NULL, NULL);
+	else if (d->action == ACTION_RULE_OFF || d->action == ACTION_RULE_ON)
 		view_ask(v, d->action, choice, NULL, NULL, NULL);
 	else if (d->action == ACTION_POLL_RESOLVE)
 		view_ask(v, d->action, d->args[0], choice, NULL, NULL);
