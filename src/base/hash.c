@@ -107,6 +107,21 @@ char *hash_base64(const void *data, size_t bytes)
 	return out;
 }
 
+unsigned char *hash_base64_read(const char *text, size_t max, size_t *bytes)
+{
+	size_t len = strlen(text);
+	if (!len || len % 4 || len / 4 * 3 > max || len > INT_MAX)
+		return NULL;
+	unsigned char *out = xmalloc(len / 4 * 3 + 1);
+	if (EVP_DecodeBlock(out, (const unsigned char *)text, (int)len) < 0) {
+		free(out);
+		return NULL;
+	}
+	/* It counts the padding as bytes. */
+	*bytes = len / 4 * 3 - (text[len - 1] == '=') - (text[len - 2] == '=');
+	return out;
+}
+
 char *hash_sha256_base64(const char *a, const char *b)
 {
 	unsigned char sum[SHA256_BYTES];

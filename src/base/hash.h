@@ -28,6 +28,9 @@ static inline uint64_t hash_fnv1a(const char *s)
 
 /* Standard base64 with padding. Caller frees. */
 char *hash_base64(const void *data, size_t bytes);
+/* What such text stands for; NULL: it is none, or more than `max` bytes. Caller
+ * frees. */
+unsigned char *hash_base64_read(const char *text, size_t max, size_t *bytes);
 
 /* base64(sha256(a then b)): what obs-websocket v5 authentication is made of.
  * Caller frees. */

@@ -81,7 +81,7 @@ void checks_result(struct deciding *d)
 
 /* --- alarms ------------------------------------------------------------- */
 
-static struct alarm *find_alarm(const struct model *m, const char *id)
+struct alarm *alarm_find(const struct model *m, const char *id)
 {
 	for (size_t i = 0; i < m->alarm_count; i++)
 		if (strcmp(m->alarms[i].id, id) == 0)
@@ -92,7 +92,7 @@ static struct alarm *find_alarm(const struct model *m, const char *id)
 static void raise_alarm(struct model *m, const struct event *e, const char *id)
 {
 	const char *text = event_str(e, "text", "");
-	struct alarm *a = find_alarm(m, id);
+	struct alarm *a = alarm_find(m, id);
 	if (a) {
 		free(a->text);
 		a->text = xstrdup(text);
@@ -105,7 +105,7 @@ static void raise_alarm(struct model *m, const struct event *e, const char *id)
 
 static void clear_alarm(struct model *m, const char *id)
 {
-	struct alarm *a = find_alarm(m, id);
+	struct alarm *a = alarm_find(m, id);
 	if (!a)
 		return;
 	free(a->id);
@@ -126,7 +126,7 @@ void alarms_apply(struct model *m, const struct event *e, int stage, int agent)
 		raise_alarm(m, e, id);
 	} else if (e->type == EVENT_ALARM_CLEAR) {
 		clear_alarm(m, id);
-	} else if (e->type == EVENT_ALARM_ACK && (a = find_alarm(m, id))) {
+	} else if (e->type == EVENT_ALARM_ACK && (a = alarm_find(m, id))) {
 		a->acked = true;
 		free(a->ack_reason);
 		a->ack_reason = xstrdup(event_str(e, "reason", ""));
@@ -138,7 +138,7 @@ void alarms_apply(struct model *m, const struct event *e, int stage, int agent)
 
 void alarm_raise(struct deciding *d, const char *id, const char *text)
 {
-	const struct alarm *a = find_alarm(d->m, id);
+	const struct alarm *a = alarm_find(d->m, id);
 	if (a && strcmp(a->text, text) == 0)
 		return;
 	struct json_out *data = json_out_new();
@@ -149,7 +149,7 @@ void alarm_raise(struct deciding *d, const char *id, const char *text)
 
 void alarm_clear(struct deciding *d, const char *id)
 {
-	if (!find_alarm(d->m, id))
+	if (!alarm_find(d->m, id))
 		return;
 	struct json_out *data = json_out_new();
 	json_add_str(data, "id", id);

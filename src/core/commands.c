@@ -288,30 +288,6 @@ static bool do_rule_on(struct deciding *d, const char *const *args)
 	return rules_switch(d, false, args[0]);
 }
 
-static bool do_scene(struct deciding *d, const char *const *args)
-{
-	const struct obs_facts *f = &d->m->obs.facts;
-	const char *names[OBS_MAX_NAMES + 1] = {0};
-	if (!f->connected)
-		return refuse(d, "unavailable", "OBS is not connected%s%s",
-			      f->error ? ": " : "", f->error ? f->error : "");
-	for (int i = 0; i < f->scenes.count; i++) {
-		names[i] = f->scenes.items[i];
-		if (strcmp(names[i], args[0]) == 0) {
-			obs_scene(d, args[0], decide_by(d));
-			rules_scene_chosen(d, args[0], decide_by(d));
-			answer(d, "scene %s sent", args[0]);
-			return true;
-		}
-	}
-	const char *near = text_nearest(args[0], names);
-	return refuse(d, "not_found",
-		      near ? "OBS has no scene `%s`: did you "
-			     "mean `%s`?"
-			   : "OBS has no scene `%s`",
-		      args[0], near);
-}
-
 static bool do_rules_hold(struct deciding *d, const char *const *args)
 {
 	return rules_hold(d, args[0]);
@@ -440,7 +416,22 @@ static command_fn *const table[ACTIONS] = {
 	[ACTION_CANCEL_RUN] = do_cancel_run,
 	[ACTION_CHECK] = do_check,
 	[ACTION_CHECK_ALL] = do_check_all,
-	[ACTION_SCENE] = do_scene,
+	[ACTION_SCENE] = obs_act,
+	[ACTION_PREVIEW] = obs_act,
+	[ACTION_TAKE] = obs_act,
+	[ACTION_STUDIO] = obs_act,
+	[ACTION_STREAM] = obs_act,
+	[ACTION_RECORD] = obs_act,
+	[ACTION_REPLAY] = obs_act,
+	[ACTION_HOTKEY] = obs_act,
+	[ACTION_MACRO] = obs_act,
+	[ACTION_MUTE] = obs_act,
+	[ACTION_VOLUME] = obs_act,
+	[ACTION_PROFILE] = obs_act,
+	[ACTION_COLLECTION] = obs_act,
+	[ACTION_TRANSITION] = obs_act,
+	[ACTION_SCREENSHOT] = obs_act,
+	[ACTION_OBS] = obs_act,
 	[ACTION_RULES_HOLD] = do_rules_hold,
 	[ACTION_RULES_RELEASE] = do_rules_release,
 	[ACTION_POLL] = do_poll,

@@ -384,9 +384,20 @@ void checks_result(struct deciding *d);
 void alarms_input(struct deciding *d);
 void alarm_raise(struct deciding *d, const char *id, const char *text);
 void alarm_clear(struct deciding *d, const char *id); /* if it is up */
+struct alarm *alarm_find(const struct model *m, const char *id);
 void obs_input(struct deciding *d);
 void obs_done(struct deciding *d);
+/* "" finds a free place. */
+struct obs_pending *obs_pending_find(struct model *m, const char *id);
+/* Sent, and awaited; `*data` moves. `what` is for people. */
+void obs_send(struct deciding *d, const char *request, json_object **data,
+	      const char *what, const char *by);
 void obs_scene(struct deciding *d, const char *scene, const char *by);
+bool obs_act(struct deciding *d, const char *const *args); /* by people */
+/* The safe scene; says how far it came. */
+const char *obs_panic(struct deciding *d);
+void obs_panic_look(struct deciding *d, bool came_back);
+void obs_panic_over(struct deciding *d);
 void obs_again(struct deciding *d);
 
 void chat_input(struct deciding *d);

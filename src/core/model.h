@@ -64,7 +64,7 @@ struct obs_pending {
 	char *text;           /* "scene Poll" */
 	int64_t sent_ms;
 };
-#define OBS_MAX_PENDING 16
+#define OBS_MAX_PENDING 64
 
 /* Rules do not switch scenes: an operator's choice holds. */
 struct rules_hold {

@@ -23,7 +23,7 @@ static void apply_status(struct model *m, const struct event *e)
 	json_object_put(o);
 }
 
-static struct obs_pending *find_pending(struct model *m, const char *id)
+struct obs_pending *obs_pending_find(struct model *m, const char *id)
 {
 	for (size_t i = 0; i < OBS_MAX_PENDING; i++)
 		if (strcmp(m->obs.pending[i].id, id) == 0)
@@ -36,7 +36,7 @@ static void apply_command(struct model *m, const struct event *e)
 	const char *id = event_str(e, "id", "");
 	const char *state = event_str(e, "state", "");
 	bool sent = strcmp(state, "sent") == 0;
-	struct obs_pending *p = find_pending(m, sent ? "" : id);
+	struct obs_pending *p = obs_pending_find(m, sent ? "" : id);
 	if (p && strcmp(state, "confirmed") == 0) {
 		set_text(&m->obs.last_done, p->text);
 		m->obs.last_ms = e->at_ms - p->sent_ms;
@@ -98,67 +98,8 @@ void obs_input(struct deciding *d)
 {
 	look_whose_scene(d);
 	struct json_out *data = json_out_new();
+	bool away = !d->m->obs.facts.connected;
 	obs_facts_put(data, &d->in->obs, &d->m->obs.facts);
 	emit(d, EVENT_OBS_STATUS, -1, -1, &data);
-}
-
-static void command_event(struct deciding *d, const char *id, const char *state,
-			  const char *what, const char *by, const char *error)
-{
-	struct json_out *data = json_out_new();
-	json_add_str(data, "id", id);
-	json_add_str(data, "state", state);
-	json_add_str(data, "what", what);
-	json_add_str(data, "by", by);
-	json_add_str(data, "error", error);
-	emit(d, EVENT_OBS_COMMAND, -1, -1, &data);
-}
-
-void obs_done(struct deciding *d)
-{
-	const struct input *in = d->in;
-	const struct obs_pending *p = find_pending(d->m, in->id);
-	char *what = xstrdup(p ? p->text : "");
-	command_event(d, in->id, in->ok ? "confirmed" : "failed", what, NULL,
-		      in->ok ? NULL : in->text);
-	free(what);
-}
-
-void obs_scene(struct deciding *d, const char *scene, const char *by)
-{
-	char id[24];
-	char *what = xasprintf("scene %s", scene);
-	snprintf(id, sizeof id, "o%" PRIu64, d->m->seq + 1);
-	if (!d->m->obs.facts.connected) {
-		command_event(d, id, "failed", what, by,
-			      "OBS is not connected");
-		free(what);
-		return;
-	}
-	command_event(d, id, "sent", what, by, NULL);
-	struct effect *x = effect_add(d, EFFECT_OBS);
-	json_object *data = json_object_new_object();
-	json_add_str(data, "sceneName", scene);
-	x->key = xstrdup(id);
-	x->name = xstrdup("SetCurrentProgramScene");
-	x->text = xstrdup(json_text(data));
-	json_object_put(data);
-	free(what);
-}
-
-/* After a restart nobody waits for these answers any more, and asking OBS
- * again could switch what an operator has switched since. */
-void obs_again(struct deciding *d)
-{
-	for (size_t i = 0; i < OBS_MAX_PENDING; i++) {
-		const struct obs_pending *p = &d->m->obs.pending[i];
-		if (!*p->id)
-			continue;
-		char id[sizeof p->id];
-		memcpy(id, p->id, sizeof id);
-		char *what = xstrdup(p->text);
-		command_event(d, id, "failed", what, NULL,
-			      "outcome unknown: the core restarted");
-		free(what);
-	}
+	obs_panic_look(d, away && d->m->obs.facts.connected);
 }

@@ -122,8 +122,10 @@ bool run_resume(struct deciding *d)
 	bool thaw = d->m->run.panic;
 	struct json_out *data = decide_data(d);
 	emit(d, EVENT_RUN_RESUME, -1, -1, &data);
-	if (thaw)
+	if (thaw) {
 		polls_thaw_all(d);
+		obs_panic_over(d);
+	}
 	answer(d, "resumed");
 	return true;
 }
@@ -160,8 +162,8 @@ static bool panic_without_run(struct deciding *d, const char *scene)
 			      scene ? ", and OBS is NOT connected: switch the "
 				      "scene there"
 				    : "");
-	obs_scene(d, scene, "panic");
-	answer(d, "PANIC: safe scene sent; the run is %s",
+	const char *reached = obs_panic(d);
+	answer(d, "PANIC: %s; the run is %s", reached,
 	       run_state_name(m->run.state));
 	return true;
 }
@@ -169,24 +171,18 @@ static bool panic_without_run(struct deciding *d, const char *scene)
 bool run_panic(struct deciding *d, bool all)
 {
 	struct model *m = d->m;
-	const char *scene = m->show->obs.safe_scene;
 	if (m->run.state != RUN_RUNNING && m->run.state != RUN_PAUSED)
-		return panic_without_run(d, scene);
+		return panic_without_run(d, m->show->obs.safe_scene);
 	if (!m->run.panic) {
 		struct json_out *data = decide_data(d);
 		json_add_bool(data, "panic", true);
 		/* The effect names the polls that are still open. */
 		polls_freeze_all(d);
 		emit(d, EVENT_RUN_PAUSE, -1, -1, &data);
-		if (scene)
-			obs_scene(d, scene, "panic");
 	}
+	/* With every press: the first may have been for nothing. */
+	const char *reached = obs_panic(d);
 	size_t halted = all ? halt_calls(d) : 0;
-	const char *reached = !scene ? "no safe scene is named"
-			      : m->obs.facts.connected
-				      ? "safe scene sent"
-				      : "OBS is NOT connected: "
-					"switch the scene there";
 	if (all)
 		answer(d, "PANIC: %zu calls stopped, run paused; %s", halted,
 		       reached);

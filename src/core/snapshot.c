@@ -367,8 +367,11 @@ static void put_killed(struct json_out *o, const struct model *m)
 
 static void put_pending(struct json_out *o, const struct model *m)
 {
+	size_t used = OBS_MAX_PENDING;
+	while (used && !*m->obs.pending[used - 1].id)
+		used--;
 	json_out_array(o, "pending");
-	for (size_t i = 0; i < OBS_MAX_PENDING; i++) {
+	for (size_t i = 0; i < used; i++) {
 		const struct obs_pending *p = &m->obs.pending[i];
 		json_out_object(o, NULL);
 		if (*p->id) {

@@ -148,7 +148,7 @@ static struct input *command_new(struct request *r, const char *action,
 	return in;
 }
 
-static void command(struct request *r, const char *action, json_object **args)
+void api_command(struct request *r, const char *action, json_object **args)
 {
 	struct input *in = command_new(r, action, args);
 	if (in)
@@ -175,8 +175,7 @@ static void add_arg(json_object *args, const char *v)
 
 /* A member that means nothing here was meant to mean something: GO for a stage
  * that is named in the wrong place must not release another one. */
-static bool has_only(struct request *r, const char *const *known,
-		     const char *form)
+bool api_has_only(struct request *r, const char *const *known, const char *form)
 {
 	json_object_object_foreach(r->json, key, value)
 	{
@@ -253,9 +252,9 @@ void api_answer(struct request *r)
 	static const char *const known[] = {"answer",	  "amount", "expires",
 					    "expires_ms", "from",   "reason",
 					    NULL};
-	if (!has_only(r, known,
-		      "{\"answer\": \"...\", \"amount\": N}, for a raise "
-		      "\"expires\", to borrow \"from\""))
+	if (!api_has_only(r, known,
+			  "{\"answer\": \"...\", \"amount\": N}, for a raise "
+			  "\"expires\", to borrow \"from\""))
 		return;
 	const char *answer = json_get_str(r->json, "answer", NULL);
 	if (!answer_is_sound(r, answer))
@@ -272,13 +271,13 @@ void api_answer(struct request *r)
 	if (has(r, "expires"))
 		add_arg(args, json_get_str(r->json, "expires", ""));
 	add_number(r, args, "expires_ms");
-	command(r, "answer", &args);
+	api_command(r, "answer", &args);
 }
 
 void api_action(struct request *r)
 {
 	static const char *const known[] = {"args", "reason", "by", NULL};
-	if (!has_only(r, known, "{\"args\": [\"...\"]}"))
+	if (!api_has_only(r, known, "{\"args\": [\"...\"]}"))
 		return;
 	json_object *given = json_get(r->json, "args");
 	if (given && !json_object_is_type(given, json_type_array)) {
@@ -287,29 +286,14 @@ void api_action(struct request *r)
 		return;
 	}
 	json_object *args = given ? json_clone(given) : json_object_new_array();
-	command(r, r->args[0], &args);
-}
-
-void api_scene(struct request *r)
-{
-	static const char *const known[] = {"scene", "reason", NULL};
-	if (!has_only(r, known, "{\"scene\": \"...\"}"))
-		return;
-	const char *scene = json_get_str(r->json, "scene", NULL);
-	if (!scene) {
-		http_error(r, 400, "bad_arguments", "`scene` must be a string");
-		return;
-	}
-	json_object *args = json_object_new_array();
-	add_arg(args, scene);
-	command(r, "scene", &args);
+	api_command(r, r->args[0], &args);
 }
 
 /* {} runs all, {"card"} a card, {"card", "test"} one test. */
 void api_checks_run(struct request *r)
 {
 	static const char *const known[] = {"card", "test", "reason", NULL};
-	if (!has_only(r, known, "{\"card\": \"...\", \"test\": \"...\"}"))
+	if (!api_has_only(r, known, "{\"card\": \"...\", \"test\": \"...\"}"))
 		return;
 	const char *card = json_get_str(r->json, "card", NULL);
 	const char *test = json_get_str(r->json, "test", NULL);
@@ -320,7 +304,7 @@ void api_checks_run(struct request *r)
 		add_arg(args, what);
 		free(what);
 	}
-	command(r, card ? "check" : "check-all", &args);
+	api_command(r, card ? "check" : "check-all", &args);
 }
 
 /* As on the bus: it is taken, and what became of it is an event. */
@@ -374,7 +358,7 @@ void api_lease(struct request *r)
 					    "reason", NULL};
 	static const char form[] = "{\"stage\": \"...\", \"agent\": \"...\", "
 				   "\"tokens\": N}";
-	if (!has_only(r, known, form))
+	if (!api_has_only(r, known, form))
 		return;
 	const char *stage = json_get_str(r->json, "stage", NULL);
 	const char *agent = json_get_str(r->json, "agent", NULL);
@@ -406,7 +390,7 @@ void api_lease_change(struct request *r)
 {
 	static const char *const known[] = {"tokens", "cost", "reason", NULL};
 	bool settles = !strcmp(r->route->name, "lease-settle");
-	if (!has_only(r, known, "{\"tokens\": N}"))
+	if (!api_has_only(r, known, "{\"tokens\": N}"))
 		return;
 	json_object *tokens = json_get(r->json, "tokens");
 	json_object *cost = json_get(r->json, "cost");

@@ -11,17 +11,34 @@
 #include "net/obs_priv.h"
 
 #define RPC_VERSION 1
-/* General, Config, Scenes, Outputs, Ui: never the meters, twenty a second. */
-#define EVENTS (1 | 2 | 4 | 64 | 1024)
+/* General, Config, Scenes, Inputs, Transitions, Outputs, MediaInputs, Ui, and
+ * InputActiveStateChanged: never the meters, twenty a second. */
+#define EVENTS (1 | 2 | 4 | 8 | 16 | 64 | 256 | 1024 | 1 << 17)
 
-enum { OP_HELLO, OP_IDENTIFY, OP_IDENTIFIED, OP_EVENT = 5, OP_ANSWER = 7 };
+enum {
+	OP_HELLO,
+	OP_IDENTIFY,
+	OP_IDENTIFIED,
+	OP_EVENT = 5,
+	OP_ANSWER = 7,
+	OP_BATCH_ANSWER = 9,
+};
 
 static const struct json_limits obs_limits = {OBS_MAX_TEXT_BYTES, 32, 1000000};
 
 /* Asked after identifying and whenever OBS may be quite another. */
 static const char *const reads[] = {
-	"GetVersion",	   "GetSceneList",    "GetStudioModeEnabled",
-	"GetStreamStatus", "GetRecordStatus",
+	"GetVersion",
+	"GetSceneList",
+	"GetStudioModeEnabled",
+	"GetStreamStatus",
+	"GetRecordStatus",
+	"GetReplayBufferStatus",
+	"GetProfileList",
+	"GetSceneCollectionList",
+	"GetSceneTransitionList",
+	"GetCurrentSceneTransition",
+	"GetInputList",
 };
 
 struct obs_session *obs_new(const struct obs_sink *sink)
@@ -38,11 +55,8 @@ void obs_free(struct obs_session **sp)
 	if (!s)
 		return;
 	*sp = NULL;
-	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++) {
-		free(s->calls[i].id);
-		free(s->calls[i].type);
-		json_object_put(s->calls[i].data);
-	}
+	obs_calls_free(s);
+	free(s->cut);
 	obs_facts_release(&s->facts);
 	obs_facts_release(&s->told);
 	free(s->password);
@@ -71,13 +85,15 @@ static void tell(struct obs_session *s)
 	obs_facts_release(&s->told);
 	obs_facts_copy(&s->told, &s->facts);
 	s->ever_told = true;
+	s->soft_ms = 0;
 	s->sink.facts(s->sink.who, &s->facts);
 }
 
 void obs_opened(struct obs_session *s, int64_t now_ms)
 {
 	s->state = OBS_HELLO;
-	s->changing = s->list_asked = s->list_stale = false;
+	s->now_ms = now_ms;
+	memset(s->lists, 0, sizeof s->lists);
 	s->deadline_ms = now_ms + OBS_HANDSHAKE_MS;
 }
 
@@ -85,8 +101,7 @@ void obs_lost(struct obs_session *s, const char *why, int64_t now_ms)
 {
 	(void)now_ms;
 	s->state = OBS_DOWN;
-	s->deadline_ms = s->figures_ms = 0;
-	s->changing = false;
+	s->deadline_ms = s->figures_ms = s->soft_ms = 0;
 	obs_facts_release(&s->facts);
 	s->facts.error = text_clean_str(why, 200);
 	/* The facts first: whoever hears that a request failed then knows
@@ -143,6 +158,27 @@ static void read_done(struct obs_session *s, int64_t now_ms)
 	s->facts.connected = true;
 	obs_facts_set(&s->facts.error, NULL);
 	obs_calls_event(s, "reconnected", NULL);
+	obs_macros_go_on(s, now_ms);
+}
+
+/* Between "changing" and "changed" nothing may be sent; a crash of OBS there
+ * is one of its old weaknesses. */
+static void changing(struct obs_session *s, int64_t now_ms)
+{
+	s->facts.changing = true;
+	s->deadline_ms = now_ms + OBS_CHANGE_MS;
+}
+
+static void changed(struct obs_session *s, const char *type, json_object *data,
+		    int64_t now_ms)
+{
+	s->facts.changing = false;
+	s->deadline_ms = 0;
+	memset(s->lists, 0, sizeof s->lists);
+	/* Whoever asked for the change holds the line: that ends here. */
+	obs_calls_event(s, type, data);
+	obs_read_all(s, now_ms);
+	obs_calls_flush(s, now_ms);
 }
 
 static void take_event(struct obs_session *s, json_object *d, int64_t now_ms)
@@ -151,20 +187,25 @@ static void take_event(struct obs_session *s, json_object *d, int64_t now_ms)
 	json_object *data = json_get_object(d, "eventData");
 	if (!strcmp(type, "CurrentSceneCollectionChanging") ||
 	    !strcmp(type, "CurrentProfileChanging")) {
-		s->changing = true;
+		changing(s, now_ms);
 	} else if (!strcmp(type, "CurrentSceneCollectionChanged") ||
 		   !strcmp(type, "CurrentProfileChanged")) {
-		s->changing = false;
-		obs_calls_flush(s);
-		obs_read_all(s, now_ms);
+		changed(s, type, data, now_ms);
+		return;
 	} else if (!strcmp(type, "ExitStarted")) {
 		s->sink.give_up(s->sink.who, "OBS is closing", false);
 		return;
 	}
-	if (s->state >= OBS_READING)
-		obs_facts_event(s, type, data);
-	tell(s);
+	/* While it changes all it has comes and goes: it is read anew then. */
+	if (!s->facts.changing)
+		obs_facts_event(s, type, data, now_ms);
+	if (!obs_facts_is_soft(type))
+		tell(s);
+	else if (!s->soft_ms)
+		s->soft_ms = now_ms + OBS_SOFT_MS;
 	obs_calls_event(s, type, data);
+	obs_macros_go_on(s, now_ms);
+	obs_calls_flush(s, now_ms);
 }
 
 void obs_received(struct obs_session *s, const char *text, size_t bytes,
@@ -174,6 +215,7 @@ void obs_received(struct obs_session *s, const char *text, size_t bytes,
 	json_object *o = json_read(text, bytes, &obs_limits, &err);
 	json_object *d = json_get_object(o, "d");
 	int64_t op = json_get_int(o, "op", -1);
+	s->now_ms = now_ms;
 	if (!d) {
 		s->sink.give_up(s->sink.who,
 				"what answers there is no obs-websocket",
@@ -184,11 +226,16 @@ void obs_received(struct obs_session *s, const char *text, size_t bytes,
 		obs_read_all(s, now_ms);
 	} else if (op == OP_EVENT && s->state >= OBS_READING) {
 		take_event(s, d, now_ms);
-	} else if (op == OP_ANSWER && s->state >= OBS_READING) {
-		obs_calls_answer(s, d, now_ms);
+	} else if ((op == OP_ANSWER || op == OP_BATCH_ANSWER) &&
+		   s->state >= OBS_READING) {
+		if (op == OP_ANSWER)
+			obs_calls_answer(s, d, now_ms);
+		else
+			obs_batch_answer(s, d, now_ms);
 		if (s->state == OBS_READING && s->reads_left == 0)
 			read_done(s, now_ms);
-		tell(s);
+		if (!s->soft_ms)
+			tell(s);
 	}
 	json_object_put(o);
 }
@@ -206,29 +253,57 @@ static void ask_figures(struct obs_session *s, int64_t now_ms)
 
 void obs_tick(struct obs_session *s, int64_t now_ms)
 {
+	s->now_ms = now_ms;
 	if (s->deadline_ms && now_ms >= s->deadline_ms) {
 		s->deadline_ms = 0;
-		s->sink.give_up(s->sink.who,
-				"OBS took the connection and said nothing for "
-				"5 s",
-				false);
+		s->sink.give_up(
+			s->sink.who,
+			s->facts.changing
+				? "OBS has been changing its collection "
+				  "or profile for 20 s"
+				: "OBS took the connection and said "
+				  "nothing for 5 s",
+			false);
 		return;
 	}
 	obs_calls_expire(s, now_ms);
-	if (s->state == OBS_READY && !s->changing && now_ms >= s->figures_ms)
+	if (s->state == OBS_READY && !obs_calls_are_held(s) &&
+	    now_ms >= s->figures_ms)
 		ask_figures(s, now_ms);
-	tell(s);
+	if (!s->soft_ms || now_ms >= s->soft_ms)
+		tell(s);
+	if (now_ms >= s->soft_ms)
+		s->soft_ms = 0;
+}
+
+static void earlier(int64_t *next, int64_t when)
+{
+	if (when && (!*next || when < *next))
+		*next = when;
 }
 
 int64_t obs_next_ms(const struct obs_session *s)
 {
 	int64_t next = obs_calls_next_ms(s);
-	if (s->deadline_ms && (!next || s->deadline_ms < next))
-		next = s->deadline_ms;
-	if (s->state == OBS_READY && !s->changing &&
-	    (!next || s->figures_ms < next))
-		next = s->figures_ms;
+	earlier(&next, s->deadline_ms);
+	earlier(&next, s->soft_ms);
+	if (s->state == OBS_READY && !obs_calls_are_held(s))
+		earlier(&next, s->figures_ms);
 	return next;
+}
+
+/* What is on air, when nothing is named. */
+static void name_picture(struct obs_session *s, json_object **data)
+{
+	const char *source = json_get_str(*data, "sourceName", NULL);
+	json_object *o = json_object_new_object();
+	json_add_str(o, "sourceName",
+		     source		      ? source
+		     : s->facts.program_scene ? s->facts.program_scene
+					      : "");
+	json_add_str(o, "imageFormat", "png");
+	json_object_put(*data);
+	*data = o;
 }
 
 void obs_request(struct obs_session *s, const char *id, const char *type,
@@ -242,6 +317,11 @@ void obs_request(struct obs_session *s, const char *id, const char *type,
 			s->sink.done(s->sink.who, id, false, err.text);
 			return;
 		}
+	}
+	s->now_ms = now_ms;
+	if (!strcmp(type, "screenshot")) {
+		name_picture(s, &o);
+		type = "GetSourceScreenshot";
 	}
 	bool waits_for_link = !strcmp(type, "reconnect");
 	if (s->state != OBS_READY && !waits_for_link &&

@@ -18,10 +18,14 @@
 
 #include "core/input.h"
 
-#define OBS_REQUEST_MS	   4500 /* a request's outcome is told within 5 s */
+#define OBS_REQUEST_MS	   4500	 /* a request's outcome is told within 5 s */
+#define OBS_SLOW_MS	   10000 /* of a stream's start, and of a macro */
+#define OBS_PANIC_MS	   1500
+#define OBS_CHANGE_MS	   20000 /* of a collection or profile */
+#define OBS_SOFT_MS	   100
 #define OBS_HANDSHAKE_MS   5000
 #define OBS_FIGURES_MS	   1000
-#define OBS_MAX_REQUESTS   64
+#define OBS_MAX_REQUESTS   256
 #define OBS_MAX_TEXT_BYTES (16 * 1024 * 1024)
 
 enum obs_phase {
@@ -42,6 +46,9 @@ struct obs_sink {
 	void (*figures)(void *who, const char *json);
 	/* The outcome of a request with our caller's id. */
 	void (*done)(void *who, const char *id, bool ok, const char *text);
+	/* A picture of `source` ("" is the program) as OBS sends it, a data
+	 * URL. "saved FILE", or why not; the session frees. */
+	char *(*picture)(void *who, const char *source, const char *url);
 	/* This link is of no use: hang up, and try again later unless `stop`
 	 * (the password is wrong: no hammering). */
 	void (*give_up)(void *who, const char *why, bool stop);
@@ -65,6 +72,9 @@ void obs_request(struct obs_session *s, const char *id, const char *type,
 void obs_tick(struct obs_session *s, int64_t now_ms);
 /* When obs_tick() has to be called; 0: never. */
 int64_t obs_next_ms(const struct obs_session *s);
+/* What a close code means, and whether to try again is of no use (`*stop`).
+ * `reason` is OBS's own, clean. Caller frees. */
+char *obs_close_text(unsigned code, const char *reason, bool *stop);
 enum obs_phase obs_phase_of(const struct obs_session *s);
 
 #endif

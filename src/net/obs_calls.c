@@ -1,4 +1,5 @@
 /* obs_calls: requests to OBS, from "sent" to "confirmed". */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,27 +8,7 @@
 #include "base/text.h"
 #include "net/obs_priv.h"
 
-enum { OP_REQUEST = 6, STATUS_OK = 100, OBS_LAST_ASK_MS = 400 };
-
-static const struct obs_confirm confirms[] = {
-	{"SetCurrentProgramScene", "CurrentProgramSceneChanged", "sceneName",
-	 NULL, "sceneName", NULL, NULL, "GetCurrentProgramScene"},
-	{"SetCurrentPreviewScene", "CurrentPreviewSceneChanged", "sceneName",
-	 NULL, "sceneName", NULL, NULL, "GetCurrentPreviewScene"},
-	{"StartStream", "StreamStateChanged", "outputState",
-	 "OBS_WEBSOCKET_OUTPUT_STARTED", NULL, "OBS_WEBSOCKET_OUTPUT_STOPPED",
-	 "OBS could not start the stream: is the ingest there, and the key "
-	 "right?",
-	 NULL},
-	{"StopStream", "StreamStateChanged", "outputState",
-	 "OBS_WEBSOCKET_OUTPUT_STOPPED", NULL, NULL, NULL, NULL},
-	{"StartRecord", "RecordStateChanged", "outputState",
-	 "OBS_WEBSOCKET_OUTPUT_STARTED", NULL, "OBS_WEBSOCKET_OUTPUT_STOPPED",
-	 "OBS could not start the recording: does its folder exist?", NULL},
-	{"StopRecord", "RecordStateChanged", "outputState",
-	 "OBS_WEBSOCKET_OUTPUT_STOPPED", NULL, NULL, NULL, NULL},
-	{"reconnect", "reconnected", NULL, NULL, NULL, NULL, NULL, NULL},
-};
+enum { OP_REQUEST = 6, OBS_LAST_ASK_MS = 400 };
 
 static void call_release(struct obs_call *c)
 {
@@ -37,20 +18,85 @@ static void call_release(struct obs_call *c)
 	*c = (struct obs_call){0};
 }
 
-/* Ends a call and tells its caller; ours have none. */
-static void finish(struct obs_session *s, struct obs_call *c, bool ok,
-		   const char *text)
+void obs_calls_free(struct obs_session *s)
+{
+	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++)
+		call_release(&s->calls[i]);
+}
+
+void obs_call_finish(struct obs_session *s, struct obs_call *c, bool ok,
+		     const char *text)
 {
 	struct obs_call gone = *c;
 	*c = (struct obs_call){0};
-	if (gone.id)
+	if (gone.parent)
+		obs_macro_step(s, &gone, ok, text);
+	else if (gone.id)
 		s->sink.done(s->sink.who, gone.id, ok, text);
+	if (!strcmp(gone.type, "panic"))
+		obs_panic_end(s, &gone);
 	call_release(&gone);
 }
 
-static void send_call(struct obs_session *s, struct obs_call *c)
+struct obs_call *obs_call_number(struct obs_session *s, uint64_t number)
+{
+	for (size_t i = 0; number && i < OBS_MAX_REQUESTS; i++)
+		if (s->calls[i].used && s->calls[i].number == number)
+			return &s->calls[i];
+	return NULL;
+}
+
+/* --- sending -------------------------------------------------------------- */
+
+static bool is(const struct obs_call *c, const char *type)
+{
+	return !strcmp(c->type, type);
+}
+
+static bool changes_obs(const struct obs_call *c)
+{
+	return is(c, "SetCurrentSceneCollection") || is(c, "SetCurrentProfile");
+}
+
+bool obs_calls_are_held(const struct obs_session *s)
+{
+	if (s->facts.changing)
+		return true;
+	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++)
+		if (s->calls[i].used && s->calls[i].sent &&
+		    changes_obs(&s->calls[i]))
+			return true;
+	return false;
+}
+
+/* A take right behind a new preview was seen to take the old one. */
+static bool preview_is_awaited(const struct obs_session *s)
+{
+	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++)
+		if (s->calls[i].used && s->calls[i].sent &&
+		    is(&s->calls[i], "SetCurrentPreviewScene"))
+			return true;
+	return false;
+}
+
+static bool may_be_sent(const struct obs_session *s, const struct obs_call *c)
+{
+	return !obs_calls_are_held(s) &&
+	       !(is(c, "TriggerStudioModeTransition") && preview_is_awaited(s));
+}
+
+static void send_call(struct obs_session *s, struct obs_call *c, int64_t now_ms)
 {
 	char number[32];
+	c->sent = true;
+	if (is(c, "macro")) {
+		obs_macro_begin(s, c, now_ms);
+		return;
+	}
+	if (is(c, "panic")) {
+		obs_panic_begin(s, c, now_ms);
+		return;
+	}
 	snprintf(number, sizeof number, "r%llu", (unsigned long long)c->number);
 	json_object *o = json_object_new_object();
 	json_object *d = json_object_new_object();
@@ -62,60 +108,88 @@ static void send_call(struct obs_session *s, struct obs_call *c)
 	}
 	json_add_int(o, "op", OP_REQUEST);
 	json_add(o, "d", &d);
-	c->sent = true;
 	s->sink.send(s->sink.who, json_text(o));
 	json_object_put(o);
 }
 
-bool obs_call(struct obs_session *s, const char *id, const char *type,
-	      json_object **data, int64_t now_ms)
+/* In the order in which they were asked for; the brake before all. */
+void obs_calls_flush(struct obs_session *s, int64_t now_ms)
+{
+	for (;;) {
+		struct obs_call *next = NULL;
+		for (size_t i = 0; i < OBS_MAX_REQUESTS; i++) {
+			struct obs_call *c = &s->calls[i];
+			if (!c->used || c->sent || !may_be_sent(s, c))
+				continue;
+			if (!next || is(c, "panic") ||
+			    (c->number < next->number && !is(next, "panic")))
+				next = c;
+		}
+		if (!next)
+			return;
+		send_call(s, next, now_ms);
+	}
+}
+
+/* Whoever hears of a transition's end hears it late. */
+static int64_t patience_ms(const struct obs_session *s, const char *type,
+			   const struct obs_command *command)
+{
+	if (!strcmp(type, "panic"))
+		return OBS_PANIC_MS;
+	if (!strcmp(type, "StartStream") || !strcmp(type, "macro"))
+		return OBS_SLOW_MS;
+	bool scene = command && (!strcmp(type, "SetCurrentProgramScene") ||
+				 !strcmp(type, "TriggerStudioModeTransition"));
+	return OBS_REQUEST_MS + (scene ? s->facts.transition_ms : 0);
+}
+
+struct obs_call *obs_call_new(struct obs_session *s, const char *id,
+			      const char *type, json_object **data,
+			      int64_t now_ms)
 {
 	struct obs_call *c = NULL;
 	for (size_t i = 0; i < OBS_MAX_REQUESTS && !c; i++)
 		if (!s->calls[i].used)
 			c = &s->calls[i];
 	if (!c)
-		return false;
-	/* The name that obs-websocket 4 had, and the blueprints still use. */
-	if (!strcmp(type, "SetCurrentScene"))
-		type = "SetCurrentProgramScene";
+		return NULL;
 	*c = (struct obs_call){
 		.used = true,
 		.number = s->next_number++,
 		.id = xstrdup(id),
 		.type = xstrdup(type),
 		.data = *data,
-		.deadline_ms = now_ms + OBS_REQUEST_MS,
 		.reading = s->asking_all,
 	};
 	*data = NULL;
-	for (size_t i = 0; id && i < COUNT_OF(confirms); i++)
-		if (!strcmp(type, confirms[i].request))
-			c->confirm = &confirms[i];
-	if (!strcmp(type, "reconnect"))
+	if (id)
+		c->command = obs_command_of(type);
+	c->deadline_ms = now_ms + patience_ms(s, type, c->command);
+	return c;
+}
+
+bool obs_call(struct obs_session *s, const char *id, const char *type,
+	      json_object **data, int64_t now_ms)
+{
+	const char *why = NULL;
+	if (id)
+		type = obs_request_known(type, data, &why);
+	if (!type) {
+		s->sink.done(s->sink.who, id, false, why);
+		return true;
+	}
+	struct obs_call *c = obs_call_new(s, id, type, data, now_ms);
+	if (!c)
+		return false;
+	if (is(c, "reconnect"))
 		c->sent = true;
-	else if (!s->changing)
-		send_call(s, c);
+	else if (may_be_sent(s, c))
+		send_call(s, c, now_ms);
 	return true;
 }
 
-void obs_calls_flush(struct obs_session *s)
-{
-	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++)
-		if (s->calls[i].used && !s->calls[i].sent)
-			send_call(s, &s->calls[i]);
-}
-
-static struct obs_call *find(struct obs_session *s, const char *request_id)
-{
-	char *end;
-	unsigned long long n =
-		*request_id == 'r' ? strtoull(request_id + 1, &end, 10) : 0;
-	for (size_t i = 0; n && i < OBS_MAX_REQUESTS; i++)
-		if (s->calls[i].used && s->calls[i].number == n)
-			return &s->calls[i];
-	return NULL;
-}
+/* --- answers -------------------------------------------------------------- */
 
 static void refused(struct obs_session *s, struct obs_call *c,
 		    json_object *status)
@@ -127,11 +201,16 @@ static void refused(struct obs_session *s, struct obs_call *c,
 		{204, "this OBS does not know that request"},
 		{500, "it runs already"},
 		{501, "it does not run"},
+		{503, "it is not paused"},
 		{506, "studio mode is off"},
 		{600, "there is no such scene or source"},
 		{604, "this OBS cannot do that"},
 	};
 	int code = (int)json_get_int(status, "code", 0);
+	if (c->command && c->command->already == code && code) {
+		obs_call_finish(s, c, true, "it was so already");
+		return;
+	}
 	const char *comment = json_get_str(status, "comment", NULL);
 	for (size_t i = 0; !comment && i < COUNT_OF(known); i++)
 		if (known[i].code == code)
@@ -139,36 +218,73 @@ static void refused(struct obs_session *s, struct obs_call *c,
 	char *raw = xasprintf("OBS refused %s: %s (%d)", c->type,
 			      comment ? comment : "no reason given", code);
 	char *text = text_clean_str(raw, 300);
-	finish(s, c, false, text);
+	obs_call_finish(s, c, false, text);
 	free(text);
 	free(raw);
 }
 
-/* No event need come when it is so already: a scene that is on air, or one
- * whose event came before the answer. */
-static bool is_so_already(const struct obs_session *s, const struct obs_call *c)
+/* Both set the same thing to something: the program scene, a mute. */
+static bool same_target(const struct obs_call *a, const struct obs_call *b)
 {
-	const char *want = json_get_str(c->data, c->confirm->of, "");
-	const char *is = strcmp(c->type, "SetCurrentProgramScene")
-				 ? s->facts.preview_scene
-				 : s->facts.program_scene;
-	char *clean = text_clean_str(want, 200);
-	bool same = is && !strcmp(is, clean);
-	free(clean);
-	return same;
+	return a->command && b->command && a->command->so && b->command->so &&
+	       !strcmp(a->command->event, b->command->event) &&
+	       !strcmp(json_get_str(a->data, "inputName", ""),
+		       json_get_str(b->data, "inputName", ""));
 }
 
-static void answered(struct obs_session *s, struct obs_call *c, int64_t now_ms)
+static bool older_waits(const struct obs_session *s, const struct obs_call *c)
+{
+	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++) {
+		const struct obs_call *o = &s->calls[i];
+		if (o->used && o->sent && o->number < c->number &&
+		    same_target(o, c))
+			return true;
+	}
+	return false;
+}
+
+/* It happened; what was asked before it for the same thing has been, and OBS
+ * need not have said so. */
+static void confirm(struct obs_session *s, struct obs_call *c, const char *text)
+{
+	struct obs_call now = *c;
+	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++) {
+		struct obs_call *o = &s->calls[i];
+		if (o->used && o->sent && o->number < now.number &&
+		    same_target(o, &now))
+			obs_call_finish(s, o, true,
+					"overtaken by the next one");
+	}
+	obs_call_finish(s, c, true, text);
+}
+
+static void ask_get(struct obs_session *s, struct obs_call *c, int64_t now_ms)
+{
+	json_object *data = c->data && json_get(c->data, "inputName")
+				    ? json_clone(c->data)
+				    : NULL;
+	const char *get = c->command->get;
+	c->asked = true;
+	obs_call(s, NULL, get, &data, now_ms);
+	json_object_put(data);
+}
+
+static void understood(struct obs_session *s, struct obs_call *c,
+		       json_object *data, int64_t now_ms)
 {
 	c->answered = true;
-	if (!c->confirm) {
-		finish(s, c, true, "done");
-		return;
-	}
-	if (c->confirm->get && is_so_already(s, c)) {
-		c->late_event = true;
-		json_object *none = NULL;
-		obs_call(s, NULL, c->confirm->get, &none, now_ms);
+	if (is(c, "GetSourceScreenshot") && c->id) {
+		char *text = s->sink.picture(
+			s->sink.who, json_get_str(c->data, "sourceName", ""),
+			json_get_str(data, "imageData", ""));
+		bool ok = !strncmp(text, "saved ", 6);
+		obs_call_finish(s, c, ok, text);
+		free(text);
+	} else if (!c->command || !c->command->event) {
+		obs_call_finish(s, c, true, "done");
+	} else if (c->command->so && c->command->so(&s->facts, c->data) &&
+		   !older_waits(s, c)) {
+		ask_get(s, c, now_ms);
 	}
 }
 
@@ -177,86 +293,149 @@ static void settle_already(struct obs_session *s, const char *get)
 {
 	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++) {
 		struct obs_call *c = &s->calls[i];
-		if (c->used && c->late_event && !strcmp(c->confirm->get, get) &&
-		    is_so_already(s, c))
-			finish(s, c, true, "it was so already");
+		if (c->used && c->asked && !strcmp(c->command->get, get) &&
+		    c->command->so(&s->facts, c->data))
+			confirm(s, c, "it was so already");
 	}
+}
+
+void obs_call_answered(struct obs_session *s, struct obs_call *c, bool ok,
+		       json_object *answer, int64_t now_ms)
+{
+	json_object *data = json_get_object(answer, "responseData");
+	bool ours = !c->id;
+	char *type = xstrdup(c->type);
+	s->reads_left -= c->reading;
+	if (ours) {
+		struct obs_call gone = *c;
+		*c = (struct obs_call){0};
+		if (ok)
+			obs_facts_answer(s, type, gone.data, data, now_ms);
+		call_release(&gone);
+		if (ok)
+			settle_already(s, type);
+	} else if (ok) {
+		understood(s, c, data, now_ms);
+	} else {
+		refused(s, c, json_get_object(answer, "requestStatus"));
+	}
+	free(type);
 }
 
 void obs_calls_answer(struct obs_session *s, json_object *d, int64_t now_ms)
 {
-	struct obs_call *c = find(s, json_get_str(d, "requestId", ""));
-	json_object *status = json_get_object(d, "requestStatus");
-	if (!c)
-		return;
-	bool ok = json_get_bool(status, "result", false);
-	char *type = xstrdup(c->type);
-	bool ours = !c->id;
-	s->reads_left -= c->reading;
-	if (ours && ok)
-		obs_facts_answer(s, type, json_get_object(d, "responseData"),
-				 now_ms);
-	if (ours)
-		call_release(c);
-	else if (ok)
-		answered(s, c, now_ms);
-	else
-		refused(s, c, status);
-	if (ours && ok)
-		settle_already(s, type);
-	free(type);
+	const char *id = json_get_str(d, "requestId", "");
+	struct obs_call *c =
+		*id == 'r' ? obs_call_number(s, strtoull(id + 1, NULL, 10))
+			   : NULL;
+	if (c)
+		obs_call_answered(
+			s, c,
+			json_get_bool(json_get_object(d, "requestStatus"),
+				      "result", false),
+			d, now_ms);
+	obs_macros_go_on(s, now_ms);
+	obs_calls_flush(s, now_ms);
 }
 
-static void try_confirm(struct obs_session *s, struct obs_call *c,
-			json_object *data)
+/* --- events --------------------------------------------------------------- */
+
+static bool member_equal(json_object *a, json_object *b)
 {
-	const struct obs_confirm *k = c->confirm;
-	const char *is = k->member ? json_get_str(data, k->member, "") : "";
-	const char *want = k->want ? k->want
-			   : k->of ? json_get_str(c->data, k->of, "")
-				   : "";
-	if (!strcmp(is, want))
-		finish(s, c, true, "confirmed");
-	else if (k->failed && !strcmp(is, k->failed))
-		finish(s, c, false, k->failure);
+	if (json_object_is_type(a, json_type_string) ||
+	    json_object_is_type(a, json_type_boolean))
+		return json_object_equal(a, b);
+	return fabs(json_object_get_double(a) - json_object_get_double(b)) <
+	       0.06;
+}
+
+/* What request and event both name is the same in both. */
+static bool agree(json_object *asked, json_object *event)
+{
+	if (!asked || json_object_is_type(asked, json_type_array))
+		return true;
+	json_object_object_foreach(asked, key, v)
+	{
+		json_object *is = json_get(event, key);
+		if (is && !member_equal(v, is))
+			return false;
+	}
+	return true;
+}
+
+static struct obs_call *oldest_awaiting(struct obs_session *s, const char *type,
+					json_object *data, bool fails)
+{
+	const char *state = json_get_str(data, "outputState", "");
+	struct obs_call *oldest = NULL;
+	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++) {
+		struct obs_call *c = &s->calls[i];
+		const struct obs_command *k = c->command;
+		if (!c->used || !c->sent || !k || !k->event ||
+		    strcmp(k->event, type) || !agree(c->data, data))
+			continue;
+		const char *want = fails ? k->failed : k->want;
+		if ((fails && !want) || (want && strcmp(want, state)))
+			continue;
+		if (!oldest || c->number < oldest->number)
+			oldest = c;
+	}
+	return oldest;
 }
 
 void obs_calls_event(struct obs_session *s, const char *type, json_object *data)
 {
-	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++) {
-		struct obs_call *c = &s->calls[i];
-		if (c->used && c->sent && c->confirm &&
-		    !strcmp(c->confirm->event, type))
-			try_confirm(s, c, data);
-	}
+	struct obs_call *c = oldest_awaiting(s, type, data, true);
+	if (c)
+		obs_call_finish(s, c, false, c->command->failure);
+	c = oldest_awaiting(s, type, data, false);
+	if (c)
+		confirm(s, c, "confirmed");
 }
+
+/* --- what does not come --------------------------------------------------- */
 
 /* The event that confirms has not come in time: OBS is asked once how it is,
  * because a busy one may lose the end of a transition. */
 static bool asks_once_more(struct obs_session *s, struct obs_call *c,
 			   int64_t now_ms)
 {
-	json_object *none = NULL;
-	if (!c->answered || !c->confirm || !c->confirm->get || c->late_event)
+	if (!c->answered || !c->command || !c->command->get || c->asked ||
+	    obs_calls_are_held(s))
 		return false;
-	c->late_event = true;
 	c->deadline_ms = now_ms + OBS_LAST_ASK_MS;
-	obs_call(s, NULL, c->confirm->get, &none, now_ms);
+	ask_get(s, c, now_ms);
 	return true;
+}
+
+static const char *why_expired(const struct obs_call *c)
+{
+	if (!c->sent)
+		return "not sent: OBS was changing its scene collection or "
+		       "profile, or busy with what was asked before";
+	if (!strcmp(c->type, "panic"))
+		return "OBS has NOT confirmed the safe scene within 1.5 s: "
+		       "switch it there";
+	if (c->command && c->command->failure && c->answered)
+		return c->command->failure;
+	return c->answered ? "sent, but OBS has not confirmed it in time"
+			   : "OBS did not answer in time";
 }
 
 void obs_calls_expire(struct obs_session *s, int64_t now_ms)
 {
 	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++) {
 		struct obs_call *c = &s->calls[i];
+		if (c->used && c->again_ms && now_ms >= c->again_ms)
+			obs_panic_send_again(s, c, now_ms);
 		if (!c->used || now_ms < c->deadline_ms ||
 		    asks_once_more(s, c, now_ms))
 			continue;
-		bool ours = !c->id;
-		finish(s, c, false,
-		       c->answered ? "sent, but OBS has not confirmed it in "
-				     "5 s"
-				   : "OBS did not answer within 4.5 s");
+		bool ours = !c->id && !c->parent && c->sent;
+		if (is(c, "macro") && c->sent)
+			obs_macro_expire(s, c);
+		else
+			obs_call_finish(s, c, false, why_expired(c));
 		/* A hung OBS keeps its link: it has to go, or the screen
 		 * would call old news true. */
 		if (ours && s->state >= OBS_READING) {
@@ -265,27 +444,34 @@ void obs_calls_expire(struct obs_session *s, int64_t now_ms)
 			return;
 		}
 	}
+	obs_calls_flush(s, now_ms);
 }
 
 void obs_calls_fail(struct obs_session *s, const char *why)
 {
+	char *text = xasprintf("OBS is not connected: %s", why);
 	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++) {
 		struct obs_call *c = &s->calls[i];
-		/* A reconnect outlives the link it replaces. */
-		if (!c->used || (c->id && !strcmp(c->type, "reconnect")))
-			continue;
-		char *text = xasprintf("OBS is not connected: %s", why);
-		finish(s, c, false, text);
-		free(text);
+		/* A reconnect outlives the link it replaces; steps end with
+		 * their macro. */
+		if (c->used && !c->parent && !(c->id && is(c, "reconnect")))
+			obs_call_finish(s, c, false, text);
 	}
+	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++)
+		if (s->calls[i].used && s->calls[i].parent)
+			call_release(&s->calls[i]);
+	free(text);
 }
 
 int64_t obs_calls_next_ms(const struct obs_session *s)
 {
 	int64_t next = 0;
-	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++)
-		if (s->calls[i].used &&
-		    (!next || s->calls[i].deadline_ms < next))
-			next = s->calls[i].deadline_ms;
+	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++) {
+		const struct obs_call *c = &s->calls[i];
+		if (c->used && (!next || c->deadline_ms < next))
+			next = c->deadline_ms;
+		if (c->used && c->again_ms && c->again_ms < next)
+			next = c->again_ms;
+	}
 	return next;
 }

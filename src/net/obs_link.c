@@ -17,11 +17,12 @@
 #include "net/obs.h"
 #include "net/ws_priv.h"
 
-#define BACKOFF_MIN_MS 250
-#define BACKOFF_MAX_MS 5000
+/* Not longer, so that an OBS that is back is found within a second. */
+#define BACKOFF_MIN_MS 100
+#define BACKOFF_MAX_MS 600
 #define RETRY_POST_US  (50 * 1000)
 #define MAX_UNSENT     256
-#define AUTH_FAILED    4009
+#define MAX_PICTURE    (12 * 1024 * 1024)
 
 struct outgoing {
 	struct outgoing *next;
@@ -40,7 +41,7 @@ struct obs_link {
 	struct lookup_found found;
 	size_t next_addr; /* of those, to be tried next */
 	struct lws *wsi;  /* the attempt or connection; NULL: none */
-	bool stopped;	  /* the password is wrong; waits to be asked */
+	bool stopped;	  /* it is of no use, or unwanted, until asked */
 	int64_t backoff_ms;
 	int64_t again_ms;   /* when to connect next; 0: not planned */
 	int64_t opening_ms; /* since when it opens; 0: it does not */
@@ -118,6 +119,56 @@ static void on_done(void *who, const char *id, bool ok, const char *text)
 	in->ok = ok;
 	in->text = text_clean_str(text, 500);
 	tell_engine(who, &in);
+}
+
+/* A picture goes into the show's folder, as SOURCE-TIME.png. A file of a few
+ * hundred kilobytes, when somebody asks for it. */
+static char *picture_path(const struct net *net, const char *source)
+{
+	char *folder = xasprintf("%s/screenshots", net->state_dir);
+	char *name = xstrdup(*source ? source : "program");
+	for (char *c = name; *c; c++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX"
+			    "YZ0123456789-_",
+			    *c))
+			*c = '_';
+	name[strnlen(name, 80)] = '\0';
+	char *path = xasprintf("%s/%s-%lld.png", folder, name,
+			       (long long)clock_show_ms());
+	struct err err;
+	if (!file_make_dirs(folder, &err)) {
+		free(path);
+		path = NULL;
+	}
+	free(name);
+	free(folder);
+	return path;
+}
+
+static char *on_picture(void *who, const char *source, const char *url)
+{
+	struct obs_link *link = who;
+	const struct net *net = link->ws->net;
+	const char *base64 = strstr(url, ";base64,");
+	size_t bytes = 0;
+	unsigned char *data =
+		base64 ? hash_base64_read(base64 + strlen(";base64,"),
+					  MAX_PICTURE, &bytes)
+		       : NULL;
+	if (!data)
+		return xstrdup("OBS sent no picture that can be read");
+	char *path = net->state_dir ? picture_path(net, source) : NULL;
+	struct err err = {0};
+	char *text = NULL;
+	if (!path)
+		text = xstrdup("there is no folder for pictures");
+	else if (!file_write(path, data, bytes, 0600, &err))
+		text = xstrdup(err.text);
+	else
+		text = xasprintf("saved %s", path);
+	free(path);
+	free(data);
+	return text;
 }
 
 /* --- to OBS --------------------------------------------------------------- */
@@ -351,7 +402,8 @@ struct obs_link *obs_link_new(struct ws *ws)
 {
 	struct obs_link *link = xcalloc(1, sizeof *link);
 	const struct obs_sink sink = {link,	  on_send, on_facts,
-				      on_figures, on_done, on_give_up};
+				      on_figures, on_done, on_picture,
+				      on_give_up};
 	link->ws = ws;
 	link->last = &link->first;
 	link->backoff_ms = BACKOFF_MIN_MS;
@@ -407,24 +459,46 @@ void obs_link_free(struct obs_link **linkp)
 	free(link);
 }
 
+static void reconnect(struct obs_link *link, int64_t now)
+{
+	link->stopped = false;
+	link->backoff_ms = BACKOFF_MIN_MS;
+	link->found.count = 0;
+	read_password(link);
+	on_give_up(link, "asked to connect again", false);
+	link->again_ms = now;
+}
+
+static void disconnect(struct obs_link *link, int64_t now)
+{
+	static const char why[] =
+		"disconnected on request: `obs connect` connects again";
+	link->again_ms = 0;
+	link->stopped = true;
+	if (link->wsi)
+		on_give_up(link, why, true);
+	else
+		obs_lost(link->session, why, now);
+}
+
 void obs_link_request(struct obs_link *link, const char *id, const char *type,
 		      const char *data)
 {
 	int64_t now = clock_mono_ms();
-	bool reconnect = !strcmp(type, "reconnect") && link->host;
-	if (!strcmp(type, "reconnect") && !link->host) {
+	bool connects = !strcmp(type, "reconnect");
+	bool leaves = !strcmp(type, "disconnect");
+	if ((connects || leaves) && !link->host) {
 		on_done(link, id, false, "the show names no OBS to connect to");
 		return;
 	}
-	obs_request(link->session, id, type, data, now);
-	if (reconnect) {
-		link->stopped = false;
-		link->backoff_ms = BACKOFF_MIN_MS;
-		link->found.count = 0;
-		read_password(link);
-		on_give_up(link, "asked to connect again", false);
-		link->again_ms = now;
+	if (leaves) {
+		disconnect(link, now);
+		on_done(link, id, true, "disconnected");
+	} else {
+		obs_request(link->session, id, type, data, now);
 	}
+	if (connects)
+		reconnect(link, now);
 	plan(link);
 }
 
@@ -433,6 +507,13 @@ void obs_link_request(struct obs_link *link, const char *id, const char *type,
 static int received(struct obs_link *link, struct lws *wsi, const char *in,
 		    size_t len)
 {
+	if (lws_frame_is_binary(wsi)) {
+		on_give_up(link,
+			   "what answers there sends msgpack or other bytes, "
+			   "and no JSON",
+			   false);
+		return -1;
+	}
 	if (link->in.len + len + lws_remaining_packet_payload(wsi) >
 	    OBS_MAX_TEXT_BYTES) {
 		on_give_up(link, "OBS sent a message of more than 16 MiB",
@@ -463,21 +544,15 @@ static void closing(struct obs_link *link, const unsigned char *in, size_t len)
 	link->close_code = (unsigned)in[0] << 8 | in[1];
 	free(link->close_text);
 	link->close_text = text_clean((const char *)in + 2, len - 2, 120);
-	if (link->close_code == AUTH_FAILED)
-		link->stopped = true;
 }
 
 static void ended(struct obs_link *link, const char *why)
 {
-	char *text = NULL;
-	if (link->close_code == AUTH_FAILED)
-		text = xstrdup("OBS refused the password: correct it and "
-			       "reconnect");
-	else if (link->close_code == 1001)
-		text = xstrdup("OBS was closed");
-	else if (link->close_code)
-		text = xasprintf("OBS ended the connection: %s (%u)",
-				 link->close_text, link->close_code);
+	bool stop = false;
+	char *text = link->close_code ? obs_close_text(link->close_code,
+						       link->close_text, &stop)
+				      : NULL;
+	link->stopped |= stop;
 	gone(link, text ? text : why);
 	free(text);
 }

@@ -105,7 +105,12 @@ void api_obs(struct request *r);
 void api_checks(struct request *r);
 void api_answer(struct request *r);
 void api_action(struct request *r);
-void api_scene(struct request *r);
+void api_obs_do(struct request *r); /* http_obs.c */
+/* For them: a command of the core, answered when it was decided; and whether
+ * the body has no other members than these, else it is answered. */
+void api_command(struct request *r, const char *action, json_object **args);
+bool api_has_only(struct request *r, const char *const *known,
+		  const char *form);
 void api_checks_run(struct request *r);
 void api_proposal(struct request *r);
 void api_commanded(struct request *r);

@@ -33,7 +33,7 @@ const struct route http_routes[] = {
 	LEASE("return"),
 	{OP, "GET", "/api/v1/polls", 0, api_polls, NULL, NULL},
 	{OP, "GET", "/api/v1/obs", 0, api_obs, NULL, NULL},
-	{OP, "POST", "/api/v1/obs/scene", ROUTE_JSON, api_scene, api_commanded,
+	{OP, "POST", "/api/v1/obs/*", ROUTE_JSON, api_obs_do, api_commanded,
 	 NULL},
 	{OP, "GET", "/api/v1/checks", 0, api_checks, NULL, NULL},
 	{OP, "POST", "/api/v1/checks/run", ROUTE_JSON, api_checks_run,

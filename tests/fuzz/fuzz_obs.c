@@ -37,6 +37,13 @@ static void on_done(void *who, const char *id, bool ok, const char *text)
 	REQUIRE(*id && *text);
 }
 
+static char *on_picture(void *who, const char *source, const char *url)
+{
+	(void)who;
+	REQUIRE(source && url);
+	return xstrdup("no picture");
+}
+
 static struct obs_session *session;
 
 static void on_give_up(void *who, const char *why, bool stop)
@@ -50,7 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	int done = 0, asked = 0;
 	const struct obs_sink sink = {&done,	  on_send, on_facts,
-				      on_figures, on_done, on_give_up};
+				      on_figures, on_done, on_picture,
+				      on_give_up};
 	session = obs_new(&sink);
 	obs_set_password(session, "kokoro-test-pw");
 	obs_opened(session, 0);

@@ -307,6 +307,13 @@ static void on_done(void *who, const char *id, bool ok, const char *text)
 	seen.dones++;
 }
 
+static char *on_picture(void *who, const char *source, const char *url)
+{
+	(void)who;
+	(void)source;
+	return xstrdup(*url ? "saved it" : "no picture");
+}
+
 static void on_give_up(void *who, const char *why, bool stop)
 {
 	(void)who;
@@ -349,7 +356,8 @@ static void event(const char *type, const char *data)
 static void obs_setup(void)
 {
 	const struct obs_sink sink = {NULL,	  on_send, on_facts,
-				      on_figures, on_done, on_give_up};
+				      on_figures, on_done, on_picture,
+				      on_give_up};
 	memset(&seen, 0, sizeof seen);
 	obs = obs_new(&sink);
 	obs_set_password(obs, "kokoro-test-pw");
@@ -367,8 +375,11 @@ static void obs_ready(void)
 	       "{\"sceneName\":\"Poll\"},{\"sceneName\":\"Live\"}]}");
 	answer(3, "GetStudioModeEnabled", "{\"studioModeEnabled\":false}");
 	answer(4, "GetStreamStatus", "{\"outputActive\":false}");
-	ck_assert_int_eq(seen.news, 0); /* nothing before all is read */
 	answer(5, "GetRecordStatus", "{\"outputActive\":true}");
+	for (int i = 6; i < 11; i++)
+		answer(i, "?", "{}");
+	ck_assert_int_eq(seen.news, 0); /* nothing before all is read */
+	answer(11, "GetInputList", "{\"inputs\":[]}");
 	ck_assert_int_eq(seen.news, 1);
 }
 
@@ -422,7 +433,7 @@ START_TEST(obs_scene_is_confirmed_by_its_event)
 	obs_request(obs, "a", "SetCurrentScene", "{\"sceneName\":\"Poll\"}",
 		    1000);
 	ck_assert_ptr_nonnull(strstr(seen.sent, "SetCurrentProgramScene"));
-	answer(6, "SetCurrentProgramScene", "{}");
+	answer(12, "SetCurrentProgramScene", "{}");
 	ck_assert_int_eq(seen.dones, 0); /* understood, not yet on air */
 	event("CurrentProgramSceneChanged", "{\"sceneName\":\"Live\"}");
 	ck_assert_int_eq(seen.dones, 0);
@@ -432,10 +443,10 @@ START_TEST(obs_scene_is_confirmed_by_its_event)
 	/* Answered, and no event for 4.5 s: OBS is asked, and it is so. */
 	obs_request(obs, "b", "SetCurrentScene", "{\"sceneName\":\"Live\"}",
 		    1000);
-	answer(7, "SetCurrentProgramScene", "{}");
+	answer(13, "SetCurrentProgramScene", "{}");
 	obs_tick(obs, 1000 + OBS_REQUEST_MS);
 	ck_assert_int_eq(seen.dones, 1);
-	answer(8, "GetCurrentProgramScene",
+	answer(14, "GetCurrentProgramScene",
 	       "{\"currentProgramSceneName\":\"Live\"}");
 	ck_assert_int_eq(seen.dones, 2);
 	ck_assert(seen.done_ok);
@@ -447,9 +458,9 @@ START_TEST(obs_that_never_confirms_has_not_done_it)
 	obs_ready();
 	obs_request(obs, "a", "SetCurrentScene", "{\"sceneName\":\"Poll\"}",
 		    1000);
-	answer(6, "SetCurrentProgramScene", "{}");
+	answer(12, "SetCurrentProgramScene", "{}");
 	obs_tick(obs, 1000 + OBS_REQUEST_MS);
-	answer(7, "GetCurrentProgramScene",
+	answer(13, "GetCurrentProgramScene",
 	       "{\"currentProgramSceneName\":\"Live\"}");
 	ck_assert_int_eq(seen.dones, 0);
 	obs_tick(obs, 1000 + OBS_REQUEST_MS + 400);
@@ -466,7 +477,7 @@ START_TEST(obs_requests_wait_while_it_changes)
 	obs_request(obs, "a", "StopRecord", NULL, 1000);
 	ck_assert_int_eq(seen.sends, before);
 	event("CurrentSceneCollectionChanged", "{}");
-	ck_assert_int_eq(seen.sends, before + 6); /* it, and all is read */
+	ck_assert_int_eq(seen.sends, before + 12); /* it, and all is read */
 	obs_lost(obs, "gone", 1000);
 	ck_assert(seen.dones == 1 && !seen.done_ok);
 }
@@ -500,11 +511,11 @@ START_TEST(obs_figures_are_sane)
 {
 	obs_ready();
 	obs_tick(obs, 2000);
-	answer(6, "GetRecordStatus", "{\"outputActive\":false}");
-	answer(7, "GetStreamStatus",
+	answer(12, "GetRecordStatus", "{\"outputActive\":false}");
+	answer(13, "GetStreamStatus",
 	       "{\"outputActive\":true,\"outputCongestion\":1.16e17,"
 	       "\"outputBytes\":5,\"outputDuration\":1500}");
-	answer(8, "GetStats", "{\"activeFps\":-3,\"availableDiskSpace\":1.5}");
+	answer(14, "GetStats", "{\"activeFps\":-3,\"availableDiskSpace\":1.5}");
 	ck_assert_ptr_nonnull(seen.figures);
 	json_object *o = json_read_str(seen.figures, &json_limits_own, NULL);
 	ck_assert_str_eq(json_get_str(o, "topic", ""), "obs");

@@ -227,24 +227,6 @@ static void do_check(struct view *v, enum action_id action)
 	free(name);
 }
 
-static void do_scene(struct view *v, enum action_id action)
-{
-	const struct obs_state *obs = &v->model->obs;
-	if (!obs->facts.connected) {
-		view_flash(v, STYLE_WAIT, "scene: OBS is not connected");
-		return;
-	}
-	if (v->focus == PANE_OBS && obs->facts.scenes.count) {
-		view_ask(v, action, obs->facts.scenes.items[v->selected[PANE_OBS]],
-			 NULL, NULL, NULL);
-		return;
-	}
-	dialog_open(&v->dialog, DIALOG_CHOOSE, action, " scene ",
-		    "Which scene goes on air?");
-	for (int i = 0; i < obs->facts.scenes.count; i++)
-		dialog_add_row(&v->dialog, "%s", obs->facts.scenes.items[i]);
-}
-
 static void do_poll(struct view *v, enum action_id action)
 {
 	if (v->model->poll < 0) {
@@ -402,7 +384,7 @@ static void do_open(struct view *v, enum action_id action)
 	if (!v->past) /* of a view of the past nothing is asked */
 		details_open(v);
 	else if (v->focus == PANE_OBS)
-		do_scene(v, ACTION_SCENE);
+		obs_do_open(v, ACTION_SCENE);
 	else if (v->focus == PANE_INBOX)
 		do_answer(v, ACTION_ANSWER);
 	else
@@ -485,7 +467,22 @@ static void (*const table[ACTIONS])(struct view *, enum action_id) = {
 	[ACTION_CANCEL_RUN] = do_cancel_run,
 	[ACTION_CHECK] = do_check,
 	[ACTION_CHECK_ALL] = do_check,
-	[ACTION_SCENE] = do_scene,
+	[ACTION_SCENE] = obs_do_open,
+	[ACTION_PREVIEW] = obs_do_open,
+	[ACTION_TAKE] = obs_do_open,
+	[ACTION_STUDIO] = obs_do_open,
+	[ACTION_STREAM] = obs_do_open,
+	[ACTION_RECORD] = obs_do_open,
+	[ACTION_REPLAY] = obs_do_open,
+	[ACTION_HOTKEY] = obs_do_open,
+	[ACTION_MACRO] = obs_do_open,
+	[ACTION_MUTE] = obs_do_open,
+	[ACTION_VOLUME] = obs_do_open,
+	[ACTION_PROFILE] = obs_do_open,
+	[ACTION_COLLECTION] = obs_do_open,
+	[ACTION_TRANSITION] = obs_do_open,
+	[ACTION_SCREENSHOT] = obs_do_open,
+	[ACTION_OBS] = obs_do_open,
 	[ACTION_RULES_HOLD] = do_plain,
 	[ACTION_RULES_RELEASE] = do_plain,
 	[ACTION_POLL] = do_poll_new,
@@ -560,6 +557,8 @@ static void typed(struct view *v, const struct dialog *d)
 		menu_typed(v, d);
 	else if (d->action == ACTION_POLL)
 		poll_typed(v, d);
+	else if (d->action >= ACTION_SCENE && d->action <= ACTION_OBS)
+		obs_do_typed(v, d);
 	else if (d->action == ACTION_STOP)
 		view_ask(v, d->action, NULL, NULL, NULL, NULL);
 	else if (arg)
@@ -575,8 +574,8 @@ static void chosen(struct view *v, const struct dialog *d, int row)
 		return;
 	}
 	const char *choice = d->rows[row];
-	if (d->action == ACTION_SCENE)
-		view_ask(v, d->action, choice, NULL, NULL, NULL);
+	if (d->action >= ACTION_SCENE && d->action <= ACTION_OBS)
+		obs_do_chosen(v, d, row);
 	else if ((d->action == ACTION_RULE_OFF ||
 		  d->action == ACTION_RULE_ON) &&
 		 strcmp(choice, ALL_RULES) == 0)

@@ -22,6 +22,11 @@ void late_chosen(struct view *v, const struct dialog *d, int row);
 void kill_open(struct view *v, enum action_id action);
 void kill_chosen(struct view *v, const struct dialog *d, int row);
 
+/* What OBS is asked for by name. obs_do.c. */
+void obs_do_open(struct view *v, enum action_id action);
+void obs_do_chosen(struct view *v, const struct dialog *d, int row);
+void obs_do_typed(struct view *v, const struct dialog *d);
+
 /* What the pages say. details.c, help.c. */
 void details_open(struct view *v);
 void help_open(struct view *v);
