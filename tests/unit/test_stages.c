@@ -373,7 +373,7 @@ START_TEST(panic_reaches_the_picture_when_no_run_goes_on)
 	world_step(w, in);
 	ck_assert(world_do(w, "panic", NULL));
 	ck_assert_ptr_nonnull(strstr(w->said, "safe scene sent"));
-	ck_assert_str_eq(w->m->obs.pending[0].text, "scene Safe");
+	ck_assert_str_eq(w->m->obs.pending[0].text, "PANIC scene Safe");
 	ck_run(w, "done");
 	world_free(w);
 }
