@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "core/snapshot.h"
 #include "store/keys.h"
 
-#define TRIES 3
+#define TRIES	    3
+#define PIECE_BYTES (256 * 1024)
 
 void snapshot_release(struct snapshot *s)
 {
@@ -38,37 +40,50 @@ static enum snapshot_got failed(const struct err *err)
 	return err->code == ERR_CONFIG ? SNAPSHOT_BAD : SNAPSHOT_AWAY;
 }
 
-/* Takes the text in `r` if it has the sum that `s` says. */
-static enum snapshot_got take_text(struct snapshot *s, const redisReply *r,
-				   const char *name, struct err *err)
+/* Whether that has the sum that `s` says. */
+static bool is_whole(const struct buf *text, const struct snapshot *s,
+		     const char *name, struct err *err)
 {
 	char sum[HASH_HEX_BYTES];
-	if (!r->str) {
-		err_set(err, ERR_DATA, "%s is gone", name);
-		return SNAPSHOT_BAD;
-	}
-	if (strcmp(hash_sha256_hex(sum, r->str, r->len), s->sum) != 0) {
-		err_set(err, ERR_DATA,
-			"%s has the hash %.12s, and should have %.12s", name,
-			sum, s->sum);
-		return SNAPSHOT_BAD;
-	}
-	s->bytes = r->len;
-	s->text = xmalloc(r->len + 1);
-	memcpy(s->text, r->str, r->len + 1);
-	return SNAPSHOT_FOUND;
+	if (!text->len)
+		return err_set(err, ERR_DATA, "%s is gone", name);
+	hash_sha256_hex(sum, text->data, text->len);
+	return strcmp(sum, s->sum) == 0 ||
+	       err_set(err, ERR_DATA,
+		       "%s has the hash %.12s, and should have %.12s", name,
+		       sum, s->sum);
 }
 
+/* Piece by piece: while Redis copies a large one for us it stands still for
+ * all. One that is replaced meanwhile does not have its sum. */
 static enum snapshot_got read_text(struct link *link, const char *show,
 				   const char *name, struct snapshot *s,
 				   struct err *err)
 {
-	redisReply *r = ask_for(link, key_of(show, name), err);
-	if (!r)
-		return failed(err);
-	enum snapshot_got got = take_text(s, r, name, err);
-	reply_free(r);
-	return got;
+	char *key = key_of(show, name), from[24], to[24];
+	struct buf text = {0};
+	size_t had;
+	bool ok;
+	do {
+		had = text.len;
+		snprintf(from, sizeof from, "%zu", had);
+		snprintf(to, sizeof to, "%zu", had + PIECE_BYTES - 1);
+		link_add(link, "GETRANGE", key, from, to, (char *)NULL);
+		redisReply *r = link_ask(link, key, err);
+		ok = r != NULL;
+		if (r && r->type == REDIS_REPLY_STRING)
+			buf_add(&text, r->str, r->len);
+		reply_free(r);
+	} while (ok && text.len == had + PIECE_BYTES &&
+		 text.len <= SNAPSHOT_MAX_BYTES);
+	free(key);
+	bool whole = ok && is_whole(&text, s, name, err);
+	if (whole) {
+		s->bytes = text.len;
+		s->text = buf_take(&text);
+	}
+	buf_release(&text);
+	return whole ? SNAPSHOT_FOUND : ok ? SNAPSHOT_BAD : failed(err);
 }
 
 /* `last` says what `text` holds; NULL: it is snapshot:<run>. */
