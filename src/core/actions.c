@@ -8,7 +8,10 @@
 
 const struct action action_table[ACTIONS] = {
 #define ROW(id, where, name, key, args, min, max, danger, bar, help)           \
-	[id] = {id, where, name, key, args, min, max, danger, bar, help}
+	[id] = {id, where, name, key, args, min, max, danger, bar, help, 0}
+#define ROW_OF(pane, id, where, name, key, args, min, max, danger, bar, help)  \
+	[id] = {id,  where,  name, key,	 args, min,			       \
+		max, danger, bar,  help, pane}
 	ROW(ACTION_GO, CORE, "go", "space", "[STAGE]", 0, 1, false, "GO",
 	    "Releases the stage in standby."),
 	ROW(ACTION_PANIC, CORE, "panic", "!", "[all]", 0, 1, false, "PANIC",
@@ -100,14 +103,16 @@ const struct action action_table[ACTIONS] = {
 	ROW(ACTION_POLL_PROPOSE, CORE, "poll-propose", NULL,
 	    "AGENT QUESTION OPTION|OPTION... [TIME]", 3, 4, false, NULL,
 	    "Proposes a poll, as an agent does over the bus."),
-	ROW(ACTION_POLL_EXTEND, CORE, "poll-extend", NULL, "POLL [TIME]", 1, 2,
-	    false, NULL, "Gives a poll more time."),
-	ROW(ACTION_POLL_FREEZE, CORE, "poll-freeze", NULL, "POLL", 1, 1, false,
-	    NULL, "Takes no votes for a poll and stops its clock."),
+	ROW_OF(2, ACTION_POLL_EXTEND, CORE, "poll-extend", "+", "POLL [TIME]",
+	       1, 2, false, "extend", "Gives a poll more time."),
+	ROW_OF(2, ACTION_POLL_FREEZE, CORE, "poll-freeze", "f", "POLL", 1, 1,
+	       false, "freeze",
+	       "Takes no votes for a poll and stops its clock. The key again: "
+	       "lets it go on."),
 	ROW(ACTION_POLL_UNFREEZE, CORE, "poll-unfreeze", NULL, "POLL", 1, 1,
 	    false, NULL, "Lets a frozen poll go on."),
-	ROW(ACTION_POLL_CLOSE, CORE, "poll-close", NULL, "POLL", 1, 1, false,
-	    NULL, "Ends a poll now and counts it."),
+	ROW_OF(2, ACTION_POLL_CLOSE, CORE, "poll-close", "E", "POLL", 1, 1, true,
+	       "end", "Ends a poll now and counts it."),
 	ROW(ACTION_POLL_RESOLVE, CORE, "poll-resolve", NULL, "POLL OPTION", 2,
 	    2, true, NULL,
 	    "Ends a poll with an option that you choose, whatever was voted."),
@@ -188,6 +193,7 @@ const struct action action_table[ACTIONS] = {
 	    "Finds an action by its name."),
 	ROW(ACTION_LEAVE, VIEW, "leave", "q", "", 0, 0, false, "leave",
 	    "Leaves the console; the show goes on."),
+#undef ROW_OF
 #undef ROW
 };
 

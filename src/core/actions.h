@@ -109,6 +109,8 @@ struct action {
 	bool danger;      /* a console asks for a second, different key */
 	const char *bar;  /* word in the key line; NULL: only in the help */
 	const char *help; /* one sentence */
+	int pane; /* its key is for that pane, by its number, while it has the
+		     focus; 0: for all */
 };
 
 extern const struct action action_table[ACTIONS]; /* indexed by id */

@@ -25,7 +25,7 @@ struct moment {
 	int64_t at_ms;
 	const char *keys; /* names, one frame each; NULL: none */
 	bool ascii, styles, rehearsal, stopped_talking, read_only;
-	const char *extra[4]; /* further events, as in the file */
+	const char *extra[6]; /* further events, as in the file */
 };
 
 #define PAUSE "{\"at\":13000,\"type\":\"run:pause\",\"data\":{\"panic\":%s}}"
@@ -47,8 +47,28 @@ struct moment {
 	"\"deadline\":72000,\"offers\":[\"continue\",\"pause\",\"raise\"]}}"
 #define KILL "{\"at\":34000,\"type\":\"agent:kill\",\"agent\":\"set_designer\"}"
 #define KILL_ALARM                                                             \
-	"{\"at\":34000,\"type\":\"alarm:raise\",\"data\":{\"id\":\"killed\","   \
+	"{\"at\":34000,\"type\":\"alarm:raise\",\"data\":{\"id\":\"killed\","  \
 	"\"text\":\"set_designer is killed: no tokens until `: revive`\"}}"
+
+/* A poll that was before, two bursts in the one that is, and a chat. */
+#define POLLS                                                                  \
+	"{\"at\":13000,\"type\":\"poll:create\",\"stage\":\"1\",\"data\":"     \
+	"{\"question\":\"Whose hat?\",\"options\":[{\"id\":\"hers\"},"         \
+	"{\"id\":\"his\",\"label\":\"His hat\"}],\"open_ms\":5000,"            \
+	"\"deadline\":18000}}",                                                \
+		"{\"at\":18000,\"type\":\"poll:resolve\",\"stage\":\"1\","     \
+		"\"data\":{\"winner\":\"his\",\"why\":\"majority\","           \
+		"\"counts\":"                                                  \
+		"{\"hers\":102,\"his\":811}}}",                                \
+		"{\"at\":19000,\"type\":\"poll:create\",\"stage\":\"route\","  \
+		"\"data\":{\"deadline\":64000}}",                              \
+		"{\"at\":20000,\"type\":\"poll:burst\",\"stage\":\"route\","   \
+		"\"data\":{\"burst\":1,\"option\":\"ridge\",\"votes\":214,"    \
+		"\"span_ms\":2600,\"sources\":4,\"rest_permille\":410}}",      \
+		"{\"at\":21000,\"type\":\"poll:exclude\",\"stage\":\"route\"," \
+		"\"data\":{\"burst\":1}}",                                     \
+		"{\"at\":30000,\"type\":\"chat:status\",\"data\":"             \
+		"{\"connected\":true,\"channel\":\"#adventure\"}}"
 
 static const struct moment moments[] = {
 	{"live-120x40", 120, 40, 33400},
@@ -92,6 +112,18 @@ static const struct moment moments[] = {
 	{"run-focus-120x40", 120, 40, 33400, "1 Down"},
 	{"run-zoom-120x40", 120, 40, 33400, "1 1"},
 	{"poll-80x24", 80, 24, 33400, "2"},
+	{"polls-80x24", 80, 24, 33400, "2", .extra = {POLLS}},
+	{"polls-zoom-120x40", 120, 40, 33400, "2 2", .extra = {POLLS}},
+	{"polls-zoom-300x100", 300, 100, 33400, "2 2", .extra = {POLLS}},
+	{"poll-end-80x24", 80, 24, 33400, "2 E"},
+	{"chat-lost-120x40", 120, 40, 33400,
+	 .extra = {"{\"at\":30000,\"type\":\"chat:status\",\"data\":"
+		   "{\"connected\":false,\"error\":\"the connection was "
+		   "lost\"}}",
+		   "{\"at\":30000,\"type\":\"alarm:raise\",\"data\":{\"id\":"
+		   "\"chat\",\"text\":\"no votes come from the chat "
+		   "#adventure: the connection was lost; it is tried "
+		   "again\"}}"}},
 	{"tokens-80x24", 80, 24, 33400, "3"},
 	{"tokens-zoom-120x40", 120, 40, 33400, "3 3"},
 	{"checks-80x24", 80, 24, 33400, "4 Down Down"},
@@ -234,6 +266,9 @@ static void let_time_pass(struct view *v, const struct moment *m)
 	feed_text(v, FEED_LIVE,
 		  "{\"topic\":\"obs\",\"stream_ms\":41000,\"record_ms\":40000,"
 		  "\"kbps\":6000,\"dropped\":0,\"fps\":30,\"free_mb\":81920}");
+	feed_text(v, FEED_LIVE,
+		  "{\"topic\":\"chat\",\"lines_per_s\":118,"
+		  "\"votes_per_s\":9,\"votes\":402}");
 	char text[160];
 	snprintf(text, sizeof text,
 		 "{\"topic\":\"core\",\"events_per_s\":6,\"redis_rtt_us\":210,"

@@ -13,6 +13,7 @@
 #include "console/keys.h"
 #include "console/operate.h"
 #include "console/plan.h"
+#include "core/poll_own.h"
 #include "show/show_read.h"
 
 #define START_MS INT64_C(1772393400000)
@@ -211,7 +212,10 @@ static const char show_text[] =
 	"  - id: vote\n"
 	"    inputs: [a]\n"
 	"    poll: { question: Which?, options: [ { id: x }, { id: y } ] }\n"
-	"obs: { url: 'ws://127.0.0.1:4455', scenes: [One, Two] }\n";
+	"obs: { url: 'ws://127.0.0.1:4455', scenes: [One, Two] }\n"
+	"chat: { url: 'irc://127.0.0.1', channel: '#small' }\n"
+	"rules: [ { name: on-air, on: 'poll:create', do: { obs_scene: One } }"
+	" ]\n";
 
 static struct view *small_view(void)
 {
@@ -319,6 +323,52 @@ START_TEST(go_names_the_stage_and_is_debounced)
 	later(v, 200);
 	press(v, "space");
 	ck_assert_str_eq(asked(v), "go b");
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(a_poll_has_its_keys_where_it_has_the_focus)
+{
+	struct view *v = running_view();
+	happen(v, EVENT_STAGE_START, "vote", "{\"attempt\":1}");
+	happen(v, EVENT_POLL_CREATE, "vote", "{}");
+	press(v, "+ f E y");
+	ck_assert_str_eq(asked(v), "");
+	ck_assert_str_eq(v->flash.text, "poll-close: focus pane 2 first");
+	press(v, "2 +");
+	ck_assert_str_eq(asked(v), "poll-extend vote");
+	press(v, "f");
+	ck_assert_str_eq(asked(v), "poll-freeze vote");
+	happen(v, EVENT_POLL_FREEZE, "vote", "{}");
+	press(v, "f");
+	ck_assert_str_eq(asked(v), "poll-unfreeze vote");
+	press(v, "E E"); /* the same key twice is no yes */
+	ck_assert_str_eq(asked(v), "");
+	press(v, "E y");
+	ck_assert_str_eq(asked(v), "poll-close vote");
+	press(v, "x");
+	ck_assert_str_eq(asked(v), "poll-exclude vote");
+	press(v, "i");
+	ck_assert_str_eq(asked(v), "poll-include vote");
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(rules_are_switched_by_name_or_all_at_once)
+{
+	struct view *v = running_view();
+	operate_action(v, ACTION_RULE_ON);
+	ck_assert_str_eq(v->flash.text, "rule-on: all of them are");
+	operate_action(v, ACTION_RULE_OFF);
+	press(v, "Enter");
+	ck_assert_str_eq(asked(v), "rule-off");
+	operate_action(v, ACTION_RULE_OFF);
+	press(v, "Down Enter");
+	ck_assert_str_eq(asked(v), "rule-off on-air");
+	happen(v, EVENT_RULE_OFF, "", "{\"rule\":\"on-air\"}");
+	operate_action(v, ACTION_RULE_ON);
+	press(v, "Enter");
+	ck_assert_str_eq(asked(v), "rule-on on-air");
 	view_free(&v);
 }
 END_TEST
@@ -1019,9 +1069,30 @@ static void replace(char **where)
 	*where = hostile();
 }
 
+/* Beneath all cleaning: a poll that somebody asked by hand. */
+static void poison_poll(struct view *v)
+{
+	struct model *m = v->model;
+	struct poll_own *own =
+		m->stages[show_find_poll(v->show, "1")].poll->own;
+	for (size_t i = 0; i < own->def.option_count; i++) {
+		char *label = hostile();
+		own->def.options[i].label = arena_strdup(&own->arena, label);
+		free(label);
+	}
+	char *question = hostile();
+	own->def.question = arena_strdup(&own->arena, question);
+	free(question);
+}
+
 static void poison(struct view *v)
 {
 	struct model *m = v->model;
+	poison_poll(v);
+	replace(&m->chat.error);
+	m->chat.connected = chance(2);
+	m->poll = chance(2) ? show_find_poll(v->show, "1")
+			    : show_find_stage(v->show, "vote");
 	for (size_t i = 0; i < v->show->stage_count; i++) {
 		replace(&m->stages[i].error);
 		replace(&m->stages[i].why);
@@ -1058,6 +1129,14 @@ START_TEST(no_hostile_byte_reaches_a_cell)
 	fail_b(v);
 	happen(v, EVENT_STAGE_START, "vote", "{\"attempt\":1}");
 	happen(v, EVENT_POLL_CREATE, "vote", "{}");
+	happen(v, EVENT_POLL_CREATE, "1",
+	       "{\"question\":\"Q\",\"open_ms\":60000,\"options\":["
+	       "{\"id\":\"p\"},{\"id\":\"q\"}]}");
+	happen(v, EVENT_POLL_RESOLVE, "1",
+	       "{\"winner\":\"q\",\"counts\":{\"p\":1,\"q\":2}}");
+	happen(v, EVENT_POLL_BURST, "vote",
+	       "{\"burst\":1,\"option\":\"x\",\"votes\":9,\"sources\":1}");
+	happen(v, EVENT_CHAT_STATUS, "", "{\"connected\":true}");
 	happen(v, EVENT_OBS_STATUS, "",
 	       "{\"connected\":true,\"scenes\":[\"One\",\"Two\"]}");
 	struct canvas c = {0};
@@ -1234,6 +1313,8 @@ int main(void)
 	tcase_add_test(tc, typing_narrows_the_palette);
 	tcase_add_test(tc, a_long_text_ends_and_never_overflows);
 	tcase_add_test(tc, go_names_the_stage_and_is_debounced);
+	tcase_add_test(tc, a_poll_has_its_keys_where_it_has_the_focus);
+	tcase_add_test(tc, rules_are_switched_by_name_or_all_at_once);
 	tcase_add_test(tc, go_waits_for_the_eye_when_another_stage_steps_up);
 	tcase_add_test(tc, go_without_standby_only_flashes);
 	tcase_add_test(tc, panic_works_from_everywhere_and_twice_is_harder);

@@ -1,4 +1,6 @@
 /* The page of all keys, made from the action table, and of all marks. */
+#include <stdio.h>
+
 #include "base/mem.h"
 #include "console/operate.h"
 
@@ -20,6 +22,14 @@ static const struct {
 	{GLYPH_SENT, "asked for, not yet confirmed"},
 };
 
+/* Of a pane alone: with its number. */
+static void add_key(struct dialog *d, const struct action *a)
+{
+	char key[16];
+	snprintf(key, sizeof key, a->pane ? "%s in %d" : "%s", a->key, a->pane);
+	dialog_add_row(d, "%-6s %-20s %s", key, a->name, a->help);
+}
+
 void help_open(struct view *v)
 {
 	struct dialog *d = &v->dialog;
@@ -27,9 +37,7 @@ void help_open(struct view *v)
 	d->indent = 28;
 	for (size_t i = 0; i < ACTIONS; i++)
 		if (action_table[i].key)
-			dialog_add_row(d, "%-6s %-20s %s", action_table[i].key,
-				       action_table[i].name,
-				       action_table[i].help);
+			add_key(d, &action_table[i]);
 	dialog_add_row(d, " ");
 	dialog_add_row(d, "Without a key of their own (: finds them, and "
 			  "`showcaller do` does them):");

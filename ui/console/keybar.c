@@ -30,9 +30,12 @@ static bool is_of_use(const struct view *v, enum action_id id)
 	}
 }
 
-/* A console that only looks offers what looks. */
+/* A console that only looks offers what looks, and a pane's own keys stand
+ * there while it has the focus. */
 static bool is_offered(const struct view *v, const struct action *action)
 {
+	if (action->pane && (int)v->focus != action->pane - 1)
+		return false;
 	return !v->read_only || action->where == ACTION_VIEW;
 }
 
@@ -71,14 +74,18 @@ static void right_text(const struct view *v, char *out, size_t out_bytes)
 
 static void put_keys(const struct view *v, struct pen *p)
 {
-	/* First what must never be cut, then the rest in its order. */
+	/* First what must never be cut and what the pane adds, then the rest
+	 * in its order. */
 	static const enum action_id first[] = {ACTION_HELP, ACTION_GO,
 					       ACTION_PANIC};
 	for (size_t i = 0; i < COUNT_OF(first); i++)
 		put_key(v, p, &action_table[first[i]]);
+	for (size_t i = 0; i < ACTIONS; i++)
+		if (action_table[i].pane && action_table[i].bar)
+			put_key(v, p, &action_table[i]);
 	for (size_t i = 0; i < ACTIONS; i++) {
 		const struct action *action = &action_table[i];
-		bool done = !action->bar || !action->key;
+		bool done = !action->bar || !action->key || action->pane;
 		for (size_t n = 0; n < COUNT_OF(first); n++)
 			done = done || first[n] == action->id;
 		if (!done)

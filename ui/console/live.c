@@ -91,6 +91,18 @@ static void add_sample(struct view_tally *t, int64_t mono_ms)
 	t->samples[t->sample_count++].total = t->total;
 }
 
+/* What a burst that is excluded takes away is no vote that came. */
+static void add_to_second(struct view_tally *t, int64_t mono_ms, int64_t votes)
+{
+	int64_t second = mono_ms / 1000;
+	if (second - t->second >= VIEW_VOTE_SECONDS)
+		t->second = second - VIEW_VOTE_SECONDS;
+	while (t->second < second)
+		t->per_second[++t->second % VIEW_VOTE_SECONDS] = 0;
+	if (votes > 0)
+		t->per_second[second % VIEW_VOTE_SECONDS] += votes;
+}
+
 static void take_tally(struct view *v, json_object *o)
 {
 	int stage = show_find_poll(v->show, json_get_str(o, "poll", ""));
@@ -102,13 +114,25 @@ static void take_tally(struct view *v, json_object *o)
 	struct view_tally *t = &v->tally;
 	if (t->stage != stage)
 		*t = (struct view_tally){.stage = stage};
+	int64_t before = t->sample_count ? t->total : -1;
 	t->mono_ms = v->mono_ms;
 	t->total = 0;
 	for (size_t i = 0; i < poll->option_count; i++) {
 		t->counts[i] = json_get_int(counts, poll->options[i].id, 0);
 		t->total += t->counts[i];
 	}
+	/* What was there before we looked did not come now. */
+	add_to_second(t, v->mono_ms, before < 0 ? 0 : t->total - before);
 	add_sample(t, v->mono_ms);
+}
+
+static void take_chat(struct view *v, json_object *o)
+{
+	v->chat = (struct view_chat){
+		.known = true,
+		.lines_per_s = json_get_int(o, "lines_per_s", 0),
+		.votes_per_s = json_get_int(o, "votes_per_s", 0),
+	};
 }
 
 static void take_progress(struct view *v, json_object *o)
@@ -135,7 +159,7 @@ void view_take_live(struct view *v, json_object *o)
 	} table[] = {
 		{LIVE_CORE, take_core},	  {LIVE_OBS, take_obs},
 		{LIVE_TALLY, take_tally}, {LIVE_PROGRESS, take_progress},
-		{LIVE_LOG, take_log},
+		{LIVE_LOG, take_log},	  {LIVE_CHAT, take_chat},
 	};
 	const char *topic = json_get_str(o, "topic", "");
 	for (size_t i = 0; i < COUNT_OF(table); i++)

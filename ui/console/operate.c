@@ -234,6 +234,9 @@ static void do_poll(struct view *v, enum action_id action)
 			   action_table[action].name);
 		return;
 	}
+	const struct poll_run *poll = v->model->stages[v->model->poll].poll;
+	if (action == ACTION_POLL_FREEZE && poll->frozen)
+		action = ACTION_POLL_UNFREEZE;
 	const char *id = v->show->stages[v->model->poll].id;
 	char question[512];
 	snprintf(question, sizeof question, "%s %s? %s",
@@ -674,6 +677,9 @@ void operate_key(struct view *v, int key)
 	else if (key == CTRL_C)
 		view_flash(v, STYLE_WAIT,
 			   "q leaves (the show goes on), Q stops the show");
+	else if (action && action->pane && (int)v->focus != action->pane - 1)
+		view_flash(v, STYLE_WAIT, "%s: focus pane %d first",
+			   action->name, action->pane);
 	else if (action)
 		operate_action(v, action->id);
 	else

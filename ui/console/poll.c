@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "console/fmt.h"
 #include "console/panes.h"
+#include "console/poll_more.h"
 #include "core/status.h"
 
 #define SHARE_COLUMNS 7
@@ -59,14 +60,15 @@ static void put_state(const struct view *v, struct pen *p, int stage,
 	put_time(v, p, stage);
 	pen_printf(p, STYLE_TEXT, "   %s votes", fmt_count(text, c.total));
 	if (c.total > 0)
-		pen_printf(p, STYLE_TEXT, "   lead %d.%d%% +-%d.%d%%",
-			   c.margin_permille / 10, c.margin_permille % 10,
-			   c.uncertainty_permille / 10,
+		pen_printf(p, STYLE_TEXT, "   lead %.1f%% +-%d.%d%%",
+			   c.margin * 100, c.uncertainty_permille / 10,
 			   c.uncertainty_permille % 10);
 	bool decided = poll->state == POLL_RESOLVED ||
 		       poll_waits_for_price(v->model, stage);
 	if (c.total > 0 && c.too_close && !decided)
 		pen_text(p, STYLE_WAIT, ", too close to call");
+	if (status_poll_is_hidden(v->model, stage))
+		pen_text(p, STYLE_WAIT, "   hidden from the audience");
 	if (poll->extensions)
 		pen_printf(p, STYLE_WAIT, "   extended %d times",
 			   poll->extensions);
@@ -153,8 +155,6 @@ static void put_url(const struct view *v, const struct area *a, int y,
 			poll_def(v->model, stage)->options[poll->choice].label);
 	else if (poll->why)
 		pen_printf(&p, STYLE_DIM, "decided by: %s", poll->why);
-	if (status_poll_is_hidden(v->model, stage))
-		pen_text(&p, STYLE_DIM, "  result hidden");
 }
 
 /* In more than one line where there are `spare` lines for that; how many. */
@@ -202,6 +202,12 @@ void poll_draw(struct view *v, const struct area *a)
 			area_row_style(a, first + y, STYLE_SELECT);
 	}
 	area_scroll_marks(a, first, room, *top, count);
+	/* A blank row between, and before the address. */
+	if (room > count + 1) {
+		struct area rest = area_part(a, 0, first + count + 1, a->r.w,
+					     room - count - 1);
+		poll_more_draw(v, &rest, stage);
+	}
 	if (url)
 		put_url(v, a, a->r.h - 1, stage);
 }

@@ -434,6 +434,16 @@ double view_votes_per_s(const struct view *v)
 	return ms > 0 && votes > 0 ? (double)votes * 1000 / (double)ms : 0;
 }
 
+int64_t view_votes_in(const struct view *v, int seconds_ago)
+{
+	const struct view_tally *t = &v->tally;
+	int64_t second = v->mono_ms / 1000 - seconds_ago;
+	if (second > t->second || second <= t->second - VIEW_VOTE_SECONDS ||
+	    second < 0)
+		return 0;
+	return t->per_second[second % VIEW_VOTE_SECONDS];
+}
+
 /* --- telling the operator, asking the core ------------------------------- */
 
 void view_flash(struct view *v, enum style style, const char *fmt, ...)

@@ -67,6 +67,12 @@ struct view_obs { /* live `obs` */
 	double congestion, fps;
 };
 
+struct view_chat { /* live `chat` */
+	bool known;
+	int64_t lines_per_s, votes_per_s;
+};
+
+#define VIEW_VOTE_SECONDS 120
 #define VIEW_VOTE_SAMPLES 8
 struct view_tally { /* live `tally` of the poll that is shown */
 	int stage;  /* -1: none */
@@ -76,6 +82,8 @@ struct view_tally { /* live `tally` of the poll that is shown */
 		int64_t mono_ms, total;
 	} samples[VIEW_VOTE_SAMPLES];
 	int sample_count;
+	int64_t second;			       /* of the newest here, mono */
+	int64_t per_second[VIEW_VOTE_SECONDS]; /* a ring, by second */
 };
 
 struct view_flash {
@@ -136,6 +144,7 @@ struct view {
 	struct view_link link;
 	struct view_core core;
 	struct view_obs obs;
+	struct view_chat chat;
 	struct view_tally tally;
 	char *progress; /* newest word of an agent, NULL */
 	int progress_stage;
@@ -206,6 +215,8 @@ int view_keep_in_sight(int *top, int row, int rows, int room);
  * else what the log says. */
 const int64_t *view_counts(const struct view *v, int stage, int64_t *total);
 double view_votes_per_s(const struct view *v);
+/* Votes that came in the second that was so many ago. */
+int64_t view_votes_in(const struct view *v, int seconds_ago);
 /* Tokens a minute over the last minutes; 0: nothing was spent. */
 
 void view_flash(struct view *v, enum style style, const char *fmt, ...)
