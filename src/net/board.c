@@ -34,9 +34,9 @@ static void changed(struct board *b, int64_t now_ms)
 {
 	if (b->dirty)
 		return;
-	int64_t next = b->told_ms + BOARD_INTERVAL_MS;
+	int64_t soonest = b->turn_ms - BOARD_SLACK_MS;
 	b->dirty = true;
-	b->due_ms = b->told_ms && next > now_ms ? next : now_ms;
+	b->due_ms = soonest > now_ms ? soonest : now_ms;
 }
 
 void board_set_polls(struct board *b, const char *text, int64_t now_ms)
@@ -71,7 +71,8 @@ bool board_is_due(struct board *b, int64_t now_ms)
 	if (!b->dirty || now_ms < b->due_ms)
 		return false;
 	b->dirty = false;
-	b->told_ms = now_ms;
+	b->turn_ms =
+		(now_ms > b->turn_ms ? now_ms : b->turn_ms) + BOARD_INTERVAL_MS;
 	return true;
 }
 

@@ -14,6 +14,9 @@
 #include <stdint.h>
 
 #define BOARD_INTERVAL_MS 100
+/* What comes every 100 ms and is a little late once must not be held back a
+ * little more each time: so much earlier than its turn is early enough. */
+#define BOARD_SLACK_MS 50
 
 /* A message for many: printed once, counted, freed with its last reader. */
 #define NOTE_ROOM 64 /* before the text, for the head of a frame */
@@ -38,8 +41,8 @@ struct board {
 	uint64_t polls_version, version;
 	struct board_slot *slots;
 	size_t slot_count, slot_cap;
-	bool dirty; /* there is something to tell, at due_ms */
-	int64_t due_ms, told_ms;
+	bool dirty;		 /* there is something to tell, at due_ms */
+	int64_t due_ms, turn_ms; /* turn: of the next, ten a second */
 };
 
 /* What a reader has. Begins as noughts. */

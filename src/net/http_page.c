@@ -10,9 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "base/clock.h"
 #include "core/status.h"
-#include "net/page.h"
 #include "net/vote.h"
 
 const struct poll_run *vote_run_of(const struct request *r, int stage)
@@ -72,6 +71,19 @@ static bool has_voted(const struct request *r, int stage)
 	return voted;
 }
 
+static void add_votes(struct buf *b, const char *label, int64_t votes,
+		      int64_t total)
+{
+	int64_t percent = total > 0 ? (votes * 200 + total) / (total * 2) : 0;
+	buf_addf(b, "<span class=\"share\">%" PRId64 "%%</span>", percent);
+	buf_adds(b, "<progress aria-label=\"");
+	page_escape(b, label);
+	buf_addf(b,
+		 "\" max=\"%" PRId64 "\" value=\"%" PRId64 "\"></progress>"
+		 "<span class=\"votes\">%" PRId64 "</span>",
+		 total > 0 ? total : 1, votes, votes);
+}
+
 static void add_option(struct buf *b, struct request *r, int stage, size_t i,
 		       bool can_vote)
 {
@@ -80,9 +92,12 @@ static void add_option(struct buf *b, struct request *r, int stage, size_t i,
 	int64_t total, votes = votes_of(r, stage, i, &total);
 	const struct poll_run *p = vote_run_of(r, stage);
 	bool won = p && p->state == POLL_RESOLVED && p->winner == (int)i;
+	bool mine = r->done && r->ok && r->choice == (int)i;
 	buf_adds(b, "<li data-option=\"");
 	page_escape(b, o->id);
-	buf_adds(b, won ? "\" class=\"won\">" : "\">");
+	buf_adds(b, won	   ? "\" class=\"won\">"
+		    : mine ? "\" class=\"mine\">"
+			   : "\">");
 	if (can_vote) {
 		buf_adds(b, "<button type=\"submit\" name=\"option\" value=\"");
 		page_escape(b, o->id);
@@ -90,20 +105,15 @@ static void add_option(struct buf *b, struct request *r, int stage, size_t i,
 		page_escape(b, o->label);
 		buf_adds(b, "</button>");
 	} else {
-		buf_addf(b, "<span class=\"label\" id=\"o%zu\">", i);
+		buf_adds(b, "<span class=\"label\">");
 		page_escape(b, o->label);
-		buf_adds(b, won ? " <b>(chosen)</b></span>" : "</span>");
+		buf_adds(b, won	   ? " <b>Chosen</b></span>"
+			    : mine ? " <b>Your vote</b></span>"
+				   : "</span>");
 	}
-	if (is_hidden(r, stage)) {
-		buf_adds(b, "</li>");
-		return;
-	}
-	buf_adds(b, "<progress aria-label=\"");
-	page_escape(b, o->label);
-	buf_addf(b,
-		 "\" max=\"%" PRId64 "\" value=\"%" PRId64 "\"></progress>"
-		 "<span class=\"votes\">%" PRId64 "</span></li>",
-		 total > 0 ? total : 1, votes, votes);
+	if (!is_hidden(r, stage))
+		add_votes(b, o->label, votes, total);
+	buf_adds(b, "</li>");
 }
 
 const char *vote_state_words(const struct poll_run *p)
@@ -139,6 +149,15 @@ const char *vote_note_words(enum vote_note note, const char *text)
 	}
 }
 
+/* As tally.js says it, which looks for a change. */
+static const char *phase_of(const struct poll_run *p)
+{
+	return !p		  ? poll_state_name(POLL_NONE)
+	       : p->frozen	  ? "frozen"
+	       : vote_is_taken(p) ? poll_state_name(POLL_OPEN)
+				  : poll_state_name(p->state);
+}
+
 void vote_respond_page(struct request *r, int status, int stage,
 		       enum vote_note note, const char *text)
 {
@@ -158,26 +177,28 @@ void vote_respond_page(struct request *r, int status, int stage,
 		add_option(&options, r, stage, i, can_vote);
 	int64_t total;
 	votes_of(r, stage, 0, &total);
-	char count[32];
+	char count[32], now[32], deadline[32];
 	snprintf(count, sizeof count, "%" PRId64, total);
+	snprintf(now, sizeof now, "%" PRId64, clock_show_ms());
+	snprintf(deadline, sizeof deadline, "%" PRId64, p ? p->deadline_ms : 0);
 	const struct page_field fields[] = {
 		{"title", show->title},
 		{"poll", s->id},
 		{"question", poll->question},
-		{"state",
-		 can_vote || !voted || !is_open(p) ? vote_state_words(p) : ""},
+		{"state", can_vote || !is_open(p) ? vote_state_words(p)
+			  : is_hidden(r, stage)	  ? "The result is told when "
+						    "the poll has ended."
+						  : ""},
 		{"note", vote_note_words(note, text)},
 		{"options", buf_str(&options)},
 		{"total", count},
-		/* As the tally says it: vote.js compares the two. */
-		{"open", vote_is_taken(p)      ? "yes"
-			 : is_hidden(r, stage) ? "hidden"
-					       : "no"},
+		{"unit", total == 1 ? "vote" : "votes"},
+		{"now", now},
+		{"deadline", deadline},
+		{"phase", phase_of(p)},
 	};
-	char *html = page_fill(asset_find("vote.html")->text, fields,
-			       COUNT_OF(fields));
+	http_respond_page(r, status, "vote.html", fields, COUNT_OF(fields));
 	buf_release(&options);
-	http_respond_page(r, status, &html);
 }
 
 void vote_page(struct request *r)
@@ -217,33 +238,19 @@ void vote_list(struct request *r)
 				       : "No poll is open. This page looks "
 					 "again every five seconds."},
 		};
-		char *html = page_fill(asset_find("list.html")->text, fields,
-				       COUNT_OF(fields));
-		http_respond_page(r, 200, &html);
+		http_respond_page(r, 200, "list.html", fields,
+				  COUNT_OF(fields));
 	}
 	buf_release(&items);
 }
 
 void vote_overlay(struct request *r)
 {
+	char now[32];
+	snprintf(now, sizeof now, "%" PRId64, clock_show_ms());
 	const struct page_field fields[] = {
 		{"title", r->web->net->show->title},
+		{"now", now},
 	};
-	char *html = page_fill(asset_find("overlay.html")->text, fields,
-			       COUNT_OF(fields));
-	http_respond_page(r, 200, &html);
-}
-
-void vote_asset(struct request *r)
-{
-	const struct asset *a = asset_find(r->args[0]);
-	if (!a || !strncmp(a->type, "text/html", 9)) {
-		http_error(r, 404, "not_found", "there is nothing here");
-		return;
-	}
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		a->bytes, (void *)(uintptr_t)a->text, MHD_RESPMEM_PERSISTENT);
-	MHD_add_response_header(response, "Content-Type", a->type);
-	MHD_add_response_header(response, "Cache-Control", "max-age=300");
-	http_queue(r, 200, &response);
+	http_respond_page(r, 200, "overlay.html", fields, COUNT_OF(fields));
 }

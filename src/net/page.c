@@ -1,5 +1,6 @@
 #include "net/page.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -37,9 +38,22 @@ void page_escape(struct buf *out, const char *s)
 	}
 }
 
+static void add_asset(struct buf *out, const char *name, size_t len)
+{
+	char *own = xstrndup(name, len);
+	const struct asset *a = asset_find(own);
+	free(own);
+	REQUIRE(a);
+	buf_add(out, a->text, a->bytes);
+}
+
 static void fill_one(struct buf *out, const char *name, size_t len,
 		     const struct page_field *fields, size_t n)
 {
+	if (len && *name == '<') {
+		add_asset(out, name + 1, len - 1);
+		return;
+	}
 	bool raw = len && *name == '&';
 	name += raw;
 	len -= raw;

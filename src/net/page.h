@@ -23,7 +23,8 @@ struct page_field {
 	const char *name, *value; /* a NULL value is "" */
 };
 
-/* Fills in {{name}} (escaped) and {{&name}} (as it is). Caller frees. */
+/* Fills in {{name}} (escaped), {{&name}} (as it is) and {{<name}} (another
+ * asset, as it is). Caller frees. */
 char *page_fill(const char *page, const struct page_field *fields, size_t n);
 
 /* Safe in text and in quoted attributes. */

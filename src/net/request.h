@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "core/input.h"
+#include "net/page.h"
 #include "net/web.h"
 
 #define HTTP_MAX_ARGS 5
@@ -70,7 +71,10 @@ struct request {
 void http_respond(struct request *r, int status, const char *type, char **body,
 		  size_t bytes);
 void http_respond_json(struct request *r, int status, json_object **o);
-void http_respond_page(struct request *r, int status, char **html);
+/* Fills in that asset. A field `nonce` is there by itself: only scripts and
+ * styles that bear it are run. */
+void http_respond_page(struct request *r, int status, const char *page,
+		       const struct page_field *fields, size_t count);
 void http_redirect(struct request *r, const char *where);
 void http_error(struct request *r, int status, const char *code,
 		const char *fmt, ...) __attribute__((format(printf, 4, 5)));
@@ -127,7 +131,6 @@ void vote_page(struct request *r);
 void vote_cast(struct request *r);
 void vote_counted(struct request *r);
 void vote_overlay(struct request *r);
-void vote_asset(struct request *r);
 void tally_events(struct request *r); /* sse.c */
 
 #endif

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/text.h"
-#include "net/page.h"
+
+#define PAGE_MAX_FIELDS 16
 
 static const char *const headers[][2] = {
 	{"X-Content-Type-Options", "nosniff"},
@@ -81,20 +83,33 @@ void http_respond_json(struct request *r, int status, json_object **o)
 	http_respond(r, status, "application/json", &body, strlen(body));
 }
 
-void http_respond_page(struct request *r, int status, char **html)
+/* An overlay takes styles from the program that shows it, which puts them into
+ * the page; nothing in it is made of markup from outside. */
+static bool takes_styles(const char *page)
 {
-	size_t bytes = strlen(*html);
+	return !strcmp(page, "overlay.html");
+}
+
+void http_respond_page(struct request *r, int status, const char *page,
+		       const struct page_field *fields, size_t count)
+{
+	char nonce[33];
+	struct page_field all[PAGE_MAX_FIELDS] = {{"nonce", nonce}};
+	REQUIRE(count < PAGE_MAX_FIELDS);
+	hash_random_hex(nonce, 16);
+	memcpy(all + 1, fields, count * sizeof *fields);
+	char *html = page_fill(asset_find(page)->text, all, count + 1);
 	struct MHD_Response *response = MHD_create_response_from_buffer(
-		bytes, *html, MHD_RESPMEM_MUST_FREE);
-	*html = NULL;
+		strlen(html), html, MHD_RESPMEM_MUST_FREE);
 	/* Older browsers do not count ws: into 'self'; Host was checked for
 	 * its characters. */
 	const char *host = head_get(&r->head, "Host");
 	char *policy = xasprintf(
-		"default-src 'none'; script-src 'self'; style-src 'self'; "
-		"connect-src 'self' ws://%s wss://%s; form-action 'self'; "
-		"base-uri 'none'; frame-ancestors 'none'",
-		host, host);
+		"default-src 'none'; script-src 'nonce-%s'; style-src %s%s%s; "
+		"img-src data:; connect-src 'self' ws://%s wss://%s; "
+		"form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		nonce, takes_styles(page) ? "'unsafe-inline" : "'nonce-",
+		takes_styles(page) ? "" : nonce, "'", host, host);
 	MHD_add_response_header(response, "Content-Security-Policy", policy);
 	MHD_add_response_header(response, "Content-Type",
 				"text/html; charset=utf-8");
@@ -123,9 +138,7 @@ static void error_page(struct request *r, int status, const char *text)
 		{"title", r->web->net->show->title},
 		{"text", text},
 	};
-	char *html = page_fill(asset_find("error.html")->text, fields,
-			       COUNT_OF(fields));
-	http_respond_page(r, status, &html);
+	http_respond_page(r, status, "error.html", fields, COUNT_OF(fields));
 }
 
 /* The gateway is the operator's alone. */
@@ -143,7 +156,7 @@ void http_error(struct request *r, int status, const char *code,
 	va_end(ap);
 	char *text = text_clean_str(raw, 1000);
 	free(raw);
-	if (wants_page(r) && head_get(&r->head, "Host")) {
+	if (wants_page(r) && !head_check(&r->head)) {
 		error_page(r, status, text);
 	} else {
 		json_object *o =
@@ -155,6 +168,11 @@ void http_error(struct request *r, int status, const char *code,
 
 void http_refuse(struct request *r, const struct refusal *no)
 {
+	/* Without a good Host there is no page, which names it. */
+	if (wants_page(r) && !head_check(&r->head)) {
+		error_page(r, no->status, no->text);
+		return;
+	}
 	json_object *o =
 		refusal_json_at(target_of(r), no->status, no->code, no->text);
 	http_respond_json(r, no->status, &o);

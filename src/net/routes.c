@@ -7,8 +7,10 @@
 /* The id of a lease has slashes of its own: as one segment, escaped, or as
  * those that it is made of, four or five. */
 #define LEASE_FORM(name, form)                                                 \
-	{OP,	   "POST",	    "/api/v1/leases/" form "/" name,           \
-	 ROUTE_JSON, api_lease_change, api_leased, "lease-" name}
+	{                                                                      \
+		OP, "POST", "/api/v1/leases/" form "/" name, ROUTE_JSON,       \
+			api_lease_change, api_leased, "lease-" name            \
+	}
 #define LEASE(name)                                                            \
 	LEASE_FORM(name, "*"), LEASE_FORM(name, "*/*/*/*"),                    \
 		LEASE_FORM(name, "*/*/*/*/*")
@@ -49,6 +51,5 @@ const struct route http_routes[] = {
 	 vote_cast, vote_counted, NULL},
 	{AUD, "GET", "/overlay/poll", ROUTE_OPEN, vote_overlay, NULL, NULL},
 	{AUD, "GET", "/tally/events", ROUTE_OPEN, tally_events, NULL, NULL},
-	{AUD, "GET", "/static/*", ROUTE_OPEN, vote_asset, NULL, NULL},
 	{0},
 };

@@ -44,7 +44,7 @@ static void schedule(struct ws *ws, int64_t now)
 				 (due > now ? due - now : 0) * 1000 + 1);
 }
 
-static void look(struct ws *ws)
+void tally_tell(struct ws *ws)
 {
 	int64_t now = clock_mono_ms();
 	for (int side = 0; side < SIDES; side++)
@@ -55,20 +55,18 @@ static void look(struct ws *ws)
 
 static void flush(lws_sorted_usec_list_t *timer)
 {
-	look(lws_container_of(timer, struct ws, flush_timer));
+	tally_tell(lws_container_of(timer, struct ws, flush_timer));
 }
 
 void tally_set_polls(struct ws *ws, enum side_id side, const char *text)
 {
 	board_set_polls(&ws->boards[side], text, clock_mono_ms());
-	look(ws);
 }
 
 void tally_set(struct ws *ws, enum side_id side, const char *poll,
 	       const char *text)
 {
 	board_set_tally(&ws->boards[side], poll, text, clock_mono_ms());
-	look(ws);
 }
 
 void tally_release(struct ws *ws)

@@ -23,10 +23,12 @@ const char *const ws_topic_names[WS_TOPICS] = {"events", "tallies", "checks",
 
 /* protocols[0] takes clients that name no subprotocol, and every client of
  * ours; with any other struct behind it lws would hand us a wrong one. */
-static const struct lws_protocols session_protocols[] = {
-	{"showcaller", session_callback, sizeof(struct session), 4096, 0, NULL,
-	 0},
-	{0},
+static const struct lws_protocols session_protocols[SIDES][2] = {
+	{{"showcaller", session_callback, sizeof(struct session), 4096, 0, NULL,
+	  0}},
+	/* Each client costs so much for what it says, and there are many. */
+	{{"showcaller", session_callback, sizeof(struct session), 512, 0, NULL,
+	  0}},
 };
 static const struct lws_protocols obs_protocols[] = {
 	{"obs", obs_link_callback, 0, 64 * 1024, 0, NULL, 0},
@@ -213,6 +215,8 @@ static void take_mail(struct ws *ws)
 		}
 		ws_mail_drop(mail);
 	}
+	/* After all of it: of several tallies only the newest is told. */
+	tally_tell(ws);
 }
 
 /* Once a second: who takes nothing, and who never said the token. */
@@ -302,9 +306,9 @@ static bool open_context(struct ws *ws, struct err *err)
 			       "the WebSocket library does not start: too few "
 			       "descriptors or no memory");
 	ws->vhosts[SIDE_OPERATOR] =
-		vhost_new(ws, "operator", session_protocols);
+		vhost_new(ws, "operator", session_protocols[SIDE_OPERATOR]);
 	ws->vhosts[SIDE_AUDIENCE] =
-		vhost_new(ws, "audience", session_protocols);
+		vhost_new(ws, "audience", session_protocols[SIDE_AUDIENCE]);
 	ws->obs_vhost = vhost_new(ws, "obs", obs_protocols);
 	ws->chat_vhost = vhost_new(ws, "chat", chat_protocols);
 	if (!ws->vhosts[0] || !ws->vhosts[1] || !ws->obs_vhost ||

@@ -91,6 +91,8 @@ bool session_message(struct session *s, const char *text, size_t bytes);
 void tally_set_polls(struct ws *ws, enum side_id side, const char *text);
 void tally_set(struct ws *ws, enum side_id side, const char *poll,
 	       const char *text);
+/* After news: tells them, when it is time. */
+void tally_tell(struct ws *ws);
 /* The next message that this session has not seen, or NULL. Lent. */
 struct note *tally_next(struct ws *ws, struct session *s);
 void tally_release(struct ws *ws);

@@ -80,7 +80,24 @@ void stand_tally(struct stand *s)
 	free(text);
 }
 
+<<<<<<< HEAD
 static void act(struct stand *s, struct effect *x)
+=======
+/* The count of a closed poll, as the store would bring it. */
+static void count(struct stand *s, const struct effect *x)
+{
+	struct input *in = input_new(INPUT_TALLY);
+	in->attempt = x->attempt;
+	in->stage = xstrdup(s->show->stages[x->stage].id);
+	in->counts = xmalloc(sizeof s->counts);
+	memcpy(in->counts, s->counts, sizeof s->counts);
+	in->count_count = (int)COUNT_OF(s->counts);
+	if (!mailbox_post(s->box, &in))
+		input_free(&in);
+}
+
+static void act(struct stand *s, const struct effect *x)
+>>>>>>> ac4de85 (ui, net: the pages of the audience are one file each, and follow by themselves)
 {
 	switch (x->kind) {
 	case EFFECT_REPLY:
@@ -88,6 +105,9 @@ static void act(struct stand *s, struct effect *x)
 		break;
 	case EFFECT_VOTE:
 		cast(s, x);
+		break;
+	case EFFECT_POLL_COUNT:
+		count(s, x);
 		break;
 	case EFFECT_OBS:
 		net_obs(s->net, x->key, x->name, x->text);

@@ -1,65 +1,190 @@
-"use strict";
-/* Shows the open poll, and the last one for a while after it was resolved. */
+/* Shows the open poll, then how it was decided, then nothing. Texts of polls
+ * are set as text; bars are moved by transforms alone. */
 (function () {
-	var LINGER_MS = 8000;
+	var LOST_MS = 15000; /* without news, what it shows is no longer true */
+	var FADE_MS = 600;
+	var MANY = 6, CROWD = 16;
+	var query = new URLSearchParams(location.search);
+	var root = document.documentElement;
 	var section = document.getElementById("poll");
 	var list = document.getElementById("options");
-	var current = null;
-	var leaving = 0;
+	var left = document.getElementById("left");
+	var linger_ms = 1000 * (parseFloat(query.get("linger")) || 8);
+	var current = null, built = "", leaving = 0, losing = 0;
 
-	function make(tag, name, text) {
-		var e = document.createElement(tag);
+	["accent", "text", "panel", "track", "font", "size",
+		"width"].forEach(function (name) {
+		if (query.get(name))
+			root.style.setProperty("--" + name, query.get(name));
+	});
+	["top", "center", "right"].forEach(function (place) {
+		if ((query.get("at") || "").split(" ").indexOf(place) >= 0)
+			root.classList.add(place);
+	});
+	document.getElementById("join").textContent = query.get("join") || "";
+
+	function make(name, text, into) {
+		var e = document.createElement(name === "row" ? "li" : "span");
 		e.className = name;
 		e.textContent = text;
+		if (name === "track" || name === "bar")
+			e.style.display = "block";
+		into.appendChild(e);
 		return e;
 	}
 
 	function build(p) {
+		var texts = JSON.stringify([p.id, p.question,
+			p.options.map(function (o) {
+				return [o.id, o.label];
+			})]);
+		if (texts === built)
+			return;
+		built = texts;
 		document.getElementById("question").textContent = p.question;
 		list.textContent = "";
 		p.options.forEach(function (o) {
-			var li = document.createElement("li");
-			li.dataset.option = o.id;
-			li.appendChild(make("span", "label", o.label));
-			if (!p.hidden) {
-				li.appendChild(
-					document.createElement("progress"));
-				li.appendChild(make("span", "votes", "0"));
-			}
-			list.appendChild(li);
+			var row = make("row", "", list);
+			row.dataset.option = o.id;
+			make("label", o.label, row);
+			make("share", "0%", row);
+			make("bar", "", make("track", "", row));
 		});
-		showVotes(list.childNodes, p.total, countsOf(p));
-		section.hidden = false;
-		current = p.id;
+		section.classList.toggle("many", p.options.length > MANY);
+		section.classList.toggle("crowd", p.options.length > CROWD);
+		void list.offsetWidth; /* bars grow from nothing */
 	}
 
-	function leave() {
-		if (leaving || current === null)
+	function show(total, counts) {
+		showTotal(total);
+		if (!counts)
 			return;
+		var most = 1;
+		Object.keys(counts).forEach(function (id) {
+			most = Math.max(most, counts[id]);
+		});
+		list.childNodes.forEach(function (row) {
+			var n = counts[row.dataset.option] || 0;
+			row.classList.toggle("lead", n === most);
+			row.querySelector(".share").textContent =
+				percent(n, total);
+			row.querySelector(".bar").style.transform =
+				"translateX(" + (total > 0 ?
+				n * 100 / total - 100 : -100) + "%)";
+		});
+	}
+
+	function kicker(phase, total, close) {
+		var words = {
+			open: close && total > 1 ? "Too close to call" :
+				"Vote now",
+			frozen: "Voting is paused",
+			closed: close ? "Too close to call" :
+				"Counting the votes",
+			resolved: close ? "Decided - too close to call" :
+				"Decided",
+			"void": "This vote was cancelled"
+		};
+		document.getElementById("kicker").textContent =
+			words[phase] || "";
+	}
+
+	function reveal(p) {
+		var decided = phaseOf(p) === "resolved";
+		section.classList.toggle("secret", p.hidden);
+		section.classList.toggle("decided", decided);
+		list.childNodes.forEach(function (row) {
+			row.classList.toggle("won", decided &&
+				row.dataset.option === p.winner);
+		});
+	}
+
+	function draw(p) {
+		var phase = phaseOf(p);
+		build(p);
+		show(p.total, countsOf(p));
+		kicker(phase, p.total, p.too_close);
+		reveal(p);
+		current = {
+			id: p.id,
+			phase: phase,
+			deadline: p.deadline_at || 0
+		};
+		tick();
+		section.hidden = false;
+		void section.offsetWidth;
+		section.classList.add("on");
+	}
+
+	function hide() {
+		section.classList.remove("on");
+		current = null;
 		leaving = setTimeout(function () {
 			section.hidden = true;
-			current = null;
+			built = "";
 			leaving = 0;
-		}, LINGER_MS);
+		}, FADE_MS);
+	}
+
+	function stay() {
+		clearTimeout(leaving);
+		leaving = 0;
+	}
+
+	function tick() {
+		left.textContent = current && current.phase === "open" ?
+			clockText(current.deadline) : "";
+	}
+
+	function isOver(p) {
+		var phase = phaseOf(p);
+		return phase === "resolved" || phase === "void";
 	}
 
 	function whole(polls) {
-		var open = polls.filter(isOpen);
-		if (open.length) {
-			clearTimeout(leaving);
-			leaving = 0;
-			build(open[open.length - 1]);
-			return;
-		}
-		polls.forEach(function (p) {
-			if (p.id === current)
-				build(p);
+		var wanted = query.get("poll");
+		var known = polls.filter(function (p) {
+			return !wanted || p.id === wanted;
 		});
-		leave();
+		var on = known.filter(function (p) {
+			return !isOver(p);
+		}).pop();
+		var last = known.filter(function (p) {
+			return current && p.id === current.id;
+		}).pop();
+		if (on) {
+			stay();
+			draw(on);
+		} else if (last) {
+			draw(last);
+			leaving = leaving || setTimeout(hide, linger_ms);
+		} else if (current) {
+			stay();
+			hide();
+		}
 	}
 
-	followTally(5000, whole, function (tally) {
-		if (tally.poll === current)
-			showVotes(list.childNodes, tally.total, tally.counts);
-	});
+	function counted(t) {
+		if (!current || t.poll !== current.id)
+			return;
+		show(t.total, t.counts);
+		kicker(current.phase, t.total, t.too_close);
+	}
+
+	function lost(yes) {
+		if (!yes) {
+			clearTimeout(losing);
+			losing = 0;
+		} else if (!losing) {
+			losing = setTimeout(function () {
+				losing = 0;
+				stay();
+				hide();
+			}, LOST_MS);
+		}
+	}
+
+	heardAt(Number(document.body.dataset.now));
+	setInterval(tick, 250);
+	followTally(5000, whole, counted, lost);
 })();
