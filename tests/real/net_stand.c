@@ -80,11 +80,8 @@ void stand_tally(struct stand *s)
 	free(text);
 }
 
-<<<<<<< HEAD
-static void act(struct stand *s, struct effect *x)
-=======
 /* The count of a closed poll, as the store would bring it. */
-static void count(struct stand *s, const struct effect *x)
+static void close_count(struct stand *s, const struct effect *x)
 {
 	struct input *in = input_new(INPUT_TALLY);
 	in->attempt = x->attempt;
@@ -96,8 +93,7 @@ static void count(struct stand *s, const struct effect *x)
 		input_free(&in);
 }
 
-static void act(struct stand *s, const struct effect *x)
->>>>>>> ac4de85 (ui, net: the pages of the audience are one file each, and follow by themselves)
+static void act(struct stand *s, struct effect *x)
 {
 	switch (x->kind) {
 	case EFFECT_REPLY:
@@ -107,7 +103,7 @@ static void act(struct stand *s, const struct effect *x)
 		cast(s, x);
 		break;
 	case EFFECT_POLL_COUNT:
-		count(s, x);
+		close_count(s, x);
 		break;
 	case EFFECT_OBS:
 		net_obs(s->net, x->key, x->name, x->text);
