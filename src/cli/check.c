@@ -11,19 +11,6 @@
 #include "cli/load.h"
 #include "jobs/check.h"
 
-/* A file of checks is JSON with "cards" at the top. */
-static bool is_checks_file(const char *path)
-{
-	size_t bytes;
-	char *text = file_read(path, json_limits_file.max_bytes, &bytes, NULL);
-	json_object *o =
-		text ? json_read(text, bytes, &json_limits_file, NULL) : NULL;
-	bool is = o && json_get_array(o, "cards");
-	json_object_put(o);
-	free(text);
-	return is;
-}
-
 /* "CARD" or "CARD/TEST"; case does not matter. */
 static bool matches(const struct show_check *check, const char *filter)
 {
@@ -135,7 +122,7 @@ int cli_check(int argc, char **argv)
 	if (args.operand_count == 0)
 		return cli_usage("check", "no file is named");
 	const char *path = args.operands[0];
-	struct show *show = is_checks_file(path)
+	struct show *show = cli_is_checks_file(path)
 				    ? cli_load_checks(path, &status)
 				    : cli_load_show(path, &status);
 	if (!show)

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "cli/cli.h"
+#include "cli/load.h"
 #include "show/show_read.h"
 
 static json_object *problem_json(const struct show_problem *p)
@@ -27,6 +28,7 @@ static json_object *file_json(const char *path, const struct show *show,
 		json_add_str(o, "show", show->id);
 		json_add_int(o, "stages", (int64_t)show->stage_count);
 		json_add_int(o, "agents", (int64_t)show->agent_count);
+		json_add_int(o, "checks", (int64_t)show->check_count);
 	}
 	json_object *list = json_object_new_array();
 	for (size_t i = 0; i < problems->count; i++)
@@ -43,7 +45,9 @@ static void print_text(const char *path, const struct show *show,
 		fprintf(stderr, "%s\n", line);
 		free(line);
 	}
-	if (show)
+	if (show && show->stage_count == 0)
+		printf("%s: %zu checks: ok\n", path, show->check_count);
+	else if (show)
 		printf("%s: %zu stages, %zu agents: ok\n", path,
 		       show->stage_count, show->agent_count);
 }
@@ -62,7 +66,9 @@ int cli_lint(int argc, char **argv)
 	for (int i = 0; i < args.operand_count; i++) {
 		const char *path = args.operands[i];
 		struct show_problems problems = {0};
-		struct show *show = show_load(path, &problems);
+		struct show *show = cli_is_checks_file(path)
+					    ? show_load_checks(path, &problems)
+					    : show_load(path, &problems);
 		if (!show)
 			status = ERR_DATA;
 		if (json)

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/file.h"
+#include "base/json.h"
 #include "cli/cli.h"
 #include "show/show_read.h"
 
@@ -35,6 +37,19 @@ struct show *cli_load_show(const char *path, int *status)
 	struct show_problems problems = {0};
 	struct show *show = show_load(path, &problems);
 	return loaded(show, &problems, path, status);
+}
+
+/* A file of checks is JSON with "cards" at the top. */
+bool cli_is_checks_file(const char *path)
+{
+	size_t bytes;
+	char *text = file_read(path, json_limits_file.max_bytes, &bytes, NULL);
+	json_object *o =
+		text ? json_read(text, bytes, &json_limits_file, NULL) : NULL;
+	bool is = o && json_get_array(o, "cards");
+	json_object_put(o);
+	free(text);
+	return is;
 }
 
 struct show *cli_load_checks(const char *path, int *status)

@@ -7,6 +7,8 @@
 /* NULL after all errors were printed, and then *status is the exit status.
  * Warnings are not printed: that is what lint is for. */
 struct show *cli_load_show(const char *path, int *status);
+/* A file of checks is JSON with "cards" at the top. */
+bool cli_is_checks_file(const char *path);
 /* The same for a file of checks alone. */
 struct show *cli_load_checks(const char *path, int *status);
 

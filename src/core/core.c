@@ -206,6 +206,7 @@ static void decide_one(struct deciding *d)
 	case INPUT_LLM_DONE:
 	case INPUT_LLM_LEFT:
 	case INPUT_ALERTED:
+	case INPUT_CHECK_CALL:
 		break; /* the engine's own */
 	}
 }

@@ -38,6 +38,8 @@ enum input_kind {
 	INPUT_OBS_DONE,/* id = request id, ok, text: an OBS request's outcome */
 	INPUT_CHAT,    /* the chat is there (ok), or is not: text */
 	INPUT_CHECK,   /* check: the result of one test */
+	INPUT_CHECK_CALL, /* for the engine, never for the core: a check calls
+			  an agent on the bus: agent, key, text = request */
 	INPUT_ALARM,   /* id, text; ok = false raises, ok = true clears */
 	INPUT_LEFT,    /* whoever asked from this origin has left: what waits
 			  for a person there is withdrawn */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/live.h"
+#include "jobs/check.h"
 
 void engine_reply(struct engine *e, const struct origin *origin, bool ok,
 		  const char *code, const char *text)
@@ -98,6 +99,7 @@ static void call_outside(struct engine *e, const struct effect *call)
 	case VIA_HTTP:
 	case VIA_LLM:
 	case VIA_EXEC:
+	case VIA_MCP:
 		if (!pool_call(e->pool, call->stage, call->agent, call->attempt,
 			       call->key, call->lease, call->lease_tokens,
 			       call->limit_ms, text))
@@ -106,11 +108,6 @@ static void call_outside(struct engine *e, const struct effect *call)
 		break;
 	case VIA_BUS:
 		writer_bus_call(e->writer, agent->id, call->key, text);
-		break;
-	case VIA_MCP:
-		answer_error(e, call, "unsupported",
-			     "via: mcp is not there yet in this version; use "
-			     "http or exec");
 		break;
 	case VIA_NOOP:
 		break;
@@ -203,6 +200,33 @@ static void act_check(struct engine *e, const struct effect *effect)
 	waiting_add(&e->local, &in);
 }
 
+/* What a check calls on the bus, and what is answered there to a call of a
+ * check, even too late: no stage has asked for that. */
+bool engine_check_is_for(const struct input *in)
+{
+	static const char run[] = CHECK_RUN "/";
+	if (in->kind == INPUT_CHECK_CALL)
+		return true;
+	return in->kind == INPUT_ANSWER && in->entry &&
+	       ((in->key && strncmp(in->key, run, sizeof run - 1) == 0) ||
+		(in->stage && strcmp(in->stage, CHECK_RUN) == 0));
+}
+
+void engine_check_take(struct engine *e, struct input **input)
+{
+	struct input *in = *input;
+	if (in->kind == INPUT_CHECK_CALL) {
+		writer_bus_call(e->writer, in->agent, in->key, in->text);
+	} else {
+		writer_ack(e->writer, in->stream, in->entry);
+		if (!pool_answer_check(e->pool, input))
+			log_info("engine", "%s answers a check that is over",
+				 in->agent ? in->agent : "an agent");
+	}
+	if (*input)
+		input_free(input);
+}
+
 static void act_bell(struct engine *e, const struct effect *effect)
 {
 	json_object *o = json_object_new_object();
@@ -257,9 +281,9 @@ void engine_act(struct engine *e, struct effect *effect, int64_t now_ms)
 		act_check(e, effect);
 		break;
 	case EFFECT_CHECK_KEEP:
-		writer_keep_check(e->writer, e->show->checks[effect->check].card,
-				  e->show->checks[effect->check].name,
-				  effect->text);
+		writer_keep_check(
+			e->writer, e->show->checks[effect->check].card,
+			e->show->checks[effect->check].name, effect->text);
 		break;
 	case EFFECT_REPLY:
 		engine_reply(e, &effect->origin, effect->ok, effect->name,

@@ -184,6 +184,9 @@ void engine_drop_batches(struct engine *e);
  * our own calls are ended: OBS may be that core's by now. Whoever asked is told
  * so, and a second press (`panic all`) acts on OBS all the same. */
 void engine_brake(struct engine *e, struct input **input);
+/* Checks that call agents over the bus. */
+bool engine_check_is_for(const struct input *in);
+void engine_check_take(struct engine *e, struct input **input);
 void brake_tick(struct engine *e, int64_t mono_ms);
 
 void waiting_add(struct waiting *w, struct input **input);

@@ -80,6 +80,8 @@ static void take_input(struct engine *e, struct input **input, int64_t now_ms)
 		gateway_take(e, input);
 	else if ((*input)->kind == INPUT_ALERTED)
 		alerts_sent(&e->alerts, e, input);
+	else if (engine_check_is_for(*input))
+		engine_check_take(e, input);
 	else if (rollback_is_new(*input))
 		rollback_look(&e->rollback, e->address, e->m, e->box, input);
 	else

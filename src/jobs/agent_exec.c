@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "jobs/place.h"
 #include "jobs/program.h"
 
 #define OUTPUT_FILE	 "{{output_file}}"
@@ -56,16 +57,6 @@ static char *replace_output_file(const char *word, const char *path)
 	return buf_take(&b);
 }
 
-static char *show_folder(const struct show *show)
-{
-	const char *slash = show->path ? strrchr(show->path, '/') : NULL;
-	if (!slash)
-		return xstrdup(".");
-	return slash == show->path
-		       ? xstrdup("/")
-		       : xstrndup(show->path, (size_t)(slash - show->path));
-}
-
 static void make_argv(struct call *c)
 {
 	const struct show_names *argv = &c->agent->argv;
@@ -73,33 +64,18 @@ static void make_argv(struct call *c)
 	for (size_t i = 0; i < argv->count; i++)
 		c->argv[i] = replace_output_file(
 			argv->items[i], c->output_file ? c->output_file : "");
-	/* The child starts in the show's folder, but its program is looked up
-	 * before: both must mean the same file. */
-	if (argv->count && strchr(c->argv[0], '/') && c->argv[0][0] != '/' &&
-	    c->room->show->path) {
-		char *path = file_beside(c->room->show->path, c->argv[0]);
-		char *whole = realpath(path, NULL);
-		free(c->argv[0]);
-		c->argv[0] = whole ? whole : xstrdup(path);
-		free(path);
-	}
+	place_program(c->room->show, c->argv);
 }
 
-/* Nothing of our own environment but these: it may hold keys. */
 static void make_env(struct call *c)
 {
-	static const char *const kept[] = {"PATH", "HOME", "LANG", "TMPDIR"};
 	const struct job *job = c->job;
 	const struct show *show = c->room->show;
 	const char *run_end = strchr(job->key, '/');
 	int run_bytes =
 		(int)(run_end ? run_end - job->key : (long)strlen(job->key));
-	size_t n = 0;
-	c->env = xcalloc(COUNT_OF(kept) + 9, sizeof *c->env);
-	for (size_t i = 0; i < COUNT_OF(kept); i++)
-		if (getenv(kept[i]))
-			c->env[n++] =
-				xasprintf("%s=%s", kept[i], getenv(kept[i]));
+	c->env = xcalloc(PLACE_ENV + 9, sizeof *c->env);
+	size_t n = place_env(c->env);
 	c->env[n++] = xasprintf("SHOWCALLER_SHOW=%s", show->id);
 	c->env[n++] = xasprintf("SHOWCALLER_RUN=%.*s", run_bytes, job->key);
 	c->env[n++] =
@@ -353,13 +329,6 @@ static struct input *judge(struct call *c, struct program_result *r)
 	return NULL;
 }
 
-static void free_list(char **list)
-{
-	for (size_t i = 0; list && list[i]; i++)
-		free(list[i]);
-	free(list);
-}
-
 static struct input *run(struct call *c)
 {
 	const struct job *job = c->job;
@@ -391,7 +360,7 @@ struct input *job_call_exec(const struct job_room *room, const struct job *job)
 		.room = room,
 		.job = job,
 		.agent = &room->show->agents[job->agent],
-		.folder = show_folder(room->show),
+		.folder = place_folder(room->show),
 		.second_ms = clock_mono_ms(),
 	};
 	struct err err = {0};
@@ -408,8 +377,8 @@ struct input *job_call_exec(const struct job_room *room, const struct job *job)
 		make_env(&c);
 		in = run(&c);
 	}
-	free_list(c.argv);
-	free_list(c.env);
+	place_free(c.argv);
+	place_free(c.env);
 	free(c.output_file);
 	free(c.input);
 	free(c.folder);

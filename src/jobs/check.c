@@ -1,472 +1,338 @@
 #include "jobs/check.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "jobs/expect.h"
+#include "jobs/fill.h"
 #include "jobs/job.h"
+#include "jobs/probe.h"
 #include "jobs/redact.h"
 
-#define BODY_MAX_BYTES	 (1024 * 1024)
-#define BANNER_MAX_BYTES (64 * 1024)
-#define KEPT_BYTES	 (16 * 1024) /* of the answer, in the detail */
-#define ADDRESS_BYTES	 256
-#define FAILED_MOST	 8   /* expectations that an event tells of */
-#define SHORT_BYTES	 300 /* of each value in it */
-
-struct run {
-	struct http_client *client;
-	const struct show *show;
-	const struct show_check *check;
-	const struct stop *stop;
-	int64_t deadline_ms;
-	json_object *expected;
-	char *secret; /* the operator's token, if it was sent */
-	struct check_result *out;
-};
-
-/* --- what is kept ------------------------------------------------------- */
-
-static void keep_text(json_object *o, const char *key, const char *text,
-		      size_t bytes, const char *secret)
-{
-	char *clean = text_clean_lines(text, bytes, KEPT_BYTES);
-	char *safe = redact_text(clean, secret);
-	json_add_str(o, key, safe);
-	free(safe);
-	free(clean);
-}
-
-static void set_text(struct check_result *out, char **text)
-{
-	free(out->text);
-	out->text = *text;
-	*text = NULL;
-}
-
-static void fail(struct check_result *out, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void fail(struct check_result *out, const char *fmt, ...)
-{
-	va_list ap;
-	va_start(ap, fmt);
-	char *raw = xvasprintf(fmt, ap);
-	va_end(ap);
-	char *text = text_clean_str(raw, 500);
-	free(raw);
-	out->ok = false;
-	set_text(out, &text);
-}
-
-static void keep_phases(struct check_result *out, const struct http_answer *a)
-{
-	out->dns_ms = a->dns_ms;
-	out->connect_ms = a->connect_ms;
-	out->tls_ms = a->tls_ms;
-	out->first_byte_ms = a->first_byte_ms;
-	out->total_ms = a->total_ms;
-	json_object *phases = json_object_new_object();
-	json_add_int(phases, "dns_ms", a->dns_ms);
-	json_add_int(phases, "connect_ms", a->connect_ms);
-	json_add_int(phases, "tls_ms", a->tls_ms);
-	json_add_int(phases, "first_byte_ms", a->first_byte_ms);
-	json_add_int(phases, "total_ms", a->total_ms);
-	json_add(out->detail, "phases", &phases);
-}
-
-/* What came may repeat what was sent. */
-static void keep_rows(struct run *r, json_object **rows)
-{
-	char *safe = redact_text(json_text(*rows), r->secret);
-	json_object *kept = json_read_str(safe, &json_limits_own, NULL);
-	if (kept)
-		json_add(r->out->detail, "expectations", &kept);
-	json_object_put(*rows);
-	*rows = NULL;
-	free(safe);
-}
-
-/* Judges, and keeps the rows. `fine` becomes the text if all hold. */
-static void judge(struct run *r, const struct measured *m, char **fine)
-{
-	json_object *rows = json_object_new_array();
-	char *text = NULL;
-	bool ok = true;
-	/* Without a wish for the status, an error page is no success. */
-	if (m->status >= 0 && !json_get(r->expected, "status") &&
-	    (m->status < 200 || m->status > 299)) {
-		text = xasprintf("status: wanted success, got %lld",
-				 (long long)m->status);
-		ok = false;
-	}
-	if (!expect_all(r->expected, m, rows, &text))
-		ok = false;
-	keep_rows(r, &rows);
-	r->out->ok = ok;
-	if (text) {
-		char *safe = redact_text(text, r->secret);
-		free(text);
-		text = safe;
-	}
-	set_text(r->out, ok ? fine : &text);
-	free(ok ? text : *fine);
-	*fine = NULL;
-}
-
-/* --- where -------------------------------------------------------------- */
-
-/* A listener on all addresses is called on the loopback. */
-static void callable(const char *bound, char out[ADDRESS_BYTES])
-{
-	const char *port = strrchr(bound, ':');
-	size_t host = port ? (size_t)(port - bound) : strlen(bound);
-	const char *loopback = NULL;
-	if (host == 0 || strncmp(bound, "0.0.0.0:", 8) == 0 ||
-	    strncmp(bound, "*:", 2) == 0)
-		loopback = "127.0.0.1";
-	else if (strncmp(bound, "[::]:", 5) == 0)
-		loopback = "[::1]";
-	snprintf(out, ADDRESS_BYTES, "%s%s", loopback ? loopback : bound,
-		 loopback && port ? port : "");
-}
-
-/* The show's own listener: where the running show says that it listens, or
- * else where the show file puts it. */
-static bool own_address(const struct run *r, const char *which, const char *set,
-			char out[ADDRESS_BYTES])
-{
-	char *folder = file_state_dir(r->show->id);
-	char *path = xasprintf("%s/%s.addr", folder, which);
-	char *bound = file_read(path, ADDRESS_BYTES - 1, NULL, NULL);
-	const char *port = set ? strrchr(set, ':') : NULL;
-	bool known = true;
-	free(path);
-	free(folder);
-	if (bound) {
-		bound[strcspn(bound, "\r\n")] = '\0';
-		callable(bound, out);
-	} else if (port && strcmp(port, ":0") != 0) {
-		callable(set, out);
-	} else {
-		known = false;
-		fail(r->out,
-		     "the show's %s listener is not running; start the show "
-		     "first",
-		     which);
-	}
-	free(bound);
-	return known;
-}
-
-static bool read_token(struct run *r)
-{
-	struct err err = {0};
-	char *folder = file_state_dir(r->show->id);
-	char *path = xasprintf("%s/operator.token", folder);
-	r->secret = file_secret(NULL, path, &err);
-	free(path);
-	free(folder);
-	if (!r->secret)
-		fail(r->out,
-		     "the operator's token: %s; start the show first, and name "
-		     "its file, not that of its checks",
-		     err.text);
-	return r->secret != NULL;
-}
-
-/* What stands after "operator:" or "audience:" in the endpoint, and the address
- * of that listener in `out`. False when it is neither, or not to be had; then
- * the text is set. */
-static bool own_endpoint(struct run *r, const char **path,
-			 char out[ADDRESS_BYTES])
-{
-	const struct show_http *http = &r->show->http;
-	const char *endpoint = r->check->endpoint;
-	*path = endpoint + 9;
-	if (strncmp(endpoint, "operator:", 9) == 0)
-		return own_address(r, "operator", http->operator_addr, out);
-	if (strncmp(endpoint, "audience:", 9) == 0)
-		return own_address(r, "audience", http->audience_addr, out);
-	*path = NULL;
-	return false;
-}
-
-/* The URL to call; caller frees. NULL when there is none, with the text set. */
-static char *find_url(struct run *r)
-{
-	char address[ADDRESS_BYTES];
-	const char *path;
-	if (own_endpoint(r, &path, address)) {
-		if (r->check->endpoint[0] == 'o' && !read_token(r))
-			return NULL;
-		return xasprintf("http://%s%s", address, path);
-	}
-	return path ? NULL : xstrdup(r->check->endpoint);
-}
-
-/* --- kind http ---------------------------------------------------------- */
-
-static void keep_request(struct run *r, const char *url)
-{
-	const struct show_check *check = r->check;
-	json_object *o = json_object_new_object();
-	char *shown = http_url_for_people(url);
-	json_add_str(o, "method", check->payload ? "POST" : "GET");
-	json_add_str(o, "url", shown);
-	free(shown);
-	if (r->secret)
-		json_add_str(o, "authorization", "***");
-	if (check->payload)
-		keep_text(o, "payload", check->payload, strlen(check->payload),
-			  r->secret);
-	json_add(r->out->detail, "request", &o);
-}
-
-static void keep_answer(struct run *r, const struct http_answer *a)
-{
-	json_object *o = json_object_new_object();
-	json_add_int(o, "status", a->status);
-	json_add_str(o, "content_type", a->content_type);
-	json_add_int(o, "bytes", (int64_t)a->body.len);
-	keep_text(o, "body", buf_str(&a->body), a->body.len, r->secret);
-	json_add(r->out->detail, "answer", &o);
-}
-
-static void judge_http(struct run *r, const struct http_answer *a)
-{
-	struct measured m = {
-		.status = a->status,
-		.content_type = a->content_type,
-		.body = buf_str(&a->body),
-		.body_bytes = a->body.len,
-		.json = json_read(buf_str(&a->body), a->body.len,
-				  &json_limits_answer, NULL),
-		.connect_ms = a->connect_ms,
-		.total_ms = a->total_ms,
-	};
-	char *fine = xasprintf("status %ld in %lld ms", a->status,
-			       (long long)a->total_ms);
-	judge(r, &m, &fine);
-	json_object_put(m.json);
-}
-
-static void run_http(struct run *r)
-{
-	char *url = find_url(r);
-	if (!url)
-		return;
-	char *bearer =
-		r->secret ? xasprintf("Authorization: Bearer %s", r->secret)
-			  : NULL;
-	const char *headers[] = {bearer, NULL};
-	struct http_call call = {
-		.url = url,
-		.body = r->check->payload,
-		.headers = headers,
-		.max_bytes = BODY_MAX_BYTES,
-		.deadline_ms = r->deadline_ms,
-		.stop = r->stop,
-	};
-	struct http_answer answer;
-	bool fine = http_exchange(r->client, &call, &answer);
-	keep_phases(r->out, &answer);
-	keep_request(r, url);
-	if (answer.status > 0)
-		keep_answer(r, &answer);
-	if (fine)
-		judge_http(r, &answer);
-	else
-		fail(r->out, "%s", answer.text);
-	http_answer_release(&answer);
-	free(bearer);
-	free(url);
-}
-
-/* --- kind tcp ----------------------------------------------------------- */
-
-/* Waits for `events` on the socket. False at the deadline or the stop. */
-static bool wait_socket(struct run *r, int fd, short events)
-{
-	while (!stop_raised(r->stop) && clock_mono_ms() < r->deadline_ms) {
-		struct pollfd fds[] = {
-			{.fd = fd, .events = events},
-			{.fd = r->stop ? r->stop->fd : -1, .events = POLLIN},
-		};
-		poll(fds, COUNT_OF(fds), stop_wait_ms(r->stop, r->deadline_ms));
-		if (fds[0].revents)
-			return true;
-	}
-	return false;
-}
-
-static bool send_all(struct run *r, int fd, const char *text, size_t bytes)
-{
-	while (bytes > 0) {
-		ssize_t n = send(fd, text, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			return false;
-		if (n < 0) {
-			if (!wait_socket(r, fd, POLLOUT))
-				return false;
-			continue;
-		}
-		text += n;
-		bytes -= (size_t)n;
-	}
-	return true;
-}
-
-/* A payload that is a JSON string is sent as its text. */
-static bool send_payload(struct run *r, int fd)
-{
-	const char *payload = r->check->payload;
-	if (!payload)
-		return true;
-	json_object *o = json_read_str(payload, &json_limits_own, NULL);
-	bool is_text = json_object_is_type(o, json_type_string);
-	bool ok = is_text ? send_all(r, fd, json_object_get_string(o),
-				     (size_t)json_object_get_string_len(o))
-			  : send_all(r, fd, payload, strlen(payload));
-	json_object_put(o);
-	return ok;
-}
-
-/* Reads until what is wanted of the banner is there. */
-static void read_banner(struct run *r, int fd, struct buf *banner,
-			int64_t *first_byte_ms, int64_t began_ms)
-{
-	char piece[4096];
-	while (banner->len < BANNER_MAX_BYTES && wait_socket(r, fd, POLLIN)) {
-		ssize_t n = recv(fd, piece, sizeof piece, MSG_DONTWAIT);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			continue;
-		if (n <= 0)
-			return;
-		if (*first_byte_ms < 0)
-			*first_byte_ms = clock_mono_ms() - began_ms;
-		buf_add(banner, piece, (size_t)n);
-		struct measured m = {
-			.status = -1,
-			.body = buf_str(banner),
-			.body_bytes = banner->len,
-			.connect_ms = -1,
-			.total_ms = -1,
-		};
-		json_object *only = json_object_new_object();
-		json_object *rows = json_object_new_array();
-		char *text = NULL;
-		json_object_object_add(
-			only, "banner",
-			json_object_get(json_get(r->expected, "banner")));
-		bool there = expect_all(only, &m, rows, &text);
-		free(text);
-		json_object_put(rows);
-		json_object_put(only);
-		if (there)
-			return;
-	}
-}
-
-static void talk(struct run *r, int fd, struct http_answer *a)
-{
-	int64_t began_ms = clock_mono_ms() - a->total_ms;
-	bool sent = send_payload(r, fd);
-	if (sent && json_get(r->expected, "banner"))
-		read_banner(r, fd, &a->body, &a->first_byte_ms, began_ms);
-	a->total_ms = clock_mono_ms() - began_ms;
-	keep_phases(r->out, a);
-	json_object *o = json_object_new_object();
-	keep_text(o, "banner", buf_str(&a->body), a->body.len, NULL);
-	json_add(r->out->detail, "answer", &o);
-	if (stop_raised(r->stop)) {
-		fail(r->out, "cancelled");
-		return;
-	}
-	if (!sent) {
-		fail(r->out, "%s: the payload was not taken",
-		     r->check->endpoint);
-		return;
-	}
-	struct measured m = {
-		.status = -1,
-		.body = buf_str(&a->body),
-		.body_bytes = a->body.len,
-		.connect_ms = a->connect_ms,
-		.total_ms = a->total_ms,
-	};
-	char *fine = xasprintf("connected in %lld ms", (long long)a->total_ms);
-	judge(r, &m, &fine);
-}
-
-static void run_tcp(struct run *r)
-{
-	struct http_answer answer;
-	char own[ADDRESS_BYTES];
-	const char *address = r->check->endpoint, *path;
-	if (own_endpoint(r, &path, own))
-		address = own;
-	else if (path)
-		return;
-	json_object *o = json_object_new_object();
-	json_add_str(o, "address", address);
-	if (r->check->payload)
-		keep_text(o, "payload", r->check->payload,
-			  strlen(r->check->payload), NULL);
-	json_add(r->out->detail, "request", &o);
-	int fd = http_connect(r->client, address, r->deadline_ms, r->stop,
-			      &answer);
-	if (fd >= 0) {
-		talk(r, fd, &answer);
-	} else {
-		keep_phases(r->out, &answer);
-		fail(r->out, "%s", answer.text ? answer.text : "no connection");
-	}
-	http_disconnect(r->client);
-	http_answer_release(&answer);
-}
-
-/* --- all kinds ---------------------------------------------------------- */
+#define KEPT_BYTES	(16 * 1024) /* of a text in the detail */
+#define KEPT_STEP_BYTES (2 * 1024)  /* the same in one of many steps */
+#define FAILED_MOST	8	    /* expectations that an event tells of */
+#define SHORT_BYTES	300	    /* of each value in it */
+#define CLEANUP_MS	5000	    /* at least so long it may take */
+#define CLEANUP_STOP_MS 2000	    /* when the test was stopped */
 
 static const struct kind {
 	const char *name;
-	void (*run)(struct run *r);
+	bool (*run)(struct probe *p);
 } kinds[] = {
-	{"http", run_http},
-	{"tcp", run_tcp},
+	{"http", probe_http},
+	{"audio", probe_audio},
+	{"mcp", probe_mcp},
+	{"obs", probe_obs},
+	{"rtmp", probe_rtmp},
+	{"agent", probe_agent},
+	{"prometheus", probe_prometheus},
+	{"redis", probe_redis},
+	{"tcp", probe_tcp},
+	{"exec", probe_exec},
+	{"log", probe_log},
 };
 
-static const struct kind *find_kind(const char *name)
+/* What the steps of one test share. */
+struct test {
+	struct http_client *client;
+	const struct show *show;
+	const struct show_check *def;
+	const struct job_room *room;
+	const struct stop *stop;
+	int64_t deadline_ms;
+	size_t kept_bytes;
+	json_object *kept; /* values by name */
+	struct check_result *out;
+};
+
+static void set_text(char **at, char **text)
 {
-	for (size_t i = 0; name && i < COUNT_OF(kinds); i++)
-		if (strcmp(kinds[i].name, name) == 0)
-			return &kinds[i];
+	free(*at);
+	*at = *text;
+	*text = NULL;
+}
+
+/* --- one probe ---------------------------------------------------------- */
+
+static void keep_phases(const struct probe *p)
+{
+	json_object *o = json_object_new_object();
+	json_add_int(o, "dns_ms", p->dns_ms);
+	json_add_int(o, "connect_ms", p->connect_ms);
+	json_add_int(o, "tls_ms", p->tls_ms);
+	json_add_int(o, "first_byte_ms", p->first_byte_ms);
+	json_add_int(o, "total_ms", p->total_ms);
+	json_add(p->detail, "phases", &o);
+}
+
+/* Without a wish for it, a failure of the service itself is no success. */
+static char *plain_failure(const struct probe *p)
+{
+	const struct measured *m = &p->measured;
+	if (m->status >= 0 && !json_get(p->expected, "status") &&
+	    (m->status < 200 || m->status > 299))
+		return xasprintf("status: wanted success, got %lld",
+				 (long long)m->status);
+	if (m->exit_status > 0 && !json_get(p->expected, "exit_status"))
+		return xasprintf("exit_status: wanted 0, got %lld",
+				 (long long)m->exit_status);
 	return NULL;
 }
 
+/* Judges, and keeps the rows. The first that fails becomes the text. */
+static bool judge(struct probe *p)
+{
+	json_object *rows = json_object_new_array();
+	char *text = plain_failure(p);
+	bool ok = !text;
+	if (!expect_all(p->expected, &p->measured, rows, &text))
+		ok = false;
+	probe_keep_tree(p, p->detail, "expectations", rows);
+	json_object_put(rows);
+	set_text(&p->text, ok ? &p->fine : &text);
+	free(text);
+	return ok;
+}
+
+static bool run_probe(struct probe *p)
+{
+	const struct kind *kind = NULL;
+	for (size_t i = 0; p->def->kind && i < COUNT_OF(kinds); i++)
+		if (strcmp(kinds[i].name, p->def->kind) == 0)
+			kind = &kinds[i];
+	if (!kind)
+		return probe_fail(p, "there is no kind of check %s",
+				  p->def->kind ? p->def->kind : "");
+	if (!json_object_is_type(p->expected, json_type_object))
+		return probe_fail(p, "`expected` is not an object");
+	if (clock_mono_ms() >= p->deadline_ms)
+		return probe_fail(p, "no time was left for it");
+	return kind->run(p) && judge(p);
+}
+
+/* Moves the probe's values by their pointers to the names of `keep`. */
+static bool keep_values(struct test *t, struct probe *p)
+{
+	json_object *keep = p->def->keep ? json_read_str(p->def->keep,
+							 &json_limits_own, NULL)
+					 : NULL;
+	bool ok = true;
+	if (keep) {
+		json_object_object_foreach(keep, name, pointer)
+		{
+			const char *at = json_object_get_string(pointer);
+			json_object *value = NULL;
+			if (p->json && json_point(p->json, at, &value)) {
+				json_object *copy = json_clone(value);
+				json_object_object_add(t->kept, name, copy);
+			} else {
+				ok = probe_fail(p,
+						"there is nothing at %s to "
+						"keep as %s",
+						at, name);
+			}
+		}
+	}
+	json_object_put(keep);
+	return ok;
+}
+
+static json_object *read_tree(const char *text)
+{
+	return text ? json_read_str(text, &json_limits_own, NULL) : NULL;
+}
+
+/* What the probe sends and wants, with what was kept filled in. */
+static bool fill(struct test *t, struct probe *p, char **endpoint)
+{
+	const char *missing = NULL;
+	json_object *payload = read_tree(p->def->payload);
+	json_object *expected =
+		read_tree(p->def->expected ? p->def->expected : "{}");
+	*endpoint = fill_text(p->def->endpoint ? p->def->endpoint : "", t->kept,
+			      &missing);
+	p->endpoint = *endpoint;
+	p->payload = fill_tree(payload, t->kept, &missing);
+	p->expected = fill_tree(expected, t->kept, &missing);
+	bool ok = !missing || probe_fail(p, "nothing was kept as %.*s",
+					 (int)strcspn(missing, "}"), missing);
+	json_object_put(payload);
+	json_object_put(expected);
+	return ok;
+}
+
+static void release(struct probe *p)
+{
+	json_object_put(p->payload);
+	json_object_put(p->expected);
+	json_object_put(p->json);
+	buf_release(&p->body);
+	free(p->content_type);
+	free(p->fine);
+	if (p->secret)
+		explicit_bzero(p->secret, strlen(p->secret));
+	free(p->secret);
+}
+
+/* Runs it; `*detail` is all that is known of it, `*text` its line, `*took_ms`
+ * its time (-1: it never got that far). */
+static bool run_one(struct test *t, const struct show_check *def,
+		    struct probe *p, char **text)
+{
+	char *endpoint = NULL;
+	*p = (struct probe){
+		.show = t->show,
+		.card = t->def->card,
+		.def = def,
+		.client = t->client,
+		.stop = t->stop,
+		.deadline_ms = t->deadline_ms,
+		.room = t->room,
+		.measured = measured_nothing,
+		.dns_ms = -1,
+		.connect_ms = -1,
+		.tls_ms = -1,
+		.first_byte_ms = -1,
+		.total_ms = -1,
+		.kept_bytes = t->kept_bytes,
+		.detail = json_object_new_object(),
+	};
+	bool ok = fill(t, p, &endpoint) && run_probe(p) && keep_values(t, p);
+	char *safe = redact_text(p->text ? p->text : "", p->secret);
+	keep_phases(p);
+	json_add_str(p->detail, "kind", def->kind);
+	json_add_bool(p->detail, "ok", ok);
+	json_add_str(p->detail, "text", safe);
+	free(p->text);
+	p->text = NULL;
+	*text = safe;
+	release(p);
+	free(endpoint);
+	return ok;
+}
+
+/* --- a test ------------------------------------------------------------- */
+
+static void run_plain(struct test *t)
+{
+	struct check_result *out = t->out;
+	struct probe p;
+	out->ok = run_one(t, t->def, &p, &out->text);
+	out->dns_ms = p.dns_ms;
+	out->connect_ms = p.connect_ms;
+	out->tls_ms = p.tls_ms;
+	out->first_byte_ms = p.first_byte_ms;
+	out->total_ms = p.total_ms;
+	out->detail = p.detail;
+}
+
+/* Steps up to the first that fails, or all of them. What went wrong first
+ * becomes `*text`. */
+static bool run_steps(struct test *t, const struct show_check *steps,
+		      size_t count, bool all, const char *key, char **text)
+{
+	json_object *list = json_object_new_array();
+	bool ok = true;
+	for (size_t i = 0; i < count && (ok || all); i++) {
+		struct probe p;
+		char *said;
+		if (!run_one(t, &steps[i], &p, &said)) {
+			if (ok && !*text)
+				*text = xasprintf("%s: %s", steps[i].name,
+						  said);
+			ok = false;
+		}
+		json_add_str(p.detail, "name", steps[i].name);
+		json_object_array_add(list, p.detail);
+		free(said);
+	}
+	json_add(t->out->detail, key, &list);
+	return ok;
+}
+
+/* Runs in any case: what was made is to be removed even when the test was
+ * stopped, but then it must not hold up whoever stops. */
+static bool clean_up(struct test *t, char **text)
+{
+	const struct show_check *def = t->def;
+	struct stop none = {.fd = -1};
+	bool stopped = stop_raised(t->stop);
+	int64_t now_ms = clock_mono_ms();
+	int64_t most_ms = stopped			 ? CLEANUP_STOP_MS
+			  : def->timeout_ms > CLEANUP_MS ? def->timeout_ms
+							 : CLEANUP_MS;
+	struct test again = *t;
+	again.deadline_ms = now_ms + most_ms;
+	if (stopped)
+		again.stop = &none;
+	return run_steps(&again, def->cleanup, def->cleanup_count, true,
+			 "cleanup", text);
+}
+
+static void run_test(struct test *t)
+{
+	struct check_result *out = t->out;
+	char *text = NULL;
+	int64_t began_us = clock_mono_us();
+	out->detail = json_object_new_object();
+	out->ok = run_steps(t, t->def->steps, t->def->step_count, false,
+			    "steps", &text);
+	out->total_ms = (clock_mono_us() - began_us + 999) / 1000;
+	if (t->def->cleanup_count && !clean_up(t, &text))
+		out->ok = false;
+	if (out->ok)
+		text = xasprintf("%zu steps in %lld ms", t->def->step_count,
+				 (long long)out->total_ms);
+	set_text(&out->text, &text);
+	json_object *phases = json_object_new_object();
+	json_add_int(phases, "total_ms", out->total_ms);
+	json_add(out->detail, "phases", &phases);
+	json_add_str(out->detail, "kind", t->def->kind);
+	json_add_bool(out->detail, "ok", out->ok);
+	json_add_str(out->detail, "text", out->text);
+}
+
+/* Much came of many steps: then only what they said. */
+static void cap(struct check_result *out)
+{
+	static const char *const lists[] = {"steps", "cleanup"};
+	if (strlen(json_text(out->detail)) <= CHECK_DETAIL_BYTES)
+		return;
+	for (size_t i = 0; i < COUNT_OF(lists); i++) {
+		json_object *list = json_get_array(out->detail, lists[i]);
+		size_t n = list ? json_object_array_length(list) : 0;
+		for (size_t k = 0; k < n; k++) {
+			json_object *o = json_object_array_get_idx(list, k);
+			json_object_object_del(o, "request");
+			json_object_object_del(o, "answer");
+		}
+	}
+	if (strlen(json_text(out->detail)) <= CHECK_DETAIL_BYTES)
+		return;
+	json_object_object_del(out->detail, "expectations");
+	json_object_object_del(out->detail, "steps");
+}
+
 void check_run_with(struct http_client *client, const struct show *show,
-		    int check, const struct stop *stop,
-		    struct check_result *out)
+		    int check, const struct job_room *room,
+		    const struct stop *stop, struct check_result *out)
 {
 	REQUIRE(check >= 0 && (size_t)check < show->check_count);
-	const struct show_check *c = &show->checks[check];
-	const struct kind *kind = find_kind(c->kind);
-	struct run r = {
+	const struct show_check *def = &show->checks[check];
+	struct test t = {
 		.client = client,
 		.show = show,
-		.check = c,
+		.def = def,
+		.room = room,
 		.stop = stop,
-		.deadline_ms = clock_mono_ms() + c->timeout_ms,
+		.deadline_ms = clock_mono_ms() + def->timeout_ms,
+		.kept_bytes = def->step_count ? KEPT_STEP_BYTES : KEPT_BYTES,
+		.kept = json_object_new_object(),
 		.out = out,
 	};
 	*out = (struct check_result){
@@ -475,28 +341,13 @@ void check_run_with(struct http_client *client, const struct show *show,
 		.tls_ms = -1,
 		.first_byte_ms = -1,
 		.total_ms = -1,
-		.detail = json_object_new_object(),
 	};
-	r.expected = json_read_str(c->expected ? c->expected : "{}",
-				   &json_limits_own, NULL);
-	if (!kind)
-		fail(out,
-		     "checks of the kind %s are not run by this version; "
-		     "http and tcp are",
-		     c->kind ? c->kind : "?");
-	else if (!c->endpoint || !*c->endpoint)
-		fail(out, "the test names no endpoint");
-	else if (!json_object_is_type(r.expected, json_type_object))
-		fail(out, "`expected` is not an object");
+	if (def->step_count)
+		run_test(&t);
 	else
-		kind->run(&r);
-	json_add_str(out->detail, "kind", c->kind);
-	json_add_bool(out->detail, "ok", out->ok);
-	json_add_str(out->detail, "text", out->text);
-	json_object_put(r.expected);
-	if (r.secret)
-		explicit_bzero(r.secret, strlen(r.secret));
-	free(r.secret);
+		run_plain(&t);
+	cap(out);
+	json_object_put(t.kept);
 }
 
 void check_run(const struct show *show, int check, const atomic_bool *cancel,
@@ -505,13 +356,15 @@ void check_run(const struct show *show, int check, const atomic_bool *cancel,
 	struct stop stop = {.fd = -1, .flag = cancel};
 	struct http_client *client = http_client_new();
 	if (client) {
-		check_run_with(client, show, check, &stop, out);
+		check_run_with(client, show, check, NULL, &stop, out);
 	} else {
 		*out = (struct check_result){.total_ms = -1};
-		fail(out, "no descriptors left; raise ulimit -n");
+		out->text = xstrdup("no descriptors left; raise ulimit -n");
 	}
 	http_client_free(&client);
 }
+
+/* --- what goes into the event ------------------------------------------- */
 
 /* What is too long for an event becomes the beginning of its text. */
 static void add_short(json_object *o, const char *key, json_object *value)
@@ -533,23 +386,38 @@ char *check_phases(const struct check_result *result)
 	return phases ? xstrdup(json_text(phases)) : NULL;
 }
 
-char *check_failed(const struct check_result *result)
+static void add_failed(json_object *failed, const char *step, json_object *rows)
 {
-	json_object *rows = json_get_array(result->detail, "expectations");
-	size_t n = rows ? json_object_array_length(rows) : 0, kept = 0;
-	json_object *failed = json_object_new_array();
-	for (size_t i = 0; i < n && kept < FAILED_MOST; i++) {
+	size_t n = rows ? json_object_array_length(rows) : 0;
+	for (size_t i = 0; i < n; i++) {
 		json_object *row = json_object_array_get_idx(rows, i);
-		if (json_get_bool(row, "ok", true))
+		if (json_get_bool(row, "ok", true) ||
+		    json_object_array_length(failed) >= FAILED_MOST)
 			continue;
 		json_object *o = json_object_new_object();
+		json_add_str(o, "step", step);
 		json_add_str(o, "name", json_get_str(row, "name", ""));
 		add_short(o, "wanted", json_get(row, "wanted"));
 		add_short(o, "got", json_get(row, "got"));
 		json_object_array_add(failed, o);
-		kept++;
 	}
-	char *text = kept ? xstrdup(json_text(failed)) : NULL;
+}
+
+char *check_failed(const struct check_result *result)
+{
+	json_object *failed = json_object_new_array();
+	json_object *steps = json_get_array(result->detail, "steps");
+	size_t n = steps ? json_object_array_length(steps) : 0;
+	add_failed(failed, NULL,
+		   json_get_array(result->detail, "expectations"));
+	for (size_t i = 0; i < n; i++) {
+		json_object *o = json_object_array_get_idx(steps, i);
+		add_failed(failed, json_get_str(o, "name", ""),
+			   json_get_array(o, "expectations"));
+	}
+	char *text = json_object_array_length(failed)
+			     ? xstrdup(json_text(failed))
+			     : NULL;
 	json_object_put(failed);
 	return text;
 }

@@ -28,8 +28,11 @@ struct check_result {
 
 #define CHECK_DETAIL_BYTES (128 * 1024)
 
-/* Endpoints `operator:/path` and `audience:/path` are the show's own listeners
- * (kinds http and tcp). `cancel` may be NULL. `out` is to be released. */
+/* What a call of an agent by a check has in the place of its run, and of its
+ * stage: so its answer is never taken for that of a stage. */
+#define CHECK_RUN "check"
+
+/* `cancel` may be NULL. `out` is to be released. */
 void check_run(const struct show *show, int check, const atomic_bool *cancel,
 	       struct check_result *out);
 void check_result_release(struct check_result *result);

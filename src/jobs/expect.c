@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <fnmatch.h>
+#include <math.h>
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "jobs/audio.h"
 
 /* regcomp() and regexec() of glibc take time and memory without a bound for
  * patterns such as ((a{1,255}){1,255}){1,255}, so what they are given is
@@ -19,6 +21,13 @@
 #define PATTERN_MAX_REPEAT 1000
 #define SUBJECT_MAX_BYTES  16384
 #define SHOWN_BYTES	   200
+
+const struct measured measured_nothing = {
+	.status = -1,
+	.exit_status = -1,
+	.connect_ms = -1,
+	.total_ms = -1,
+};
 
 struct got {
 	json_object *value;
@@ -137,22 +146,25 @@ static bool pattern_is_modest(const char *pattern)
 	return true;
 }
 
-static bool op_matches(json_object *wanted, struct got got)
+bool expect_matches(const char *pattern, const char *text)
 {
 	regex_t regex;
-	if (!got.found || !json_object_is_type(wanted, json_type_string) ||
-	    !json_object_is_type(got.value, json_type_string))
-		return false;
-	const char *pattern = json_object_get_string(wanted);
 	if (!pattern_is_modest(pattern) ||
 	    regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)
 		return false;
-	char *subject =
-		xstrndup(json_object_get_string(got.value), SUBJECT_MAX_BYTES);
+	char *subject = xstrndup(text, SUBJECT_MAX_BYTES);
 	bool ok = regexec(&regex, subject, 0, NULL, 0) == 0;
 	free(subject);
 	regfree(&regex);
 	return ok;
+}
+
+static bool op_matches(json_object *wanted, struct got got)
+{
+	return got.found && json_object_is_type(wanted, json_type_string) &&
+	       json_object_is_type(got.value, json_type_string) &&
+	       expect_matches(json_object_get_string(wanted),
+			      json_object_get_string(got.value));
 }
 
 static bool op_type(json_object *wanted, struct got got)
@@ -319,6 +331,67 @@ static json_object *get_connect(const struct measured *m)
 	return count_value(m->connect_ms);
 }
 
+static json_object *get_exit(const struct measured *m)
+{
+	return count_value(m->exit_status);
+}
+
+static json_object *get_value(const struct measured *m)
+{
+	return m->has_value ? json_object_new_double(m->value) : NULL;
+}
+
+/* --- of sound ----------------------------------------------------------- */
+
+static json_object *get_duration(const struct measured *m)
+{
+	return m->audio ? json_object_new_int64(m->audio->duration_ms) : NULL;
+}
+
+static json_object *get_rate(const struct measured *m)
+{
+	return m->audio ? json_object_new_int64(m->audio->sample_rate) : NULL;
+}
+
+static json_object *get_channels(const struct measured *m)
+{
+	return m->audio ? json_object_new_int64(m->audio->channels) : NULL;
+}
+
+/* A level that is minus infinity is none. */
+static json_object *level(double db)
+{
+	return isfinite(db) ? json_object_new_double(round(db * 10) / 10)
+			    : NULL;
+}
+
+static json_object *get_peak(const struct measured *m)
+{
+	return m->audio ? level(m->audio->peak_dbfs) : NULL;
+}
+
+static json_object *get_loudness(const struct measured *m)
+{
+	return m->audio ? level(m->audio->loudness_lufs) : NULL;
+}
+
+static json_object *get_silence(const struct measured *m)
+{
+	return m->audio ? json_object_new_int64(m->audio->silence_ms) : NULL;
+}
+
+static json_object *get_sounds(const struct measured *m)
+{
+	return m->audio ? json_object_new_boolean(audio_sounds(m->audio))
+			: NULL;
+}
+
+static json_object *get_unclipped(const struct measured *m)
+{
+	return m->audio ? json_object_new_boolean(m->audio->clipped == 0)
+			: NULL;
+}
+
 /* A plain value is held against what was measured by `plain`. */
 static const struct measure {
 	const char *name;
@@ -337,6 +410,18 @@ static const struct measure {
 	{"max_latency_ms", get_total, op_most, "at most "},
 	{"max_connect_ms", get_connect, op_most, "at most "},
 	{"sha256", get_body, op_sha256, ""},
+	{"exit_status", get_exit, op_equals, ""},
+	{"value", get_value, op_equals, ""},
+	{"duration_ms", get_duration, op_equals, ""},
+	{"min_duration_ms", get_duration, op_least, "at least "},
+	{"max_duration_ms", get_duration, op_most, "at most "},
+	{"sample_rate", get_rate, op_equals, ""},
+	{"channels", get_channels, op_equals, ""},
+	{"peak_dbfs", get_peak, op_equals, ""},
+	{"loudness_lufs", get_loudness, op_equals, ""},
+	{"max_silence_ms", get_silence, op_most, "at most "},
+	{"not_silent", get_sounds, op_equals, ""},
+	{"not_clipped", get_unclipped, op_equals, ""},
 };
 
 static const struct measure *find_measure(const char *name)

@@ -25,7 +25,7 @@ struct http_client {
 	struct http_answer *out;
 	const struct http_call *call; /* NULL: of http_connect() */
 	size_t max_bytes, body_bytes, header_bytes;
-	int64_t began_ms;
+	int64_t began_us;
 	char length[24]; /* the Content-Length that was seen, "" none */
 	bool chunked;
 	bool too_large, contradiction, blocked, enough;
@@ -208,6 +208,12 @@ static size_t take_header(char *line, size_t size, size_t count, void *ctx)
 		c->out->location = http_url_for_people(raw);
 		free(raw);
 	}
+	if (c->call && c->call->want &&
+	    curl_rules_header(line, bytes, c->call->want, &value, &n) &&
+	    n <= FIELD_MAX_BYTES) {
+		free(c->out->wanted);
+		c->out->wanted = xstrndup(value, n);
+	}
 	keep_retry(c, line, bytes);
 	/* Both lengths at once is how answers are smuggled past a proxy; curl
 	 * would take its pick. */
@@ -234,9 +240,9 @@ static void begin(struct http_client *c, const char *url, int64_t deadline_ms,
 	c->retry[0] = c->retry_ms[0] = c->date[0] = '\0';
 	c->chunked = c->too_large = c->contradiction = c->blocked = false;
 	c->enough = false;
-	c->began_ms = clock_mono_ms();
+	c->began_us = clock_mono_us();
 
-	int64_t left = deadline_ms - c->began_ms;
+	int64_t left = deadline_ms - c->began_us / 1000;
 	CURL *e = c->easy;
 	curl_easy_setopt(e, CURLOPT_URL, url);
 	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, c->errors);
@@ -297,7 +303,7 @@ static void measure(struct http_client *c)
 	out->connect_ms = conn < 0 ? -1 : conn - (dns > 0 ? dns : 0);
 	out->tls_ms = tls < 0 ? -1 : tls - conn;
 	out->first_byte_ms = phase_ms(c->easy, CURLINFO_STARTTRANSFER_TIME_T);
-	out->total_ms = clock_mono_ms() - c->began_ms;
+	out->total_ms = (clock_mono_us() - c->began_us + 999) / 1000;
 	if (out->total_ms < out->first_byte_ms) /* which is rounded up */
 		out->total_ms = out->first_byte_ms;
 	curl_easy_getinfo(c->easy, CURLINFO_REQUEST_SIZE, &sent);
@@ -400,7 +406,13 @@ static bool finish(struct http_client *c, enum http_fault fault, CURLcode rc,
 
 static void set_body(struct http_client *c, const struct http_call *call)
 {
-	c->headers = curl_slist_append(NULL, "Accept: application/json, */*");
+	bool accepts = false;
+	for (size_t i = 0; call->headers && call->headers[i]; i++)
+		accepts = accepts ||
+			  strncasecmp(call->headers[i], "Accept:", 7) == 0;
+	if (!accepts)
+		c->headers = curl_slist_append(c->headers,
+					       "Accept: application/json, */*");
 	if (call->body) {
 		/* curl would wait a second for "100 Continue" on long bodies */
 		c->headers = curl_slist_append(c->headers, "Expect:");
@@ -413,6 +425,10 @@ static void set_body(struct http_client *c, const struct http_call *call)
 	}
 	for (size_t i = 0; call->headers && call->headers[i]; i++)
 		c->headers = curl_slist_append(c->headers, call->headers[i]);
+	if (call->method && strcmp(call->method, "HEAD") == 0)
+		curl_easy_setopt(c->easy, CURLOPT_NOBODY, 1L);
+	else if (call->method)
+		curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, call->method);
 	curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers);
 	curl_easy_setopt(c->easy, CURLOPT_USERAGENT, "showcaller");
 }
@@ -466,6 +482,7 @@ void http_answer_release(struct http_answer *answer)
 {
 	free(answer->text);
 	free(answer->content_type);
+	free(answer->wanted);
 	free(answer->location);
 	buf_release(&answer->body);
 	memset(answer, 0, sizeof *answer);

@@ -38,9 +38,12 @@ struct http_answer;
 
 struct http_call {
 	const char *url;
-	const char *body;	    /* NULL: GET; else POST as JSON */
+	const char *method; /* NULL: GET, or POST when there is a body */
+	const char *body;   /* sent as JSON; NULL: none */
 	const char *const *headers; /* "Name: value", NULL-ended; may be NULL;
-				       our copies are zeroed after the call */
+				       our copies are zeroed after the call.
+				       An Accept stands for ours */
+	const char *want;	    /* a header whose value is kept; NULL */
 	size_t max_bytes;	    /* of the answer's body */
 	int64_t deadline_ms;	    /* clock_mono_ms() */
 	const struct stop *stop;
@@ -61,6 +64,7 @@ struct http_answer {
 	bool reached; /* false: the request was never sent */
 	long status;
 	char *content_type; /* as sent, cleaned; NULL: none */
+	char *wanted;	    /* the header asked for, as sent; NULL: none */
 	char *location;	    /* of a redirect that was not followed, or NULL */
 	/* What Retry-After (seconds or a date) or retry-after-ms says, capped
 	 * at HTTP_RETRY_MAX_MS; -1: nothing. A date counts from the answer's

@@ -38,6 +38,10 @@ struct job_room {
 	const char *output_dir; /* absolute, or NULL */
 	/* Moves an input to the engine if there is room; frees it if not. */
 	void (*progress)(void *ctx, struct input **input);
+	/* Puts a call for a check on the bus, and waits for its answer; NULL:
+	 * there is no core. */
+	struct input *(*ask_bus)(void *ctx, const char *agent, const char *key,
+				 const char *request, int64_t deadline_ms);
 	void *ctx;
 };
 
@@ -46,6 +50,7 @@ struct job_room {
 struct input *job_call_http(const struct job_room *room, const struct job *job);
 struct input *job_call_llm(const struct job_room *room, const struct job *job);
 struct input *job_call_exec(const struct job_room *room, const struct job *job);
+struct input *job_call_mcp(const struct job_room *room, const struct job *job);
 
 /* Reads an agent's answer: strict JSON, the agent's form, and the id of the
  * call it answers. `who` begins the sentence of a failure. A garbage answer is
@@ -68,9 +73,10 @@ struct input *job_error(const char *code, bool reached, const char *fmt, ...)
 char *check_phases(const struct check_result *result);
 char *check_failed(const struct check_result *result);
 
-/* check_run() with a client and a stop of the caller's. */
+/* check_run() with a client and a stop of the caller's; `room`: of the pool
+ * that runs it, or NULL. */
 void check_run_with(struct http_client *client, const struct show *show,
-		    int check, const struct stop *stop,
-		    struct check_result *out);
+		    int check, const struct job_room *room,
+		    const struct stop *stop, struct check_result *out);
 
 #endif

@@ -121,6 +121,10 @@ void llm_headers_free(char ***headers);
 void llm_prompt_make(const struct show *show, int stage, int agent,
 		     json_object *request, char **system, char **user);
 
+/* One text with its {{inputs.NAME}} and the like filled in. Caller frees. */
+char *llm_prompt_fill(const struct show *show, int stage, int agent,
+		      json_object *request, const char *text);
+
 /* --- answers: llm_answer.c ------------------------------------------------ */
 
 /* The result that a text means for the outputs of a stage. NULL with the code

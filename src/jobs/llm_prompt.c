@@ -165,6 +165,19 @@ static void fill(struct filling *f, const char *prompt)
 	}
 }
 
+char *llm_prompt_fill(const struct show *show, int stage, int agent,
+		      json_object *request, const char *text)
+{
+	struct filling f = {
+		.show = show,
+		.stage = &show->stages[stage],
+		.agent = &show->agents[agent],
+		.parameters = json_get_object(request, "parameters"),
+	};
+	fill(&f, text);
+	return buf_take(&f.out);
+}
+
 static void add_task(struct filling *f)
 {
 	json_object *inputs = json_get_object(f->parameters, "inputs");

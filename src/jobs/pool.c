@@ -1,6 +1,7 @@
 #include "jobs/pool.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,7 +29,9 @@ struct worker {
 	struct job_room room;
 	atomic_bool stop; /* of the job in hand */
 	_Atomic int64_t due_ms;
-	struct job *job; /* under the lock */
+	struct job *job;    /* under the lock, as all below */
+	const char *awaits; /* the key of a call of its check on the bus */
+	struct input *came; /* the answer to it */
 };
 
 struct pool {
@@ -65,6 +68,7 @@ static struct input *call_agent(const struct job_room *room,
 		[VIA_HTTP] = job_call_http,
 		[VIA_LLM] = job_call_llm,
 		[VIA_EXEC] = job_call_exec,
+		[VIA_MCP] = job_call_mcp,
 	};
 	const struct show_agent *agent = &room->show->agents[job->agent];
 	struct input *in;
@@ -124,6 +128,87 @@ static void post_progress(void *ctx, struct input **in)
 		input_free(in);
 }
 
+static void wake_worker(struct worker *w)
+{
+	uint64_t one = 1;
+	if (write(w->room.stop.fd, &one, sizeof one) < 0)
+		REQUIRE(errno == EAGAIN); /* it is full of wakes already */
+}
+
+/* --- calls of checks that go over the bus -------------------------------- */
+
+static struct input *take_came(struct worker *w)
+{
+	pthread_mutex_lock(&w->pool->lock);
+	struct input *in = w->came;
+	w->came = NULL;
+	pthread_mutex_unlock(&w->pool->lock);
+	return in;
+}
+
+static void await(struct worker *w, const char *key)
+{
+	pthread_mutex_lock(&w->pool->lock);
+	w->awaits = key;
+	pthread_mutex_unlock(&w->pool->lock);
+}
+
+/* The engine alone may write to Redis, so it is asked to. */
+static struct input *ask_bus(void *ctx, const char *agent, const char *key,
+			     const char *request, int64_t deadline_ms)
+{
+	struct worker *w = ctx;
+	const struct stop *stop = &w->room.stop;
+	struct input *in = input_new(INPUT_CHECK_CALL), *came = NULL;
+	in->agent = xstrdup(agent);
+	in->key = xstrdup(key);
+	in->text = xstrdup(request);
+	await(w, key);
+	bool posted = mailbox_post(w->pool->engine, &in);
+	while (posted && !(came = take_came(w)) && !stop_raised(stop) &&
+	       clock_mono_ms() < deadline_ms) {
+		struct pollfd fd = {.fd = stop->fd, .events = POLLIN};
+		if (poll(&fd, 1, stop_wait_ms(stop, deadline_ms)) > 0)
+			stop_woken(stop);
+	}
+	await(w, NULL);
+	struct input *late = take_came(w);
+	if (late && came)
+		input_free(&late);
+	if (late)
+		came = late;
+	if (in)
+		input_free(&in);
+	if (came)
+		return came;
+	if (!posted)
+		return job_error("busy", false, "the core is busy");
+	return stop_raised(stop)
+		       ? job_error("cancelled", true, "cancelled")
+		       : job_error("timeout", true,
+				   "no answer came over the bus in time; does "
+				   "the agent run?");
+}
+
+bool pool_answer_check(struct pool *p, struct input **input)
+{
+	struct input *in = *input;
+	bool taken = false;
+	pthread_mutex_lock(&p->lock);
+	for (int i = 0; i < p->threads && !taken; i++) {
+		struct worker *w = &p->workers[i];
+		taken = w->awaits && !w->came && in->key &&
+			strcmp(w->awaits, in->key) == 0;
+		if (!taken)
+			continue;
+		w->came = in;
+		*input = NULL;
+		wake_worker(w);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return taken;
+}
+
 static void run_check(struct worker *w, const struct job *job)
 {
 	struct input *in = input_new(INPUT_CHECK);
@@ -132,8 +217,8 @@ static void run_check(struct worker *w, const struct job *job)
 	deliver(w, &in);
 
 	struct check_result result;
-	check_run_with(w->room.http, w->room.show, job->check, &w->room.stop,
-		       &result);
+	check_run_with(w->room.http, w->room.show, job->check, &w->room,
+		       &w->room.stop, &result);
 	in = input_new(INPUT_CHECK);
 	in->check.check = job->check;
 	in->check.ok = result.ok;
@@ -250,6 +335,7 @@ static bool start_worker(struct pool *p, struct worker *w, struct err *err)
 		.max_answer_bytes = p->max_answer_bytes,
 		.output_dir = p->output_dir,
 		.progress = post_progress,
+		.ask_bus = ask_bus,
 		.ctx = w,
 	};
 	if (w->room.stop.fd < 0)
@@ -312,13 +398,6 @@ struct pool *pool_new(const struct show *show,
 	if (!start_workers(p, threads, err))
 		pool_free(&p);
 	return p;
-}
-
-static void wake_worker(struct worker *w)
-{
-	uint64_t one = 1;
-	if (write(w->room.stop.fd, &one, sizeof one) < 0)
-		REQUIRE(errno == EAGAIN); /* it is full of wakes already */
 }
 
 /* Under the lock. */

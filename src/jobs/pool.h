@@ -17,6 +17,7 @@
 
 #include "base/err.h"
 #include "base/mailbox.h"
+#include "core/input.h"
 #include "show/show.h"
 
 #define POOL_THREADS_DEFAULT 32
@@ -42,7 +43,7 @@ struct pool *pool_new(const struct show *show,
 /* Cancels everything, joins the threads. */
 void pool_free(struct pool **pool);
 
-/* Calls an agent (via http, llm or exec). `key` is the idempotency key
+/* Calls an agent (via http, llm, mcp or exec). `key` is the idempotency key
  * <run>/<stage>/<attempt>, together with the agent it names the job; `lease`
  * may be NULL. `request` is the body of contract 3.4 as JSON text. All copied.
  * False when the queue (4096) is full. */
@@ -64,6 +65,11 @@ bool pool_check(struct pool *pool, int check);
  * line a fact. Posts INPUT_ALERTED when it was taken, or when three tries have
  * failed. False when the queue is full. */
 bool pool_alert(struct pool *pool, int alert, const char *lines);
+
+/* The answer to a call that a check has put on the bus (INPUT_CHECK_CALL:
+ * agent, key, text = the request). Moves it to the thread that waits for it;
+ * false when none does. */
+bool pool_answer_check(struct pool *pool, struct input **input);
 
 struct pool_figures {
 	int threads, busy, queued;

@@ -1,19 +1,17 @@
 #include "jobs/program.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "jobs/child.h"
 
 /* After SIGKILL a process can still sit in the kernel (a dead network disk);
  * it is then left behind rather than holding a thread for ever. */
@@ -40,83 +38,16 @@ struct running {
 	int64_t act_ms; /* when death goes on; of ALIVE: the linger, or never */
 };
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
-/* Both ends above 2, so that no dup2 in the child can hit one of them. */
-static bool open_pipe(int ends[2])
-{
-	int raw[2];
-	if (pipe2(raw, O_CLOEXEC) != 0)
-		return false;
-	for (int i = 0; i < 2; i++) {
-		ends[i] = raw[i];
-		if (raw[i] > 2)
-			continue;
-		ends[i] = fcntl(raw[i], F_DUPFD_CLOEXEC, 3);
-		close(raw[i]);
-	}
-	if (ends[0] >= 0 && ends[1] >= 0)
-		return true;
-	close_fd(&ends[0]);
-	close_fd(&ends[1]);
-	return false;
-}
-
-static int spawn(const struct program *p, int in, int out, int err, pid_t *pid)
-{
-	posix_spawn_file_actions_t acts;
-	posix_spawnattr_t attr;
-	sigset_t none, all;
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawn_file_actions_init(&acts);
-	posix_spawn_file_actions_adddup2(&acts, in, 0);
-	posix_spawn_file_actions_adddup2(&acts, out, 1);
-	posix_spawn_file_actions_adddup2(&acts, err, 2);
-	posix_spawn_file_actions_addclosefrom_np(&acts, 3);
-	posix_spawn_file_actions_addchdir_np(&acts, p->folder);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP |
-						POSIX_SPAWN_SETSIGMASK |
-						POSIX_SPAWN_SETSIGDEF);
-	posix_spawnattr_setpgroup(&attr, 0);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &all);
-	int rc = posix_spawnp(pid, p->argv[0], &acts, &attr, p->argv, p->env);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&acts);
-	return rc;
-}
-
 static int start(struct running *r)
 {
-	int in[2] = {-1, -1}, out[2] = {-1, -1}, err[2] = {-1, -1}, rc = 0;
-	if (!open_pipe(in) || !open_pipe(out) || !open_pipe(err))
-		rc = errno;
-	if (rc == 0)
-		rc = spawn(r->program, in[0], out[1], err[1], &r->pid);
-	close_fd(&in[0]);
-	close_fd(&out[1]);
-	close_fd(&err[1]);
-	r->in = in[1];
-	r->outfd = out[0];
-	r->errfd = err[0];
-	if (rc != 0)
-		return rc;
-	fcntl(r->in, F_SETFL, O_NONBLOCK);
-	fcntl(r->outfd, F_SETFL, O_NONBLOCK);
-	fcntl(r->errfd, F_SETFL, O_NONBLOCK);
-	r->pidfd = pidfd_open(r->pid, 0);
-	if (r->pidfd >= 0)
-		return 0;
-	rc = errno;
-	kill(-r->pid, SIGKILL);
-	waitpid(r->pid, NULL, 0);
+	const struct program *p = r->program;
+	struct child child;
+	int rc = child_start(p->argv, p->env, p->folder, &child);
+	r->pid = child.pid;
+	r->pidfd = child.pidfd;
+	r->in = child.in;
+	r->outfd = child.out;
+	r->errfd = child.err;
 	return rc;
 }
 
@@ -216,7 +147,7 @@ static void feed(struct running *r)
 			break; /* it does not want to know more: its choice */
 		r->written += (size_t)n;
 	}
-	close_fd(&r->in);
+	child_close(&r->in);
 }
 
 /* --- its end ------------------------------------------------------------ */
@@ -275,13 +206,13 @@ static bool step(struct running *r)
 	if (fds[1].revents)
 		feed(r);
 	if (fds[2].revents && !drain(r, r->outfd, take_stdout)) {
-		close_fd(&r->outfd);
+		child_close(&r->outfd);
 		if (r->program->speaks_json && r->death == ALIVE &&
 		    !r->json.done)
 			r->act_ms = clock_mono_ms() + PROGRAM_LINGER_MS;
 	}
 	if (fds[3].revents && !drain(r, r->errfd, take_stderr))
-		close_fd(&r->errfd);
+		child_close(&r->errfd);
 	if (fds[0].revents)
 		return false;
 	return act(r);
@@ -334,10 +265,10 @@ void program_run(const struct program *program, struct program_result *out)
 			;
 		bury(&r);
 	}
-	close_fd(&r.pidfd);
-	close_fd(&r.in);
-	close_fd(&r.outfd);
-	close_fd(&r.errfd);
+	child_close(&r.pidfd);
+	child_close(&r.in);
+	child_close(&r.outfd);
+	child_close(&r.errfd);
 }
 
 void program_result_release(struct program_result *result)

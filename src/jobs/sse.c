@@ -5,6 +5,9 @@
 static enum sse_state end_event(struct sse *s)
 {
 	enum sse_state state = SSE_GOES_ON;
+	if (s->has_id)
+		memcpy(s->last_id, s->next_id, sizeof s->last_id);
+	s->has_id = false;
 	if (s->has_data && !s->take(s->ctx, buf_str(&s->data), s->data.len))
 		state = SSE_ENOUGH;
 	s->has_data = false;
@@ -12,8 +15,38 @@ static enum sse_state end_event(struct sse *s)
 	return state;
 }
 
+/* The value of the field `name` if the line has it: one blank after the colon
+ * does not count. */
+static bool field(const char *line, size_t bytes, const char *name,
+		  const char **value, size_t *value_bytes)
+{
+	size_t n = strlen(name);
+	if (bytes < n || memcmp(line, name, n) != 0 ||
+	    (bytes > n && line[n] != ':'))
+		return false;
+	n += n < bytes;
+	n += n < bytes && line[n] == ' ';
+	*value = line + n;
+	*value_bytes = bytes - n;
+	return true;
+}
+
+static void keep_retry(struct sse *s, const char *value, size_t bytes)
+{
+	int ms = 0;
+	for (size_t i = 0; i < bytes; i++) {
+		if (value[i] < '0' || value[i] > '9')
+			return;
+		if (ms < 10000000)
+			ms = ms * 10 + (value[i] - '0');
+	}
+	s->retry_ms = ms;
+}
+
 static enum sse_state end_line(struct sse *s)
 {
+	const char *value;
+	size_t value_bytes;
 	const char *line = buf_str(&s->line);
 	size_t bytes = s->line.len;
 	if (!s->begun && bytes >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0) {
@@ -24,14 +57,18 @@ static enum sse_state end_line(struct sse *s)
 	enum sse_state state = SSE_GOES_ON;
 	if (bytes == 0) {
 		state = end_event(s);
-	} else if (bytes >= 4 && memcmp(line, "data", 4) == 0 &&
-		   (bytes == 4 || line[4] == ':')) {
-		size_t skip = bytes == 4 ? 4 : 5;
-		skip += skip < bytes && line[skip] == ' ';
+	} else if (field(line, bytes, "data", &value, &value_bytes)) {
 		if (s->has_data)
 			buf_addc(&s->data, '\n');
-		buf_add(&s->data, line + skip, bytes - skip);
+		buf_add(&s->data, value, value_bytes);
 		s->has_data = true;
+	} else if (field(line, bytes, "id", &value, &value_bytes) &&
+		   value_bytes < sizeof s->last_id) {
+		memcpy(s->next_id, value, value_bytes);
+		s->next_id[value_bytes] = '\0';
+		s->has_id = true;
+	} else if (field(line, bytes, "retry", &value, &value_bytes)) {
+		keep_retry(s, value, value_bytes);
 	}
 	buf_clear(&s->line);
 	return state;

@@ -1,8 +1,9 @@
 /*
- * sse: server-sent events out of pieces of bytes (HTML Living Standard, "Parsing
- * an event stream"): CR, LF and CRLF end a line, an empty line ends an event,
- * data lines are joined by LF, comments and other fields are passed by. Pure;
- * one thread. All zero, but for its limit and its taker, is a beginning.
+ * sse: server-sent events out of pieces of bytes (HTML Living Standard,
+ * "Parsing an event stream"): CR, LF and CRLF end a line, an empty line ends an
+ * event, data lines are joined by LF; of the other fields the last id and retry
+ * are kept, the rest is passed by. Pure; one thread. All zero, but for its
+ * limit and its taker, is a beginning.
  */
 #ifndef JOBS_SSE_H
 #define JOBS_SSE_H
@@ -17,6 +18,13 @@ struct sse {
 	/* An event with data. False: no more is wanted. */
 	bool (*take)(void *ctx, const char *data, size_t bytes);
 	void *ctx;
+
+	/* Of the newest event that has one; "" and 0: none yet. An id that is
+	 * longer is none. */
+	char last_id[256];
+	int retry_ms;
+	char next_id[256]; /* of the event that is being read */
+	bool has_id;
 
 	struct buf line, data; /* private, as all below */
 	bool has_data, after_cr, begun;

@@ -47,45 +47,36 @@ static void check_expected(struct reader *r, const struct node *expected)
 	}
 }
 
-/* "operator:/path" and "audience:/path" are the show's own listeners. */
-static bool is_own(const char *endpoint)
+bool checks_is_own(const char *endpoint)
 {
 	return strncmp(endpoint, "operator:/", 10) == 0 ||
 	       strncmp(endpoint, "audience:/", 10) == 0;
 }
 
-static void check_endpoint(struct reader *r, struct node *n,
-			   const struct show_check *c)
+static void guess_kind(struct reader *r, struct node *n, struct show_check *c)
 {
-	static const char *const schemes[] = {"http", "https", NULL};
-	static const struct key url = {
-		.name = "endpoint", .words = schemes, .max = 4096};
-	static const struct key addr = {.name = "endpoint"};
-	if (is_own(c->endpoint))
-		return;
-	if (strcmp(c->kind, "http") == 0)
-		read_text(r, "checks.cards[].tests[]", &url, KEY_URL, n);
-	else if (strcmp(c->kind, "tcp") == 0)
-		read_text(r, "checks.cards[].tests[]", &addr, KEY_ADDR, n);
+	if (c->endpoint && (strncmp(c->endpoint, "http://", 7) == 0 ||
+			    strncmp(c->endpoint, "https://", 8) == 0 ||
+			    checks_is_own(c->endpoint)))
+		c->kind = arena_strdup(&r->show->arena, "http");
+	else
+		read_error(
+			r, n,
+			"a test needs the key 'kind' when its endpoint is no "
+			"http(s) URL");
 }
 
 void test_end(struct reader *r, struct node *n, void *item)
 {
 	struct show_check *c = item;
-	struct node *endpoint = node_get(n, "endpoint");
 	struct node *expected = node_get(n, "expected");
-	if (!node_get(n, "kind") && c->endpoint) {
-		if (strncmp(c->endpoint, "http://", 7) == 0 ||
-		    strncmp(c->endpoint, "https://", 8) == 0 ||
-		    is_own(c->endpoint))
-			c->kind = arena_strdup(&r->show->arena, "http");
-		else
-			read_error(r, n,
-				   "a test needs the key 'kind' when its "
-				   "endpoint is no http(s) URL");
+	if (node_get(n, "steps") || node_get(n, "cleanup")) {
+		checks_steps_end(r, n, c);
+	} else {
+		if (!node_get(n, "kind"))
+			guess_kind(r, n, c);
+		checks_kind_end(r, n, c);
 	}
-	if (c->kind && c->endpoint)
-		check_endpoint(r, endpoint, c);
 	if (!c->expected)
 		c->expected = arena_strdup(&r->show->arena, "{}");
 	if (expected && expected->kind == NODE_MAP)

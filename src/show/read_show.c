@@ -70,6 +70,7 @@ static const struct {
 	{"argv", VIA(EXEC), VIA(EXEC)},
 	{"mcp", VIA(MCP), VIA(MCP)},
 	{"tool", VIA(MCP), VIA(MCP)},
+	{"arguments", VIA(MCP), 0},
 	{"api", VIA(LLM), 0},
 	{"model", VIA(LLM), VIA(LLM)},
 	{"stream", VIA(LLM), 0},

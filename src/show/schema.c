@@ -21,6 +21,11 @@ static const char *const go_words[] = {"auto", "manual", NULL};
 static const char *const proposals_words[] = {"ask", "allow", "refuse", NULL};
 static const char *const mode_words[] = {"enforce", "warn", NULL};
 static const char *const answer_words[] = {"deny", "approve", NULL};
+static const char *const mcp_words[] = {"2024-11-05", "2025-03-26",
+					"2025-06-18", "2025-11-25",
+					"2026-07-28", NULL};
+static const char *const method_words[] = {"GET", "POST", "PUT", "PATCH",
+					   "DELETE", "HEAD", NULL};
 static const char *const http_schemes[] = {"http", "https", NULL};
 static const char *const ws_schemes[] = {"ws", "wss", NULL};
 static const char *const alert_schemes[] = {"http", "https", "smtp", "smtps",
@@ -43,13 +48,15 @@ const char *const schema_event_words[] = {
 	"alarm:raise",	  "alarm:ack",	    "alarm:clear",
 	"leader:take",	  "note",	    NULL};
 
-const char *const show_check_measures[] = {"status",	     "content_type",
-					   "body",	     "body_contains",
-					   "body_bytes",     "min_bytes",
-					   "max_bytes",	     "max_latency_ms",
-					   "max_connect_ms", "min_duration_ms",
-					   "not_silent",     "sha256",
-					   "banner",	     NULL};
+const char *const show_check_measures[] = {
+	"status",	   "content_type",    "body",
+	"body_contains",   "body_bytes",      "min_bytes",
+	"max_bytes",	   "max_latency_ms",  "max_connect_ms",
+	"sha256",	   "banner",	      "exit_status",
+	"value",	   "duration_ms",     "min_duration_ms",
+	"max_duration_ms", "sample_rate",     "channels",
+	"peak_dbfs",	   "loudness_lufs",   "max_silence_ms",
+	"not_silent",	   "not_clipped",     NULL};
 const char *const show_check_comparisons[] = {
 	"equals", "not",    "lt", "gt",	    "contains", "matches",
 	"type",	  "exists", "in", "sha256", NULL};
@@ -79,8 +86,6 @@ const char *const show_check_comparisons[] = {
 #define WORD(n, a, w, d, s, ...) \
 	ROW(n, KEY_WORD, a, s, .words = w, .def = d, __VA_ARGS__)
 #define LATER .later = true
-#define KIND_HTTP 0 /* in show_check_kinds */
-#define KIND_TCP  8
 
 static const struct key budget_keys[] = {
 	INT("tokens", AT(show_budget, tokens), 0, TOKENS, NONE, "tokens",
@@ -146,8 +151,7 @@ static const struct key agent_keys[] = {
 	TEXT("role", AT(show_agent, role), 200,
 	     "What the agent is for, in words."),
 	WORD("via", AT(show_agent, via), schema_via_words, 0,
-	     "How the agent is called.", .required = true,
-	     .later_words = 1u << VIA_MCP),
+	     "How the agent is called.", .required = true),
 	ROW("url", KEY_URL, AT(show_agent, url), "Where to POST the work; for llm the "
 	    "part of the address before /chat/completions or /messages.",
 	    .words = http_schemes, .max = 4096,
@@ -157,9 +161,14 @@ static const struct key agent_keys[] = {
 	    "from the show's folder, any other from PATH.",
 	    .item = KEY_EXACT, .min = 1, .max = 256,
 	    .def_text = "needed by exec"),
-	ROW("mcp", KEY_ID, AT(show_agent, mcp), "An entry of mcp.", LATER),
+	ROW("mcp", KEY_ID, AT(show_agent, mcp), "An entry of mcp.",
+	    .def_text = "needed by mcp"),
 	TEXT("tool", AT(show_agent, tool), 200, "The MCP tool to call.",
-	     LATER),
+	     .def_text = "needed by mcp"),
+	ROW("arguments", KEY_OBJECT, AT(show_agent, arguments),
+	    "What the tool is given; {{inputs.NAME}} and the like are filled in "
+	    "as in a prompt.", .def_text = "the inputs of the stage by their "
+	    "names"),
 	INT("timeout_ms", AT(show_agent, timeout_ms), 1, HOURS24, 30000, "ms",
 	    "The deadline of one call."),
 	ROW("quota", KEY_SUB, 0, "Limits of what the agent may spend.",
@@ -221,6 +230,13 @@ static const struct key mcp_keys[] = {
 	ROW("argv", KEY_NAMES, AT(show_mcp, argv),
 	    "A program that speaks MCP on its standard input and output.",
 	    .item = KEY_EXACT, .min = 1, .max = 256),
+	WORD("protocol", AT(show_mcp, protocol), mcp_words, NONE,
+	     "The revision of MCP that it is spoken to in.",
+	     .def_text = "the newest that both know", .item = KEY_TEXT),
+	EXACT("key_env", AT(show_mcp, key_env),
+	      "The environment variable that holds its bearer token."),
+	EXACT("key_file", AT(show_mcp, key_file),
+	      "A file (mode 0600) that holds it."),
 	{0}};
 static const struct section mcp = {
 	"mcp.*", "an MCP server", sizeof(struct show_mcp),
@@ -357,7 +373,7 @@ static const struct key stage_keys[] = {
 	    .def_text = "none; then there must be a poll"),
 	ROW("MCP", KEY_REFS, 0,
 	    "Entries of mcp that its agents are told of, by name.",
-	    .max = 256, LATER),
+	    .max = 256),
 	ROW("budget", KEY_SUB, 0, "What the stage may use.",
 	    .sub = &stage_budget),
 	ROW("retry", KEY_SUB, AT(show_stage, retry),
@@ -553,7 +569,7 @@ static const struct key show_keys[] = {
 	    "What several agents run on, by id: quotas that they share.",
 	    .count_at = AT(show, service_count), .sub = &service, .max = 1000),
 	ROW("mcp", KEY_EACH, AT(show, mcp), "MCP servers, by id.",
-	    .count_at = AT(show, mcp_count), .sub = &mcp, .max = 1000, LATER),
+	    .count_at = AT(show, mcp_count), .sub = &mcp, .max = 1000),
 	ROW("defaults", KEY_CALL, 0,
 	    "What holds for every stage that does not say otherwise.",
 	    .call = read_defaults, .sub = &schema_defaults),
@@ -583,25 +599,55 @@ static const struct key show_keys[] = {
 const struct section schema_show = {
 	"", "a show file", sizeof(struct show), .keys = show_keys};
 
+#define PROBE_ROWS \
+	WORD("kind", AT(show_check, kind), show_check_kinds, NONE, \
+	     "How the service is tried.", \
+	     .def_text = "http for an http(s) URL", .item = KEY_TEXT), \
+	EXACT("endpoint", AT(show_check, endpoint), \
+	      "Where it is: what the kind calls for, see KINDS.", \
+	      .def_text = "that of the kind, where it has one"), \
+	WORD("method", AT(show_check, method), method_words, NONE, \
+	     "The HTTP method.", \
+	     .def_text = "GET, or POST when there is a payload", \
+	     .item = KEY_TEXT), \
+	ROW("payload", KEY_JSON, AT(show_check, payload), \
+	    "What is sent or asked for: what the kind calls for."), \
+	ROW("expected", KEY_OBJECT, AT(show_check, expected), \
+	    "What must come: measures, and JSON Pointers into the answer, " \
+	    "each with a value or a comparison.", .def_text = "{}"), \
+	EXACT("key_env", AT(show_check, key_env), \
+	      "The environment variable that holds the service's key, token or " \
+	      "password."), \
+	EXACT("key_file", AT(show_check, key_file), \
+	      "A file (mode 0600) that holds it.")
+
+static const struct key step_keys[] = {
+	TEXT("name", AT(show_check, name), 120, "What the step does.",
+	     .required = true),
+	PROBE_ROWS,
+	ROW("keep", KEY_OBJECT, AT(show_check, keep),
+	    "Names for parts of the answer, each with its JSON Pointer; later "
+	    "steps write {{kept.NAME}}.", .def_text = "{}"),
+	{0}};
+static const struct section step = {
+	"checks.cards[].tests[].steps[]", "a step", sizeof(struct show_check),
+	.keys = step_keys, .end = test_end};
+
 static const struct key test_keys[] = {
 	TEXT("name", AT(show_check, name), 120, "The name of the test.",
 	     .required = true),
-	WORD("kind", AT(show_check, kind), show_check_kinds, NONE,
-	     "How the service is tried.",
-	     .def_text = "http for an http(s) URL",
-	     .item = KEY_TEXT,
-	     .later_words = 0x7ff & ~(1u << KIND_HTTP | 1u << KIND_TCP)),
-	EXACT("endpoint", AT(show_check, endpoint),
-	      "A URL or operator:/path or audience:/path (http), host:port (tcp), "
-	      "or what the kind calls for.",
-	      .required = true),
-	ROW("payload", KEY_JSON, AT(show_check, payload),
-	    "What is sent; with http it makes the request a POST."),
-	ROW("expected", KEY_OBJECT, AT(show_check, expected),
-	    "What must come: measures, and JSON Pointers into the answer, "
-	    "each with a value or a comparison.", .def_text = "{}"),
+	PROBE_ROWS,
 	INT("timeout_ms", AT(show_check, timeout_ms), 1, 600000, 5000, "ms",
-	    "The deadline of the test."),
+	    "The deadline of the test, with all its steps."),
+	ROW("steps", KEY_LIST, AT(show_check, steps),
+	    "Instead of all of these but name and timeout_ms: one after the "
+	    "other, until one fails.",
+	    .count_at = AT(show_check, step_count), .sub = &step, .min = 1,
+	    .max = 32),
+	ROW("cleanup", KEY_LIST, AT(show_check, cleanup),
+	    "Steps that are run behind the others in any case.",
+	    .count_at = AT(show_check, cleanup_count), .sub = &step, .min = 1,
+	    .max = 32),
 	{0}};
 static const struct section test = {
 	"checks.cards[].tests[]", "a test", sizeof(struct show_check),
@@ -656,4 +702,5 @@ const struct section *const schema_sections[] = {&schema_show,
 						 &schema_checks,
 						 &card,
 						 &test,
+						 &step,
 						 NULL};

@@ -73,6 +73,7 @@ struct show_agent {
 	char *url;		/* http, llm */
 	char *mcp;		/* via mcp: name of an entry of `mcp:` */
 	char *tool;		/* via mcp: the tool to call */
+	char *arguments;	/* via mcp: JSON object text, or NULL */
 	struct show_names argv; /* exec; argv[0] looked up in PATH, or taken
 				   from the show's folder when it has a '/' */
 	int64_t timeout_ms;	/* one call, default 30000 */
@@ -110,6 +111,8 @@ struct show_mcp {
 	char *id;
 	char *url;
 	struct show_names argv;
+	char *protocol;		  /* a revision, or NULL: the newest of both */
+	char *key_env, *key_file; /* of a bearer token, or NULL */
 };
 
 struct show_option {
@@ -257,8 +260,15 @@ struct show_check {
 	char *card, *name, *kind; /* kind is one of show_check_kinds */
 	char *endpoint;		  /* URL, host:port, or as the kind says */
 	char *payload;		  /* canonical JSON text, or NULL */
+	char *method;		  /* of HTTP; NULL: as the payload says */
 	char *expected;		  /* canonical JSON object text; "{}" if none */
+	char *keep;		  /* of a step: the same, or NULL */
+	char *key_env, *key_file; /* of its service, or NULL */
 	int64_t timeout_ms;	  /* default 5000 */
+	/* Of a test that has some: no card of their own. Then kind and endpoint
+	 * are those of the first. */
+	struct show_check *steps, *cleanup;
+	size_t step_count, cleanup_count;
 };
 
 enum show_alert_to { ALERT_SLACK, ALERT_DISCORD, ALERT_WEBHOOK, ALERT_SMTP };

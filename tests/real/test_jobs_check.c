@@ -93,7 +93,7 @@ static const struct row {
 	{"{\"name\":\"t\",\"kind\":\"tcp\",\"endpoint\":\"127.0.0.1:1\"}",
 	 "127.0.0.1:1: nobody listens there", false},
 	{"{\"name\":\"t\",\"kind\":\"obs\",\"endpoint\":\"obs:\"}",
-	 "checks of the kind obs are not run by this version", false},
+	 "the show file names no OBS", false},
 	{"{\"name\":\"t\",\"endpoint\":\"audience:/status\"}",
 	 "http://127.0.0.1:1/status: nobody listens", false},
 };
@@ -250,7 +250,8 @@ START_TEST(test_in_pool)
 	ck_assert(in && !in->check.running && in->check.ok);
 	ck_assert_int_ge(in->check.latency_ms, 0);
 	ck_assert(strncmp(in->check.text, "status 200", 10) == 0);
-	ck_assert(in->check.phases && strstr(in->check.phases, "\"tls_ms\":-1"));
+	ck_assert(in->check.phases &&
+		  strstr(in->check.phases, "\"tls_ms\":-1"));
 	ck_assert_ptr_null(in->check.failed);
 	ck_assert(in->check.detail &&
 		  strstr(in->check.detail, "\"kind\":\"http\""));

@@ -1,14 +1,20 @@
 /* jobs: expectations of checks, as a table. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "jobs/audio.h"
 #include "jobs/expect.h"
 #include "tap.h"
 
 /* sha256("abc"), from the command line's sha256sum */
 #define SHA_ABC                                                                \
 	"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+/* and of the first 27 bytes of the body below */
+#define SHA_BODY                                                               \
+	"e2e8444f338a010c832b784e4ef1aba5581f9b9eca7289176f84d90f8386d760"
 
 static const struct row {
 	const char *wanted, *got; /* in lists of one; got NULL: nothing there */
@@ -105,8 +111,87 @@ static const struct whole {
 	{"{\"/list/1\":\"b\",\"/beat~1x\":1}", NULL},
 	{"{\"/list/7\":\"b\"}", "/list/7: wanted \"b\", got \"nothing\""},
 	{"{\"/none\":null,\"/gone\":{\"exists\":false}}", NULL},
-	{"{\"not_silent\":true}", "not_silent: this version cannot measure it"},
+	{"{\"not_silent\":true}", "not_silent: wanted true, got \"nothing\""},
+	{"{\"loudest\":true}", "loudest: this version cannot measure it"},
+	{"{\"body_bytes\":27,\"sha256\":\"" SHA_BODY "\"}", NULL},
+	{"{\"body_bytes\":28}", "body_bytes: wanted 28, got 27"},
+	{"{\"max_bytes\":26}", "max_bytes: wanted at most 26, got 27"},
+	{"{\"body_contains\":\"bear\"}",
+	 "body_contains: wanted to contain \"bear\", got "
+	 "\"{\\\"beat/x\\\":1,\\\"list\\\":[\\\"a\\\",\\\"b\\\"\""},
+	{"{\"exit_status\":3,\"value\":{\"gt\":2,\"lt\":3}}", NULL},
+	{"{\"exit_status\":0}", "exit_status: wanted 0, got 3"},
+	{"{\"value\":2}", "value: wanted 2, got 2.5"},
 };
+
+static const struct audio_facts sound = {
+	.format = "WAV",
+	.duration_ms = 1200,
+	.sample_rate = 22050,
+	.channels = 1,
+	.peak_dbfs = -3.04,
+	.loudness_lufs = -21.06,
+	.silence_ms = 250,
+	.clipped = 6,
+};
+static const struct audio_facts nothing = {
+	.sample_rate = 8000,
+	.channels = 2,
+	.peak_dbfs = -INFINITY,
+	.loudness_lufs = -INFINITY,
+};
+
+static const struct of_sound {
+	const struct audio_facts *audio;
+	const char *expected, *text;
+} of_sounds[] = {
+	{&sound,
+	 "{\"duration_ms\":1200,\"min_duration_ms\":1200,"
+	 "\"max_duration_ms\":1200,\"sample_rate\":22050,\"channels\":1,"
+	 "\"peak_dbfs\":-3,\"loudness_lufs\":{\"gt\":-23,\"lt\":-20},"
+	 "\"max_silence_ms\":250,\"not_silent\":true}",
+	 NULL},
+	{&sound, "{\"duration_ms\":1201}",
+	 "duration_ms: wanted 1201, got 1200"},
+	{&sound, "{\"min_duration_ms\":1201}",
+	 "min_duration_ms: wanted at least 1201, got 1200"},
+	{&sound, "{\"max_duration_ms\":1199}",
+	 "max_duration_ms: wanted at most 1199, got 1200"},
+	{&sound, "{\"sample_rate\":48000}",
+	 "sample_rate: wanted 48000, got 22050"},
+	{&sound, "{\"channels\":2}", "channels: wanted 2, got 1"},
+	{&sound, "{\"peak_dbfs\":{\"lt\":-6}}",
+	 "peak_dbfs: wanted {\"lt\":-6}, got -3.0"},
+	{&sound, "{\"loudness_lufs\":{\"gt\":-20}}",
+	 "loudness_lufs: wanted {\"gt\":-20}, got -21.1"},
+	{&sound, "{\"max_silence_ms\":249}",
+	 "max_silence_ms: wanted at most 249, got 250"},
+	{&sound, "{\"not_clipped\":true}",
+	 "not_clipped: wanted true, got false"},
+	{&nothing, "{\"not_silent\":true}",
+	 "not_silent: wanted true, got false"},
+	{&nothing, "{\"not_silent\":false,\"not_clipped\":true}", NULL},
+	{&nothing, "{\"loudness_lufs\":{\"lt\":0}}",
+	 "loudness_lufs: wanted {\"lt\":0}, got \"nothing\""},
+};
+
+START_TEST(test_sound)
+{
+	const struct of_sound *s = &of_sounds[_i];
+	struct measured m = measured_nothing;
+	json_object *rows_out = json_object_new_array();
+	json_object *e = json_read_str(s->expected, &json_limits_own, NULL);
+	char *text = NULL;
+	m.audio = s->audio;
+	bool ok = expect_all(e, &m, rows_out, &text);
+	ck_assert_msg(ok == !s->text, "%s: %s", s->expected, text ? text : "");
+	if (s->text)
+		ck_assert_str_eq(text, s->text);
+	free(text);
+	json_object_put(e);
+	json_object_put(rows_out);
+}
+END_TEST
 
 START_TEST(test_whole)
 {
@@ -123,6 +208,9 @@ START_TEST(test_whole)
 		.json = json_read_str(body, &json_limits_own, NULL),
 		.connect_ms = 2,
 		.total_ms = 40,
+		.exit_status = 3,
+		.has_value = true,
+		.value = 2.5,
 	};
 	char *text = NULL;
 	bool ok = expect_all(e, &m, rows_out, &text);
@@ -145,6 +233,7 @@ int main(void)
 	Suite *suite = suite_create("jobs: expectations");
 	TCase *t = tcase_create("expect");
 	tcase_add_loop_test(t, test_row, 0, (int)COUNT_OF(rows));
+	tcase_add_loop_test(t, test_sound, 0, (int)COUNT_OF(of_sounds));
 	tcase_add_loop_test(t, test_whole, 0, (int)COUNT_OF(wholes));
 	suite_add_tcase(suite, t);
 	return tap_run(suite);

@@ -1,6 +1,7 @@
 /*
- * The key lists of showcaller-show(5) are those of the tables that the reader
- * goes by. With --print, prints the page as the tables would have it.
+ * The key lists of showcaller-show(5) and showcaller-checks(5) are those of the
+ * tables that the reader goes by, and each kind of check has its entry. With
+ * --print PAGE, prints the page as the tables would have it.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -166,10 +167,10 @@ static char *put_between(char *page, const char *name, const char *text)
 	return buf_take(&b);
 }
 
-static char *read_page(void)
+static char *read_page(const char *name)
 {
 	const char *dir = getenv("srcdir");
-	char *path = xasprintf("%s/man/showcaller-show.5", dir ? dir : ".");
+	char *path = xasprintf("%s/man/%s.5", dir ? dir : ".", name);
 	struct err err = {0};
 	char *page = file_read(path, 1 << 20, NULL, &err);
 	REQUIRE(page != NULL);
@@ -177,16 +178,26 @@ static char *read_page(void)
 	return page;
 }
 
-static char *make_page(char *page)
+static bool is_of_checks(const struct section *s)
+{
+	return strncmp(s->path, "checks", 6) == 0;
+}
+
+static const char *const pages[] = {"showcaller-show", "showcaller-checks"};
+
+static char *make_page(char *page, bool of_checks)
 {
 	struct buf keys = {0}, measures = {0}, comparisons = {0};
 	for (size_t i = 0; schema_sections[i]; i++)
-		add_section(&keys, schema_sections[i]);
+		if (is_of_checks(schema_sections[i]) == of_checks)
+			add_section(&keys, schema_sections[i]);
 	add_words(&measures, show_check_measures);
 	add_words(&comparisons, show_check_comparisons);
 	page = put_between(page, "keys", buf_str(&keys));
-	page = put_between(page, "measures", buf_str(&measures));
-	page = put_between(page, "comparisons", buf_str(&comparisons));
+	if (of_checks) {
+		page = put_between(page, "measures", buf_str(&measures));
+		page = put_between(page, "comparisons", buf_str(&comparisons));
+	}
 	buf_release(&keys);
 	buf_release(&measures);
 	buf_release(&comparisons);
@@ -195,18 +206,34 @@ static char *make_page(char *page)
 
 START_TEST(test_page)
 {
-	char *page = read_page();
-	char *wanted = make_page(xstrdup(page));
+	char *page = read_page(pages[_i]);
+	char *wanted = make_page(xstrdup(page), _i == 1);
 	size_t line = 1, i = 0;
 	for (; page[i] && page[i] == wanted[i]; i++)
 		line += page[i] == '\n';
-	ck_assert_msg(page[i] == wanted[i],
-		      "man/showcaller-show.5, line %zu, is not what the tables "
-		      "say (%.60s); tests/unit/test_show_man --print shows the "
-		      "page as it should be",
-		      line, wanted + i);
+	ck_assert_msg(
+		page[i] == wanted[i],
+		"man/%s.5, line %zu, is not what the tables say (%.60s); "
+		"tests/unit/test_show_man --print %s shows the page as it "
+		"should be",
+		pages[_i], line, wanted + i, pages[_i]);
 	free(page);
 	free(wanted);
+}
+END_TEST
+
+START_TEST(test_kinds)
+{
+	char *page = read_page("showcaller-checks");
+	for (size_t i = 0; show_check_kinds[i]; i++) {
+		char *entry = xasprintf(".It Cm %s\n", show_check_kinds[i]);
+		ck_assert_msg(strstr(page, entry),
+			      "man/showcaller-checks.5 "
+			      "has no kind %s",
+			      show_check_kinds[i]);
+		free(entry);
+	}
+	free(page);
 }
 END_TEST
 
@@ -247,15 +274,17 @@ END_TEST
 
 int main(int argc, char **argv)
 {
-	if (argc > 1 && strcmp(argv[1], "--print") == 0) {
-		char *page = make_page(read_page());
+	if (argc > 2 && strcmp(argv[1], "--print") == 0) {
+		char *page = make_page(read_page(argv[2]),
+				       strcmp(argv[2], pages[1]) == 0);
 		fputs(page, stdout);
 		free(page);
 		return EXIT_SUCCESS;
 	}
 	Suite *suite = suite_create("show_man");
 	TCase *tc = tcase_create("man");
-	tcase_add_test(tc, test_page);
+	tcase_add_loop_test(tc, test_page, 0, (int)COUNT_OF(pages));
+	tcase_add_test(tc, test_kinds);
 	tcase_add_test(tc, test_rows);
 	suite_add_tcase(suite, tc);
 	return tap_run(suite);
