@@ -1,6 +1,7 @@
 #include "show/schema.h"
 
 #include "show/read.h"
+#include "show/schema_rows.h"
 #include "show/show.h"
 
 const char *const schema_via_words[] = {"http", "llm",	"mcp", "bus",
@@ -12,10 +13,6 @@ const char *const schema_on_failure_words[] = {
 const char *const schema_undecided_words[] = {"extend", "default", "ask", NULL};
 const char *const schema_alert_words[] = {"slack", "discord", "webhook", "smtp",
 					  NULL};
-const char *const show_check_kinds[] = {"http", "audio", "mcp",	       "obs",
-					"rtmp", "agent", "prometheus", "redis",
-					"tcp",	"exec",	 "log",	       NULL};
-
 static const char *const api_words[] = {"openai", "anthropic", NULL};
 static const char *const go_words[] = {"auto", "manual", NULL};
 static const char *const proposals_words[] = {"ask", "allow", "refuse", NULL};
@@ -24,8 +21,6 @@ static const char *const answer_words[] = {"deny", "approve", NULL};
 static const char *const mcp_words[] = {"2024-11-05", "2025-03-26",
 					"2025-06-18", "2025-11-25",
 					"2026-07-28", NULL};
-static const char *const method_words[] = {"GET", "POST", "PUT", "PATCH",
-					   "DELETE", "HEAD", NULL};
 static const char *const http_schemes[] = {"http", "https", NULL};
 static const char *const ws_schemes[] = {"ws", "wss", NULL};
 static const char *const alert_schemes[] = {"http", "https", "smtp", "smtps",
@@ -48,44 +43,7 @@ const char *const schema_event_words[] = {
 	"alarm:raise",	  "alarm:ack",	    "alarm:clear",
 	"leader:take",	  "note",	    NULL};
 
-const char *const show_check_measures[] = {
-	"status",	   "content_type",    "body",
-	"body_contains",   "body_bytes",      "min_bytes",
-	"max_bytes",	   "max_latency_ms",  "max_connect_ms",
-	"sha256",	   "banner",	      "exit_status",
-	"value",	   "duration_ms",     "min_duration_ms",
-	"max_duration_ms", "sample_rate",     "channels",
-	"peak_dbfs",	   "loudness_lufs",   "max_silence_ms",
-	"not_silent",	   "not_clipped",     NULL};
-const char *const show_check_comparisons[] = {
-	"equals", "not",    "lt", "gt",	    "contains", "matches",
-	"type",	  "exists", "in", "sha256", NULL};
-
 /* clang-format off */
-#define AT(type, member) offsetof(struct type, member)
-#define HOURS24 86400000
-#define TOKENS  1e12
-#define MONEY   1e15
-#define NONE    ((double)SHOW_UNSET)
-
-#define ROW(n, t, a, s, ...) \
-	{.name = n, .type = t, .at = a, .about = s, __VA_ARGS__}
-#define TEXT(n, a, bytes, s, ...) \
-	ROW(n, KEY_TEXT, a, s, .min = 1, .max = bytes, __VA_ARGS__)
-#define LINES(n, a, s, ...) \
-	ROW(n, KEY_LINES, a, s, .max = 4000, __VA_ARGS__)
-#define EXACT(n, a, s, ...) \
-	ROW(n, KEY_EXACT, a, s, .min = 1, .max = 4096, __VA_ARGS__)
-#define INT(n, a, lo, hi, d, u, s, ...) \
-	ROW(n, KEY_INT, a, s, .min = lo, .max = hi, .def = d, .unit = u, \
-	    __VA_ARGS__)
-#define NUM(n, a, lo, hi, d, s, ...) \
-	ROW(n, KEY_NUM, a, s, .min = lo, .max = hi, .def = d, __VA_ARGS__)
-#define CASH(n, a, d, s, ...) \
-	ROW(n, KEY_MONEY, a, s, .max = MONEY, .def = d, __VA_ARGS__)
-#define WORD(n, a, w, d, s, ...) \
-	ROW(n, KEY_WORD, a, s, .words = w, .def = d, __VA_ARGS__)
-#define LATER .later = true
 
 static const struct key budget_keys[] = {
 	INT("tokens", AT(show_budget, tokens), 0, TOKENS, NONE, "tokens",
@@ -599,79 +557,6 @@ static const struct key show_keys[] = {
 const struct section schema_show = {
 	"", "a show file", sizeof(struct show), .keys = show_keys};
 
-#define PROBE_ROWS \
-	WORD("kind", AT(show_check, kind), show_check_kinds, NONE, \
-	     "How the service is tried.", \
-	     .def_text = "http for an http(s) URL", .item = KEY_TEXT), \
-	EXACT("endpoint", AT(show_check, endpoint), \
-	      "Where it is: what the kind calls for, see KINDS.", \
-	      .def_text = "that of the kind, where it has one"), \
-	WORD("method", AT(show_check, method), method_words, NONE, \
-	     "The HTTP method.", \
-	     .def_text = "GET, or POST when there is a payload", \
-	     .item = KEY_TEXT), \
-	ROW("payload", KEY_JSON, AT(show_check, payload), \
-	    "What is sent or asked for: what the kind calls for."), \
-	ROW("expected", KEY_OBJECT, AT(show_check, expected), \
-	    "What must come: measures, and JSON Pointers into the answer, " \
-	    "each with a value or a comparison.", .def_text = "{}"), \
-	EXACT("key_env", AT(show_check, key_env), \
-	      "The environment variable that holds the service's key, token or " \
-	      "password."), \
-	EXACT("key_file", AT(show_check, key_file), \
-	      "A file (mode 0600) that holds it.")
-
-static const struct key step_keys[] = {
-	TEXT("name", AT(show_check, name), 120, "What the step does.",
-	     .required = true),
-	PROBE_ROWS,
-	ROW("keep", KEY_OBJECT, AT(show_check, keep),
-	    "Names for parts of the answer, each with its JSON Pointer; later "
-	    "steps write {{kept.NAME}}.", .def_text = "{}"),
-	{0}};
-static const struct section step = {
-	"checks.cards[].tests[].steps[]", "a step", sizeof(struct show_check),
-	.keys = step_keys, .end = test_end};
-
-static const struct key test_keys[] = {
-	TEXT("name", AT(show_check, name), 120, "The name of the test.",
-	     .required = true),
-	PROBE_ROWS,
-	INT("timeout_ms", AT(show_check, timeout_ms), 1, 600000, 5000, "ms",
-	    "The deadline of the test, with all its steps."),
-	ROW("steps", KEY_LIST, AT(show_check, steps),
-	    "Instead of all of these but name and timeout_ms: one after the "
-	    "other, until one fails.",
-	    .count_at = AT(show_check, step_count), .sub = &step, .min = 1,
-	    .max = 32),
-	ROW("cleanup", KEY_LIST, AT(show_check, cleanup),
-	    "Steps that are run behind the others in any case.",
-	    .count_at = AT(show_check, cleanup_count), .sub = &step, .min = 1,
-	    .max = 32),
-	{0}};
-static const struct section test = {
-	"checks.cards[].tests[]", "a test", sizeof(struct show_check),
-	.keys = test_keys, .end = test_end};
-
-static const struct key card_keys[] = {
-	TEXT("card", AT(schema_card, card), 120, "The name of the card.",
-	     .required = true),
-	ROW("tests", KEY_LIST, AT(schema_card, tests), "Its tests.",
-	    .count_at = AT(schema_card, test_count), .sub = &test, .min = 1,
-	    .max = 1000, .required = true),
-	{0}};
-static const struct section card = {
-	"checks.cards[]", "a card", sizeof(struct schema_card),
-	.keys = card_keys};
-
-static const struct key checks_keys[] = {
-	ROW("cards", KEY_LIST, AT(schema_cards, cards), "Validation cards.",
-	    .count_at = AT(schema_cards, count), .sub = &card, .max = 1000,
-	    .required = true),
-	{0}};
-const struct section schema_checks = {
-	"checks", "a checks file", sizeof(struct schema_cards),
-	.keys = checks_keys};
 /* clang-format on */
 
 const struct section *const schema_sections[] = {&schema_show,
@@ -700,7 +585,7 @@ const struct section *const schema_sections[] = {&schema_show,
 						 &alert,
 						 &http,
 						 &schema_checks,
-						 &card,
-						 &test,
-						 &step,
+						 &schema_card,
+						 &schema_test,
+						 &schema_step,
 						 NULL};

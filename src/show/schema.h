@@ -73,7 +73,7 @@ struct section {
 /* The sections in the order of the manual, ended by NULL. */
 extern const struct section *const schema_sections[];
 extern const struct section schema_show, schema_checks, schema_defaults,
-	schema_prompt;
+	schema_prompt, schema_card, schema_test, schema_step;
 
 /* What the enums of show.h are called, in their order, NULL-ended. */
 extern const char *const schema_via_words[], *const schema_adjudicate_words[],

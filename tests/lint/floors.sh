@@ -22,6 +22,8 @@ BEGIN {
 	home["yaml.h"] = "show"
 	home["hiredis/"] = "store"
 	home["curl/"] = "jobs"
+	home["sndfile.h"] = "jobs"
+	home["ebur128.h"] = "jobs"
 	home["microhttpd.h"] = "net"
 	home["libwebsockets.h"] = "net"
 	home["curses.h"] = "console"
