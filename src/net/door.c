@@ -165,6 +165,10 @@ static const char *status_words(int status)
 	switch (status) {
 	case 408:
 		return "Request Timeout";
+	case 411:
+		return "Length Required";
+	case 413:
+		return "Content Too Large";
 	case 414:
 		return "URI Too Long";
 	case 431:
@@ -291,6 +295,9 @@ static void admit(struct web *web, struct knock *k, char *block, size_t len)
 		admit_ws(web, k, &h);
 		return;
 	}
+	/* Some of these libmicrohttpd would answer with a page of its own. */
+	if (!no)
+		no = head_check(&h);
 	if (!no && side->conn_count >= side->conn_max)
 		no = &too_many;
 	if (no)
