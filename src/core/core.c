@@ -145,6 +145,7 @@ static void tick(struct deciding *d)
 static void progress(struct deciding *d)
 {
 	struct effect *x = effect_add(d, EFFECT_LIVE);
+	x->name = xstrdup(d->in->agent);
 	x->text = xstrdup(d->in->text ? d->in->text : "{}");
 }
 

@@ -30,7 +30,8 @@ enum effect_kind {
 	EFFECT_CHECK,       /* check: index into show.checks */
 	EFFECT_CHECK_KEEP,  /* check; text: all that is known of its result */
 	EFFECT_REPLY,       /* origin, ok, text (cleaned) */
-	EFFECT_LIVE,        /* text: a JSON object for the `live` channel */
+	EFFECT_LIVE,        /* text: a JSON object for the `live` channel, or
+			       for `meters` when that is its name */
 	EFFECT_BELL,        /* a human is needed: text */
 	EFFECT_ALERT,       /* tell people away from the screen: text; name =
 			       an ALERT_... word */

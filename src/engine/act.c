@@ -290,7 +290,10 @@ void engine_act(struct engine *e, struct effect *effect, int64_t now_ms)
 			     effect->text);
 		break;
 	case EFFECT_LIVE:
-		send_live(e, effect->text);
+		if (effect->name && strcmp(effect->name, LIVE_METERS) == 0)
+			writer_publish_meters(e->writer, effect->text);
+		else
+			send_live(e, effect->text);
 		break;
 	case EFFECT_BELL:
 		act_bell(e, effect);

@@ -126,6 +126,7 @@ struct engine {
 
 	int64_t clock_real_ms, clock_show_ms; /* where the show clock began */
 	int64_t last_ms; /* newest show time given to the core */
+	bool meters; /* of OBS are wanted */
 	int64_t renew_at_ms, report_at_ms, tally_at_ms, last_at_ms; /* mono */
 	uint64_t last_seq, report_seq; /* what last.json and the report saw */
 	bool away, away_told;

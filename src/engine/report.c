@@ -79,8 +79,19 @@ void report_write_last(struct engine *e, const char *mode)
 		keeper_write_now(e->state_dir, e->m, &extra);
 }
 
+/* Levels are asked of OBS while somebody listens for them. */
+static void follow_meters(struct engine *e)
+{
+	bool wanted = writer_meters_wanted(e->writer);
+	if (wanted == e->meters || !e->net)
+		return;
+	e->meters = wanted;
+	net_obs_meters(e->net, wanted);
+}
+
 void report_tick(struct engine *e, int64_t mono_ms)
 {
+	follow_meters(e);
 	if (mono_ms >= e->renew_at_ms) {
 		e->renew_at_ms = mono_ms + RENEW_MS;
 		if (!e->away)
@@ -96,6 +107,8 @@ void report_tick(struct engine *e, int64_t mono_ms)
 		watch_ledger(e);
 	send_figures(e);
 	tally_report(e);
+	if (e->net && e->show->obs.given)
+		writer_publish_meters(e->writer, "{}");
 	if (mono_ms >= e->last_at_ms && e->last_seq != e->m->seq) {
 		e->last_at_ms = mono_ms + LAST_MS;
 		report_write_last(e, e->rehearse ? "rehearsal" : "live");

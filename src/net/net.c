@@ -201,6 +201,11 @@ void net_obs(struct net *net, const char *id, const char *type,
 	ws_obs(net->ws, id, type, data);
 }
 
+void net_obs_meters(struct net *net, bool wanted)
+{
+	ws_obs_meters(net->ws, wanted);
+}
+
 const char *net_operator_addr(const struct net *net)
 {
 	return net->addr[SIDE_OPERATOR];

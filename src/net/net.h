@@ -80,6 +80,10 @@ void net_redis(struct net *net, bool connected, int64_t rtt_us,
 void net_obs(struct net *net, const char *id, const char *type,
 	     const char *data);
 
+/* Whether OBS is asked for levels: they come as INPUT_PROGRESS of the agent
+ * "meters", five a second. Dead air is watched for without. */
+void net_obs_meters(struct net *net, bool wanted);
+
 /* For the console and tests: where we really listen. */
 const char *net_operator_addr(const struct net *net);
 const char *net_audience_addr(const struct net *net);

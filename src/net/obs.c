@@ -12,13 +12,16 @@
 
 #define RPC_VERSION 1
 /* General, Config, Scenes, Inputs, Transitions, Outputs, MediaInputs, Ui, and
- * InputActiveStateChanged: never the meters, twenty a second. */
+ * InputActiveStateChanged... */
 #define EVENTS (1 | 2 | 4 | 8 | 16 | 64 | 256 | 1024 | 1 << 17)
+/* ...and the levels of inputs, twenty a second, while they are wanted. */
+#define METERS (1u << 16)
 
 enum {
 	OP_HELLO,
 	OP_IDENTIFY,
 	OP_IDENTIFIED,
+	OP_REIDENTIFY,
 	OP_EVENT = 5,
 	OP_ANSWER = 7,
 	OP_BATCH_ANSWER = 9,
@@ -46,7 +49,14 @@ struct obs_session *obs_new(const struct obs_sink *sink)
 	struct obs_session *s = xcalloc(1, sizeof *s);
 	s->sink = *sink;
 	s->next_number = 1;
+	const struct obs_watch_sink to = {sink->who, sink->alarm, sink->meters};
+	obs_watch_init(&s->watch, &to, NULL);
 	return s;
+}
+
+void obs_expect(struct obs_session *s, const struct show_obs *show)
+{
+	s->watch.show = show;
 }
 
 void obs_free(struct obs_session **sp)
@@ -59,6 +69,7 @@ void obs_free(struct obs_session **sp)
 	free(s->cut);
 	obs_facts_release(&s->facts);
 	obs_facts_release(&s->told);
+	obs_watch_release(&s->watch);
 	free(s->password);
 	free(s);
 }
@@ -99,11 +110,11 @@ void obs_opened(struct obs_session *s, int64_t now_ms)
 
 void obs_lost(struct obs_session *s, const char *why, int64_t now_ms)
 {
-	(void)now_ms;
 	s->state = OBS_DOWN;
 	s->deadline_ms = s->figures_ms = s->soft_ms = 0;
 	obs_facts_release(&s->facts);
 	s->facts.error = text_clean_str(why, 200);
+	obs_watch_lost(&s->watch, s->facts.error, now_ms);
 	/* The facts first: whoever hears that a request failed then knows
 	 * why. */
 	tell(s);
@@ -116,7 +127,8 @@ static void identify(struct obs_session *s, json_object *d)
 	json_object *o = json_object_new_object();
 	json_object *id = json_object_new_object();
 	json_add_int(id, "rpcVersion", RPC_VERSION);
-	json_add_int(id, "eventSubscriptions", EVENTS);
+	s->mask = EVENTS;
+	json_add_int(id, "eventSubscriptions", s->mask);
 	if (auth) {
 		char *secret =
 			hash_sha256_base64(s->password ? s->password : "",
@@ -157,6 +169,7 @@ static void read_done(struct obs_session *s, int64_t now_ms)
 	s->figures_ms = now_ms;
 	s->facts.connected = true;
 	obs_facts_set(&s->facts.error, NULL);
+	obs_watch_ready(&s->watch, now_ms);
 	obs_calls_event(s, "reconnected", NULL);
 	obs_macros_go_on(s, now_ms);
 }
@@ -185,6 +198,9 @@ static void take_event(struct obs_session *s, json_object *d, int64_t now_ms)
 {
 	const char *type = json_get_str(d, "eventType", "");
 	json_object *data = json_get_object(d, "eventData");
+	obs_watch_event(&s->watch, type, data, now_ms);
+	if (!strcmp(type, "InputVolumeMeters"))
+		return;
 	if (!strcmp(type, "CurrentSceneCollectionChanging") ||
 	    !strcmp(type, "CurrentProfileChanging")) {
 		changing(s, now_ms);
@@ -251,6 +267,53 @@ static void ask_figures(struct obs_session *s, int64_t now_ms)
 	s->figures_ms = now_ms + OBS_FIGURES_MS;
 }
 
+/* On air it is looked at, too. */
+static void look(struct obs_session *s, int64_t now_ms)
+{
+	struct obs_look ask;
+	int step = 0;
+	if (!s->watch.look_at_ms || now_ms < s->watch.look_at_ms)
+		return;
+	while ((ask = obs_look_next(&s->watch, &s->facts, &step)).type) {
+		obs_call(s, NULL, ask.type, &ask.data, now_ms);
+		json_object_put(ask.data);
+	}
+	s->watch.look_at_ms = now_ms + OBS_LOOK_MS;
+}
+
+/* OBS is told which events are wanted when that has changed. */
+static void follow_mask(struct obs_session *s)
+{
+	unsigned mask =
+		EVENTS | (obs_watch_wants_meters(&s->watch) ? METERS : 0);
+	if (mask == s->mask)
+		return;
+	s->mask = mask;
+	json_object *o = json_object_new_object();
+	json_object *d = json_object_new_object();
+	json_add_int(d, "eventSubscriptions", mask);
+	json_add_int(o, "op", OP_REIDENTIFY);
+	json_add(o, "d", &d);
+	s->sink.send(s->sink.who, json_text(o));
+	json_object_put(o);
+}
+
+void obs_show_meters(struct obs_session *s, bool shown, int64_t now_ms)
+{
+	s->watch.meters_shown = shown;
+	if (s->state == OBS_READY)
+		obs_tick(s, now_ms);
+}
+
+static void watch(struct obs_session *s, int64_t now_ms)
+{
+	if (now_ms >= s->figures_ms)
+		ask_figures(s, now_ms);
+	look(s, now_ms);
+	obs_watch_tick(&s->watch, &s->facts, now_ms);
+	follow_mask(s);
+}
+
 void obs_tick(struct obs_session *s, int64_t now_ms)
 {
 	s->now_ms = now_ms;
@@ -267,9 +330,8 @@ void obs_tick(struct obs_session *s, int64_t now_ms)
 		return;
 	}
 	obs_calls_expire(s, now_ms);
-	if (s->state == OBS_READY && !obs_calls_are_held(s) &&
-	    now_ms >= s->figures_ms)
-		ask_figures(s, now_ms);
+	if (s->state == OBS_READY && !obs_calls_are_held(s))
+		watch(s, now_ms);
 	if (!s->soft_ms || now_ms >= s->soft_ms)
 		tell(s);
 	if (now_ms >= s->soft_ms)

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "core/input.h"
+#include "show/show.h"
 
 #define OBS_REQUEST_MS	   4500	 /* a request's outcome is told within 5 s */
 #define OBS_SLOW_MS	   10000 /* of a stream's start, and of a macro */
@@ -52,6 +53,9 @@ struct obs_sink {
 	/* This link is of no use: hang up, and try again later unless `stop`
 	 * (the password is wrong: no hammering). */
 	void (*give_up)(void *who, const char *why, bool stop);
+	/* See obs_watch.h; NULL: nobody listens. */
+	void (*alarm)(void *who, const char *id, bool up, const char *text);
+	void (*meters)(void *who, const char *json);
 };
 
 struct obs_session;
@@ -60,6 +64,12 @@ struct obs_session *obs_new(const struct obs_sink *sink);
 void obs_free(struct obs_session **s);
 /* Copied; NULL: none. */
 void obs_set_password(struct obs_session *s, const char *password);
+
+/* What is expected of OBS; lent for as long as the session lives. NULL (as at
+ * first): nothing. */
+void obs_expect(struct obs_session *s, const struct show_obs *show);
+/* Whether somebody looks at the meters. */
+void obs_show_meters(struct obs_session *s, bool shown, int64_t now_ms);
 
 void obs_opened(struct obs_session *s, int64_t now_ms);
 void obs_received(struct obs_session *s, const char *text, size_t bytes,

@@ -309,8 +309,13 @@ void obs_call_answered(struct obs_session *s, struct obs_call *c, bool ok,
 	if (ours) {
 		struct obs_call gone = *c;
 		*c = (struct obs_call){0};
-		if (ok)
+		if (ok) {
 			obs_facts_answer(s, type, gone.data, data, now_ms);
+			obs_watch_answer(&s->watch, type, gone.data, data,
+					 now_ms);
+		}
+		if (ok && !strcmp(type, "GetStats"))
+			obs_figures(s);
 		call_release(&gone);
 		if (ok)
 			settle_already(s, type);

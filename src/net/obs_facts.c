@@ -33,26 +33,11 @@ static void take_scenes(struct obs_facts *f, json_object *list)
 static void take_stream(struct obs_session *s, json_object *data,
 			int64_t now_ms)
 {
-	int64_t bytes = json_get_int(data, "outputBytes", 0);
-	s->facts.streaming = json_get_bool(data, "outputActive", false);
-	s->facts.reconnecting =
-		s->facts.streaming &&
-		json_get_bool(data, "outputReconnecting", false);
-	s->stream_ms = s->facts.streaming
-			       ? json_get_int(data, "outputDuration", 0)
-			       : 0;
-	int64_t took = now_ms - s->bytes_at_ms;
-	/* They start again at nought with every reconnection. */
-	bool carries_on = s->bytes_at_ms && bytes >= s->bytes && took > 0;
-	if (took > 0)
-		s->kbps = s->facts.streaming && carries_on
-				  ? (bytes - s->bytes) * 8 / took
-				  : 0;
-	s->bytes = bytes;
-	s->bytes_at_ms = now_ms;
-	s->dropped = json_get_int(data, "outputSkippedFrames", 0);
-	s->total = json_get_int(data, "outputTotalFrames", 0);
-	s->congestion = json_get_num(data, "outputCongestion", 0);
+	struct obs_facts *f = &s->facts;
+	(void)now_ms;
+	f->streaming = json_get_bool(data, "outputActive", false);
+	f->reconnecting = f->streaming &&
+			  json_get_bool(data, "outputReconnecting", false);
 }
 
 static void take_preview(struct obs_session *s, json_object *data)
@@ -273,8 +258,6 @@ static void take_record(struct obs_session *s, json_object *data,
 	struct obs_facts *f = &s->facts;
 	f->recording = json_get_bool(data, "outputActive", false);
 	f->paused = f->recording && json_get_bool(data, "outputPaused", false);
-	s->record_ms =
-		f->recording ? json_get_int(data, "outputDuration", 0) : 0;
 }
 
 static void take_replay(struct obs_session *s, json_object *data,
@@ -342,15 +325,6 @@ static void take_transition(struct obs_session *s, json_object *data,
 	s->facts.transition_ms = ms > 0 && ms < 3600000 ? ms : 0;
 }
 
-static void take_stats(struct obs_session *s, json_object *data, int64_t now_ms)
-{
-	(void)now_ms;
-	s->skipped = json_get_int(data, "renderSkippedFrames", 0);
-	s->fps = json_get_num(data, "activeFps", 0);
-	s->free_mb = json_get_num(data, "availableDiskSpace", 0);
-	obs_figures(s);
-}
-
 static const struct {
 	const char *type;
 	void (*take)(struct obs_session *s, json_object *data, int64_t now_ms);
@@ -368,7 +342,6 @@ static const struct {
 	{"GetSceneCollectionList", take_collections},
 	{"GetSceneTransitionList", take_transitions},
 	{"GetCurrentSceneTransition", take_transition},
-	{"GetStats", take_stats},
 };
 
 void obs_facts_answer(struct obs_session *s, const char *type,
@@ -495,26 +468,11 @@ void obs_facts_event(struct obs_session *s, const char *type, json_object *data,
 
 /* --- figures -------------------------------------------------------------- */
 
-/* A meter's first value may be garbage; one bad number must not fill a screen.
- */
-static double sane(double v, double max)
-{
-	return isfinite(v) && v >= 0 ? (v < max ? v : max) : 0;
-}
-
 void obs_figures(struct obs_session *s)
 {
 	json_object *o = json_object_new_object();
 	json_add_str(o, "topic", LIVE_OBS);
-	json_add_int(o, "stream_ms", s->stream_ms);
-	json_add_int(o, "record_ms", s->record_ms);
-	json_add_int(o, "kbps", s->kbps);
-	json_add_int(o, "dropped", s->dropped);
-	json_add_int(o, "skipped", s->skipped);
-	json_add_int(o, "total", s->total);
-	json_add_num(o, "congestion", sane(s->congestion, 1));
-	json_add_num(o, "fps", sane(s->fps, 1000));
-	json_add_num(o, "free_mb", sane(s->free_mb, 1e12));
+	obs_watch_put(&s->watch, o);
 	json_add_int(o, "at", clock_show_ms());
 	s->sink.figures(s->sink.who, json_text(o));
 	json_object_put(o);

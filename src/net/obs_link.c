@@ -122,6 +122,26 @@ static void on_done(void *who, const char *id, bool ok, const char *text)
 	tell_engine(who, &in);
 }
 
+static void on_alarm(void *who, const char *id, bool up, const char *text)
+{
+	struct input *in = input_new(INPUT_ALARM);
+	in->id = xstrdup(id);
+	in->ok = !up;
+	in->text = text_clean_str(text, 500);
+	tell_engine(who, &in);
+}
+
+/* As figures: worth nothing when they are late. */
+static void on_meters(void *who, const char *json)
+{
+	struct obs_link *link = who;
+	struct input *in = input_new(INPUT_PROGRESS);
+	in->agent = xstrdup("meters");
+	in->text = xstrdup(json);
+	if (!mailbox_post(link->ws->net->engine, &in))
+		input_free(&in);
+}
+
 /* A picture goes into the show's folder, as SOURCE-TIME.png. A file of a few
  * hundred kilobytes, when somebody asks for it. */
 static char *picture_path(const struct net *net, const char *source)
@@ -404,7 +424,7 @@ struct obs_link *obs_link_new(struct ws *ws)
 	struct obs_link *link = xcalloc(1, sizeof *link);
 	const struct obs_sink sink = {link,	  on_send, on_facts,
 				      on_figures, on_done, on_picture,
-				      on_give_up};
+				      on_give_up, on_alarm, on_meters};
 	link->ws = ws;
 	link->last = &link->first;
 	link->backoff_ms = BACKOFF_MIN_MS;
@@ -429,8 +449,15 @@ void obs_link_start(struct obs_link *link)
 		obs_lost(link->session, why, clock_mono_ms());
 		return;
 	}
+	obs_expect(link->session, &net->show->obs);
 	read_password(link);
 	connect_now(link);
+	plan(link);
+}
+
+void obs_link_meters(struct obs_link *link, bool shown)
+{
+	obs_show_meters(link->session, shown, clock_mono_ms());
 	plan(link);
 }
 

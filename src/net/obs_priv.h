@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "core/obs_commands.h"
 #include "net/obs.h"
+#include "net/obs_watch.h"
 
 /* What a request asks OBS for; ours carry no caller's id. */
 struct obs_call {
@@ -51,10 +52,8 @@ struct obs_session {
 	int64_t soft_ms;     /* when to tell what need not be told at once; 0:
 				nothing is waiting */
 
-	/* Figures, put together of three answers. */
-	int64_t stream_ms, record_ms, bytes, bytes_at_ms, kbps;
-	int64_t skipped, total, dropped;
-	double congestion, fps, free_mb;
+	unsigned mask;	     /* the events that OBS was asked for */
+	struct obs_watch watch;
 };
 
 /* obs_calls.c */

@@ -149,6 +149,13 @@ void ws_obs(struct ws *ws, const char *id, const char *type, const char *data)
 		input_free(&in);
 }
 
+void ws_obs_meters(struct ws *ws, bool wanted)
+{
+	struct ws_mail *mail = mail_new(MAIL_METERS);
+	mail->trusted = wanted;
+	post(ws, mail);
+}
+
 static void adopt(struct ws *ws, struct ws_mail *mail)
 {
 	setsockopt(mail->fd, SOL_SOCKET, SO_SNDBUF, &send_bytes[mail->side],
@@ -211,6 +218,9 @@ static void take_mail(struct ws *ws)
 		case MAIL_OBS:
 			obs_link_request(ws->obs, mail->name, mail->type,
 					 mail->text);
+			break;
+		case MAIL_METERS:
+			obs_link_meters(ws->obs, mail->trusted);
 			break;
 		}
 		ws_mail_drop(mail);

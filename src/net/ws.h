@@ -48,6 +48,7 @@ bool ws_wanted(struct ws *ws, enum ws_topic topic);
 
 /* A request to OBS; see net_obs(). */
 void ws_obs(struct ws *ws, const char *id, const char *type, const char *data);
+void ws_obs_meters(struct ws *ws, bool wanted);
 
 /* No more of them are taken. */
 bool ws_is_full(struct ws *ws, enum side_id side);

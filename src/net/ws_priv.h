@@ -36,6 +36,7 @@ struct ws_mail {
 		MAIL_TALLY,
 		MAIL_PUBLISH,
 		MAIL_OBS,
+		MAIL_METERS, /* trusted: they are wanted */
 	} kind;
 	int fd; /* -1: none */
 	enum side_id side;
@@ -105,6 +106,7 @@ void obs_link_start(struct obs_link *link);
 void obs_link_look(struct obs_link *link);
 void obs_link_request(struct obs_link *link, const char *id, const char *type,
 		      const char *data);
+void obs_link_meters(struct obs_link *link, bool shown);
 int obs_link_callback(struct lws *wsi, enum lws_callback_reasons reason,
 		      void *user, void *in, size_t len);
 

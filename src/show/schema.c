@@ -406,6 +406,34 @@ static const struct key retention_keys[] = {
 static const struct section retention = {
 	"retention", "retention", .keys = retention_keys};
 
+static const struct key obs_alarm_keys[] = {
+	INT("silence_ms", AT(show_obs_alarms, silence_ms), 0, HOURS24, 10000,
+	    "ms", "How long all inputs may be silent while OBS streams or "
+	    "records. 0: they are not listened to."),
+	INT("silence_below_db", AT(show_obs_alarms, silence_below_db), 1, 99,
+	    60, "dB", "What is silent: peaks so far below full scale."),
+	ROW("inputs", KEY_NAMES, AT(show_obs_alarms, inputs),
+	    "The inputs that are listened to.", .item = KEY_EXACT, .max = 64,
+	    .def_text = "all"),
+	INT("black_ms", AT(show_obs_alarms, black_ms), 0, HOURS24, 10000, "ms",
+	    "How long the program scene may be black while OBS streams or "
+	    "records. 0: it is not looked at."),
+	INT("sources_ms", AT(show_obs_alarms, sources_ms), 0, HOURS24, 5000,
+	    "ms", "How long one of obs.sources may be missing, hidden in the "
+	    "program scene, ended or still."),
+	NUM("congestion", AT(show_obs_alarms, congestion), 0, 1, 0.5,
+	    "The congestion that OBS reports at which the line is too slow, "
+	    "three seconds long. 0: never."),
+	NUM("dropped", AT(show_obs_alarms, dropped), 0, 1, 0.05,
+	    "The share of frames of the last ten seconds that the network may "
+	    "drop. 0: all of them."),
+	INT("disk_free_mb", AT(show_obs_alarms, disk_free_mb), 0, 1e9, 2048,
+	    "MB", "The least that has to be free where OBS records. 0: "
+	    "nothing."),
+	{0}};
+static const struct section obs_alarms = {
+	"obs.alarms", "alarms", .keys = obs_alarm_keys};
+
 static const struct key obs_keys[] = {
 	ROW("url", KEY_URL, AT(show_obs, url), "Where obs-websocket listens.",
 	    .words = ws_schemes, .max = 4096, .required = true),
@@ -418,8 +446,9 @@ static const struct key obs_keys[] = {
 	    "Scenes that are expected to be there.", .item = KEY_EXACT,
 	    .max = 1000),
 	ROW("sources", KEY_NAMES, AT(show_obs, sources),
-	    "Layers that must be feeding.", .item = KEY_EXACT, .max = 1000,
-	    LATER),
+	    "Layers that must be feeding.", .item = KEY_EXACT, .max = 100),
+	ROW("alarms", KEY_SUB, AT(show_obs, alarms),
+	    "When what OBS does is an alarm.", .sub = &obs_alarms),
 	ROW("macros", KEY_CALL, 0,
 	    "Lists of OBS requests, by name.", .call = read_macros, LATER),
 	EXACT("profile", AT(show_obs, profile), "The profile expected.",
@@ -580,6 +609,7 @@ const struct section *const schema_sections[] = {&schema_show,
 						 &polls,
 						 &retention,
 						 &obs,
+						 &obs_alarms,
 						 &chat,
 						 &rule,
 						 &alert,

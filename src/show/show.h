@@ -222,6 +222,15 @@ struct show_macro {
 	char *batch; /* canonical JSON: [{request: data}, ...] */
 };
 
+/* When what OBS does is an alarm; 0: never. */
+struct show_obs_alarms {
+	int64_t silence_ms, silence_below_db;
+	struct show_names inputs; /* that are listened to; none: all */
+	int64_t black_ms, sources_ms;
+	double congestion, dropped; /* shares */
+	int64_t disk_free_mb;
+};
+
 struct show_obs {
 	bool given;
 	char *url; /* ws://host:port */
@@ -232,6 +241,7 @@ struct show_obs {
 	size_t macro_count;
 	char *profile, *collection; /* expected; NULL: any */
 	int64_t operator_hold_ms;   /* 0: rules never wait for operators */
+	struct show_obs_alarms alarms;
 };
 
 #define CHAT_CHANNEL_BYTES 64

@@ -77,7 +77,8 @@ static struct feed *start(const struct address *address, const char *show,
 	f->after = after;
 	f->commands = mailbox_new(ORDERS_MAX, feed_order_free);
 	f->stop_fd = eventfd(0, EFD_CLOEXEC);
-	REQUIRE(f->stop_fd >= 0);
+	f->wish_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	REQUIRE(f->stop_fd >= 0 && f->wish_fd >= 0);
 	int error = pthread_create(&f->reader, NULL, feed_read, f);
 	f->has_reader = !error;
 	if (!error)
@@ -117,11 +118,18 @@ void feed_stop(struct feed **feed)
 	if (f->has_sender)
 		pthread_join(f->sender, NULL);
 	close(f->stop_fd);
+	close(f->wish_fd);
 	mailbox_free(&f->commands);
 	address_free(&f->address);
 	free(f->show);
 	free(f->show_hash);
 	free(f);
+}
+
+void feed_meters(struct feed *f, bool wanted)
+{
+	if (atomic_exchange(&f->meters, wanted) != wanted)
+		eventfd_write(f->wish_fd, 1);
 }
 
 void feed_command(struct feed *f, const char *action, const char *const *args,

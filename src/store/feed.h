@@ -53,6 +53,10 @@ struct feed *feed_start_late(const struct address *address, const char *show,
 			     struct err *err);
 void feed_stop(struct feed **feed);
 
+/* Whether the channel `meters` is listened to: FEED_LIVE of the topic meters.
+ * That somebody does is what makes the core ask OBS for them. */
+void feed_meters(struct feed *feed, bool wanted);
+
 /* Sends a command on the bus from the feed's own sender thread and posts its
  * FEED_REPLY (ok = false and a text when no core answers within 5 s). `id`
  * (at least 64 bytes) gets the command's id. Returns at once. */

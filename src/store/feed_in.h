@@ -3,6 +3,7 @@
 #define STORE_FEED_IN_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "store/feed.h"
 
@@ -12,6 +13,8 @@ struct feed {
 	struct mailbox *box;	  /* the console's */
 	struct mailbox *commands; /* to the sender */
 	int stop_fd;
+	int wish_fd; /* rung when `meters` changes */
+	atomic_bool meters;
 	uint64_t after;
 	char *show_hash; /* NULL: no snapshot is wanted */
 	pthread_t reader, sender;

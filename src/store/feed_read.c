@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -27,7 +28,8 @@ enum want { WANT_LEADER, WANT_LEASE, WANT_TIP, WANT_EVENTS };
 
 struct reader {
 	struct feed *f;
-	char *name, *key_events, *key_leader, *key_live;
+	char *name, *key_events, *key_leader, *key_live, *key_meters;
+	bool hears_meters;
 	struct link *log, *live;
 	uint64_t asked;	 /* the last event that a read was asked behind */
 	uint64_t posted; /* the last event that was posted */
@@ -271,6 +273,20 @@ static bool drain(struct reader *r, struct link *link, struct err *err)
 
 /* --- the thread --------------------------------------------------------- */
 
+/* Answers to these come among the messages, which they are none of. */
+static bool follow_wishes(struct reader *r, struct err *err)
+{
+	eventfd_t rung;
+	eventfd_read(r->f->wish_fd, &rung);
+	bool wanted = atomic_load(&r->f->meters);
+	if (wanted == r->hears_meters)
+		return true;
+	r->hears_meters = wanted;
+	link_add(r->live, wanted ? "SUBSCRIBE" : "UNSUBSCRIBE", r->key_meters,
+		 (char *)NULL);
+	return link_flush(r->live, err);
+}
+
 static bool connect_both(struct reader *r, struct err *err)
 {
 	r->log = link_open(r->f->address, r->name, err);
@@ -349,11 +365,12 @@ static bool is_there(struct reader *r, struct err *err)
 
 static bool serve(struct reader *r, struct err *err)
 {
-	struct pollfd p[3] = {{r->f->stop_fd, POLLIN, 0},
-			      {r->log->c->fd, POLLIN, 0},
-			      {r->live->c->fd, POLLIN, 0}};
+	struct pollfd p[] = {{r->f->stop_fd, POLLIN, 0},
+			     {r->log->c->fd, POLLIN, 0},
+			     {r->live->c->fd, POLLIN, 0},
+			     {r->f->wish_fd, POLLIN, 0}};
 	int64_t left = r->heard_ms + PATIENCE_MS - clock_mono_ms();
-	int n = poll(p, 3, left > 0 ? (int)left : 0);
+	int n = poll(p, COUNT_OF(p), left > 0 ? (int)left : 0);
 	if (p[0].revents || n < 0)
 		return n < 0 || !p[0].revents;
 	if (n == 0)
@@ -365,6 +382,8 @@ static bool serve(struct reader *r, struct err *err)
 		if (!link_read(r->log, err) || !drain(r, r->log, err))
 			return false;
 	}
+	if (p[3].revents && !follow_wishes(r, err))
+		return false;
 	return !p[2].revents ||
 	       (link_read(r->live, err) && drain(r, r->live, err));
 }
@@ -381,7 +400,8 @@ static void follow(struct reader *r, struct err *err)
 	r->heard_ms = clock_mono_ms();
 	r->heard_show_ms = clock_show_ms();
 	r->check_ms = 0;
-	if (!ask_events(r, err))
+	r->hears_meters = false;
+	if (!follow_wishes(r, err) || !ask_events(r, err))
 		return;
 	while (!r->broken && !feed_stopping(r->f) && serve(r, err))
 		;
@@ -396,6 +416,7 @@ void *feed_read(void *arg)
 	r.key_events = key_of(f->show, "events");
 	r.key_leader = key_of(f->show, "leader");
 	r.key_live = key_of(f->show, "live");
+	r.key_meters = key_of(f->show, "meters");
 	while (!r.broken && !feed_stopping(f)) {
 		struct err err = {0};
 		follow(&r, &err);
@@ -417,5 +438,6 @@ void *feed_read(void *arg)
 	free(r.key_events);
 	free(r.key_leader);
 	free(r.key_live);
+	free(r.key_meters);
 	return NULL;
 }

@@ -308,16 +308,32 @@ void writer_mark(struct writer *w, const char *poll, int burst,
 		resp_str(&w->out, voters[i]);
 }
 
-void writer_publish(struct writer *w, const char *live_json)
+/* What is only worth something while fresh does not queue. */
+static void publish(struct writer *w, enum op_kind kind, const char *channel,
+		    const char *json)
 {
-	/* What is only worth something while fresh does not queue. */
 	if (w->state != WRITER_READY || w->refused || w->out.len > LIVE_BACKLOG)
 		return;
-	begin_op(w, OP_PUBLISH, 0);
+	begin_op(w, kind, 0);
 	resp_begin(&w->out, 3);
 	resp_bytes(&w->out, "PUBLISH", 7);
-	resp_str(&w->out, w->key_live);
-	resp_str(&w->out, live_json);
+	resp_str(&w->out, channel);
+	resp_str(&w->out, json);
+}
+
+void writer_publish(struct writer *w, const char *live_json)
+{
+	publish(w, OP_PUBLISH, w->key_live, live_json);
+}
+
+void writer_publish_meters(struct writer *w, const char *json)
+{
+	publish(w, OP_METERS, w->key_meters, json);
+}
+
+bool writer_meters_wanted(const struct writer *w)
+{
+	return w->state == WRITER_READY && w->meter_readers > 0;
 }
 
 void writer_publish_away(struct writer *w, const char *live_json)

@@ -146,6 +146,11 @@ void writer_mark(struct writer *w, const char *poll, int burst,
 		 const char *const *voters, size_t count);
 /* Dropped while away. */
 void writer_publish(struct writer *w, const char *live_json);
+/* The same on the channel `meters`. Redis answers how many listen there, so
+ * whoever shows the meters only has to listen: once a second something is said
+ * there anyway, and as long as nobody hears it, OBS is not asked for levels. */
+void writer_publish_meters(struct writer *w, const char *json);
+bool writer_meters_wanted(const struct writer *w);
 /* The same for what says that Redis is away: the newest one goes out first with
  * every new link, since a Redis that refuses to write may still pass it on. */
 void writer_publish_away(struct writer *w, const char *live_json);

@@ -26,6 +26,12 @@ static struct writer_done *add_done(struct writer *w, const struct op *op,
 	return d;
 }
 
+/* To whoever listens; it may be lost. */
+static bool is_said(const struct op *op)
+{
+	return op->kind == OP_PUBLISH || op->kind == OP_METERS;
+}
+
 __attribute__((format(printf, 4, 5))) static void tell(struct writer *w,
 						       const struct op *op,
 						       enum writer_how how,
@@ -36,7 +42,7 @@ __attribute__((format(printf, 4, 5))) static void tell(struct writer *w,
 	va_start(ap, fmt);
 	text = xvasprintf(fmt, ap);
 	va_end(ap);
-	if (op->kind == OP_QUIET || op->kind == OP_PUBLISH) {
+	if (op->kind == OP_QUIET || is_said(op)) {
 		if (how != WRITER_FENCED) /* the renewal will say that */
 			log_warn("store", "%s", text);
 	} else {
@@ -149,6 +155,9 @@ static void answered_yes(struct writer *w, const struct op *op,
 	case OP_QUIET:
 	case OP_PUBLISH:
 		break;
+	case OP_METERS:
+		w->meter_readers = r->integer;
+		break;
 	}
 }
 
@@ -160,7 +169,7 @@ static bool answered_error(struct writer *w, const struct op *op,
 	struct err err = {0};
 	int delay = -1;
 	refusal_set(&err, "Redis", text);
-	if (op->kind == OP_PUBLISH) {
+	if (is_said(op)) {
 		log_debug("store", "publish: %s", err.text);
 		return true;
 	}

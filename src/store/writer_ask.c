@@ -207,6 +207,7 @@ struct writer *writer_open(const struct address *address, const char *show,
 	w->key_events = key_of(show, "events");
 	w->key_story = key_of(show, "story");
 	w->key_live = key_of(show, "live");
+	w->key_meters = key_of(show, "meters");
 	w->key_schema = key_of(show, "schema");
 	w->key_run_show = key_of(show, "run:show");
 	w->key_show = key_of(show, "show");
@@ -246,7 +247,8 @@ void writer_close(struct writer **writer)
 			    &w->key_leader, &w->key_events, &w->key_story,
 			    &w->key_live,   &w->key_schema, &w->key_run_show,
 			    &w->key_show,   &w->key_last,   &w->numeric_host,
-			    &w->key_ended,  &w->leader,	    &w->away_word};
+			    &w->key_ended,  &w->leader,	    &w->away_word,
+			    &w->key_meters};
 	for (size_t i = 0; i < COUNT_OF(strings); i++)
 		free(*strings[i]);
 	json_object_put(w->story);

@@ -31,6 +31,7 @@ enum op_kind {
 	OP_AGAIN,   /* a commit that Redis had and lost */
 	OP_QUIET,   /* its outcome interests nobody */
 	OP_PUBLISH, /* may be lost */
+	OP_METERS,  /* so may this; it says how many listen */
 };
 
 struct op {
@@ -69,6 +70,7 @@ struct writer {
 	struct address *address;
 	char *show, *name;
 	char *key_epoch, *key_leader, *key_events, *key_story, *key_live;
+	char *key_meters;
 	char *key_schema, *key_run_show, *key_show;
 	char *key_last; /* snapshot:last */
 	char *key_ended;
@@ -100,6 +102,7 @@ struct writer {
 	bool refused;	 /* by Redis, and nothing went through since */
 	int64_t deadline_ms, retry_ms, away_since_ms;
 	int delay_ms, failures;
+	int64_t meter_readers;
 	int answer_ms; /* a link that answers nothing for so long is dead */
 	char why[256];
 
