@@ -160,7 +160,7 @@ json_object *json_clone(json_object *o)
 static json_object *merged(json_object *target, json_object *patch)
 {
 	if (!json_object_is_type(patch, json_type_object))
-		return json_clone(patch);
+		return json_object_get(patch);
 	json_object *result = json_object_is_type(target, json_type_object)
 				      ? json_object_get(target)
 				      : json_object_new_object();
@@ -183,12 +183,15 @@ void json_merge(json_object *target, json_object *patch)
 			json_object_object_del(target, key);
 			continue;
 		}
-		json_object *old = json_get(target, key);
+		json_object *old = NULL;
+		bool there = json_object_object_get_ex(target, key, &old);
 		value = merged(old, change);
-		if (value == old)
+		if (there && value == old)
 			json_object_put(value); /* changed where it is */
 		else
-			json_add(target, key, &value);
+			json_object_object_add_ex(
+				target, key, value,
+				there ? 0 : JSON_C_OBJECT_ADD_KEY_IS_NEW);
 	}
 }
 

@@ -244,6 +244,21 @@ json_object *json_flat_nested(struct json_flat *f, const char *key,
 	return m->is.tree;
 }
 
+bool json_flat_next_int(const struct json_flat *f, size_t *at, const char **key,
+			size_t *bytes, int64_t *value)
+{
+	while (*at < f->count) {
+		const struct json_member *m = &f->items[(*at)++];
+		if (m->type != json_type_int)
+			continue;
+		*key = text_of(f) + m->key;
+		*bytes = m->key_bytes;
+		*value = m->is.i;
+		return true;
+	}
+	return false;
+}
+
 const char *json_flat_beyond(const struct json_flat *f, int64_t most)
 {
 	static _Thread_local char key[64];

@@ -70,6 +70,10 @@ static inline bool json_flat_bool(const struct json_flat *flat, const char *key,
  * asks. NULL: it is another type. */
 json_object *json_flat_nested(struct json_flat *flat, const char *key,
 			      json_type type);
+/* The next member that is an integer, from member `*at` on (0 at first), and its
+ * key, which no NUL ends. False: there is none. */
+bool json_flat_next_int(const struct json_flat *flat, size_t *at,
+			const char **key, size_t *bytes, int64_t *value);
 /* The key of a member that is an integer beyond +-`most`; lent by the next call
  * of this thread. NULL: there is none. */
 const char *json_flat_beyond(const struct json_flat *flat, int64_t most);

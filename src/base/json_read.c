@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/json_number.h"
+#include "base/json_plain.h"
 #include "base/json_scan.h"
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -21,8 +22,8 @@
 /* Keys of small objects cost no allocation. */
 #define KEYS_HERE 64
 
-/* A key of an object that is still open. With escapes, or when a tree is
- * built, its decoded bytes are in reader.key_bytes, followed by a NUL. */
+/* A key of an object that is still open. With escapes its decoded bytes are in
+ * reader.key_bytes, followed by a NUL. */
 struct key {
 	size_t at, len; /* in key_bytes; COPIED_NOT: in the text, behind `from`
 			 */
@@ -74,12 +75,6 @@ static void skip_blanks(struct reader *r)
 }
 
 /* ---- strings ---- */
-
-/* Bytes that end a run of plain string text. */
-static const bool special[256] = {[0 ... 0x1f] = true,
-				  ['"'] = true,
-				  ['\\'] = true,
-				  [0x80 ... 0xff] = true};
 
 static bool read_hex4(struct reader *r, uint32_t *value)
 {
@@ -142,7 +137,7 @@ static bool read_escape(struct reader *r, struct buf *out)
 	return true;
 }
 
-/* One byte of `special`, which is neither the quote nor the end of text. */
+/* A byte that is not plain, and neither the quote nor the end of the text. */
 static bool read_special(struct reader *r, struct buf *out)
 {
 	unsigned char c = (unsigned char)*r->p;
@@ -163,10 +158,7 @@ static bool read_special(struct reader *r, struct buf *out)
 
 static const char *plain_end(const struct reader *r)
 {
-	const char *p = r->p;
-	while (p < r->end && !special[(unsigned char)*p])
-		p++;
-	return p;
+	return r->p + json_plain(r->p, (size_t)(r->end - r->p));
 }
 
 /* At the opening quote. Appends the decoded text to `out`. */
@@ -304,6 +296,15 @@ static bool same_key(const struct reader *r, const struct key *a,
 	       memcmp(key_text(r, a), key_text(r, b), a->len) == 0;
 }
 
+/* Equal keys have the same bit, and others mostly another one. */
+static uint64_t mark_of(const struct reader *r, const struct key *key)
+{
+	const unsigned char *text = (const unsigned char *)key_text(r, key);
+	size_t n = key->len;
+	return UINT64_C(1)
+	       << ((n ? n + 7u * text[0] + 31u * text[n - 1] : 0) % 64);
+}
+
 static int compare_keys(const void *a_ptr, const void *b_ptr, void *reader)
 {
 	const struct key *a = a_ptr, *b = b_ptr;
@@ -319,11 +320,15 @@ static bool check_duplicates(struct reader *r, size_t first)
 	struct key *keys = r->keys + first;
 	size_t count = r->key_count - first;
 	if (count <= FEW_KEYS) {
-		for (size_t i = 1; i < count; i++)
-			for (size_t j = 0; j < i; j++)
+		uint64_t marks = 0;
+		for (size_t i = 0; i < count; i++) {
+			uint64_t mark = mark_of(r, &keys[i]);
+			for (size_t j = 0; marks & mark && j < i; j++)
 				if (same_key(r, &keys[i], &keys[j]))
 					return fail(r, keys[i].from,
 						    "the key is there twice");
+			marks |= mark;
+		}
 		return true;
 	}
 	/* By comparison, not by hash: no choice of keys makes it slow. */
@@ -350,7 +355,7 @@ static bool read_key_text(struct reader *r)
 {
 	struct key key = {.at = COPIED_NOT, .from = r->p++};
 	const char *stop = plain_end(r);
-	if (!r->build && stop < r->end && *stop == '"') {
+	if (stop < r->end && *stop == '"') {
 		key.len = (size_t)(stop - r->p);
 		r->p = stop + 1;
 		push_key(r, &key);
@@ -421,21 +426,37 @@ static void tell_member(struct reader *r, const struct key *key,
 		m->is.tree = NULL;
 }
 
+/* "New" also for a duplicate, which ends the whole tree. */
+static void add_member(const struct reader *r, json_object *object,
+		       const struct key *key, json_object *value)
+{
+	char here[64], *copy = here;
+	const char *text = key_text(r, key);
+	if (key->at == COPIED_NOT) {
+		if (key->len >= sizeof here)
+			copy = xmalloc(key->len + 1);
+		memcpy(copy, text, key->len);
+		copy[key->len] = '\0';
+		text = copy;
+	}
+	json_object_object_add_ex(object, text, value,
+				  JSON_C_OBJECT_ADD_KEY_IS_NEW);
+	if (copy != here)
+		free(copy);
+}
+
 static bool read_member(struct reader *r, json_object *object)
 {
 	if (!read_key(r))
 		return false;
 	struct key key = r->keys[r->key_count - 1];
-	size_t at = key.at;
 	const char *from = r->p;
 	json_object *value = NULL;
 	bool ok = read_value(r, &value);
 	if (ok && r->scan && r->depth == 1)
 		tell_member(r, &key, from);
 	if (r->build && (ok || value))
-		/* "New" also for a duplicate, which ends the whole tree. */
-		json_object_object_add_ex(object, r->key_bytes.data + at, value,
-					  JSON_C_OBJECT_ADD_KEY_IS_NEW);
+		add_member(r, object, &key, value);
 	return ok;
 }
 

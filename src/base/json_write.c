@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_plain.h"
 #include "base/json_put.h"
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -36,8 +37,8 @@ void json_put_int(struct buf *out, int64_t v)
 static bool put_thousandths(struct buf *out, double v)
 {
 	double scaled = v * 1000;
-	if (!(fabs(scaled) < 1e15) || scaled == 0)
-		return false; /* 0 may have a sign */
+	if (!(fabs(scaled) < 1e15) || (v == 0 && signbit(v)))
+		return false;
 	int64_t k = (int64_t)(scaled + (v < 0 ? -0.5 : 0.5));
 	if ((double)k / 1000 != v)
 		return false;
@@ -100,12 +101,8 @@ bool json_put_string(struct buf *out, const char *s, size_t len)
 {
 	json_put_char(out, '"');
 	size_t from = 0;
-	for (size_t i = 0; i < len;) {
+	for (size_t i = 0; (i += json_plain(s + i, len - i)) < len;) {
 		unsigned char c = (unsigned char)s[i];
-		if (c >= ' ' && c < 0x80 && c != '"' && c != '\\') {
-			i++;
-			continue;
-		}
 		int32_t cp = c;
 		size_t n = c < 0x80 ? 1 : utf8_decode(s + i, len - i, &cp);
 		if (c >= 0x80 && cp >= 0) {

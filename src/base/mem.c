@@ -77,6 +77,17 @@ char *xvasprintf(const char *fmt, va_list ap)
 	return s;
 }
 
+char *xconcat(const char *first, ...)
+{
+	struct buf b = {0};
+	va_list ap;
+	va_start(ap, first);
+	for (const char *s = first; s; s = va_arg(ap, const char *))
+		buf_adds(&b, s);
+	va_end(ap);
+	return buf_take(&b);
+}
+
 /* Room for `more` bytes and the NUL. */
 static void buf_reserve(struct buf *b, size_t more)
 {

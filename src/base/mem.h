@@ -21,6 +21,10 @@ char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 char *xvasprintf(const char *fmt, va_list ap)
 	__attribute__((format(printf, 1, 0)));
 
+/* The strings up to a NULL, one behind the other: for what is made at every
+ * event, since printf() takes several times as long. */
+char *xconcat(const char *first, ...) __attribute__((sentinel));
+
 /* Makes room for one more item in a plain array: doubles `*cap` when full. */
 #define GROW(array, count, cap)                                                \
 	do {                                                                   \

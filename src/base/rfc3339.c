@@ -1,7 +1,7 @@
 /* Apart from clock.c because it is pure: core/ may call it. */
 #include "base/clock.h"
 
-#include <stdio.h>
+#include <string.h>
 
 #include "base/err.h"
 
@@ -25,6 +25,13 @@ static void civil(int64_t day, int *year, int *month, int *mday)
 	*year = (int)(yoe + era * 400 + (*month <= 2));
 }
 
+/* Each call of an agent says its time, and printf() takes ten times as long. */
+static void put_digits(char *out, int count, int n)
+{
+	for (; count > 0; n /= 10)
+		out[--count] = (char)('0' + n % 10);
+}
+
 char *clock_rfc3339(char *out, size_t out_bytes, int64_t epoch_ms)
 {
 	REQUIRE(out_bytes >= 25);
@@ -41,8 +48,13 @@ char *clock_rfc3339(char *out, size_t out_bytes, int64_t epoch_ms)
 	int year, month, mday;
 	civil(day + 719468, &year, &month, &mday); /* 0000-03-01 to 1970 */
 	int seconds = (int)(ms / 1000);
-	snprintf(out, out_bytes, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year,
-		 month, mday, seconds / 3600, seconds / 60 % 60, seconds % 60,
-		 (int)(ms % 1000));
+	memcpy(out, "0000-00-00T00:00:00.000Z", 25);
+	put_digits(out, 4, year);
+	put_digits(out + 5, 2, month);
+	put_digits(out + 8, 2, mday);
+	put_digits(out + 11, 2, seconds / 3600);
+	put_digits(out + 14, 2, seconds / 60 % 60);
+	put_digits(out + 17, 2, seconds % 60);
+	put_digits(out + 20, 3, (int)(ms % 1000));
 	return out;
 }

@@ -47,6 +47,11 @@ void text_to_ascii(char *s);
  * distance, or NULL if none is near enough to be what was meant. Lent. */
 const char *text_nearest(const char *word, const char *const *names);
 
+/* "-1234" into `out`, behind `prefix`, which has at most 3 bytes. Returns `out`.
+ */
+#define TEXT_INT_BYTES 24
+char *text_int(char out[TEXT_INT_BYTES], const char *prefix, long long n);
+
 /* "1,234,567" into `out` (at least 28 bytes). Returns `out`. */
 char *text_thousands(char *out, size_t out_bytes, long long n);
 

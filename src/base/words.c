@@ -66,6 +66,23 @@ const char *text_nearest(const char *word, const char *const *names)
 	return nearest;
 }
 
+char *text_int(char out[TEXT_INT_BYTES], const char *prefix, long long n)
+{
+	char digits[24], *p = digits + sizeof digits;
+	unsigned long long rest =
+		n < 0 ? 0 - (unsigned long long)n : (unsigned long long)n;
+	*--p = '\0';
+	do
+		*--p = (char)('0' + rest % 10);
+	while (rest /= 10);
+	if (n < 0)
+		*--p = '-';
+	size_t at = strlen(prefix);
+	memcpy(out, prefix, at);
+	memcpy(out + at, p, (size_t)(digits + sizeof digits - p));
+	return out;
+}
+
 char *text_thousands(char *out, size_t out_bytes, long long n)
 {
 	REQUIRE(out_bytes >= 28);

@@ -118,8 +118,7 @@ void stages_drop_call(struct deciding *d, int stage, int agent,
 	x->stage = stage;
 	x->agent = agent;
 	x->attempt = d->m->stages[stage].attempt;
-	x->key = xasprintf("%s/%s/%d", d->m->run.id,
-			   d->m->show->stages[stage].id, x->attempt);
+	x->key = call_key(d->m, stage, x->attempt);
 	budget_write_off(d, stage, agent, lease_state);
 }
 

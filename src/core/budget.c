@@ -404,9 +404,10 @@ static void lease_one(struct deciding *d, int stage, size_t k, int64_t share,
 	const struct model *m = d->m;
 	int agent = stage_agent(m, stage, k);
 	int attempt = m->stages[stage].attempt;
-	char *id =
-		xasprintf("%s/%s/%d/%s", m->run.id, m->show->stages[stage].id,
-			  attempt, m->show->agents[agent].id);
+	char n[TEXT_INT_BYTES];
+	char *id = xconcat(m->run.id, "/", m->show->stages[stage].id,
+			   text_int(n, "/", attempt), "/",
+			   m->show->agents[agent].id, NULL);
 	struct json_out *data = json_out_new();
 	json_add_str(data, "lease", id);
 	json_add_int(data, "tokens", part->tokens);

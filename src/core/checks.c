@@ -120,7 +120,9 @@ void alarms_apply(struct model *m, const struct event *e, int stage, int agent)
 {
 	(void)stage;
 	(void)agent;
-	const char *id = event_str(e, "id", "");
+	bool one = e->type == EVENT_ALARM_RAISE ||
+		   e->type == EVENT_ALARM_CLEAR || e->type == EVENT_ALARM_ACK;
+	const char *id = one ? event_str(e, "id", "") : "";
 	struct alarm *a;
 	if (e->type == EVENT_ALARM_RAISE) {
 		raise_alarm(m, e, id);

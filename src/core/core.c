@@ -275,9 +275,9 @@ static void bells(struct deciding *d, size_t first)
 		bool standby =
 			e->type == EVENT_STAGE_PROGRESS &&
 			strcmp(event_str(e, "state", ""), "standby") == 0;
-		char id[24];
-		snprintf(id, sizeof id, "i%llu", (unsigned long long)e->seq);
-		const struct inbox_item *item = inbox_find(d->m, id);
+		char id[TEXT_INT_BYTES];
+		const struct inbox_item *item = inbox_find(
+			d->m, text_int(id, "i", (long long)e->seq));
 		if (!standby && !item)
 			continue;
 		if (item && !reckoned)

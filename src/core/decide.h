@@ -277,6 +277,8 @@ int stage_killed_agent(const struct model *m, int stage);
 
 /* proposals */
 json_object *proposals_inputs(const struct model *m, int stage);
+/* The idempotency key of that attempt: "run/stage/attempt". Caller frees. */
+char *call_key(const struct model *m, int stage, int attempt);
 void proposals_call(struct deciding *d, int stage);  /* the calls of a start */
 void proposals_again(struct deciding *d, int stage); /* after a restart */
 /* The time of those that are out stands still or goes on, as the stage's. */

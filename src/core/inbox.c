@@ -223,7 +223,7 @@ static struct inbox_item new_item(const struct model *m, const struct event *e,
 		.opened_ms = e->at_ms,
 		.deadline_ms = event_int(e, "deadline", 0),
 	};
-	snprintf(item.id, sizeof item.id, "i%" PRIu64, m->seq);
+	text_int(item.id, "i", (long long)m->seq);
 	return item;
 }
 

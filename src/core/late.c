@@ -15,7 +15,7 @@
 void late_base(const struct model *m, int stage, char out[LATE_BASE_BYTES])
 {
 	const struct show_names *names = &m->show->stages[stage].outputs;
-	json_object *all = json_object_new_object();
+	struct json_out *all = json_out_new();
 	json_object *outputs = json_object_new_object();
 	json_object *inputs = proposals_inputs(m, stage);
 	json_object *value = NULL;
@@ -30,15 +30,17 @@ void late_base(const struct model *m, int stage, char out[LATE_BASE_BYTES])
 	if (!names->count &&
 	    json_object_object_get_ex(m->story.doc, id, &value))
 		json_object_object_add(outputs, id, json_object_get(value));
+	/* Canonical: in the order of their names. */
+	json_out_canonical(all, "inputs", inputs);
+	json_out_canonical(all, "outputs", outputs);
 	json_add_str(all, "run", m->run.id);
-	json_add(all, "inputs", &inputs);
-	json_add(all, "outputs", &outputs);
-	char *text = json_canonical(all);
-	hash_sha256_hex(hash, text, strlen(text));
+	const struct buf *text = json_out_text(all);
+	hash_sha256_hex(hash, text->data, text->len);
 	memcpy(out, hash, LATE_BASE_BYTES - 1);
 	out[LATE_BASE_BYTES - 1] = '\0';
-	free(text);
-	json_object_put(all);
+	json_out_free(&all);
+	json_object_put(inputs);
+	json_object_put(outputs);
 }
 
 bool late_fits(const struct model *m, const struct late_proposal *l)
@@ -338,7 +340,7 @@ void late_read(struct model *m, json_object *a)
 			.at_ms = json_get_int(o, "at", 0),
 			.tokens = json_get_int(o, "tokens", -1),
 			.bytes = (size_t)json_get_int(o, "bytes", 0),
-			.result = json_clone(json_get(o, "result")),
+			.result = json_object_get(json_get(o, "result")),
 		};
 		snprintf(l.base, sizeof l.base, "%s",
 			 json_get_str(o, "base", ""));

@@ -149,9 +149,11 @@ static char *next_id(const struct model *m, int stage, int agent)
 	const struct show *show = m->show;
 	int k = stage_agent_place(m, stage, agent);
 	const struct stage_run *s = &m->stages[stage];
-	return xasprintf("%s/%s/%d/%s/%d", m->run.id, show->stages[stage].id,
-			 s->attempt, show->agents[agent].id,
-			 s->calls[k].further + 1);
+	char n[TEXT_INT_BYTES], attempt[TEXT_INT_BYTES];
+	return xconcat(m->run.id, "/", show->stages[stage].id,
+		       text_int(attempt, "/", s->attempt), "/",
+		       show->agents[agent].id,
+		       text_int(n, "/", s->calls[k].further + 1), NULL);
 }
 
 /* The event of a lease or an extension that was found to fit. */

@@ -3,6 +3,8 @@
  * ones would add up to: what moves tokens or money changes nothing any more
  * once all that was moved since the beginning comes to that. So no sum of the
  * model, of whatever scope, day or lease, ever leaves 64 bits. */
+#include <string.h>
+
 #include "core/decide.h"
 
 static bool moves(enum event_type type)
@@ -32,17 +34,30 @@ static bool add_all(int64_t *sum, json_object *o)
 	return ok;
 }
 
-bool numbers_take(struct model *m, const struct event *e)
+/* Members that tell an amount. */
+static bool is_amount(const char *key, size_t bytes)
 {
 	static const char *const keys[] = {
 		"tokens", "cost_micros", "overrun", "cost_overrun",
 		"used",	  "cost_used",	 "cost"};
-	int64_t sum = m->ledger.moved;
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (keys[i][0] == *key && strlen(keys[i]) == bytes &&
+		    memcmp(keys[i], key, bytes) == 0)
+			return true;
+	return false;
+}
+
+bool numbers_take(struct model *m, const struct event *e)
+{
+	int64_t sum = m->ledger.moved, n;
+	const char *key;
+	size_t at = 0, bytes;
 	bool ok = true;
 	if (!moves(e->type))
 		return true;
-	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-		ok = ok && add_size(&sum, event_int(e, keys[i], 0));
+	while (json_flat_next_int(e->data, &at, &key, &bytes, &n))
+		ok = ok && (!bytes || !is_amount(key, bytes) ||
+			    add_size(&sum, n));
 	if (e->type == EVENT_BUDGET_APPROVE || e->type == EVENT_BUDGET_RAISE)
 		ok = ok && add_all(&sum, event_object(e, "raises"));
 	if (ok)

@@ -197,10 +197,10 @@ static json_object *result_patch(const struct model *m, int stage,
 	const struct show_stage *s = &m->show->stages[stage];
 	json_object *patch = json_object_new_object();
 	for (size_t i = 0; i < s->outputs.count; i++) {
-		json_object *copy = json_clone(result);
+		json_object *copy = json_object_get(result);
 		json_add(patch, s->outputs.items[i], &copy);
 	}
-	json_object *own = json_clone(result);
+	json_object *own = json_object_get(result);
 	json_add(patch, s->id, &own);
 	return patch;
 }

@@ -41,8 +41,8 @@ static void end_call(struct model *m, const struct event *e, int stage,
 	}
 	const char *text = event_str(e, "message", "");
 	free(c->error);
-	c->error = xasprintf("%s%s%s", event_str(e, "code", "failed"),
-			     *text ? ": " : "", text);
+	c->error = xconcat(event_str(e, "code", "failed"),
+			   *text ? ": " : "", text, NULL);
 	c->retry_after_ms = event_int(e, "retry_after_ms", 0);
 }
 
@@ -130,6 +130,13 @@ static void add_parameters(struct json_out *o, const struct model *m, int stage,
 	json_out_end(o);
 }
 
+char *call_key(const struct model *m, int stage, int attempt)
+{
+	char n[TEXT_INT_BYTES];
+	return xconcat(m->run.id, "/", m->show->stages[stage].id,
+		       text_int(n, "/", attempt), NULL);
+}
+
 /* The body of contract 3.4: every transport carries the same. */
 static char *request_text(const struct model *m, int stage, int agent,
 			  const char *key, const struct call *c,
@@ -159,13 +166,12 @@ static char *request_text(const struct model *m, int stage, int agent,
 static void call_one(struct deciding *d, int stage, size_t k, int64_t limit_ms)
 {
 	const struct model *m = d->m;
-	const struct show_stage *def = &m->show->stages[stage];
 	const struct call *c = &m->stages[stage].calls[k];
 	struct effect *x = effect_add(d, EFFECT_CALL);
 	x->stage = stage;
 	x->agent = c->agent;
 	x->attempt = m->stages[stage].attempt;
-	x->key = xasprintf("%s/%s/%d", m->run.id, def->id, x->attempt);
+	x->key = call_key(m, stage, x->attempt);
 	x->limit_ms = limit_ms;
 	x->lease_tokens = c->lease_tokens;
 	if (c->lease >= 0)
@@ -208,24 +214,31 @@ void proposals_stand(struct deciding *d, int stage)
 		x->stage = stage;
 		x->agent = s->calls[k].agent;
 		x->attempt = s->attempt;
-		x->key = xasprintf("%s/%s/%d", d->m->run.id, def->id,
-				   s->attempt);
+		x->key = call_key(d->m, stage, s->attempt);
 		x->flag = s->stood_ms != 0;
 	}
 }
 
 /* --- answering ---------------------------------------------------------- */
 
+/* An answer to a call of another run has the same stage and attempt; only the
+ * key, or a lease, tells it from ours. */
+static bool has_other_key(const struct model *m, const struct input *in,
+			  int stage, int attempt)
+{
+	char *key = in->key ? call_key(m, stage, attempt) : NULL;
+	bool other = key && strcmp(key, in->key) != 0;
+	free(key);
+	return other;
+}
+
 /* What the call was made on that this answers. */
 static const char *base_of(const struct model *m, const struct input *in,
 			   int stage)
 {
 	const struct stage_run *s = &m->stages[stage];
-	char key[160];
 	int attempt = in->attempt > 0 ? in->attempt : s->attempt;
-	snprintf(key, sizeof key, "%s/%s/%d", m->run.id,
-		 m->show->stages[stage].id, attempt);
-	if (in->key && strcmp(in->key, key) != 0)
+	if (has_other_key(m, in, stage, attempt))
 		return NULL;
 	for (size_t i = 0; i < COUNT_OF(s->bases); i++)
 		if (s->bases[i].attempt == attempt && *s->bases[i].hash)
@@ -257,19 +270,6 @@ static void too_late(struct deciding *d, int stage, int agent,
 	emit(d, EVENT_PROPOSAL_LATE, stage, agent, &data);
 }
 
-/* An answer to a call of another run has the same stage and attempt; only the
- * key, or a lease, tells it from ours. */
-static bool has_other_key(const struct model *m, const struct input *in,
-			  int stage)
-{
-	char key[160]; /* ids are short, see SHOW_ID_MAX */
-	if (!in->key)
-		return false;
-	snprintf(key, sizeof key, "%s/%s/%d", m->run.id,
-		 m->show->stages[stage].id, m->stages[stage].attempt);
-	return strcmp(key, in->key) != 0;
-}
-
 /* Why this answer is not the one that is waited for; NULL when it is. */
 static const char *misfit(const struct model *m, const struct input *in,
 			  int stage, int agent)
@@ -282,7 +282,7 @@ static const char *misfit(const struct model *m, const struct input *in,
 	const struct stage_run *s = &m->stages[stage];
 	const struct call *c = &s->calls[k];
 	if ((in->attempt > 0 && in->attempt != s->attempt) ||
-	    has_other_key(m, in, stage))
+	    has_other_key(m, in, stage, s->attempt))
 		return "old_attempt";
 	if (in->lease && c->lease >= 0 &&
 	    strcmp(in->lease, ledger_lease(m, c->lease)->id) != 0)
@@ -527,18 +527,20 @@ json_object *proposals_patch(const struct model *m, int stage,
 	if (outputs->count == 0) {
 		if (result)
 			json_object_object_add(patch, def->id,
-					       json_clone(result));
+					       json_object_get(result));
 		return patch;
 	}
 	for (size_t i = 0; i < outputs->count; i++) {
 		const char *name = outputs->items[i];
 		if (object && json_object_object_get_ex(result, name, &value) &&
 		    value) {
-			json_object_object_add(patch, name, json_clone(value));
+			json_object_object_add(patch, name,
+					       json_object_get(value));
 		} else if (outputs->count == 1 && result && !object) {
 			/* One output, and no object that could name it: the
 			 * whole result is it. */
-			json_object_object_add(patch, name, json_clone(result));
+			json_object_object_add(patch, name,
+					       json_object_get(result));
 		} else if (m->show->agents[stage_agent(m, stage, 0)].via !=
 			   VIA_NOOP) {
 			snprintf(why, why_bytes,

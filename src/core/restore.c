@@ -54,7 +54,7 @@ static void read_call(struct reading *r, int stage, size_t k, json_object *o)
 		.tokens = json_get_int(o, "tokens", 0),
 		.error = restore_text(o, "error"),
 		.retry_after_ms = json_get_int(o, "retry_after_ms", 0),
-		.result = json_clone(json_get(o, "result")),
+		.result = json_object_get(json_get(o, "result")),
 	};
 	if (c->agent < 0) {
 		c->agent = m->show->stages[stage].agents[k];

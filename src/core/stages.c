@@ -254,7 +254,7 @@ static void apply_error(struct model *m, const struct event *e, int stage)
 	const char *code = event_str(e, "code", "failed");
 	const char *text = event_str(e, "message", "");
 	free(s->error);
-	s->error = *text ? xasprintf("%s: %s", code, text) : xstrdup(code);
+	s->error = xconcat(code, *text ? ": " : "", text, NULL);
 	set_deadline(m, stage, retry_at);
 	if (retry_at) {
 		if (!event_bool(e, "halted", false))

@@ -170,7 +170,7 @@ static json_object *late_status(const struct model *m,
 	char id[24];
 	json_object *o = json_object_new_object();
 	json_object *result =
-		l->bytes <= LATE_SHOWN_BYTES ? json_clone(l->result) : NULL;
+		l->bytes <= LATE_SHOWN_BYTES ? json_object_get(l->result) : NULL;
 	snprintf(id, sizeof id, "l%llu", (unsigned long long)l->seq);
 	json_add_str(o, "id", id);
 	json_add_str(o, "stage", l->stage);

@@ -37,7 +37,7 @@ struct story_hashes {
 	 * the hash is `then`. NULL: they do not. */
 	json_object *foreseen;
 	char then[HASH_HEX_BYTES];
-	struct buf text; /* of the story's shelves, its memory is kept */
+	struct buf text; /* what is being hashed; its memory is kept */
 };
 
 static const char hex[] = "0123456789abcdef";
@@ -108,9 +108,9 @@ static void member_set(struct story_hashes *h, size_t at, const char *key,
 		shelf->members[i].key = xstrdup(key);
 		shelf->count++;
 	}
-	char *text = json_canonical(value);
-	hash_sha256_hex(shelf->members[i].hash, text, strlen(text));
-	free(text);
+	buf_clear(&h->text);
+	json_print_canonical(&h->text, value);
+	hash_sha256_hex(shelf->members[i].hash, h->text.data, h->text.len);
 }
 
 static void member_remove(struct story_hashes *h, size_t at, const char *key)
@@ -125,21 +125,21 @@ static void member_remove(struct story_hashes *h, size_t at, const char *key)
 		(shelf->count - i) * sizeof *shelf->members);
 }
 
-static void hash_shelf(struct story_shelf *shelf)
+static void hash_shelf(struct story_hashes *h, struct story_shelf *shelf)
 {
 	if (!shelf)
 		return;
-	struct buf b = {0};
+	struct buf *b = &h->text;
+	buf_clear(b);
 	for (size_t i = 0; i < shelf->count; i++) {
-		buf_adds(&b, shelf->members[i].key);
-		buf_addc(&b, ':');
-		buf_add(&b, shelf->members[i].hash, HASH_HEX_BYTES - 1);
-		buf_addc(&b, '\n');
+		buf_adds(b, shelf->members[i].key);
+		buf_addc(b, ':');
+		buf_add(b, shelf->members[i].hash, HASH_HEX_BYTES - 1);
+		buf_addc(b, '\n');
 	}
 	shelf->hash[0] = '\0';
 	if (shelf->count)
-		hash_sha256_hex(shelf->hash, buf_str(&b), b.len);
-	buf_release(&b);
+		hash_sha256_hex(shelf->hash, buf_str(b), b->len);
 }
 
 static void hash_story(struct story_hashes *h, char out[HASH_HEX_BYTES])
@@ -201,7 +201,7 @@ static void catch_up(const struct story *s)
 	h->late_count = 0;
 	for
 		EACH_SHELF(i, &touched)
-	hash_shelf(h->shelves[i]);
+	hash_shelf(h, h->shelves[i]);
 }
 
 const char *story_hash(const struct story *s)
@@ -296,15 +296,31 @@ void story_patch(struct story *s, json_object *patch)
 		catch_up(s);
 }
 
+/* A member that is null takes one away. */
+static bool takes_away(json_object *patch)
+{
+	struct lh_entry *e;
+	if (!json_object_is_type(patch, json_type_object))
+		return !patch;
+	lh_foreach(json_object_get_object(patch), e)
+		if (takes_away(lh_entry_v(e)))
+			return true;
+	return false;
+}
+
 /* What becomes of that member; the caller puts, and changes it not. */
 static json_object *merged(const struct story *s, const char *key,
 			   json_object *change)
 {
-	if (!json_object_is_type(change, json_type_object))
+	json_object *old = NULL;
+	json_object_object_get_ex(s->doc, key, &old);
+	if (!json_object_is_type(change, json_type_object) ||
+	    (!json_object_is_type(old, json_type_object) &&
+	     !takes_away(change)))
 		return json_object_get(change);
-	json_object *around = json_object_new_object(), *old = NULL;
+	json_object *around = json_object_new_object();
 	json_object *patch = json_object_new_object();
-	if (json_object_object_get_ex(s->doc, key, &old))
+	if (old)
 		json_object_object_add(around, key, json_clone(old));
 	json_object_object_add(patch, key, json_object_get(change));
 	json_merge(around, patch);
@@ -336,7 +352,7 @@ void story_hash_after(const struct story *s, json_object *patch,
 	}
 	for
 		EACH_SHELF(i, &touched)
-	hash_shelf(h->shelves[i]);
+	hash_shelf(h, h->shelves[i]);
 	hash_story(h, h->then);
 	h->foreseen = json_object_get(patch);
 	memcpy(out, h->then, HASH_HEX_BYTES);

@@ -69,7 +69,7 @@ static void book(struct model *m, const struct event *e, int agent, int sign)
 static void begin(struct model *m)
 {
 	struct usage *u = &m->usage;
-	memset(u->buckets, 0, sizeof u->buckets);
+	u->buckets[0] = (struct spending){0}; /* turn_to() clears the others */
 	u->newest = 0;
 	u->model_count = 0;
 }

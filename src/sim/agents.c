@@ -231,16 +231,15 @@ static void answer_noop(struct sim *s, struct sim_core *c, struct deed *d)
 
 static void check_key(struct sim *s, const struct effect *x, const char *key)
 {
-	char want[120];
 	int run = atoi(key + 1);
-	snprintf(want, sizeof want, "r%d/%s/%d", run,
-		 s->show->stages[x->stage].id, x->attempt);
+	char *want = key_of(run, s->show->stages[x->stage].id, x->attempt);
 	if (strcmp(want, key) != 0)
 		sim_fail(s, "key", "the call of %s has the key %s", want, key);
 	if (!audit_started(s->audit, run, x->stage, x->attempt))
 		sim_fail(s, "effect",
 			 "%s is called for %s, which is not in the log",
 			 s->show->agents[x->agent].id, key);
+	free(want);
 }
 
 void agent_called(struct sim *s, struct sim_core *c, const struct effect *x)
@@ -248,9 +247,8 @@ void agent_called(struct sim *s, struct sim_core *c, const struct effect *x)
 	const char *name = s->show->agents[x->agent].id;
 	int run = atoi(x->key + 1);
 	struct deed *d = deed_find(s, run, x->stage, x->agent, x->attempt);
-	char key[120];
-	snprintf(key, sizeof key, "%s%s", x->key,
-		 d && plant_now(s, PLANT_NEW_KEY) ? "0" : "");
+	char *key = xconcat(x->key, d && plant_now(s, PLANT_NEW_KEY) ? "0" : "",
+			    NULL);
 	check_key(s, x, key);
 	if (d && d->last_life == c->life)
 		sim_fail(s, "once", "%s is called twice for %s by one core",
@@ -265,13 +263,13 @@ void agent_called(struct sim *s, struct sim_core *c, const struct effect *x)
 	if (strcmp(lease, d->answer.lease) != 0)
 		sim_fail(s, "key", "%s is called for %s with another lease",
 			 name, key);
-	if (s->show->agents[x->agent].via == VIA_NOOP) {
+	if (s->show->agents[x->agent].via != VIA_NOOP)
+		SAY(s, "        %s is called%s for %s", name,
+		    again ? " again" : "", key);
+	free(key);
+	if (s->show->agents[x->agent].via == VIA_NOOP)
 		answer_noop(s, c, d);
-		return;
-	}
-	SAY(s, "        %s is called%s for %s", name, again ? " again" : "",
-	    key);
-	if (!again)
+	else if (!again)
 		answer(s, c, d, x->limit_ms);
 	else if (d->answer.kind == POST_ANSWER) /* what it remembers */
 		send_copy(s, c, &d->answer, 1 + (int64_t)(d->mark % 50));

@@ -23,9 +23,10 @@ static void put_member(struct buf *b, json_object *doc, const char *name)
 	json_object *v = NULL;
 	if (!json_object_object_get_ex(doc, name, &v))
 		return;
-	char *text = json_canonical(v);
-	buf_addf(b, "%s=%s\n", name, text);
-	free(text);
+	buf_adds(b, name);
+	buf_addc(b, '=');
+	json_print_canonical(b, v);
+	buf_addc(b, '\n');
 }
 
 static char *base_text(const struct audit *a, int stage)

@@ -257,7 +257,6 @@ static bool is_awaited(const struct audit *a, const struct raise_book *r)
 void audit_raised(struct sim *s, const struct event *e, int stage, int agent)
 {
 	struct audit *a = s->audit;
-	uint64_t of = (uint64_t)event_int(e, "raise", 0);
 	bool moves =
 		e->type == EVENT_TOKEN_LEASE || e->type == EVENT_TOKEN_RETURN;
 	const struct lease_book *l = NULL;
@@ -267,8 +266,8 @@ void audit_raised(struct sim *s, const struct event *e, int stage, int agent)
 		move(a, e, l);
 	if (e->type == EVENT_BUDGET_DAY)
 		turn_day(a);
-	if (e->type == EVENT_BUDGET_RAISE && of)
-		taken(s, e, of);
+	if (e->type == EVENT_BUDGET_RAISE && event_int(e, "raise", 0))
+		taken(s, e, (uint64_t)event_int(e, "raise", 0));
 	else if (e->type == EVENT_BUDGET_RAISE ||
 		 e->type == EVENT_BUDGET_APPROVE)
 		given(s, e, stage, agent);

@@ -42,7 +42,7 @@ bool core_moment(struct sim *s, struct sim_core *c)
  * now and then, and always when all is checked, the one read back from it. */
 static struct entry entry_of(struct sim *s, struct event **decided, bool read)
 {
-	char at[32];
+	char at[TEXT_INT_BYTES];
 	struct err err;
 	struct event *e = *decided;
 	struct buf text = {0};
@@ -52,7 +52,7 @@ static struct entry entry_of(struct sim *s, struct event **decided, bool read)
 	*decided = NULL;
 	if (!read)
 		return entry;
-	sim_digits(at, "", e->at_ms);
+	text_int(at, "", e->at_ms);
 	entry.event = event_read(e->seq, event_type_name(e->type), e->run,
 				 e->stage, e->agent, at, entry.text, &err);
 	if (!entry.event) {
@@ -307,6 +307,13 @@ static bool pop_done(struct sim *s, struct sim_core *c)
 	struct batch *b = &c->ring[c->first];
 	if (!batch_done(s, c, b))
 		return false;
+	/* The next one to be filled takes over its memory. */
+	struct batch *next = &c->ring[(c->first + c->count) % SIM_BATCHES];
+	struct batch fresh = *next;
+	if (c->count < SIM_BATCHES) {
+		*next = *b;
+		*b = fresh;
+	}
 	c->first = (c->first + 1) % SIM_BATCHES;
 	c->count--;
 	return true;

@@ -39,7 +39,7 @@ static void restore(struct sim *s, struct sim_core *c)
 	struct dice air = sim_air(s, 6);
 	/* Rolled in any case: the story is the same however often whole models
 	 * are compared. */
-	if (dice_one_in(&air, 8) || !text) {
+	if (dice_one_in(&air, 32) || !text) {
 		core_fold_anew(s, c);
 		return;
 	}

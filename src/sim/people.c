@@ -52,6 +52,13 @@ static void obs_step(struct sim *s, struct dice *d)
 
 /* --- the operator ------------------------------------------------------- */
 
+static void copy_arg(struct post *p, int i, const char *text)
+{
+	size_t n = text ? strnlen(text, sizeof p->args[i] - 1) : 0;
+	memcpy(p->args[i], text ? text : "", n);
+	p->args[i][n] = '\0';
+}
+
 /* The action is part of the id, so that the answer can be judged by it. */
 static struct post *command(struct sim *s, enum action_id action, const char *a,
 			    const char *b)
@@ -60,11 +67,11 @@ static struct post *command(struct sim *s, enum action_id action, const char *a,
 	int n = ++s->next_command;
 	p->bus = true;
 	p->action = action;
-	snprintf(p->id, sizeof p->id, "c%d.%d", n, (int)action);
-	snprintf(p->by, sizeof p->by, "op-%d", n);
-	memset(p->args, 0, sizeof p->args);
-	snprintf(p->args[0], sizeof p->args[0], "%s", a ? a : "");
-	snprintf(p->args[1], sizeof p->args[1], "%s", b ? b : "");
+	text_int(p->id, "c", n);
+	text_int(p->id + strlen(p->id), ".", action);
+	text_int(p->by, "op-", n);
+	copy_arg(p, 0, a);
+	copy_arg(p, 1, b);
 	return p;
 }
 
@@ -444,8 +451,7 @@ static void vote(struct sim *s, struct dice *d)
 		p->option = (int)dice_roll(d, options);
 		if (sim_has(s, SIM_STRAY) && dice_one_in(d, 20))
 			p->option = 99;
-		snprintf(p->id, sizeof p->id, "v%d",
-			 (int)dice_roll(d, SIM_VOTERS));
+		text_int(p->id, "v", (long long)dice_roll(d, SIM_VOTERS));
 		post_send(s, p, (int64_t)dice_roll(d, 300));
 	}
 }

@@ -46,22 +46,6 @@ void sim_fail(struct sim *s, const char *invariant, const char *fmt, ...)
 	    r->text);
 }
 
-const char *sim_digits(char out[32], const char *prefix, int64_t n)
-{
-	char digits[24], *p = digits + sizeof digits;
-	uint64_t rest = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
-	*--p = '\0';
-	do
-		*--p = (char)('0' + rest % 10);
-	while (rest /= 10);
-	if (n < 0)
-		*--p = '-';
-	size_t at = strlen(prefix);
-	memcpy(out, prefix, at);
-	memcpy(out + at, p, strlen(p) + 1);
-	return out;
-}
-
 void sim_say(struct sim *s, const char *fmt, ...)
 {
 	va_list ap;

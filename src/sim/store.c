@@ -164,15 +164,15 @@ static void open_box(struct sim *s, const struct event *e)
 struct event *store_read(const struct sim *s, size_t i)
 {
 	const struct line *l = &s->store.log[i];
-	char at[32], run[32] = "";
+	char at[TEXT_INT_BYTES], run[TEXT_INT_BYTES] = "";
 	struct err err;
 	if (l->run)
-		sim_digits(run, "r", l->run);
+		text_int(run, "r", l->run);
 	struct event *e = event_read(
 		i + 1, event_type_name((enum event_type)l->type), run,
 		l->stage < 0 ? "" : s->show->stages[l->stage].id,
 		l->agent < 0 ? "" : s->show->agents[l->agent].id,
-		sim_digits(at, "", l->at_ms), l->text, &err);
+		text_int(at, "", l->at_ms), l->text, &err);
 	REQUIRE(e); /* it was read once before it was stored */
 	return e;
 }

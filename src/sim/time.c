@@ -280,6 +280,13 @@ static const char *agent_name(const struct sim *s, int agent)
 	return known ? s->show->agents[agent].id : "nobody";
 }
 
+char *key_of(int run, const char *stage, int attempt)
+{
+	char r[TEXT_INT_BYTES], n[TEXT_INT_BYTES];
+	return xconcat(text_int(r, "r", run), "/", stage,
+		       text_int(n, "/", attempt), NULL);
+}
+
 static void fill_answer(const struct sim *s, const struct post *p,
 			struct input *in)
 {
@@ -288,7 +295,7 @@ static void fill_answer(const struct sim *s, const struct post *p,
 	in->attempt = p->attempt;
 	in->lease = p->has_lease ? xstrdup(p->lease) : NULL;
 	if (p->run)
-		in->key = xasprintf("r%d/%s/%d", p->run, in->stage, p->call);
+		in->key = key_of(p->run, in->stage, p->call);
 	in->ok = p->ok;
 	in->reached = p->reached;
 	in->tokens_used = p->tokens;

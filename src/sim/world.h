@@ -8,6 +8,7 @@
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
 
+#include "base/text.h"
 #include "core/core.h"
 #include "core/snapshot.h"
 #include "show/show.h"
@@ -246,10 +247,6 @@ void sim_say(struct sim *s, const char *fmt, ...)
 			sim_say(s, __VA_ARGS__);                               \
 	} while (0)
 
-/* `n` in digits behind `prefix`, which is short; printf() takes ten times as
- * long, and this is asked for at each event that is read. */
-const char *sim_digits(char out[32], const char *prefix, int64_t n);
-
 /* time.c */
 struct due *due_add(struct sim *s, enum due_kind kind, int64_t at_ms);
 void time_pass(struct sim *s, int64_t ms);
@@ -258,6 +255,8 @@ void time_drain(struct sim *s);		   /* till nothing is under way */
 struct post *post_new(struct sim *s, enum post_kind kind);
 void post_free(struct sim *s, struct post *p);
 void post_send(struct sim *s, struct post *p, int64_t after_ms);
+/* The idempotency key of a call, as its agents expect it. Caller frees. */
+char *key_of(int run, const char *stage, int attempt);
 struct input *post_input(const struct sim *s, const struct post *p);
 
 /* store.c */
