@@ -16,7 +16,8 @@
 #include "stand.h"
 
 #define PATIENCE_MS 60000
-#define HEAD_BYTES  2048
+#define HEAD_BYTES  8192
+#define FRAME_BYTES 1024
 #define READY	    64
 
 struct client {
@@ -41,18 +42,115 @@ static int dial(int port)
 	return fd;
 }
 
-static void begin(const struct load *l, struct client *c, int64_t due_us)
+static void push(const struct client *c, const void *bytes, size_t len)
+{
+	if (send(c->fd, bytes, len, MSG_NOSIGNAL) != (ssize_t)len)
+		stand_give_up("a request was not taken: %s", strerror(errno));
+}
+
+/* Masked, as a client's has to be, with a mask of zeros. */
+static void push_frame(const struct client *c, const char *text)
+{
+	unsigned char frame[FRAME_BYTES] = {0x81};
+	size_t len = strlen(text), at = 2;
+	if (len + 8 > sizeof frame)
+		stand_give_up("a message is too long");
+	if (len < 126) {
+		frame[1] = (unsigned char)(0x80 | len);
+	} else {
+		frame[1] = 0x80 | 126;
+		frame[2] = (unsigned char)(len >> 8);
+		frame[3] = (unsigned char)len;
+		at = 4;
+	}
+	memcpy(frame + at + 4, text, len);
+	push(c, frame, at + 4 + len);
+}
+
+static void begin(const struct load *l, int number, struct client *c,
+		  int64_t due_us)
 {
 	char *own = l->next ? l->next(l, c->head_bytes ? c->head : NULL) : NULL;
-	const char *request = own ? own : l->request;
-	size_t bytes = strlen(request);
-	c->head_bytes = 0;
+	const char *text = own	      ? own
+			   : l->texts ? l->texts[number]
+				      : l->request;
+	if (!l->ws_path)
+		c->head_bytes = 0;
 	c->first_us = 0;
 	memset(c->tail, 0, sizeof c->tail); /* not the end of the last one */
 	c->start_us = due_us ? due_us : clock_mono_us();
-	if (send(c->fd, request, bytes, MSG_NOSIGNAL) != (ssize_t)bytes)
-		stand_give_up("a request was not taken: %s", strerror(errno));
+	if (l->ws_path)
+		push_frame(c, text);
+	else
+		push(c, text, strlen(text));
 	free(own);
+}
+
+/* Upgrades; what follows are frames. */
+static void shake_hands(const struct load *l, struct client *c)
+{
+	char *hello = xasprintf(
+		"GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
+		"Upgrade: websocket\r\nConnection: Upgrade\r\n"
+		"Sec-WebSocket-Version: 13\r\n"
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+		l->ws_path, l->port);
+	push(c, hello, strlen(hello));
+	free(hello);
+	while (!memmem(c->head, c->head_bytes, "\r\n\r\n", 4)) {
+		ssize_t n = recv(c->fd, c->head + c->head_bytes, 1, 0);
+		if (n <= 0 || ++c->head_bytes == HEAD_BYTES - 1)
+			stand_give_up("no handshake: %.200s", c->head);
+	}
+	if (strncmp(c->head, "HTTP/1.1 101", 12))
+		stand_give_up("no WebSocket: %.200s", c->head);
+	c->head_bytes = 0;
+}
+
+/* One frame of a server; how many bytes it takes, 0: not all there. */
+static size_t frame_of(const struct client *c, const char **text, size_t *len)
+{
+	const unsigned char *b = (const unsigned char *)c->head;
+	size_t at = 2;
+	if (c->head_bytes < 2)
+		return 0;
+	*len = b[1] & 127;
+	if (*len == 126) {
+		*len = (size_t)b[2] << 8 | b[3];
+		at = 4;
+	}
+	if (at + *len > HEAD_BYTES)
+		stand_give_up("a message of the server is too long");
+	*text = c->head + at;
+	return c->head_bytes >= at + *len ? at + *len : 0;
+}
+
+/* Reads what there is; true when an answer was among it. */
+static bool take_frames(struct load *l, struct client *c)
+{
+	ssize_t n = recv(c->fd, c->head + c->head_bytes,
+			 HEAD_BYTES - c->head_bytes, MSG_DONTWAIT);
+	if (n < 0 && errno == EAGAIN)
+		return false;
+	if (n <= 0)
+		stand_give_up("a WebSocket was cut");
+	c->head_bytes += (size_t)n;
+	bool answer = false;
+	const char *text;
+	size_t len, took;
+	while ((took = frame_of(c, &text, &len))) {
+		if (memmem(text, len, l->ws_answer, strlen(l->ws_answer))) {
+			answer = true;
+			bool ok = memmem(text, len, "\"ok\":true", 9);
+			if (!ok && !l->bad++)
+				fprintf(stderr, "%.*s\n", (int)len, text);
+		}
+		c->head_bytes -= took;
+		memmove(c->head, c->head + took, c->head_bytes);
+	}
+	if (answer)
+		c->first_us = clock_mono_us();
+	return answer;
 }
 
 /* Takes the head; how many bytes of `text` are its own, 0 while there is more
@@ -150,7 +248,7 @@ static int64_t send_due(const struct load *l, int64_t began_us, int *begun,
 		int64_t now_us = clock_mono_us();
 		if (due_us > now_us)
 			return due_us - now_us;
-		begin(l, take_idle(idle), l->pace_us > 0 ? due_us : 0);
+		begin(l, *begun, take_idle(idle), l->pace_us > 0 ? due_us : 0);
 		++*begun;
 	}
 	return -1;
@@ -163,6 +261,8 @@ static struct client *dial_all(const struct load *l, int ep, struct idle *idle)
 		struct epoll_event ev = {.events = EPOLLIN,
 					 .data.ptr = &clients[i]};
 		clients[i].fd = dial(l->port);
+		if (l->ws_path)
+			shake_hands(l, &clients[i]);
 		add_idle(idle, &clients[i]);
 		epoll_ctl(ep, EPOLL_CTL_ADD, clients[i].fd, &ev);
 	}
@@ -192,7 +292,7 @@ void load_run(struct load *l)
 				      l->done, begun, l->port);
 		for (int i = 0; i < n; i++) {
 			struct client *c = ready[i].data.ptr;
-			if (!take(l, c))
+			if (!(l->ws_path ? take_frames(l, c) : take(l, c)))
 				continue;
 			note(l, c);
 			add_idle(&idle, c);

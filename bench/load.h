@@ -15,6 +15,10 @@ struct load {
 	/* NULL: always that. Else what a client asks behind its last answer
 	 * (NULL: none yet), if it is another one; load.c frees it. */
 	char *(*next)(const struct load *l, const char *answer);
+	char **texts; /* NULL; else each one of its own */
+	/* Not NULL: they are messages of a WebSocket at this path, and an answer
+	 * is a message with this text; others are let pass. */
+	const char *ws_path, *ws_answer;
 	int64_t stagger_us;  /* between the first requests of two clients */
 	double pace_us;	     /* between two requests of all; 0: each client
 				asks again at once. Then a time counts from

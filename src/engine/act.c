@@ -154,6 +154,8 @@ static void act_poll_open(struct engine *e, const struct effect *effect,
 			  int64_t now_ms)
 {
 	writer_poll_open(e->writer, poll_name(e, effect));
+	if (!e->m->stages[effect->stage].poll->burst_count && e->bursts)
+		bursts_forget(e->bursts, effect->stage);
 	if (e->rehearse)
 		rehearse_poll_open(e->rehearse, effect->stage,
 				   poll_def(e->m, effect->stage), now_ms);
@@ -269,7 +271,7 @@ void engine_act(struct engine *e, struct effect *effect, int64_t now_ms)
 		tally_look(e, effect->stage);
 		break;
 	case EFFECT_POLL_BURST:
-		tally_look(e, effect->stage);
+		tally_burst(e, effect);
 		break;
 	case EFFECT_VOTE:
 		tally_vote(e, effect);

@@ -15,10 +15,12 @@
 #include "base/mailbox.h"
 #include "core/core.h"
 #include "engine/alerts.h"
+#include "engine/bursts.h"
 #include "engine/day.h"
 #include "engine/engine.h"
 #include "engine/gateway.h"
 #include "engine/keeper.h"
+#include "engine/limits.h"
 #include "engine/rehearse.h"
 #include "engine/rollback.h"
 #include "engine/trim.h"
@@ -38,6 +40,7 @@
 #define RENEW_MS	  250
 #define REPORT_MS	  1000
 #define TALLY_MS	  100
+#define BURSTS_LOOK_MS 250
 #define BRAKE_MS	  300  /* a panic waits that long for Redis */
 #define LAST_MS		  5000 /* between two writings of last.json */
 #define STOP_MS		  5000 /* an orderly stop waits that long for Redis */
@@ -120,6 +123,9 @@ struct engine {
 	struct waiting local;	/* answers of the engine itself */
 	struct waiting held;	/* what came while Redis was away */
 	struct ballots *ballots, **ballots_end; /* on their way through Redis */
+	struct limits *limits;
+	struct bursts *bursts;
+	int64_t bursts_at_ms; /* mono: the next search; 0: nothing was voted */
 	bool *tally_stale; /* by stage: votes came since the last look */
 	bool any_tally_stale;
 	int counts_out; /* polls being counted */
@@ -205,6 +211,8 @@ void engine_live(struct engine *e, const char *topic, json_object **message);
 void tally_vote(struct engine *e, struct effect *effect);
 void tally_voted(struct engine *e, const struct writer_done *done);
 void tally_drop(struct engine *e); /* what is on its way, at the end */
+/* That burst has its number: its votes are marked. */
+void tally_burst(struct engine *e, const struct effect *effect);
 /* `close` says which closing of the poll it is for. */
 void tally_count(struct engine *e, int stage, int close);
 void tally_counted(struct engine *e, const struct writer_done *done);

@@ -246,6 +246,8 @@ static int wait_ms_of(const struct engine *e)
 		sooner(&wait_ms, trim_due_ms(e->trim) - mono_ms);
 	if (e->brake_tag)
 		sooner(&wait_ms, e->brake_at_ms - mono_ms);
+	if (e->bursts_at_ms && !e->away)
+		sooner(&wait_ms, e->bursts_at_ms - mono_ms);
 	if (e->any_tally_stale && !e->away)
 		sooner(&wait_ms, e->tally_at_ms - mono_ms);
 	if (e->linger_until_ms > mono_ms)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/live.h"
@@ -16,6 +17,13 @@
 #define TAG_OF(stage, close) ((uint64_t)(close) << 32 | (uint64_t)(stage))
 #define STAGE_OF(tag)	     ((int)((tag)&0xffffffff))
 #define CLOSE_OF(tag)	     ((int)((tag) >> 32))
+
+/* What Redis holds of a poll. */
+struct tally {
+	int64_t counts[SHOW_MAX_OPTIONS]; /* as they are shown and decided */
+	int64_t *of_bursts; /* by burst, then by option; NULL: none */
+	int burst_count;
+};
 
 /* Whoever waits for these gets them back with the answers. */
 static void tell(struct engine *e, struct ballots **ballots)
@@ -40,10 +48,42 @@ static void tell(struct engine *e, struct ballots **ballots)
 	ballots_free(ballots);
 }
 
+/* From one address, and of one voter, only so many in a minute. */
+static bool may_vote(struct engine *e, const struct ballots *b, size_t i,
+		     int64_t now_us)
+{
+	const struct show_polls *polls = &e->show->polls;
+	uint64_t voter = ballots_source("voter", ballot_voter(b, i));
+	uint64_t source = b->items[i].source;
+	return limits_take(e->limits, voter, polls->votes_per_voter, now_us) &&
+	       (!source || limits_take(e->limits, source,
+				       polls->votes_per_address, now_us));
+}
+
+static void look_at(struct engine *e, struct ballots *b)
+{
+	int64_t now_us = clock_mono_us();
+	if (!e->limits)
+		e->limits = limits_new();
+	if (!e->bursts)
+		e->bursts = bursts_new();
+	for (size_t i = 0; i < b->count; i++) {
+		struct ballot *x = &b->items[i];
+		if (x->answer != BALLOT_PENDING)
+			continue;
+		if (!may_vote(e, b, i, now_us))
+			x->answer = BALLOT_TOO_OFTEN;
+		else
+			x->burst = (unsigned char)bursts_of(
+				e->bursts, b->stage, x->option, x->source);
+	}
+}
+
 void tally_vote(struct engine *e, struct effect *effect)
 {
 	struct ballots *b = effect->ballots;
 	effect->ballots = NULL;
+	look_at(e, b);
 	if (!ballots_pending(b)) {
 		tell(e, &b);
 		return;
@@ -64,6 +104,78 @@ static void take_answers(struct ballots *b, const char *answers)
 	ballots_answer(b, BALLOT_UNSTORED);
 }
 
+/* --- bursts ---------------------------------------------------------------- */
+
+#define MARKED_AT_ONCE 512
+
+static void mark(struct engine *e)
+{
+	const char *voters[MARKED_AT_ONCE];
+	int stage = 0, burst = 0;
+	size_t n;
+	while ((n = bursts_take(e->bursts, &stage, &burst, voters,
+				COUNT_OF(voters)))) {
+		writer_mark(e->writer, e->show->stages[stage].id, burst, voters,
+			    n);
+		tally_look(e, stage);
+	}
+}
+
+static void note_counted(struct engine *e, const struct ballots *b)
+{
+	int64_t now_ms = clock_mono_ms();
+	for (size_t i = 0; i < b->count; i++)
+		if (b->items[i].answer == BALLOT_COUNTED)
+			bursts_voted(e->bursts, b->stage, b->items[i].option,
+				     b->items[i].source, ballot_voter(b, i),
+				     b->items[i].burst, now_ms);
+	if (!e->bursts_at_ms)
+		e->bursts_at_ms = now_ms + BURSTS_LOOK_MS;
+	mark(e);
+}
+
+static void bursts_tick(struct engine *e, int64_t mono_ms)
+{
+	int stage, option;
+	struct burst_facts facts;
+	int64_t least = e->show->polls.burst_votes;
+	if (!e->bursts_at_ms || mono_ms < e->bursts_at_ms)
+		return;
+	e->bursts_at_ms = 0;
+	while (least && bursts_find(e->bursts, least, mono_ms, &stage, &option,
+				    &facts)) {
+		struct input *in = input_new(INPUT_BURST);
+		in->stage = xstrdup(e->show->stages[stage].id);
+		in->choice = xstrdup(poll_def(e->m, stage)->options[option].id);
+		in->burst = facts;
+		waiting_add(&e->local, &in);
+	}
+	mark(e);
+}
+
+void tally_burst(struct engine *e, const struct effect *effect)
+{
+	if (!e->bursts)
+		return;
+	bursts_begin(e->bursts, effect->stage, effect->option, effect->attempt);
+	mark(e);
+	tally_look(e, effect->stage);
+}
+
+static void tell_rest(struct engine *e, int stage, const struct tally *t)
+{
+	size_t options = poll_def(e->m, stage)->option_count;
+	int64_t counts[SHOW_MAX_OPTIONS];
+	memcpy(counts, t->counts, sizeof counts);
+	for (int k = 0; k < t->burst_count; k++)
+		for (size_t i = 0; i < options; i++)
+			counts[i] -= t->of_bursts[(size_t)k * options + i];
+	if (e->bursts)
+		bursts_rest(e->bursts, stage, counts, options);
+}
+
+/* --- outcomes -------------------------------------------------------------- */
+
 void tally_voted(struct engine *e, const struct writer_done *done)
 {
 	struct ballots *b = e->ballots;
@@ -72,6 +184,7 @@ void tally_voted(struct engine *e, const struct writer_done *done)
 	b->next = NULL;
 	if (done->how == WRITER_OK) {
 		take_answers(b, done->answers);
+		note_counted(e, b);
 		tally_look(e, b->stage);
 	} else {
 		ballots_answer(b, done->how == WRITER_FENCED ? BALLOT_FENCED
@@ -89,6 +202,8 @@ void tally_drop(struct engine *e)
 		ballots_free(&b);
 	}
 	e->ballots = NULL;
+	limits_free(&e->limits);
+	bursts_free(&e->bursts);
 }
 
 void tally_count(struct engine *e, int stage, int close)
@@ -97,13 +212,6 @@ void tally_count(struct engine *e, int stage, int close)
 	writer_poll_count(e->writer, e->show->stages[stage].id,
 			  TAG_OF(stage, close));
 }
-
-/* What Redis holds of a poll. */
-struct tally {
-	int64_t counts[SHOW_MAX_OPTIONS]; /* as they are shown and decided */
-	int64_t *of_bursts; /* by burst, then by option; NULL: none */
-	int burst_count;
-};
 
 static void add_of_burst(struct tally *t, const struct show_poll *poll,
 			 const char *field, int64_t n)
@@ -210,6 +318,7 @@ void tally_counted(struct engine *e, const struct writer_done *done)
 	}
 	tally_read(e, stage, done, &t);
 	publish(e, stage, &t);
+	tell_rest(e, stage, &t);
 	if (close)
 		tell_core(e, stage, close, &t);
 	free(t.of_bursts);
@@ -232,6 +341,8 @@ void tally_report(struct engine *e)
 
 void tally_tick(struct engine *e, int64_t mono_ms)
 {
+	if (!e->away)
+		bursts_tick(e, mono_ms);
 	if (!e->any_tally_stale || mono_ms < e->tally_at_ms || e->away)
 		return;
 	e->tally_at_ms = mono_ms + TALLY_MS;

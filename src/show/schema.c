@@ -383,6 +383,16 @@ static const struct key polls_keys[] = {
 	    "else its first option without a price."),
 	ROW("change_vote", KEY_BOOL, AT(show_polls, change_vote),
 	    "Whether a voter may change a vote."),
+	INT("votes_per_address", AT(show_polls, votes_per_address), 1,
+	    1000000000, 3000, "votes",
+	    "What one address may send in a minute; of IPv6, one network of 64 "
+	    "bits."),
+	INT("votes_per_voter", AT(show_polls, votes_per_voter), 1, 1000000, 60,
+	    "votes", "What one voter may send in a minute."),
+	INT("burst_votes", AT(show_polls, burst_votes), 0, 1000000, 30, "votes",
+	    "So many votes for one option from a few addresses within three "
+	    "seconds are a burst that the operator is told of. 0: none is "
+	    "looked for."),
 	WORD("proposals", AT(show_polls, proposals), proposals_words,
 	     PROPOSALS_ASK,
 	     "What becomes of a poll that an agent proposes: the operator is "
@@ -539,6 +549,10 @@ static const struct key http_keys[] = {
 	    .def_text = "127.0.0.1:7420"),
 	ROW("audience", KEY_ADDR, AT(show_http, audience_addr),
 	    "Where voters are served.", .def_text = "127.0.0.1:7421"),
+	ROW("trusted_proxies", KEY_NAMES, AT(show_http, trusted_proxies),
+	    "Addresses of proxies before the audience listener: what comes from "
+	    "them is of the address that their X-Forwarded-For names last.",
+	    .item = KEY_EXACT, .max = 64),
 	{0}};
 static const struct section http = {
 	"http", "http", .keys = http_keys, .end = http_end};

@@ -209,6 +209,9 @@ struct show_polls {
 	int64_t min_interval_ms;       /* default 0 */
 	int64_t max_per_episode;       /* SHOW_UNSET: no cap */
 	bool change_vote;	       /* default false */
+	int64_t votes_per_address;     /* in a minute, default 3000 */
+	int64_t votes_per_voter;       /* in a minute, default 60 */
+	int64_t burst_votes;	       /* default 30; 0: none is looked for */
 };
 
 struct show_retention {
@@ -299,6 +302,7 @@ struct show_alert {
 struct show_http {
 	char *operator_addr; /* "host:port", default 127.0.0.1:7420 */
 	char *audience_addr; /* default 127.0.0.1:7421 */
+	struct show_names trusted_proxies; /* addresses; default none */
 };
 
 struct show {
