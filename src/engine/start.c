@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/voter.h"
 #include "core/snapshot.h"
 #include "engine/lock.h"
 #include "store/client.h"
@@ -247,8 +248,17 @@ static bool start_net(struct engine *e, const char *snapshot, struct err *err)
 	char *token = operator_token(e, err);
 	if (!token)
 		return false;
+	/* Voters keep their tokens when another machine takes over. */
+	char voter_secret[VOTER_SECRET_BYTES];
+	if (!voter_secret_open(e->state_dir, voter_secret, err) ||
+	    !writer_secret(e->writer, "voter", voter_secret,
+			   sizeof voter_secret, err)) {
+		free(token);
+		return false;
+	}
 	struct net_settings settings = {
 		.show = e->show,
+		.voter_secret = voter_secret,
 		.snapshot = snapshot,
 		.operator_addr = e->settings->operator_addr,
 		.audience_addr = e->settings->audience_addr,

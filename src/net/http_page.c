@@ -181,6 +181,8 @@ void vote_respond_page(struct request *r, int status, int stage,
 	snprintf(count, sizeof count, "%" PRId64, total);
 	snprintf(now, sizeof now, "%" PRId64, clock_show_ms());
 	snprintf(deadline, sizeof deadline, "%" PRId64, p ? p->deadline_ms : 0);
+	char opened[32];
+	snprintf(opened, sizeof opened, "%" PRId64, p ? p->opened_ms : 0);
 	const struct page_field fields[] = {
 		{"title", show->title},
 		{"poll", s->id},
@@ -196,6 +198,7 @@ void vote_respond_page(struct request *r, int status, int stage,
 		{"now", now},
 		{"deadline", deadline},
 		{"phase", phase_of(p)},
+		{"opened", opened},
 	};
 	http_respond_page(r, status, "vote.html", fields, COUNT_OF(fields));
 	buf_release(&options);
@@ -204,8 +207,10 @@ void vote_respond_page(struct request *r, int status, int stage,
 void vote_page(struct request *r)
 {
 	int stage = vote_find_poll(r);
-	if (stage >= 0)
-		vote_respond_page(r, 200, stage, NOTE_NONE, NULL);
+	if (stage < 0)
+		return;
+	vote_greet(r);
+	vote_respond_page(r, 200, stage, NOTE_NONE, NULL);
 }
 
 void vote_list(struct request *r)

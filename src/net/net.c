@@ -108,7 +108,10 @@ struct net *net_start(const struct net_settings *settings,
 		settings->audience_addr ? settings->audience_addr
 					: net->show->http.audience_addr,
 	};
-	if (!voter_secret_open(net->state_dir, net->voter_secret, err))
+	if (settings->voter_secret)
+		memcpy(net->voter_secret, settings->voter_secret,
+		       sizeof net->voter_secret);
+	else if (!voter_secret_open(net->state_dir, net->voter_secret, err))
 		goto failed;
 	net->web = web_new(net, want, settings->snapshot, replay, replay_count,
 			   err);

@@ -39,6 +39,8 @@ struct net_settings {
 	const char *redis_url; /* for status */
 	const char *redis_fsync; /* the same; a literal */
 	struct net_limits limits;
+	const char *voter_secret; /* of all cores of the show; NULL: of this
+				     folder */
 	const char *snapshot; /* of the engine's model; NULL: all events are
 				 given */
 };

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/peer.h"
 
 /* Of one connection: the largest head, a hundred fields of libmicrohttpd's own,
  * and the head of the answer. No more than that: all of it is cleared for each
@@ -88,6 +89,14 @@ void http_sweep(struct web *web, int64_t now)
 			c->deadline_ms = 0;
 			web->sides[i].mhd_ready = true;
 		}
+}
+
+uint64_t http_source(const struct request *r)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		r->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	return peer_source(r->web->net->show, info ? info->client_addr : NULL,
+			   &r->head);
 }
 
 /* --- routing -------------------------------------------------------------- */

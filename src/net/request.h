@@ -88,6 +88,8 @@ void http_ask(struct request *r, struct input **in);
 /* The same for what a person may have to be asked for: it waits as long as the
  * core takes. */
 void http_ask_patiently(struct request *r, struct input **in);
+/* Where it comes from; see peer.h. */
+uint64_t http_source(const struct request *r);
 /* The same with a vote, which goes with the others of this round. */
 void http_vote(struct request *r, const struct vote *vote);
 /* It is freed while it waits: its answer goes nowhere. */

@@ -28,7 +28,7 @@ static const struct {
 	{"refused", 409},     {"duplicate", 409}, {"closed", 409},
 	{"gone", 410},	      {"too_large", 413}, {"busy", 503},
 	{"unavailable", 503}, {"timeout", 504},	  {"bad_amount", 422},
-	{"bad_expiry", 422},
+	{"bad_expiry", 422},  {"too_often", 429}, {"stale", 409},
 };
 
 int http_status_of(bool ok, const char *code)

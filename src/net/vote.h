@@ -18,6 +18,9 @@ const struct poll_run *vote_run_of(const struct request *r, int stage);
 /* Open, though it may be frozen. */
 bool vote_is_taken(const struct poll_run *p);
 
+/* Gives who has none a token, with the page. */
+void vote_greet(struct request *r);
+
 /* For people. */
 const char *vote_state_words(const struct poll_run *p);
 const char *vote_note_words(enum vote_note note, const char *text);

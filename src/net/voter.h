@@ -14,22 +14,19 @@
 
 #define VOTER_SECRET_BYTES 65 /* 64 hex digits and the NUL */
 #define VOTER_ID_BYTES	   48
-#define VOTER_COOKIE_BYTES 128
+#define VOTER_TOKEN_BYTES 128
 
 /* Reads <dir>/voter.secret, or makes it. A NULL dir: a secret for this
  * process only. */
 bool voter_secret_open(const char *dir, char secret[VOTER_SECRET_BYTES],
 		       struct err *err);
 
-/* Lower-case hex of HMAC-SHA-256. */
-void voter_sign(const char *secret, const char *text, char out[65]);
-
-/* A new voter: `id` is what the vote is kept under, `cookie` what the browser
+/* A new voter: `id` is what the vote is kept under, `token` what the browser
  * keeps. */
 void voter_new(const char *secret, char id[VOTER_ID_BYTES],
-	       char cookie[VOTER_COOKIE_BYTES]);
-/* The id in a cookie of ours; false when we never signed it. */
-bool voter_read(const char *secret, const char *cookie,
+	       char token[VOTER_TOKEN_BYTES]);
+/* The id in a token of ours; false when we never signed it. */
+bool voter_read(const char *secret, const char *token,
 		char id[VOTER_ID_BYTES]);
 
 #endif

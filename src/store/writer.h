@@ -105,6 +105,11 @@ bool writer_fold(struct writer *w, struct model **m, struct err *err);
 /* The show definition (canonical JSON) that the log's last run was started
  * with, or NULL when there is no run. Blocks. Caller frees. */
 char *writer_definition(struct writer *w, struct err *err);
+/* The show's secret of that name: the one that Redis holds, so that every core
+ * of the show has the same; where there is none, `secret` becomes it. Into
+ * `secret`, of `bytes` bytes. Blocks. */
+bool writer_secret(struct writer *w, const char *name, char *secret,
+		   size_t bytes, struct err *err);
 /* Makes `definition` the current one, kept under its hash. Blocks. */
 bool writer_define(struct writer *w, const char *hash, const char *definition,
 		   struct err *err);

@@ -421,3 +421,21 @@ void writer_resign(struct writer *w, const char *ended)
 	reply_free(writer_ask(w, &cmd, NULL));
 	w->epoch = 0;
 }
+
+bool writer_secret(struct writer *w, const char *name, char *secret,
+		   size_t bytes, struct err *err)
+{
+	struct buf cmd = {0};
+	char *key = key_with(w->show, "secret:", name);
+	writer_put(&cmd, "SET", key, secret, "NX", "GET", (char *)NULL);
+	redisReply *r = writer_ask(w, &cmd, err);
+	free(key);
+	bool ok = r && (r->type == REDIS_REPLY_NIL ||
+			(r->type == REDIS_REPLY_STRING && r->len + 1 == bytes));
+	if (ok && r->type == REDIS_REPLY_STRING)
+		memcpy(secret, r->str, bytes);
+	else if (r && !ok)
+		err_set(err, ERR_DATA, "secret:%s in Redis is not ours", name);
+	reply_free(r);
+	return ok;
+}

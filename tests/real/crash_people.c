@@ -108,11 +108,17 @@ static int vote_once(const struct stand *s, int voter, const char **why)
 	int bytes = snprintf(body, sizeof body,
 			     "{\"option\":\"%s\",\"voter\":\"v%d\"}",
 			     voter % 3 == 0 ? "cave" : "ridge", voter);
+	char *path = xasprintf("%s/state/crash/operator.token", s->dir);
+	char *token = file_read(path, 200, NULL, NULL);
 	dprintf(fd,
 		"POST /vote/way HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+		"Authorization: Bearer %.*s\r\n"
 		"Content-Type: application/json\r\nContent-Length: %d\r\n"
 		"Connection: close\r\n\r\n%s",
+		token ? (int)strcspn(token, "\n") : 0, token ? token : "",
 		bytes, body);
+	free(token);
+	free(path);
 	size_t len = 0;
 	ssize_t n;
 	while (len < sizeof answer - 1 &&

@@ -720,31 +720,63 @@ START_TEST(a_vote_counts_once_for_each_browser)
 	ck_assert_ptr_nonnull(strstr(a, "already voted"));
 	ck_assert_ptr_null(strstr(a, "sc_voter="));
 	free(a);
-	/* A voter that we never signed is nobody: a new one is made. */
+	/* A voter that we never signed is refused, and forgotten. */
 	cookie[9] = cookie[9] == '0' ? '1' : '0';
 	a = vote(cookie, FORM, "option=ridge");
-	ck_assert_msg(peer_status(a) == 200, "%s", a);
-	ck_assert_ptr_nonnull(strstr(a, "sc_voter="));
+	ck_assert_msg(peer_status(a) == 403, "%s", a);
+	ck_assert_ptr_nonnull(strstr(a, "is not of this show"));
+	ck_assert_ptr_nonnull(strstr(a, "sc_voter=; Path=/; Max-Age=0"));
 	free(a);
 	free(cookie);
-	ck_assert_int_eq(atomic_load(&s->votes), 2);
+	/* A page that was left open since an earlier opening of the poll. */
+	a = vote(NULL, FORM, "option=ridge&opened=5");
+	ck_assert_msg(peer_status(a) == 409, "%s", a);
+	ck_assert_ptr_nonnull(strstr(a, "of an earlier vote"));
+	free(a);
+	ck_assert_int_eq(atomic_load(&s->votes), 1);
 }
 END_TEST
+
+/* As a bridge does, whose people have names of their own. */
+static char *vote_named(const char *token, const char *body)
+{
+	char *q = xasprintf("POST /vote/route HTTP/1.1\r\nHost: %s\r\n"
+			    "Authorization: Bearer %s\r\n"
+			    "Content-Type: application/json\r\n"
+			    "Content-Length: %zu\r\n"
+			    "Connection: close\r\n\r\n%s",
+			    aud, token, strlen(body), body);
+	char *a = peer_ask(aud, q);
+	free(q);
+	return a;
+}
 
 START_TEST(votes_as_json)
 {
 	const char *json = "application/json";
-	char *a = vote(NULL, json, "{\"option\":\"cave\",\"voter\":\"ann\"}");
+	char *a = vote_named(STAND_TOKEN,
+			     "{\"option\":\"cave\",\"voter\":\"ann\"}");
 	ck_assert_msg(peer_status(a) == 200, "%s", a);
 	free(a);
-	a = vote(NULL, json, "{\"option\":\"cave\",\"voter\":\"ann\"}");
+	a = vote_named(STAND_TOKEN,
+		       "{\"option\":\"cave\",\"voter\":\"ann\"}");
 	ck_assert_msg(peer_status(a) == 409, "%s", a);
 	ck_assert_ptr_nonnull(strstr(a, "\"duplicate\""));
 	free(a);
-	a = vote(NULL, json, "{\"option\":\"sea\",\"voter\":\"bob\"}");
+	a = vote_named("guessed", "{\"option\":\"cave\",\"voter\":\"eve\"}");
+	ck_assert_msg(peer_status(a) == 403, "%s", a);
+	free(a);
+	a = vote(NULL, json, "{\"option\":\"cave\",\"voter\":\"eve\"}");
+	ck_assert_msg(peer_status(a) == 403, "%s", a);
+	free(a);
+	a = vote(NULL, json, "{\"option\":\"cave\",\"token\":\"me.me\"}");
+	ck_assert_msg(peer_status(a) == 403, "%s", a);
+	ck_assert_ptr_nonnull(strstr(a, "\"forged\""));
+	free(a);
+	a = vote(NULL, json, "{\"option\":\"sea\"}");
 	ck_assert_msg(peer_status(a) == 400, "%s", a);
 	free(a);
-	a = vote(NULL, json, "{\"voter\":\"bob\"}");
+	a = vote(NULL, json, "{}");
 	ck_assert_msg(peer_status(a) == 400, "%s", a);
 	free(a);
 	a = vote(NULL, "text/plain", "option=cave");

@@ -37,6 +37,7 @@ audience() { echo "http://$(cat state/night/audience.addr)"; }
 vote() { # POLL VOTER OPTION: the status of the answer
 	curl -s -o answer -w '%{http_code}' -m 60 \
 		-H 'Content-Type: application/json' \
+		-H "Authorization: Bearer $(cat state/night/operator.token)" \
 		-d "{\"voter\":\"$2\",\"option\":\"$3\"}" "$(audience)/vote/$1"
 }
 poll() { "$program" status night --json | jq -r ".poll | $1"; }

@@ -35,6 +35,8 @@
 				to.appendChild(document.adoptNode(
 					from.firstChild));
 		});
+		part(main, "[name=opened]").value =
+			part(other, "[name=opened]").value;
 		main.dataset.state = other.dataset.state;
 		takeTimes(other);
 	}
@@ -80,12 +82,15 @@
 		main.setAttribute("aria-busy", String(yes));
 	}
 
-	function send(option, tries) {
+	/* Of which opening of the poll: what is tried again after the next one
+	 * began is not a vote in that. */
+	function send(option, opened, tries) {
 		ask({
 			method: "POST",
 			headers: {"Content-Type":
 				"application/x-www-form-urlencoded"},
-			body: "option=" + encodeURIComponent(option)
+			body: "option=" + encodeURIComponent(option) +
+				"&opened=" + opened
 		}, function (html) {
 			busy(false);
 			become(html);
@@ -95,7 +100,7 @@
 				note.textContent = "Your vote is not through " +
 					"yet. Trying again.";
 				setTimeout(send, Math.min(500 << tries, 8000),
-					option, tries + 1);
+					option, opened, tries + 1);
 				return;
 			}
 			busy(false);
@@ -113,7 +118,7 @@
 			return;
 		busy(true);
 		note.textContent = "Sending your vote.";
-		send(button.value, 0);
+		send(button.value, part(main, "[name=opened]").value, 0);
 	});
 
 	function show(total, counts) {
