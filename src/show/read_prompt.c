@@ -13,6 +13,7 @@
 /* All prompts of a show together: its definition has to be read back. */
 #define PROMPTS_MAX_BYTES ((size_t)4 * 1024 * 1024)
 #define HINTS_MAX	  20
+#define STAND_INS	  8   /* one behind the other */
 #define ERRORS_MAX	  200 /* then the rest is not looked at */
 
 /* --- reading ------------------------------------------------------------- */
@@ -221,12 +222,38 @@ static bool stage_has_input(const struct show *show, const struct show_stage *s,
 	return false;
 }
 
-static bool has_input(const struct checking *c, const char *name)
+static bool has_input_of(const struct checking *c, size_t agent,
+			 const char *name)
 {
-	size_t self = (size_t)(c->agent - c->show->agents);
-	for (size_t i = c->begins[self]; i < c->begins[self + 1]; i++)
+	for (size_t i = c->begins[agent]; i < c->begins[agent + 1]; i++)
 		if (stage_has_input(c->show, &c->show->stages[c->users[i]],
 				    name))
+			return true;
+	return false;
+}
+
+/* Whether the agent `id` may be called in the place of that one. */
+static bool has_stand_in(const struct show *show, size_t agent, const char *id)
+{
+	int at = (int)agent;
+	for (int i = 0; i < STAND_INS && at >= 0; i++) {
+		const char *to = show->agents[at].fallback_agent;
+		if (!to || strcmp(to, id) == 0)
+			return to != NULL;
+		at = names_find(&show->index->agents, to);
+	}
+	return false;
+}
+
+/* Of a stage that calls it, or that may call it in the place of another. */
+static bool has_input(const struct checking *c, const char *name)
+{
+	const struct show *show = c->show;
+	if (has_input_of(c, (size_t)(c->agent - show->agents), name))
+		return true;
+	for (size_t i = 0; i < show->agent_count; i++)
+		if (has_input_of(c, i, name) &&
+		    has_stand_in(show, i, c->agent->id))
 			return true;
 	return false;
 }

@@ -172,6 +172,32 @@ START_TEST(test_bad_files)
 }
 END_TEST
 
+/* Whoever stands in is asked what the stages of the other one would ask. */
+START_TEST(test_stands_in)
+{
+	static const char text[] =
+		"show: s\nagents:\n"
+		"  a: { via: noop, fallback_agent: b }\n"
+		"  b: { via: llm, url: 'http://127.0.0.1:1/v1', model: m, "
+		"prompt: p.md, fallback_agent: c }\n"
+		"  c: { via: llm, url: 'http://127.0.0.1:1/v1', model: m, "
+		"prompt: p.md, fallback_agent: b }\n"
+		"stages:\n"
+		"  - { id: one, agents: [a], outputs: [summary] }\n"
+		"  - { id: two, agents: [a], inputs: [summary] }\n";
+	struct show_problems problems = {0};
+	put("p.md", "Tell {{inputs.summary}}", 23);
+	put("s.yaml", text, sizeof text - 1);
+	char *path = xasprintf("%s/s.yaml", folder);
+	struct show *show = show_load(path, &problems);
+	ck_assert_ptr_nonnull(show);
+	ck_assert_uint_eq(problems.errors, 0);
+	show_unref(&show);
+	show_problems_release(&problems);
+	free(path);
+}
+END_TEST
+
 int main(void)
 {
 	folder = temp_new();
@@ -181,6 +207,7 @@ int main(void)
 	tap_add(s, "a file becomes part of the definition",
 		test_file_and_definition);
 	tap_add(s, "what lint says, and where", test_bad_files);
+	tap_add(s, "whoever stands in", test_stands_in);
 	int rc = tap_run(s);
 	temp_remove(&folder);
 	return rc;
