@@ -9,6 +9,8 @@
 #include "core/money.h"
 #include "core/overage.h"
 
+#define AMOUNTS_BYTES (MONEY_BYTES + 40)
+
 /* --- figures -------------------------------------------------------------- */
 
 static void lacking(const struct model *m, const struct inbox_item *item,
@@ -98,29 +100,42 @@ static char *price_text(const struct model *m, const struct inbox_item *item,
 		text_thousands(rest, sizeof rest, f->rest));
 }
 
+/* "800", "1.50 GBP" or "800 and 1.50 GBP"; into `out`, AMOUNTS_BYTES. */
+static void amounts_text(const struct model *m, bool tokens, int64_t n,
+			 bool money, int64_t micros, char *out)
+{
+	char count[32], sum[MONEY_BYTES];
+	snprintf(out, AMOUNTS_BYTES, "%s%s%s",
+		 tokens || !money ? text_thousands(count, sizeof count, n) : "",
+		 tokens && money ? " and " : "",
+		 money ? money_text(m, micros, sum) : "");
+}
+
 char *inbox_overage_text(const struct model *m, const struct inbox_item *item,
 			 const struct inbox_figures *f)
 {
-	char more[MONEY_BYTES], left[32], rest[32], limit[120];
+	char more[AMOUNTS_BYTES], left[AMOUNTS_BYTES], rest[32], limit[120];
+	const struct purse *episode = &m->ledger.episode;
 	const char *why = f->reason;
+	bool tokens = f->tokens > 0, money = f->cost_micros > 0;
 	if (strcmp(why, "poll") == 0)
 		return price_text(m, item, f);
-	text_thousands(more, sizeof more, f->tokens);
-	text_thousands(left, sizeof left, f->left);
+	amounts_text(m, tokens, f->tokens, money, f->cost_micros, more);
+	amounts_text(m, tokens, f->left, money && episode->cost.limited,
+		     scope_remaining(&episode->cost), left);
 	text_thousands(rest, sizeof rest, f->rest);
-	if (strcmp(why, "cost") == 0)
-		money_text(m, f->cost_micros, more);
 	limit_text(m, why, limit, sizeof limit);
 	if (!f->tokens && !f->cost_micros)
 		return xasprintf("%s waits for an answer, and lacks nothing by "
 				 "now  left %s",
 				 m->show->stages[item->stage].id, left);
 	return xasprintf(
-		"%s%s%s %s %s more%s  left %s  rest of show %s ~%s",
+		"%s%s%s %s %s more%s  left %s  rest of show %s ~%s%s",
 		m->show->stages[item->stage].id, item->agent >= 0 ? ": " : "",
 		item->agent >= 0 ? m->show->agents[item->agent].id : "",
 		strcmp(why, "asked") == 0 ? "asks for" : "wants", more, limit,
-		left, f->likely ? "likely" : "needs", rest);
+		left, f->likely ? "likely" : "needs", rest,
+		money ? " tokens" : "");
 }
 
 struct inbox_behind inbox_behind(const struct model *m,

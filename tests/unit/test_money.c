@@ -76,7 +76,8 @@ START_TEST(a_lease_holds_what_it_may_cost)
 	/* The second does not fit: 6,000 of 3,997. */
 	ck_state(w, "t", "held");
 	ck_assert_ptr_nonnull(
-		strstr(w->m->inbox.items[0].text, "wants 0.0021 GBP more"));
+		strstr(w->m->inbox.items[0].text,
+		       "wants 0.0021 GBP more  left 0.0040 GBP  rest"));
 	ck_assert(world_do(w, "approve", item(w), NULL));
 	ck_state(w, "t", "running");
 	ck_assert_int_eq(episode(w)->cost.allocated, 12003);
@@ -88,6 +89,27 @@ START_TEST(a_lease_holds_what_it_may_cost)
 	ck_assert_int_eq(episode(w)->cost.spent, 4200);
 	ck_assert_int_eq(episode(w)->cost.leased, 0);
 	ck_run(w, "done");
+	world_free(w);
+}
+END_TEST
+
+/* Who answers sees all that lacks, and what there is of both. */
+START_TEST(tokens_and_money_lack_at_once)
+{
+	struct world *w = world_new(
+		"show: t\nbudget: { tokens: 3000, cost: \"0.01\", currency: "
+		"GBP }\nagents:\n" PRICED "stages:\n"
+		"  - { id: s, agents: [a], budget: { token_cap: 2000 } }\n"
+		"  - { id: t, agents: [a], budget: { token_cap: 2000 } }\n");
+	world_begin(w, true);
+	ck_state(w, "t", "held");
+	ck_assert_msg(strstr(w->m->inbox.items[0].text,
+			     "wants 1,000 and 0.0020 GBP more  left 1,000 and "
+			     "0.0040 GBP  rest of show") != NULL,
+		      "%s", w->m->inbox.items[0].text);
+	ck_assert(world_do(w, "approve", item(w), NULL));
+	ck_state(w, "t", "running");
+	ck_assert_int_eq(episode(w)->cost.leased, 12000);
 	world_free(w);
 }
 END_TEST
@@ -365,6 +387,7 @@ int main(void)
 	tcase_add_test(t, status_tells_a_stage_with_a_cost_cap);
 	tcase_add_test(t, a_lease_holds_what_it_may_cost);
 	tcase_add_test(t, what_is_reported_wins);
+	tcase_add_test(t, tokens_and_money_lack_at_once);
 	tcase_add_test(t, what_cannot_be_priced_needs_a_ceiling);
 	tcase_add_test(t, money_is_written_off_and_corrected);
 	tcase_add_test(t, a_day_has_its_quota_and_ends);
