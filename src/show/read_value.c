@@ -392,6 +392,8 @@ static const char *text_fault(struct reader *r, const char *path,
 	if (type == KEY_URL && !url_is_good(n->text, key->words))
 		return key->words[0][0] == 'w'
 			       ? "a URL that begins with ws:// or wss://"
+		       : key->words[0][0] == 'i'
+			       ? "a URL that begins with irc:// or ws://"
 			       : "a URL that begins with http:// or https://";
 	if (type == KEY_ADDR && !addr_is_good(n->text))
 		return "host:port, as 127.0.0.1:7420";

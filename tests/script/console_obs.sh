@@ -24,12 +24,19 @@ export OBS_PASSWORD
 cat >onair.yaml <<SHOW
 show: onair
 title: On the Air
+budget: { tokens: 1000 }
 agents: { quick: { via: noop } }
 stages:
   - { id: wait, agents: [quick], go: manual }
   - id: way
-    poll: { question: Which way?, open_ms: 600000, options: [{ id: x }, { id: y }] }
+    poll:
+      question: Which way?
+      open_ms: 600000
+      options: [{ id: x }, { id: y, requires_extra: 5000 }]
+      default: x
+      hide_result: true
     inputs: [wait]
+  - { id: end, agents: [quick], inputs: [way], go: manual }
 obs:
   url: ws://127.0.0.1:$port
   password_env: OBS_PASSWORD
@@ -38,6 +45,8 @@ obs:
 rules:
   - { name: poll-scene, on: poll:create, do: { obs_scene: Poll } }
   - { name: note-scene, on: note, do: { obs_scene: Poll } }
+  - { name: back-live, on: poll:resolve, do: { obs_scene: Live } }
+  - { name: stage-scene, on: stage:complete, do: { obs_scene: Starting Soon } }
 SHOW
 start_core onair.yaml
 ok $? "a show runs without its OBS"
@@ -81,11 +90,31 @@ ok $? "a rule waits for the operator's own choice, and says so"
 ok $? "OBS was left alone, and status says why"
 "$program" do onair rules-release >/dev/null
 ok $? "the rules are released"
+"$program" do onair rule-off stage-scene >/dev/null
+ok $? "a rule is switched off"
 "$program" do onair go >/dev/null
 wait_event onair '"obs:status".*"program_scene":"Poll"'
 ok $? "a rule switches to the poll's scene"
+
+# Its winner has a price: until that is settled no rule hears of a result.
+curl -s -o /dev/null -H 'Content-Type: application/json' -d '{"option":"y"}' \
+	"http://$(cat "$SHOWCALLER_STATE/onair/audience.addr")/vote/way"
+"$program" do onair poll-close way >/dev/null
+wait_event onair '"budget:request".*"option":"y"'
+ok $? "the price of the winner is asked for"
+"$program" status onair --json | jq -e '.obs.program_scene == "Poll" and
+	.poll.hidden' >/dev/null
+ok $? "and OBS stays with the poll, whose result is hidden"
+item=$("$program" inbox onair --json | jq -r '.[0].id // .inbox[0].id')
+"$program" do onair approve "$item" >/dev/null
+wait_event onair '"obs:status".*"program_scene":"Live"'
+ok $? "approved, the rule switches back"
+"$program" events onair --json | grep '"obs:command"' |
+	grep -q 'rule stage-scene'
+[ $? -ne 0 ]
+ok $? "the one that is off has done nothing, though stages are complete"
 play 120x40 onair <<SCRIPT
-wait text obs ● Poll
+wait text obs ● Live
 keys !
 wait text Starting Soon
 wait text PANIC
