@@ -241,6 +241,9 @@ static bool run_steps(struct test *t, const struct show_check *steps,
 	for (size_t i = 0; i < count && (ok || all); i++) {
 		struct probe p;
 		char *said;
+		if (steps[i].needs &&
+		    !json_object_object_get_ex(t->kept, steps[i].needs, NULL))
+			continue;
 		if (!run_one(t, &steps[i], &p, &said)) {
 			if (ok && !*text)
 				*text = xasprintf("%s: %s", steps[i].name,

@@ -33,8 +33,8 @@ static bool read_tail(struct probe *p, const char *path, struct buf *out)
 		if (fd >= 0)
 			close(fd);
 		return probe_fail(p,
-				  "%s: there is no such log; has the show "
-				  "run here?",
+				  "%s: there is no such log; a headless core "
+				  "writes it to its standard error",
 				  path);
 	}
 	off_t from = st.st_size > TAIL_BYTES ? st.st_size - TAIL_BYTES : 0;

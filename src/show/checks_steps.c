@@ -75,6 +75,13 @@ static void check_steps(struct reader *r, const struct node *steps,
 			if (n)
 				check_uses(r, n, kept);
 		}
+		const struct node *needs = node_get(s, "needs");
+		if (needs &&
+		    (needs->kind == NODE_TEXT || needs->kind == NODE_PLAIN) &&
+		    !is_kept(kept, needs->text, strlen(needs->text)))
+			read_error(r, needs,
+				   "no step before this one keeps '%.60s'",
+				   needs->text);
 		const struct node *keep = node_get(s, "keep");
 		if (keep && keep->kind == NODE_MAP)
 			add_kept(r, keep, kept);

@@ -54,6 +54,9 @@ static const struct key step_keys[] = {
 	ROW("keep", KEY_OBJECT, AT(show_check, keep),
 	    "Names for parts of the answer, each with its JSON Pointer; later "
 	    "steps write {{kept.NAME}}.", .def_text = "{}"),
+	EXACT("needs", AT(show_check, needs),
+	      "The name of a value; without it the step is left out, as there is "
+	      "nothing to clean up."),
 	{0}};
 const struct section schema_step = {
 	"checks.cards[].tests[].steps[]", "a step", sizeof(struct show_check),

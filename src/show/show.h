@@ -276,6 +276,7 @@ struct show_check {
 	char *method;		  /* of HTTP; NULL: as the payload says */
 	char *expected;		  /* canonical JSON object text; "{}" if none */
 	char *keep;		  /* of a step: the same, or NULL */
+	char *needs;		  /* of a step: a kept value, or NULL */
 	char *key_env, *key_file; /* of its service, or NULL */
 	int64_t timeout_ms;	  /* default 5000 */
 	/* Of a test that has some: no card of their own. Then kind and endpoint

@@ -9,9 +9,6 @@ unset OBS_PASSWORD
 cp -R "$top_srcdir/dags" "$scratch/dags" && chmod -R u+w "$scratch/dags"
 show=$scratch/dags/first-night.yaml
 sed -i 's/127\.0\.0\.1:742[01]/127.0.0.1:0/g' "$show"
-jq '.cards |= map(.tests |= map(select(.kind == "http")))' \
-	"$top_srcdir/dags/checks/first-night.json" \
-	>"$scratch/dags/checks/first-night.json"
 
 start_core "$show"
 ok $? "the show runs"
@@ -44,10 +41,13 @@ came stage:complete music "and is replaced: the fiddler's second try succeeds"
 [ "$(stage music attempt)" = 2 ]
 ok $? "on attempt 2"
 
+# A headless core says on stderr what others write there.
+ln -s "$scratch/core.log" "$scratch/state/first-night/core.log"
 "$program" check "$show" >"$scratch/checks"
 ok $? "its checks pass against its own listeners"
-[ "$(grep -c '^ok' "$scratch/checks")" -eq 2 ]
+[ "$(grep -c '^ok' "$scratch/checks")" -eq 9 ]
 ok $? "all of them"
+sed -n '/^FAIL/s/^/# /p' "$scratch/checks"
 does check "Front of House/Box office"
 wait_event first-night '"check:result".*"state":"pass".*"phases":'
 ok $? "the core runs one of them, too, and the event tells its phases"
