@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/page.h"
 #include "net/web.h"
 #include "net/ws.h"
 
@@ -34,6 +35,7 @@ struct knock {
 	int fd;
 	bool refused; /* answered; only waits to be read */
 	bool watched; /* epoll knows it */
+	bool page;    /* a browser, which is shown pages */
 	int64_t deadline_ms;
 };
 
@@ -198,23 +200,49 @@ static void discard(int fd)
 			return;
 }
 
+static void add_answer(struct buf *answer, const struct refusal *no,
+		       const char *type, const char *body)
+{
+	buf_addf(answer,
+		 "HTTP/1.1 %d %s\r\nContent-Type: %s\r\n"
+		 "Content-Length: %zu\r\nConnection: close\r\n"
+		 "%sCache-Control: no-store\r\n\r\n%s\n",
+		 no->status, status_words(no->status), type, strlen(body) + 1,
+		 no->status == 426 ? "Upgrade: websocket\r\n" : "", body);
+}
+
+/* For a browser, without our styles: it says no more than that. */
+static void add_page(struct buf *answer, const struct show *show,
+		     const struct refusal *no)
+{
+	struct buf page = {0};
+	buf_adds(&page,
+		 "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\">"
+		 "<meta name=\"viewport\" content=\"width=device-width\">"
+		 "<title>");
+	page_escape(&page, show->title);
+	buf_adds(&page, "</title><h1>That did not work.</h1><p>");
+	page_escape(&page, no->text);
+	buf_adds(&page, "</p><p><a href=\"\">Try again</a></p></html>");
+	add_answer(answer, no, "text/html; charset=utf-8", buf_str(&page));
+	buf_release(&page);
+}
+
 /* `target` is what the request line names, "" when that is not known. */
 static void refuse(struct web *web, struct knock *k, const char *target,
 		   const struct refusal *no)
 {
 	struct buf answer = {0};
-	json_object *o = k->side->id == SIDE_OPERATOR
-				 ? refusal_json_at(target, no->status, no->code,
-						   no->text)
-				 : refusal_json(no->code, no->text);
-	const char *body = json_text(o);
-	buf_addf(&answer,
-		 "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n"
-		 "Content-Length: %zu\r\nConnection: close\r\n"
-		 "%sCache-Control: no-store\r\n\r\n%s\n",
-		 no->status, status_words(no->status), strlen(body) + 1,
-		 no->status == 426 ? "Upgrade: websocket\r\n" : "", body);
-	json_object_put(o);
+	if (k->page) {
+		add_page(&answer, web->net->show, no);
+	} else {
+		json_object *o = k->side->id == SIDE_OPERATOR
+					 ? refusal_json_at(target, no->status,
+							   no->code, no->text)
+					 : refusal_json(no->code, no->text);
+		add_answer(&answer, no, "application/json", json_text(o));
+		json_object_put(o);
+	}
 	k->side->requests[no->status / 100]++;
 	discard(k->fd);
 	bool sent = send(k->fd, buf_str(&answer), answer.len,
@@ -291,6 +319,9 @@ static void admit(struct web *web, struct knock *k, char *block, size_t len)
 	const struct refusal *no = head_parse(&h, block, len);
 	const char *ws_path = k->side->id == SIDE_OPERATOR ? "/ws" : "/tally";
 	struct side *side = k->side;
+	const char *accept = no ? NULL : head_get(&h, "Accept");
+	k->page = side->id == SIDE_AUDIENCE && accept &&
+		  strstr(accept, "text/html");
 	if (!no && is_path(h.target, ws_path)) {
 		admit_ws(web, k, &h);
 		return;

@@ -250,6 +250,12 @@ START_TEST(one_too_many_is_told_so)
 	ck_assert_int_eq(ws_open(aud, "/tally", NULL, &a), -1);
 	ck_assert_msg(peer_status(a) == 503 && strstr(a, "too_many"), "%s", a);
 	free(a);
+	ck_assert_int_eq(ws_open(aud, "/tally", "Accept: text/html\r\n", &a),
+			 -1);
+	ck_assert_msg(peer_status(a) == 503 && strstr(a, "text/html") &&
+			      strstr(a, "too many connections"),
+		      "%s", a);
+	free(a);
 	/* The others are not hurt, the operator has places of its own, and one
 	 * that goes makes room. */
 	tell(7, 0);

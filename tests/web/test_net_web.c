@@ -158,6 +158,21 @@ START_TEST(a_phone_votes_without_javascript)
 }
 END_TEST
 
+START_TEST(a_vote_whose_answer_was_lost_is_not_two)
+{
+	page_prepare("(function () { var real = fetch, lost = 0; fetch = "
+		     "function (where, how) { var a = real(where, how); return "
+		     "how.method == 'POST' && !lost++ ? a.then(function () { "
+		     "throw new Error('lost'); }) : a; }; })()");
+	go("/vote/route");
+	WAIT(LIVE " && " BUTTONS " == 3");
+	HOLDS("document.querySelector('button').click() || true");
+	WAIT(NOTE ".includes('not through yet')");
+	WAIT(NOTE ".includes('already voted') && " BUTTONS " == 0");
+	ck_assert_int_eq(atomic_load(&s->votes), 1);
+}
+END_TEST
+
 START_TEST(a_keyboard_votes)
 {
 	go("/vote/route");
@@ -482,6 +497,7 @@ int main(void)
 		Suite *suite = suite_create("net_web");
 		ADD(a_phone_votes);
 		ADD(a_phone_votes_without_javascript);
+		ADD(a_vote_whose_answer_was_lost_is_not_two);
 		ADD(a_keyboard_votes);
 		ADD(a_screen_reader_is_told);
 		ADD(it_can_be_read_by_day_and_by_night);
