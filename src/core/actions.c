@@ -51,6 +51,12 @@ const struct action action_table[ACTIONS] = {
 	    "check", "Runs the selected check, or all of a card."),
 	ROW(ACTION_CHECK_ALL, CORE, "check-all", "C", "", 0, 0, false, NULL,
 	    "Runs every check."),
+	ROW(ACTION_PREFLIGHT, CORE, "preflight", "P", "", 0, 0, false, NULL,
+	    "Runs what must be proven before the show goes live and is not "
+	    "green and fresh; says what is still open."),
+	ROW(ACTION_OVERRIDE, CORE, "override", "O", "REASON", 1, 1, true, NULL,
+	    "Goes on without what pre-flight finds open now; the reason is "
+	    "kept."),
 	ROW(ACTION_SCENE, CORE, "scene", NULL, "NAME", 1, 1, false, NULL,
 	    "Switches the program scene in OBS."),
 	ROW(ACTION_PREVIEW, CORE, "preview", NULL, "NAME", 1, 1, false, NULL,

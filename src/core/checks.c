@@ -1,4 +1,5 @@
-/* checks and alarms: what the gear says. */
+#include "core/checks.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,25 +21,131 @@ static enum check_state check_state_of(const char *name)
 	return CHECK_NEVER;
 }
 
-void checks_apply(struct model *m, const struct event *e, int stage, int agent)
+bool check_has_passed(const struct check_run *c)
 {
-	(void)stage;
-	(void)agent;
-	if (e->type != EVENT_CHECK_RESULT)
+	return c->in_a_row > 0;
+}
+
+bool check_has_failed(const struct check_run *c)
+{
+	return c->in_a_row < 0;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+	return (x > y) - (x < y);
+}
+
+int64_t check_quantile_ms(const struct check_run *c, int percent)
+{
+	int32_t sorted[CHECK_PAST];
+	int n = 0;
+	for (int i = 0; i < c->past_count; i++)
+		if (c->past[i] >= 0)
+			sorted[n++] = c->past[i];
+	if (!n)
+		return -1;
+	qsort(sorted, (size_t)n, sizeof *sorted, by_size);
+	return sorted[(n - 1) * percent / 100];
+}
+
+bool check_is_flaky(const struct check_run *c)
+{
+	int changes = 0;
+	for (int i = 1; i < c->past_count; i++)
+		changes += (c->past[i] < 0) != (c->past[i - 1] < 0);
+	return changes >= CHECK_FLAKY_CHANGES;
+}
+
+bool check_is_muted(const struct model *m, int check)
+{
+	int parent = m->show->checks[check].parent;
+	return parent >= 0 && check_has_failed(&m->checks[parent]);
+}
+
+/* --- the fold ----------------------------------------------------------- */
+
+void checks_watch(struct model *m, int check)
+{
+	const struct check_run *c = &m->checks[check];
+	int64_t every_ms = m->show->checks[check].watch_ms;
+	bool on = m->run.state == RUN_RUNNING || m->run.state == RUN_PAUSED;
+	int64_t from_ms =
+		c->at_ms > m->run.started_ms ? c->at_ms : m->run.started_ms;
+	if (every_ms == SHOW_UNSET)
 		return;
+	timers_set(&m->timers, TIMER_CHECK, check,
+		   on && !m->run.rehearsal && c->state != CHECK_RUNNING
+			   ? from_ms + every_ms
+			   : 0);
+}
+
+static void remember(struct check_run *c, bool ok, int64_t ms)
+{
+	int32_t kept = ms < 0 ? 0 : ms > INT32_MAX - 1 ? INT32_MAX - 1 : (int32_t)ms;
+	if (c->past_count == CHECK_PAST)
+		memmove(c->past, c->past + 1,
+			(size_t)--c->past_count * sizeof *c->past);
+	c->past[c->past_count++] = ok ? kept : -1 - kept;
+	if (ok)
+		c->in_a_row = c->in_a_row > 0 ? c->in_a_row + 1 : 1;
+	else
+		c->in_a_row = c->in_a_row < 0 ? c->in_a_row - 1 : -1;
+	c->overridden = c->overridden && !ok;
+}
+
+/* What was is now "the last show". */
+static void close_past(struct check_run *c)
+{
+	if (!c->past_count)
+		return;
+	c->before_ms = check_quantile_ms(c, 50);
+	c->before_count = c->past_count;
+	c->before_failed = 0;
+	for (int i = 0; i < c->past_count; i++)
+		c->before_failed += c->past[i] < 0;
+	c->past_count = 0;
+}
+
+static void take_result(struct model *m, const struct event *e)
+{
 	int i = show_find_check(m->show, event_str(e, "card", ""),
 				event_str(e, "test", ""));
 	if (i < 0)
 		return;
 	struct check_run *c = &m->checks[i];
 	c->state = check_state_of(event_str(e, "state", ""));
-	if (c->state == CHECK_RUNNING)
-		return;
-	c->at_ms = e->at_ms;
-	c->latency_ms = event_int(e, "latency_ms", 0);
-	free(c->text);
-	c->text = xstrdup(event_str(e, "text", ""));
+	if (c->state != CHECK_RUNNING) {
+		c->at_ms = e->at_ms;
+		c->latency_ms = event_int(e, "latency_ms", 0);
+		free(c->text);
+		c->text = xstrdup(event_str(e, "text", ""));
+		remember(c, c->state == CHECK_PASS, c->latency_ms);
+	}
+	checks_watch(m, i);
 }
+
+void checks_apply(struct model *m, const struct event *e, int stage, int agent)
+{
+	(void)stage;
+	(void)agent;
+	bool starts = e->type == EVENT_RUN_START;
+	if (e->type == EVENT_CHECK_RESULT)
+		take_result(m, e);
+	if (!starts && e->type != EVENT_RUN_COMPLETE &&
+	    e->type != EVENT_RUN_CANCEL && e->type != EVENT_STAGE_RESET)
+		return;
+	for (size_t i = 0; i < m->show->check_count; i++) {
+		if (starts)
+			close_past(&m->checks[i]);
+		if (starts)
+			m->checks[i].overridden = false;
+		checks_watch(m, (int)i);
+	}
+}
+
+/* --- decisions ---------------------------------------------------------- */
 
 static void add_json(struct json_out *data, const char *key, const char *text)
 {
@@ -57,113 +164,95 @@ static void keep(struct deciding *d, int check, const char *detail)
 			    detail[1] == '}' ? "" : ",", detail + 1);
 }
 
-void checks_result(struct deciding *d)
+static struct json_out *result_data(const struct show_check *def,
+				    enum check_state state)
 {
-	const struct check_facts *f = &d->in->check;
-	const struct show_check *def = &d->m->show->checks[f->check];
-	enum check_state state = f->running ? CHECK_RUNNING
-				 : f->ok    ? CHECK_PASS
-					    : CHECK_FAIL;
 	struct json_out *data = json_out_new();
 	json_add_str(data, "card", def->card);
 	json_add_str(data, "test", def->name);
 	json_add_str(data, "state", check_state_name(state));
-	if (!f->running) {
-		json_add_int(data, "latency_ms", f->latency_ms);
-		json_add_str(data, "text", f->text);
-		add_json(data, "phases", f->phases);
-		add_json(data, "failed", f->failed);
-	}
+	return data;
+}
+
+void checks_start(struct deciding *d, int check)
+{
+	if (d->m->checks[check].state == CHECK_RUNNING)
+		return;
+	struct json_out *data =
+		result_data(&d->m->show->checks[check], CHECK_RUNNING);
 	emit(d, EVENT_CHECK_RESULT, -1, -1, &data);
-	if (!f->running && f->detail && f->detail[0] == '{')
+	effect_add(d, EFFECT_CHECK)->check = check;
+}
+
+static void tell(struct deciding *d, int check)
+{
+	const struct show_check *def = &d->m->show->checks[check];
+	const struct check_run *c = &d->m->checks[check];
+	char *id = xasprintf(CHECK_ID "%s/%s", def->card, def->name);
+	if (-c->in_a_row >= def->raise_after && !check_is_muted(d->m, check))
+		alarm_raise(d, id, c->text ? c->text : "failed");
+	if (c->in_a_row >= def->clear_after)
+		alarm_clear(d, id);
+	free(id);
+}
+
+void checks_result(struct deciding *d)
+{
+	const struct check_facts *f = &d->in->check;
+	if (f->running) /* since it was asked for */
+		return;
+	struct json_out *data =
+		result_data(&d->m->show->checks[f->check],
+			    f->ok ? CHECK_PASS : CHECK_FAIL);
+	json_add_int(data, "latency_ms", f->latency_ms);
+	json_add_str(data, "text", f->text);
+	add_json(data, "phases", f->phases);
+	add_json(data, "failed", f->failed);
+	emit(d, EVENT_CHECK_RESULT, -1, -1, &data);
+	tell(d, f->check);
+	if (f->detail && f->detail[0] == '{')
 		keep(d, f->check, f->detail);
 }
 
-/* --- alarms ------------------------------------------------------------- */
-
-struct alarm *alarm_find(const struct model *m, const char *id)
+/* "CARD" or "CARD/TEST"; a card's name may hold a slash of its own. */
+static bool is_meant(const struct show_check *c, const char *what)
 {
-	for (size_t i = 0; i < m->alarm_count; i++)
-		if (strcmp(m->alarms[i].id, id) == 0)
-			return &m->alarms[i];
-	return NULL;
+	size_t n = strlen(c->card);
+	return !what || strcmp(c->card, what) == 0 ||
+	       (strncmp(what, c->card, n) == 0 && what[n] == '/' &&
+		strcmp(what + n + 1, c->name) == 0);
 }
 
-static void raise_alarm(struct model *m, const struct event *e, const char *id)
+static bool is_on_air(const struct model *m)
 {
-	const char *text = event_str(e, "text", "");
-	struct alarm *a = alarm_find(m, id);
-	if (a) {
-		free(a->text);
-		a->text = xstrdup(text);
-		return;
+	return m->obs.facts.streaming || m->obs.facts.recording;
+}
+
+bool checks_run(struct deciding *d, const char *what)
+{
+	size_t n = 0, air = 0;
+	for (size_t i = 0; i < d->m->show->check_count; i++) {
+		const struct show_check *c = &d->m->show->checks[i];
+		if (!is_meant(c, what))
+			continue;
+		if (c->touches_air && is_on_air(d->m)) {
+			air++;
+			continue;
+		}
+		checks_start(d, (int)i);
+		n++;
 	}
-	GROW(m->alarms, m->alarm_count, m->alarm_cap);
-	m->alarms[m->alarm_count++] = (struct alarm){
-		.id = xstrdup(id), .text = xstrdup(text), .since_ms = e->at_ms};
-}
-
-static void clear_alarm(struct model *m, const char *id)
-{
-	struct alarm *a = alarm_find(m, id);
-	if (!a)
-		return;
-	free(a->id);
-	free(a->text);
-	free(a->ack_reason);
-	size_t i = (size_t)(a - m->alarms);
-	m->alarm_count--;
-	memmove(a, a + 1, (m->alarm_count - i) * sizeof *a);
-}
-
-void alarms_apply(struct model *m, const struct event *e, int stage, int agent)
-{
-	(void)stage;
-	(void)agent;
-	bool one = e->type == EVENT_ALARM_RAISE ||
-		   e->type == EVENT_ALARM_CLEAR || e->type == EVENT_ALARM_ACK;
-	const char *id = one ? event_str(e, "id", "") : "";
-	struct alarm *a;
-	if (e->type == EVENT_ALARM_RAISE) {
-		raise_alarm(m, e, id);
-	} else if (e->type == EVENT_ALARM_CLEAR) {
-		clear_alarm(m, id);
-	} else if (e->type == EVENT_ALARM_ACK && (a = alarm_find(m, id))) {
-		a->acked = true;
-		free(a->ack_reason);
-		a->ack_reason = xstrdup(event_str(e, "reason", ""));
-	} else if (e->type == EVENT_RUN_START) {
-		while (m->alarm_count)
-			clear_alarm(m, m->alarms[0].id);
-	}
-}
-
-void alarm_raise(struct deciding *d, const char *id, const char *text)
-{
-	const struct alarm *a = alarm_find(d->m, id);
-	if (a && strcmp(a->text, text) == 0)
-		return;
-	struct json_out *data = json_out_new();
-	json_add_str(data, "id", id);
-	json_add_str(data, "text", text);
-	emit(d, EVENT_ALARM_RAISE, -1, -1, &data);
-}
-
-void alarm_clear(struct deciding *d, const char *id)
-{
-	if (!alarm_find(d->m, id))
-		return;
-	struct json_out *data = json_out_new();
-	json_add_str(data, "id", id);
-	emit(d, EVENT_ALARM_CLEAR, -1, -1, &data);
-}
-
-void alarms_input(struct deciding *d)
-{
-	const struct input *in = d->in;
-	if (!in->ok) {
-		alarm_raise(d, in->id, in->text ? in->text : "");
-	} else {
-		alarm_clear(d, in->id);
-	}
+	if (!n && air)
+		return refuse(d, "refused",
+			      "not while OBS streams or records: it would be "
+			      "on air");
+	if (!n)
+		return refuse(d, "not_found", "no check `%s`",
+			      what ? what : "at all");
+	if (air)
+		answer(d, "%zu check%s started; %zu not, for they touch the air",
+		       n, n == 1 ? "" : "s", air);
+	else
+		answer(d, "%zu check%s started", n, n == 1 ? "" : "s");
+	return true;
 }

@@ -92,6 +92,8 @@ static bool do_go(struct deciding *d, const char *const *args)
 	if (d->m->run.state == RUN_PAUSED)
 		return refuse(d, "refused",
 			      "the run is paused: resume it first");
+	if (d->m->show->stages[stage].preflight && !preflight_allows(d, "GO"))
+		return false;
 	struct json_out *data = decide_data(d);
 	emit(d, EVENT_STAGE_GO, stage, -1, &data);
 	answer(d, "GO: %s is released", d->m->show->stages[stage].id);
@@ -236,46 +238,26 @@ static bool do_cancel_run(struct deciding *d, const char *const *args)
 	return run_goes(d) && run_cancel(d);
 }
 
-static void run_check(struct deciding *d, size_t i)
-{
-	if (d->m->checks[i].state != CHECK_RUNNING)
-		effect_add(d, EFFECT_CHECK)->check = (int)i;
-}
-
-/* "CARD" or "CARD/TEST"; a card's name may hold a slash of its own. */
-static bool check_matches(const struct show_check *c, const char *what)
-{
-	size_t n = strlen(c->card);
-	return !what || strcmp(c->card, what) == 0 ||
-	       (strncmp(what, c->card, n) == 0 && what[n] == '/' &&
-		strcmp(what + n + 1, c->name) == 0);
-}
-
-static bool run_checks(struct deciding *d, const char *what)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < d->m->show->check_count; i++) {
-		if (!check_matches(&d->m->show->checks[i], what))
-			continue;
-		run_check(d, i);
-		n++;
-	}
-	if (!n)
-		return refuse(d, "not_found", "no check `%s`",
-			      what ? what : "at all");
-	answer(d, "%zu check%s started", n, n == 1 ? "" : "s");
-	return true;
-}
-
 static bool do_check(struct deciding *d, const char *const *args)
 {
-	return run_checks(d, args[0]);
+	return checks_run(d, args[0]);
 }
 
 static bool do_check_all(struct deciding *d, const char *const *args)
 {
 	(void)args;
-	return run_checks(d, NULL);
+	return checks_run(d, NULL);
+}
+
+static bool do_preflight(struct deciding *d, const char *const *args)
+{
+	(void)args;
+	return preflight_run(d);
+}
+
+static bool do_override(struct deciding *d, const char *const *args)
+{
+	return preflight_override(d, args[0]);
 }
 
 static bool do_rule_off(struct deciding *d, const char *const *args)
@@ -432,6 +414,8 @@ static command_fn *const table[ACTIONS] = {
 	[ACTION_TRANSITION] = obs_act,
 	[ACTION_SCREENSHOT] = obs_act,
 	[ACTION_OBS] = obs_act,
+	[ACTION_PREFLIGHT] = do_preflight,
+	[ACTION_OVERRIDE] = do_override,
 	[ACTION_RULES_HOLD] = do_rules_hold,
 	[ACTION_RULES_RELEASE] = do_rules_release,
 	[ACTION_POLL] = do_poll,

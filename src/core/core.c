@@ -134,6 +134,9 @@ static void tick(struct deciding *d)
 		case TIMER_RAISE:
 			raise_timer(d, due.index);
 			break;
+		case TIMER_CHECK:
+			checks_start(d, due.index);
+			break;
 		case TIMER_KINDS:
 			break;
 		}

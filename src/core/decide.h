@@ -383,6 +383,15 @@ char *inbox_overage_text(const struct model *m, const struct inbox_item *item,
 
 /* checks, alarms, obs */
 void checks_result(struct deciding *d);
+/* It runs from now on, unless it does already; its result comes as INPUT_CHECK.
+ */
+void checks_start(struct deciding *d, int check);
+bool checks_run(struct deciding *d, const char *what); /* CARD[/TEST], NULL: all */
+/* preflight: refuses `what` unless all that must be proven is. */
+bool preflight_allows(struct deciding *d, const char *what);
+bool preflight_run(struct deciding *d);
+bool preflight_override(struct deciding *d, const char *reason);
+APPLY_DOOR(preflight);
 void alarms_input(struct deciding *d);
 void alarm_raise(struct deciding *d, const char *id, const char *text);
 void alarm_clear(struct deciding *d, const char *id); /* if it is up */

@@ -99,6 +99,7 @@ static const struct {
 	[EVENT_CHECK_RESULT] = {"check:result",
 				"card, test, state, latency_ms, text, phases, "
 				"failed"},
+	[EVENT_CHECK_OVERRIDE] = {"check:override", "checks, drift, by, reason"},
 	[EVENT_ALARM_RAISE] = {"alarm:raise", "id, text"},
 	[EVENT_ALARM_ACK] = {"alarm:ack", "id, by, reason"},
 	[EVENT_ALARM_CLEAR] = {"alarm:clear", "id"},

@@ -266,6 +266,7 @@ void model_apply(struct model *m, const struct event *e)
 	warn_apply(m, e, stage, agent);
 	inbox_apply(m, e, stage, agent);
 	checks_apply(m, e, stage, agent);
+	preflight_apply(m, e, stage, agent);
 	alarms_apply(m, e, stage, agent);
 	obs_apply(m, e, stage, agent);
 	chat_apply(m, e, stage, agent);

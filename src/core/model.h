@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "core/budget.h"
+#include "core/checks.h"
 #include "core/ledger.h"
 #include "core/event.h"
 #include "core/inbox.h"
@@ -49,14 +50,6 @@ struct run {
 	char *why;            /* why it failed, for people; NULL */
 };
 
-enum check_state { CHECK_NEVER, CHECK_RUNNING, CHECK_PASS, CHECK_FAIL };
-const char *check_state_name(enum check_state state);
-
-struct check_run {
-	enum check_state state;
-	int64_t at_ms, latency_ms;
-	char *text;           /* of the last result; NULL */
-};
 
 /* An OBS request that was sent and is not yet confirmed. */
 struct obs_pending {
@@ -119,6 +112,8 @@ struct model {
 	size_t raise_count, raise_cap;
 	struct checkpoint warned;
 	struct check_run *checks; /* by check index */
+	bool drift_allowed;       /* the operator goes on with the OBS there is,
+				     in this run */
 	struct obs_state obs;
 	struct chat_state chat;
 	bool rules_off;		  /* all of them... */

@@ -387,6 +387,11 @@ bool obs_act(struct deciding *d, const char *const *args)
 	if (!is_ready(d, c) || !need_arg(d, c, args[0]))
 		return false;
 	char *what = what_of(action, args);
+	if (obs_command_goes_live(d->m->show, action, args[0]) &&
+	    !preflight_allows(d, what)) {
+		free(what);
+		return false;
+	}
 	bool sent = send_command(d, c, args, what);
 	if (sent) {
 		chosen(d, args[0]);

@@ -377,40 +377,54 @@ static bool is_danger(const char *request, json_object *data)
 	return c && c->danger;
 }
 
-static bool macro_is_danger(const struct show *show, const char *name)
+/* Whether any request of an action's fits `is`: its own, or those of a macro. */
+static bool any_request(const struct show *show, enum action_id action,
+			const char *arg,
+			bool (*is)(const char *request, json_object *data))
 {
-	bool danger = false;
-	for (size_t i = 0; i < show->obs.macro_count; i++) {
+	const struct obs_command *c = obs_command_find(action, arg);
+	if (!c || !arg)
+		return false;
+	json_object *data = json_object_new_object();
+	if (action == ACTION_HOTKEY)
+		json_add_str(data, "hotkeyName", arg);
+	bool any = is(c->request, data);
+	json_object_put(data);
+	for (size_t i = 0; c->arg == OBS_ARG_MACRO && i < show->obs.macro_count;
+	     i++) {
 		const struct show_macro *m = &show->obs.macros[i];
-		if (strcmp(m->name, name))
+		if (strcmp(m->name, arg))
 			continue;
 		json_object *batch =
 			json_read_str(m->batch, &json_limits_own, NULL);
 		size_t n = batch ? json_object_array_length(batch) : 0;
 		for (size_t k = 0; k < n; k++) {
 			json_object *step = json_object_array_get_idx(batch, k);
-			json_object_object_foreach(step, request, data)
-				danger |= is_danger(request, data);
+			json_object_object_foreach(step, request, its)
+				any |= is(request, its);
 		}
 		json_object_put(batch);
 	}
-	return danger;
+	return any;
 }
 
 bool obs_command_is_danger(const struct show *show, enum action_id action,
 			   const char *arg)
 {
-	const struct obs_command *c = obs_command_find(action, arg);
-	if (!c || !arg)
-		return false;
-	if (c->arg == OBS_ARG_MACRO)
-		return macro_is_danger(show, arg);
-	if (action == ACTION_HOTKEY) {
-		json_object *data = json_object_new_object();
-		json_add_str(data, "hotkeyName", arg);
-		bool danger = is_danger(c->request, data);
-		json_object_put(data);
-		return danger;
-	}
-	return c->danger;
+	return any_request(show, action, arg, is_danger);
+}
+
+static bool starts_stream(const char *request, json_object *data)
+{
+	json_object *own = json_clone(data);
+	const char *why, *known = obs_request_known(request, &own, &why);
+	json_object_put(own);
+	return known && (!strcmp(known, "StartStream") ||
+			 !strcmp(known, "ToggleStream"));
+}
+
+bool obs_command_goes_live(const struct show *show, enum action_id action,
+			   const char *arg)
+{
+	return any_request(show, action, arg, starts_stream);
 }

@@ -59,6 +59,10 @@ const struct obs_command *obs_command_find(enum action_id action,
 bool obs_command_is_danger(const struct show *show, enum action_id action,
 			   const char *arg);
 
+/* Whether it starts the stream, by itself or in a macro. */
+bool obs_command_goes_live(const struct show *show, enum action_id action,
+			   const char *arg);
+
 /* Names of obs-websocket 4, and hotkeys that have a request of their own: the
  * request that is meant, its data in `*data` changed accordingly. NULL: it must
  * not be sent, and `*why` says why. */

@@ -304,6 +304,20 @@ static void read_inbox(struct reading *r, json_object *a)
 		read_item(r, json_object_array_get_idx(a, i));
 }
 
+static void read_past(struct check_run *c, json_object *o)
+{
+	json_object *past = json_get_array(o, "past");
+	size_t n = past ? json_object_array_length(past) : 0;
+	for (size_t i = 0; i < n && i < CHECK_PAST; i++)
+		c->past[c->past_count++] = (int32_t)json_object_get_int64(
+			json_object_array_get_idx(past, i));
+	c->in_a_row = (int)json_get_int(o, "in_a_row", 0);
+	c->before_ms = json_get_int(o, "before_ms", -1);
+	c->before_failed = (int)json_get_int(o, "before_failed", 0);
+	c->before_count = (int)json_get_int(o, "before_count", 0);
+	c->overridden = json_get_bool(o, "overridden", false);
+}
+
 static void read_checks(struct reading *r, json_object *a)
 {
 	struct model *m = r->m;
@@ -321,6 +335,8 @@ static void read_checks(struct reading *r, json_object *a)
 			.latency_ms = json_get_int(o, "latency_ms", 0),
 			.text = restore_text(o, "text"),
 		};
+		read_past(&m->checks[at], o);
+		checks_watch(m, at);
 	}
 }
 
@@ -569,6 +585,7 @@ static bool read_all(struct reading *r, json_object *head, const char *text,
 	if (!raises_read(r->m, head))
 		r->sound = false;
 	read_checks(r, json_get_array(head, "checks"));
+	r->m->drift_allowed = json_get_bool(head, "drift_allowed", false);
 	read_alarms(m, json_get_array(head, "alarms"));
 	late_read(m, json_get_array(head, "late"));
 	read_killed(m, json_get_array(head, "killed"));
@@ -638,6 +655,7 @@ struct model *model_inherit(const struct model *m, const struct show *next)
 	struct reading r = {.m = heir, .sound = true};
 	read_run(&r, json_get(o, "run"));
 	read_checks(&r, json_get_array(o, "checks"));
+	heir->drift_allowed = json_get_bool(o, "drift_allowed", false);
 	read_alarms(heir, json_get_array(o, "alarms"));
 	late_read(heir, json_get_array(o, "late"));
 	read_killed(heir, json_get_array(o, "killed"));

@@ -34,7 +34,7 @@ void run_resumed(struct deciding *d)
 	for (size_t i = m->show->stage_count; i < show_poll_places(m->show);
 	     i++)
 		polls_again(d, (int)i);
-	for (size_t i = 0; i < m->show->check_count; i++)
+	for (size_t i = 0; i < m->show->check_count; i++) /* asked again */
 		if (m->checks[i].state == CHECK_RUNNING)
 			effect_add(d, EFFECT_CHECK)->check = (int)i;
 	obs_again(d);

@@ -324,8 +324,22 @@ static void put_inbox(struct json_out *o, const struct model *m)
 	json_out_end(o);
 }
 
+static void put_past(struct json_out *o, const struct check_run *c)
+{
+	json_out_array(o, "past");
+	for (int i = 0; i < c->past_count; i++)
+		json_add_int(o, NULL, c->past[i]);
+	json_out_end(o);
+	json_add_int(o, "in_a_row", c->in_a_row);
+	json_add_int(o, "before_ms", c->before_ms);
+	json_add_int(o, "before_failed", c->before_failed);
+	json_add_int(o, "before_count", c->before_count);
+	json_add_bool(o, "overridden", c->overridden);
+}
+
 static void put_checks(struct json_out *o, const struct model *m)
 {
+	json_add_bool(o, "drift_allowed", m->drift_allowed);
 	json_out_array(o, "checks");
 	for (size_t i = 0; i < m->show->check_count; i++) {
 		json_out_object(o, NULL);
@@ -335,6 +349,7 @@ static void put_checks(struct json_out *o, const struct model *m)
 		json_add_int(o, "at", m->checks[i].at_ms);
 		json_add_int(o, "latency_ms", m->checks[i].latency_ms);
 		json_add_str(o, "text", m->checks[i].text);
+		put_past(o, &m->checks[i]);
 		json_out_end(o);
 	}
 	json_out_end(o);

@@ -308,6 +308,29 @@ json_object *status_polls(const struct model *m)
 	return a;
 }
 
+/* The past of a test: the newest last, -1 where it failed. */
+static void add_check_past(json_object *o, const struct model *m, int check)
+{
+	const struct check_run *c = &m->checks[check];
+	json_object *past = json_object_new_array();
+	for (int i = 0; i < c->past_count; i++)
+		json_object_array_add(
+			past,
+			json_object_new_int64(c->past[i] < 0 ? -1
+							     : c->past[i]));
+	json_object_object_add(o, "past_ms", past);
+	json_add_int(o, "p50_ms", check_quantile_ms(c, 50));
+	json_add_int(o, "p95_ms", check_quantile_ms(c, 95));
+	json_add_bool(o, "flaky", check_is_flaky(c));
+	json_add_bool(o, "muted", check_is_muted(m, check));
+	json_add_bool(o, "overridden", c->overridden);
+	if (c->before_count) {
+		json_add_int(o, "before_p50_ms", c->before_ms);
+		json_add_int(o, "before_failed", c->before_failed);
+		json_add_int(o, "before_count", c->before_count);
+	}
+}
+
 json_object *status_checks(const struct model *m)
 {
 	json_object *a = json_object_new_array();
@@ -320,6 +343,7 @@ json_object *status_checks(const struct model *m)
 		json_add_int(o, "latency_ms", c->latency_ms);
 		add_time(o, "at", c->at_ms);
 		add_text(o, "text", c->text);
+		add_check_past(o, m, (int)i);
 		json_object_array_add(a, o);
 	}
 	return a;

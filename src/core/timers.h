@@ -11,6 +11,7 @@ enum timer_kind {
 	TIMER_INBOX, /* by the slot of an item */
 	TIMER_POLL,  /* by stage */
 	TIMER_RAISE, /* by the slot of a raise */
+	TIMER_CHECK, /* by check: the watch */
 	TIMER_KINDS,
 };
 

@@ -461,6 +461,25 @@ static void name_poll_places(struct show *show)
 	}
 }
 
+static bool has_card(const struct show *show, const char *name)
+{
+	for (size_t i = 0; i < show->check_count; i++)
+		if (strcmp(show->checks[i].card, name) == 0)
+			return true;
+	return false;
+}
+
+static void link_preflight(struct linker *l)
+{
+	const struct show *show = l->show;
+	const struct node *n = node_get(l->r->tree.root, "preflight");
+	for (size_t i = 0; i < show->preflight.cards.count; i++)
+		if (!has_card(show, show->preflight.cards.items[i]))
+			read_error(l->r, n,
+				   "preflight.cards: there is no card '%s'",
+				   show->preflight.cards.items[i]);
+}
+
 void link_show(struct reader *r)
 {
 	struct linker l = {.r = r, .show = r->show};
@@ -474,6 +493,7 @@ void link_show(struct reader *r)
 		name_poll_places(r->show);
 	link_fallbacks(&l);
 	link_services(&l);
+	link_preflight(&l);
 	free(l.deps);
 	link_order(r);
 }

@@ -77,10 +77,38 @@ void test_end(struct reader *r, struct node *n, void *item)
 			guess_kind(r, n, c);
 		checks_kind_end(r, n, c);
 	}
+	if (c->raise_after == SHOW_UNSET)
+		c->raise_after = c->watch_ms == SHOW_UNSET ? 1 : 3;
+	if (c->clear_after == SHOW_UNSET)
+		c->clear_after = c->watch_ms == SHOW_UNSET ? 1 : 2;
+	if (c->touches_air && node_get(n, "watch_ms"))
+		read_error(r, node_get(n, "watch_ms"),
+			   "a test that touches the air is never watched");
 	if (!c->expected)
 		c->expected = arena_strdup(&r->show->arena, "{}");
 	if (expected && expected->kind == NODE_MAP)
 		check_expected(r, expected);
+}
+
+/* "TEST" of the same card, or "CARD/TEST". */
+static int find_parent(const struct show *show, const struct show_check *c)
+{
+	int found = show_find_check(show, c->card, c->parent_name);
+	return found >= 0 ? found : show_find_check_name(show, c->parent_name);
+}
+
+static void link_parents(struct reader *r, const struct node *list)
+{
+	struct show *show = r->show;
+	for (size_t i = 0; i < show->check_count; i++) {
+		struct show_check *c = &show->checks[i];
+		c->parent = c->parent_name ? find_parent(show, c) : -1;
+		if (c->parent_name && (c->parent < 0 || c->parent == (int)i))
+			read_error(r, list,
+				   "the parent of %s/%s is to be another test; "
+				   "there is no '%s'",
+				   c->card, c->name, c->parent_name);
+	}
 }
 
 static void gather(struct reader *r, const struct node *list,
@@ -133,8 +161,10 @@ void read_cards(struct reader *r, struct node *n)
 {
 	struct schema_cards cards = {0};
 	section_fill(r, &schema_checks, n, &cards);
-	if (cards.count)
+	if (cards.count) {
 		gather(r, node_get(n, "cards"), &cards);
+		link_parents(r, node_get(n, "cards"));
+	}
 }
 
 bool path_is_json(const char *path)

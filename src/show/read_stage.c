@@ -208,6 +208,10 @@ void stage_end(struct reader *r, struct node *n, void *item)
 	struct node *rehearsal = node_get(n, "rehearsal");
 	struct node *votes = node_get(rehearsal, "votes");
 	struct node *result = node_get(rehearsal, "result");
+	if (s->preflight && s->go != GO_MANUAL)
+		read_error(r, node_get(n, "preflight"),
+			   "preflight is looked at by GO, and this stage has "
+			   "'go: auto'");
 	if (x->tokens == SHOW_UNSET)
 		x->tokens = s->token_cap > 0 ? s->token_cap / 2 : 0;
 	if (votes && votes->kind == NODE_MAP)

@@ -39,7 +39,7 @@ const char *const schema_event_words[] = {
 	"budget:approve", "budget:deny",    "budget:raise", "budget:day",
 	"proposal:late",  "proposal:adopt", "proposal:discard",
 	"obs:status",	  "obs:command",    "obs:hold",	    "chat:status",
-	"rule:off",	  "rule:on",	    "check:result",
+	"rule:off",	  "rule:on",	    "check:result",	  "check:override",
 	"alarm:raise",	  "alarm:ack",	    "alarm:clear",
 	"leader:take",	  "note",	    NULL};
 
@@ -353,6 +353,8 @@ static const struct key stage_keys[] = {
 	    "The plan; over and under are measured against it."),
 	ROW("finale", KEY_BOOL, AT(show_stage, finale),
 	    "The stage may use the reserve."),
+	ROW("preflight", KEY_BOOL, AT(show_stage, preflight),
+	    "GO is refused until what preflight asks for is green and fresh."),
 	ROW("rehearsal", KEY_SUB, AT(show_stage, rehearsal),
 	    "What --rehearse answers for the stage.", .sub = &rehearsal),
 	{0}};
@@ -507,6 +509,17 @@ static const struct section rule = {
 	"rules[]", "a rule", sizeof(struct show_rule),
 	.keys = rule_keys, .end = rule_end};
 
+static const struct key preflight_keys[] = {
+	ROW("cards", KEY_NAMES, AT(show_preflight, cards),
+	    "Cards that must have passed.", .item = KEY_TEXT, .max = 1000),
+	INT("fresh_ms", AT(show_preflight, fresh_ms), 1000, HOURS24, 600000,
+	    "ms", "A result that is older does not count."),
+	ROW("obs", KEY_BOOL, AT(show_preflight, obs),
+	    "Whether OBS must have what the show expects of it.", .def = 1),
+	{0}};
+static const struct section preflight = {
+	"preflight", "pre-flight", .keys = preflight_keys};
+
 static const struct key alert_keys[] = {
 	WORD("to", AT(show_alert, to), schema_alert_words, 0,
 	     "What takes the message: a webhook of Slack or Discord, one that "
@@ -594,6 +607,9 @@ static const struct key show_keys[] = {
 	ROW("checks", KEY_CALL, 0,
 	    "A file of validation cards, or the cards themselves.",
 	    .call = read_checks, .def_text = "none"),
+	ROW("preflight", KEY_SUB, AT(show, preflight),
+	    "What must be proven before the show goes live, and before GO of "
+	    "stages that say so.", .sub = &preflight),
 	ROW("http", KEY_SUB, AT(show, http), "The two listeners.",
 	    .sub = &http),
 	{0}};
@@ -626,6 +642,7 @@ const struct section *const schema_sections[] = {&schema_show,
 						 &obs_alarms,
 						 &chat,
 						 &rule,
+						 &preflight,
 						 &alert,
 						 &http,
 						 &schema_checks,

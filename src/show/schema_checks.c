@@ -68,8 +68,22 @@ static const struct key test_keys[] = {
 	PROBE_ROWS,
 	INT("timeout_ms", AT(show_check, timeout_ms), 1, 600000, 5000, "ms",
 	    "The deadline of the test, with all its steps."),
+	TEXT("parent", AT(show_check, parent_name), 250,
+	     "Another test of the card, or CARD/TEST: while that one fails, "
+	     "this one's failure is no news."),
+	INT("watch_ms", AT(show_check, watch_ms), 1000, HOURS24, NONE, "ms",
+	    "Run again so long after its last result while the show is live."),
+	INT("raise_after", AT(show_check, raise_after), 1, 100, NONE,
+	    "results", "So many failures in a row are an alarm.",
+	    .def_text = "3 with watch_ms, else 1"),
+	INT("clear_after", AT(show_check, clear_after), 1, 100, NONE,
+	    "results", "So many passes in a row clear it.",
+	    .def_text = "2 with watch_ms, else 1"),
+	ROW("touches_air", KEY_BOOL, AT(show_check, touches_air),
+	    "It is heard or seen on air, so it is not run while OBS streams or "
+	    "records."),
 	ROW("steps", KEY_LIST, AT(show_check, steps),
-	    "Instead of all of these but name and timeout_ms: one after the "
+	    "Instead of kind, endpoint and what belongs to them: one after the "
 	    "other, until one fails.",
 	    .count_at = AT(show_check, step_count), .sub = &schema_step, .min = 1,
 	    .max = 32),

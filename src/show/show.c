@@ -57,6 +57,18 @@ int show_find_check(const struct show *show, const char *card, const char *test)
 	return names_find(&show->index->checks, key);
 }
 
+int show_find_check_name(const struct show *show, const char *name)
+{
+	for (size_t i = 0; i < show->check_count; i++) {
+		const struct show_check *c = &show->checks[i];
+		size_t n = strlen(c->card);
+		if (strncmp(name, c->card, n) == 0 && name[n] == '/' &&
+		    strcmp(name + n + 1, c->name) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
 int64_t show_retry_delay_ms(const struct show_retry *retry, int attempt)
 {
 	double ms = (double)retry->backoff_ms;

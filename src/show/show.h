@@ -190,6 +190,7 @@ struct show_stage {
 	enum show_go go;
 	int64_t expect_ms; /* SHOW_UNSET: none */
 	bool finale;
+	bool preflight; /* GO waits for what show.preflight says */
 	struct show_rehearsal rehearsal;
 	int line, column; /* where it begins in the file */
 
@@ -283,6 +284,19 @@ struct show_check {
 	 * are those of the first. */
 	struct show_check *steps, *cleanup;
 	size_t step_count, cleanup_count;
+	char *parent_name;	  /* as written, or NULL */
+	int parent;		  /* index into show.checks, -1: none */
+	int64_t watch_ms; /* run so often while live; SHOW_UNSET: not */
+	int64_t raise_after, clear_after; /* results in a row; default 3 and 2
+					     with watch_ms, else 1 and 1 */
+	bool touches_air; /* it is heard or seen on air */
+};
+
+/* What must be proven before the doors open. */
+struct show_preflight {
+	struct show_names cards; /* none: nothing */
+	int64_t fresh_ms;	 /* no older result counts, default 600000 */
+	bool obs;		 /* OBS must have what is expected; default */
 };
 
 enum show_alert_to { ALERT_SLACK, ALERT_DISCORD, ALERT_WEBHOOK, ALERT_SMTP };
@@ -338,6 +352,7 @@ struct show {
 	char *checks_path; /* as written, or NULL */
 	struct show_check *checks;
 	size_t check_count;
+	struct show_preflight preflight;
 	struct show_http http;
 
 	struct show_index *index; /* private: names to indices */
@@ -365,6 +380,8 @@ int show_find_service(const struct show *show, const char *id); /* few */
 int show_find_option(const struct show_poll *poll, const char *id);
 int show_find_check(const struct show *show, const char *card,
 		    const char *test);
+/* By "CARD/TEST"; a card's name may hold a slash of its own. */
+int show_find_check_name(const struct show *show, const char *name);
 
 /* Whether anything of it is counted by the day. */
 bool show_counts_days(const struct show *show);

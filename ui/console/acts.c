@@ -65,6 +65,7 @@ static const struct {
 	{EVENT_OBS_COMMAND, NULL, NULL, "told OBS: {what}"},
 	{EVENT_RULE_OFF, NULL, NULL, "switched off {rule|all rules}"},
 	{EVENT_RULE_ON, NULL, NULL, "switched on {rule|the rules}"},
+	{EVENT_CHECK_OVERRIDE, NULL, NULL, "goes on without pre-flight: {reason}"},
 	{EVENT_ALARM_ACK, NULL, NULL, "acknowledged {id}"},
 	{EVENT_NOTE, NULL, NULL, "noted: {text}"},
 };

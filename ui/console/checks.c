@@ -4,10 +4,15 @@
 
 #include "console/fmt.h"
 #include "console/panes.h"
+#include "core/preflight.h"
 
 #define NAME_COLUMNS 26
 #define TIME_COLUMNS 9
 #define CARD_MIN     44
+#define PAST_MIN     100 /* from here on the past and the age have room */
+#define NAME_WIDE    36
+#define PAST_COLUMNS 12
+#define AGE_COLUMNS  8
 
 static const struct {
 	enum glyph mark;
@@ -65,37 +70,118 @@ static void put_cards(const struct view *v, struct pen *p)
 	}
 }
 
-static void put_test(const struct view *v, const struct area *a, int y,
-		     int index)
+/* The newest results, the last one at the right: how long each took, and which
+ * failed. */
+static void put_past(const struct check_run *c, struct pen *p)
+{
+	int first = c->past_count > PAST_COLUMNS ? c->past_count - PAST_COLUMNS
+						 : 0;
+	int32_t most = 1;
+	for (int i = first; i < c->past_count; i++)
+		most = c->past[i] > most ? c->past[i] : most;
+	pen_repeat(p, STYLE_TEXT, " ", PAST_COLUMNS - (c->past_count - first));
+	for (int i = first; i < c->past_count; i++) {
+		int64_t ms = c->past[i];
+		if (ms < 0)
+			pen_glyph(p, STYLE_BAD, GLYPH_FAILED);
+		else
+			pen_repeat(p, STYLE_BAR,
+				   glyph_spark(ms * 8 / most > 1
+						       ? (int)(ms * 8 / most)
+						       : 1,
+					       p->area.canvas->ascii),
+				   1);
+	}
+}
+
+/* What it said, and what has to be known about that. */
+static void put_words(const struct view *v, struct pen *p, int index)
+{
+	const struct check_run *run = &v->model->checks[index];
+	int parent = v->show->checks[index].parent;
+	bool failed = check_has_failed(run);
+	bool muted = failed && check_is_muted(v->model, index);
+	const struct {
+		bool on;
+		enum style style;
+		const char *before, *text;
+	} words[] = {
+		{run->state == CHECK_RUNNING, STYLE_BUSY, "", "running"},
+		{check_is_flaky(run), STYLE_WAIT, "", "flaky"},
+		{run->overridden, STYLE_WAIT, "", "overridden"},
+		{muted, STYLE_DIM, "muted, as below ",
+		 muted ? v->show->checks[parent].name : ""},
+		{run->text && !muted && run->state != CHECK_RUNNING,
+		 failed ? STYLE_BAD : STYLE_DIM, "", run->text},
+	};
+	bool any = false;
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		if (!words[i].on)
+			continue;
+		pen_printf(p, words[i].style, "%s%s%s", any ? "  " : "",
+			   words[i].before, words[i].text);
+		any = true;
+	}
+}
+
+static void put_name(const struct view *v, const struct area *a, int y,
+		     int index, int columns, bool narrow)
 {
 	const struct show_check *def = &v->show->checks[index];
-	const struct check_run *run = &v->model->checks[index];
-	char text[FMT_BYTES + 4];
-	/* Of what went well the time is enough where there is no room. */
-	bool narrow = a->r.w < CARD_MIN;
-	bool says = run->text && (!narrow || run->state == CHECK_FAIL);
-	bool timed = run->state == CHECK_PASS || run->state == CHECK_FAIL;
-	int name = a->r.w / 2 < NAME_COLUMNS ? a->r.w / 2 : NAME_COLUMNS;
-	if (narrow && !says)
-		name = a->r.w - TIME_COLUMNS;
-	struct pen p = pen_within(a, 0, y, name);
-	pen_glyph(&p, looks[run->state].style, looks[run->state].mark);
+	enum check_state state = v->model->checks[index].state;
+	struct pen p = pen_within(a, 0, y, columns);
+	pen_glyph(&p, looks[state].style, looks[state].mark);
 	/* The line of cards above says what is what where there is no room. */
 	if (!narrow)
 		pen_printf(&p, STYLE_TEXT, " %s/%s", def->card, def->name);
 	else
 		pen_printf(&p, STYLE_TEXT, " %s", def->name);
-	if (timed && !(narrow && says)) {
+}
+
+static void put_test(const struct view *v, const struct area *a, int y,
+		     int index)
+{
+	const struct check_run *run = &v->model->checks[index];
+	char text[FMT_BYTES + 4];
+	/* Of what went well the time is enough where there is no room. */
+	bool narrow = a->r.w < CARD_MIN, wide = a->r.w >= PAST_MIN;
+	bool says = run->text && (!narrow || check_has_failed(run));
+	int name = a->r.w / 2 < NAME_COLUMNS ? a->r.w / 2 : NAME_COLUMNS;
+	name = wide ? NAME_WIDE : narrow && !says ? a->r.w - TIME_COLUMNS : name;
+	put_name(v, a, y, index, name, narrow);
+	int x = name;
+	if (run->past_count && !(narrow && says)) {
 		snprintf(text, sizeof text, "%lld ms",
 			 (long long)run->latency_ms);
-		area_right(a, name, y, TIME_COLUMNS, STYLE_DIM, text);
+		area_right(a, x, y, TIME_COLUMNS, STYLE_DIM, text);
+		x += TIME_COLUMNS;
+	} else if (!narrow) {
+		x += TIME_COLUMNS;
 	}
-	p = pen_at(a, name + (narrow ? 1 : TIME_COLUMNS + 1), y);
-	if (run->state == CHECK_RUNNING)
-		pen_text(&p, STYLE_BUSY, "running");
-	else if (says)
-		pen_text(&p, run->state == CHECK_FAIL ? STYLE_BAD : STYLE_DIM,
-			 run->text);
+	if (wide) {
+		struct pen past = pen_within(a, x + 2, y, PAST_COLUMNS);
+		put_past(run, &past);
+		x += 2 + PAST_COLUMNS;
+		if (run->at_ms)
+			area_right(a, x, y, AGE_COLUMNS, STYLE_DIM,
+				   fmt_elapsed(text, v->now_ms - run->at_ms));
+		x += AGE_COLUMNS;
+	}
+	struct pen p = pen_at(a, x + 1, y);
+	if (says || run->state == CHECK_RUNNING)
+		put_words(v, &p, index);
+}
+
+/* Whether the doors may open. */
+static void put_preflight(const struct view *v, struct pen *p)
+{
+	if (!v->show->preflight.cards.count)
+		return;
+	size_t open = preflight_open(v->model, v->now_ms, NULL, 0);
+	if (open)
+		pen_printf(p, STYLE_WAIT, "pre-flight: %zu open   ", open);
+	else
+		pen_text(p, STYLE_GOOD, "pre-flight ready   ");
 }
 
 void checks_draw(struct view *v, const struct area *a)
@@ -106,6 +192,7 @@ void checks_draw(struct view *v, const struct area *a)
 		pen_text(&p, STYLE_DIM, "This show has no checks.");
 		return;
 	}
+	put_preflight(v, &p);
 	put_cards(v, &p);
 	int room = a->r.h - 1;
 	bool focused = v->focus == PANE_CHECKS;

@@ -70,7 +70,7 @@ static void confirm(struct view *v, enum action_id action, const char *arg,
 		dialog_add_arg(&v->dialog, arg);
 }
 
-static void type_text(struct view *v, enum action_id action, const char *arg,
+void operate_type(struct view *v, enum action_id action, const char *arg,
 		      const char *question)
 {
 	char title[64];
@@ -197,34 +197,15 @@ static void do_rollback(struct view *v, enum action_id action)
 		"The story is at version %llu. Back to which version? What was "
 		"done since runs again.",
 		(unsigned long long)v->model->story.version);
-	type_text(v, action, NULL, question);
+	operate_type(v, action, NULL, question);
 }
 
 static void do_supply(struct view *v, enum action_id action)
 {
 	int stage = target_stage(v, action);
 	if (stage >= 0)
-		type_text(v, action, v->show->stages[stage].id,
+		operate_type(v, action, v->show->stages[stage].id,
 			  "The result of this stage, as a JSON object:");
-}
-
-static void do_check(struct view *v, enum action_id action)
-{
-	if (action == ACTION_CHECK_ALL) {
-		view_ask(v, action, NULL, NULL, NULL, NULL);
-		return;
-	}
-	if (v->focus != PANE_CHECKS || !v->show->check_count) {
-		view_flash(v, STYLE_WAIT,
-			   "check: select one in pane 4 first; "
-			   "C runs all");
-		return;
-	}
-	const struct show_check *check =
-		&v->show->checks[v->selected[PANE_CHECKS]];
-	char *name = xasprintf("%s/%s", check->card, check->name);
-	view_ask(v, action, name, NULL, NULL, NULL);
-	free(name);
 }
 
 static void do_poll(struct view *v, enum action_id action)
@@ -250,7 +231,7 @@ static void do_poll(struct view *v, enum action_id action)
 /* Question, options and time, one after the other. */
 static void do_poll_new(struct view *v, enum action_id action)
 {
-	type_text(v, action, NULL, "What is the audience asked?");
+	operate_type(v, action, NULL, "What is the audience asked?");
 }
 
 static void poll_typed(struct view *v, const struct dialog *d)
@@ -263,7 +244,7 @@ static void poll_typed(struct view *v, const struct dialog *d)
 		view_ask(v, d->action, d->args[0], d->args[1], d->input, NULL);
 		return;
 	}
-	type_text(v, d->action, d->arg_count ? d->args[0] : d->input,
+	operate_type(v, d->action, d->arg_count ? d->args[0] : d->input,
 		  next[d->arg_count]);
 	if (!d->arg_count)
 		return;
@@ -319,24 +300,9 @@ static void do_rule(struct view *v, enum action_id action)
 		   action_table[action].name);
 }
 
-static void do_ack(struct view *v, enum action_id action)
-{
-	for (size_t i = 0; i < v->model->alarm_count; i++) {
-		const struct alarm *alarm = &v->model->alarms[i];
-		if (alarm->acked || strlen(alarm->id) >= DIALOG_ARG_BYTES)
-			continue;
-		char question[512];
-		snprintf(question, sizeof question, "%s Why is that all right?",
-			 alarm->text ? alarm->text : alarm->id);
-		type_text(v, action, alarm->id, question);
-		return;
-	}
-	view_flash(v, STYLE_WAIT, "ack: there is no new alarm");
-}
-
 static void do_note(struct view *v, enum action_id action)
 {
-	type_text(v, action, NULL, "A note for the log of the show:");
+	operate_type(v, action, NULL, "A note for the log of the show:");
 }
 
 /* What needs no more than the key. */
@@ -354,7 +320,7 @@ static void do_cancel_run(struct view *v, enum action_id action)
 
 static void do_stop(struct view *v, enum action_id action)
 {
-	type_text(v, action, NULL,
+	operate_type(v, action, NULL,
 		  "This ends the show for everybody; its log stays. Type yes "
 		  "to stop it.");
 	v->dialog.must_type = "yes";
@@ -468,8 +434,8 @@ static void (*const table[ACTIONS])(struct view *, enum action_id) = {
 	[ACTION_RERUN] = do_rerun,
 	[ACTION_ROLLBACK] = do_rollback,
 	[ACTION_CANCEL_RUN] = do_cancel_run,
-	[ACTION_CHECK] = do_check,
-	[ACTION_CHECK_ALL] = do_check,
+	[ACTION_CHECK] = check_do,
+	[ACTION_CHECK_ALL] = check_do,
 	[ACTION_SCENE] = obs_do_open,
 	[ACTION_PREVIEW] = obs_do_open,
 	[ACTION_TAKE] = obs_do_open,
@@ -486,6 +452,8 @@ static void (*const table[ACTIONS])(struct view *, enum action_id) = {
 	[ACTION_TRANSITION] = obs_do_open,
 	[ACTION_SCREENSHOT] = obs_do_open,
 	[ACTION_OBS] = obs_do_open,
+	[ACTION_PREFLIGHT] = do_plain,
+	[ACTION_OVERRIDE] = check_do_override,
 	[ACTION_RULES_HOLD] = do_plain,
 	[ACTION_RULES_RELEASE] = do_plain,
 	[ACTION_POLL] = do_poll_new,
@@ -497,7 +465,7 @@ static void (*const table[ACTIONS])(struct view *, enum action_id) = {
 	[ACTION_POLL_VOID] = do_poll,
 	[ACTION_POLL_EXCLUDE] = do_poll,
 	[ACTION_POLL_INCLUDE] = do_poll,
-	[ACTION_ACK] = do_ack,
+	[ACTION_ACK] = alarm_do_ack,
 	[ACTION_NOTE] = do_note,
 	[ACTION_STOP] = do_stop,
 	[ACTION_FOCUS_1] = do_focus,

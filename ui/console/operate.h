@@ -27,6 +27,15 @@ void obs_do_open(struct view *v, enum action_id action);
 void obs_do_chosen(struct view *v, const struct dialog *d, int row);
 void obs_do_typed(struct view *v, const struct dialog *d);
 
+/* Checks, pre-flight, alarms. check_do.c. */
+void check_do(struct view *v, enum action_id action);
+void check_do_override(struct view *v, enum action_id action);
+void alarm_do_ack(struct view *v, enum action_id action);
+
+/* Asks for a text, which becomes the argument behind `arg` (NULL: the first). */
+void operate_type(struct view *v, enum action_id action, const char *arg,
+		  const char *question);
+
 /* What the pages say. details.c, help.c. */
 void details_open(struct view *v);
 void help_open(struct view *v);
