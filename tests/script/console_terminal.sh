@@ -36,6 +36,24 @@ first_is_whole() {
 first_is_whole
 ok $? "the first picture is a whole one"
 
+# A human is needed: once for each item, in words for a terminal that shows them.
+stay 80x24 calm <<SCRIPT
+wait quiet
+dump ready
+wait text Allow
+wait quiet
+dump asked
+quit
+SCRIPT
+term_of pipe-pane -t "$stays" "cat >'$scratch/raw'"
+"$program" do calm poll-propose quick 'Allow it?' 'yes|no' 30s >/dev/null
+until_true [ -e asked ] && ended
+[ "$(tr -d '\n' <raw | grep -ao ']9;showcaller: [^[:cntrl:]]*Allow it' |
+	wc -l)" = 1 ]
+ok $? "the terminal is told once, and why"
+"$program" do calm deny "$("$program" inbox calm --json | jq -r '.[0].id')" \
+	>/dev/null
+
 # Sizes.
 stay 120x40 calm <<SCRIPT
 wait quiet

@@ -833,12 +833,14 @@ START_TEST(the_bell_rings_once_for_each_call)
 	tell(v, FEED_CAUGHT_UP, "");
 	view_settle(v);
 	ck_assert(v->bell);
+	ck_assert_str_eq(v->bell_text, "b waits for GO");
 	v->bell = false;
 	later(v, 100);
 	ck_assert(!v->bell);
 	fail_b(v);
 	later(v, 100);
 	ck_assert(v->bell);
+	ck_assert_ptr_nonnull(strstr(v->bell_text, "b "));
 	v->bell = false;
 	later(v, 100);
 	ck_assert(!v->bell);

@@ -282,7 +282,7 @@ static void draw(struct app *app)
 	frame_draw(&app->canvas, v);
 	term_draw(app->term, &app->canvas);
 	if (v->bell)
-		term_bell(app->term);
+		term_bell(app->term, v->bell_text);
 	v->bell = false;
 	/* What the line took to swallow it says how fast it is. */
 	int64_t took = (clock_mono_ms() - v->mono_ms) * LINE_SHARE;

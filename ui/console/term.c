@@ -415,10 +415,27 @@ void term_forget(struct terminal *t)
 	t->shown.width = 0;
 }
 
-void term_bell(struct terminal *t)
+/* Some take an unknown string of the operating system's for text. */
+static bool takes_messages(void)
 {
-	if (!t->suspended && !t->gone)
-		put_bytes("\a", 1);
+	static const char *const none[] = {"linux", "vt", "dumb", "cons"};
+	const char *type = getenv("TERM");
+	for (size_t i = 0; type && i < COUNT_OF(none); i++)
+		if (strncmp(type, none[i], strlen(none[i])) == 0)
+			return false;
+	return type != NULL;
+}
+
+void term_bell(struct terminal *t, const char *text)
+{
+	if (t->suspended || t->gone)
+		return;
+	/* The name before it: behind a number some terminals see a command. */
+	char *message = xasprintf("\033]9;showcaller: %s\a", text);
+	if (*text && takes_messages())
+		put_bytes(message, strlen(message));
+	put_bytes("\a", 1);
+	free(message);
 }
 
 bool term_is_ready(const struct terminal *t)

@@ -33,7 +33,9 @@ bool term_is_ascii(const struct terminal *t);
 void term_draw(struct terminal *t, const struct canvas *c);
 /* Forgets what is on the screen: the next picture is sent whole. */
 void term_forget(struct terminal *t);
-void term_bell(struct terminal *t);
+/* Rings, and tells what for where the terminal shows messages (OSC 9);
+ * `text` is clean. */
+void term_bell(struct terminal *t, const char *text);
 /* False while the line still swallows the last picture. */
 bool term_is_ready(const struct terminal *t);
 

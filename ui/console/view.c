@@ -276,6 +276,14 @@ static void settle_bell(struct view *v, bool new_standby)
 		newest = v->bell_seq;
 	if (newest > v->bell_seq || new_standby)
 		v->bell = true;
+	if (newest > v->bell_seq) {
+		char *text = text_clean_str(in->items[in->count - 1].text,
+					    sizeof v->bell_text - 1);
+		snprintf(v->bell_text, sizeof v->bell_text, "%s", text);
+		free(text);
+	} else if (new_standby)
+		snprintf(v->bell_text, sizeof v->bell_text, "%s waits for GO",
+			 v->show->stages[v->standby].id);
 	v->bell_seq = newest;
 }
 

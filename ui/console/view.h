@@ -168,6 +168,7 @@ struct view {
 	struct view_pending pending[VIEW_PENDING_MAX];
 	uint64_t bell_seq; /* inbox items up to this one have rung */
 	bool bell;	   /* ring once; the app clears it */
+	char bell_text[160]; /* what for; clean */
 	enum view_end end;
 };
 
