@@ -110,15 +110,6 @@ void web_tell_polls(struct web *web)
 		tell_polls(web, (enum side_id)side);
 }
 
-static void tell_tally(struct web *web, enum side_id side, const char *poll,
-		       const json_object *o)
-{
-	char *text = xstrdup(json_text((json_object *)(uintptr_t)o));
-	if (side == SIDE_AUDIENCE)
-		board_set_tally(&web->board, poll, text, clock_mono_ms());
-	ws_tally(web->net->ws, side, poll, &text);
-}
-
 void web_take_tally(struct web *web, json_object *o)
 {
 	const char *poll = json_get_str(o, "poll", "");
@@ -137,7 +128,8 @@ void web_take_tally(struct web *web, json_object *o)
 	json_add_int(o, "margin_permille", c.margin_permille);
 	json_add_int(o, "uncertainty_permille", c.uncertainty_permille);
 	json_add_bool(o, "too_close", c.too_close);
-	tell_tally(web, SIDE_OPERATOR, poll, o);
+	char *texts[SIDES];
+	texts[SIDE_OPERATOR] = xstrdup(json_text(o));
 	/* Whose votes look odd is for the operator. */
 	json_object_object_del(o, "bursts");
 	if (status_poll_is_hidden(web->model, stage)) {
@@ -146,5 +138,8 @@ void web_take_tally(struct web *web, json_object *o)
 		json_object_object_del(o, "uncertainty_permille");
 		json_object_object_del(o, "too_close");
 	}
-	tell_tally(web, SIDE_AUDIENCE, poll, o);
+	texts[SIDE_AUDIENCE] = xstrdup(json_text(o));
+	board_set_tally(&web->board, poll, texts[SIDE_AUDIENCE],
+			clock_mono_ms());
+	ws_tally(web->net->ws, poll, texts);
 }

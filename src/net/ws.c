@@ -49,6 +49,7 @@ void ws_mail_drop(void *p)
 	free(mail->name);
 	free(mail->type);
 	free(mail->text);
+	free(mail->full);
 	free(mail);
 }
 
@@ -100,13 +101,13 @@ void ws_polls(struct ws *ws, enum side_id side, char **text)
 	lws_cancel_service(ws->context);
 }
 
-void ws_tally(struct ws *ws, enum side_id side, const char *poll, char **text)
+void ws_tally(struct ws *ws, const char *poll, char *texts[SIDES])
 {
 	struct ws_mail *mail = mail_new(MAIL_TALLY);
-	mail->side = side;
 	mail->name = xstrdup(poll);
-	mail->text = *text;
-	*text = NULL;
+	mail->full = texts[SIDE_OPERATOR];
+	mail->text = texts[SIDE_AUDIENCE];
+	texts[SIDE_OPERATOR] = texts[SIDE_AUDIENCE] = NULL;
 	post(ws, mail);
 }
 
@@ -210,7 +211,8 @@ static void take_mail(struct ws *ws)
 			adopt(ws, mail);
 			break;
 		case MAIL_TALLY:
-			tally_set(ws, mail->side, mail->name, mail->text);
+			tally_set(ws, SIDE_OPERATOR, mail->name, mail->full);
+			tally_set(ws, SIDE_AUDIENCE, mail->name, mail->text);
 			break;
 		case MAIL_PUBLISH:
 			publish(ws, mail);

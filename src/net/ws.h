@@ -40,7 +40,9 @@ bool ws_adopt(struct ws *ws, int fd, enum side_id side, bool trusted);
 
 /* Newest wins. `*text` is moved. */
 void ws_polls(struct ws *ws, enum side_id side, char **text); /* all of them */
-void ws_tally(struct ws *ws, enum side_id side, const char *poll, char **text);
+/* A tally as each side is told it; in one letter, because the thread looks at
+ * all its sockets each time it is woken. */
+void ws_tally(struct ws *ws, const char *poll, char *texts[SIDES]);
 /* To all who follow the topic; may be lost when the thread cannot keep up. */
 void ws_publish(struct ws *ws, enum ws_topic topic, char **text);
 /* True if anybody follows the topic, so that nothing is printed for nobody. */

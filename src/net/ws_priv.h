@@ -43,6 +43,7 @@ struct ws_mail {
 	bool trusted;
 	enum ws_topic topic;
 	char *name, *type, *text;
+	char *full; /* of a tally: what the operator is told */
 };
 void ws_mail_drop(void *mail);
 
