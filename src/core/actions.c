@@ -58,10 +58,12 @@ const struct action action_table[ACTIONS] = {
 	    "Goes on without what pre-flight finds open now; the reason is "
 	    "kept."),
 	ROW(ACTION_SCENE, CORE, "scene", NULL, "NAME", 1, 1, false, NULL,
-	    "Switches the program scene in OBS."),
+	    "Switches the program scene in OBS. In pane 5 each scene shows a "
+	    "letter that does it, or that puts it on the preview in studio "
+	    "mode."),
 	ROW(ACTION_PREVIEW, CORE, "preview", NULL, "NAME", 1, 1, false, NULL,
 	    "Puts a scene on the preview of OBS's studio mode."),
-	ROW(ACTION_TAKE, CORE, "take", NULL, "", 0, 0, false, NULL,
+	ROW_OF(5, ACTION_TAKE, CORE, "take", "t", "", 0, 0, false, "take",
 	    "Puts the preview of OBS on air, by its transition."),
 	ROW(ACTION_STUDIO, CORE, "studio", NULL, "on|off", 1, 1, false, NULL,
 	    "Switches OBS's studio mode."),
@@ -96,8 +98,8 @@ const struct action action_table[ACTIONS] = {
 	    NULL,
 	    "Lets rules switch no scenes for a time (30s, 5m), or until they "
 	    "are released."),
-	ROW(ACTION_RULES_RELEASE, CORE, "rules-release", NULL, "", 0, 0, false,
-	    NULL, "Lets rules switch scenes again."),
+	ROW_OF(5, ACTION_RULES_RELEASE, CORE, "rules-release", "w", "", 0, 0,
+	       false, "rules", "Lets rules switch scenes again."),
 	ROW(ACTION_RULE_OFF, CORE, "rule-off", NULL, "[RULE]", 0, 1, false,
 	    NULL, "Lets a rule, or all of them, do nothing any more."),
 	ROW(ACTION_RULE_ON, CORE, "rule-on", NULL, "[RULE]", 0, 1, false, NULL,

@@ -70,6 +70,27 @@ struct moment {
 		"{\"at\":30000,\"type\":\"chat:status\",\"data\":"             \
 		"{\"connected\":true,\"channel\":\"#adventure\"}}"
 
+#define OBS_STUDIO                                                             \
+	"{\"at\":14000,\"type\":\"obs:status\",\"data\":{\"connected\":true,"    \
+	"\"program_scene\":\"Live\",\"preview_scene\":\"Poll\",\"studio\":true," \
+	"\"streaming\":true,\"recording\":true,\"reconnecting\":true,"         \
+	"\"scenes\":[\"Starting Soon\",\"Live\",\"Polls\",\"Poll\"],"          \
+	"\"inputs\":[{\"name\":\"Voice\",\"muted\":false,\"volume_cdb\":0,"    \
+	"\"active\":true},{\"name\":\"Music\",\"muted\":true,"                 \
+	"\"volume_cdb\":0,\"active\":true},{\"name\":\"Clip\","                \
+	"\"active\":true,\"ended\":true}]}}"
+#define OBS_HELD                                                               \
+	"{\"at\":14000,\"type\":\"obs:hold\",\"data\":{\"state\":\"held\","    \
+	"\"why\":\"scene Live\"}}"
+#define OBS_MISSED                                                             \
+	"{\"at\":14500,\"type\":\"obs:command\",\"data\":{\"id\":\"o40\","     \
+	"\"state\":\"held back\",\"what\":\"scene Poll\",\"by\":"            \
+	"\"rule poll-scene\"}}"
+#define OBS_SILENT                                                             \
+	"{\"at\":15000,\"type\":\"alarm:raise\",\"data\":{\"id\":"             \
+	"\"obs/silence\",\"text\":\"dead air: no sound above -60 dB for "     \
+	"10 s\"}}"
+
 static const struct moment moments[] = {
 	{"live-120x40", 120, 40, 33400},
 	{"live-80x24", 80, 24, 33400},
@@ -128,6 +149,16 @@ static const struct moment moments[] = {
 	{"tokens-zoom-120x40", 120, 40, 33400, "3 3"},
 	{"checks-80x24", 80, 24, 33400, "4 Down Down"},
 	{"obs-80x24", 80, 24, 33400, "5 Down Down"},
+	{"obs-trouble-80x24", 80, 24, 33400, "5",
+	 .extra = {OBS_STUDIO, OBS_HELD, OBS_MISSED, OBS_SILENT}},
+	{"obs-trouble-ascii-80x24", 80, 24, 33400, "5", .ascii = true,
+	 .extra = {OBS_STUDIO, OBS_HELD, OBS_MISSED, OBS_SILENT}},
+	{"obs-trouble-120x40", 120, 40, 33400, "5",
+	 .extra = {OBS_STUDIO, OBS_HELD, OBS_MISSED, OBS_SILENT}},
+	{"obs-300x100", 300, 100, 33400, "5 5",
+	 .extra = {OBS_STUDIO, OBS_HELD, OBS_MISSED, OBS_SILENT}},
+	{"obs-styles-80x24", 80, 24, 33400, "5", .styles = true,
+	 .extra = {OBS_STUDIO, OBS_HELD, OBS_MISSED, OBS_SILENT}},
 	{"help-120x40", 120, 40, 33400, "?"},
 	{"help-80x24", 80, 24, 33400, "?"},
 	{"details-run-120x40", 120, 40, 33400, "1 Home Enter"},
@@ -269,6 +300,10 @@ static void let_time_pass(struct view *v, const struct moment *m)
 	feed_text(v, FEED_LIVE,
 		  "{\"topic\":\"chat\",\"lines_per_s\":118,"
 		  "\"votes_per_s\":9,\"votes\":402}");
+	feed_text(v, FEED_LIVE,
+		  "{\"topic\":\"meters\",\"inputs\":[{\"name\":\"Voice\","
+		  "\"db\":-18},{\"name\":\"Music\",\"db\":-100},{\"name\":"
+		  "\"A very long name of an input\",\"db\":0}]}");
 	char text[160];
 	snprintf(text, sizeof text,
 		 "{\"topic\":\"core\",\"events_per_s\":6,\"redis_rtt_us\":210,"

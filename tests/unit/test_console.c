@@ -327,6 +327,48 @@ START_TEST(go_names_the_stage_and_is_debounced)
 }
 END_TEST
 
+/* A letter never takes the place of a key of the table. */
+START_TEST(scenes_of_obs_have_letters)
+{
+	struct view *v = running_view();
+	char letter[2] = {obs_letter(1), '\0'};
+	for (int i = 0; obs_letter(i); i++)
+		ck_assert_ptr_null(keys_action(obs_letter(i)));
+	ck_assert_int_ne(obs_letter(0), obs_letter(1));
+	ck_assert_int_eq(obs_letter(1000), 0);
+	happen(v, EVENT_OBS_STATUS, "",
+	       "{\"connected\":true,\"program_scene\":\"One\",\"scenes\":"
+	       "[\"One\",\"Two\"]}");
+	view_settle(v);
+	press(v, letter);
+	ck_assert_str_eq(asked(v), ""); /* another pane has the keys */
+	press(v, "5");
+	press(v, letter);
+	ck_assert_str_eq(asked(v), "");
+	ck_assert_ptr_nonnull(strstr(v->flash.text, "just changed"));
+	later(v, 400);
+	press(v, letter);
+	ck_assert_str_eq(asked(v), "scene Two");
+	/* Studio mode: nothing goes on air but by a take. */
+	happen(v, EVENT_OBS_STATUS, "",
+	       "{\"connected\":true,\"program_scene\":\"Two\",\"studio\":true,"
+	       "\"preview_scene\":\"One\"}");
+	later(v, 400);
+	press(v, letter);
+	ck_assert_str_eq(asked(v), "preview Two");
+	press(v, "Enter");
+	ck_assert_str_eq(asked(v), "preview One");
+	press(v, "t");
+	ck_assert_str_eq(asked(v), "take");
+	press(v, "w");
+	ck_assert_str_eq(asked(v), "rules-release");
+	happen(v, EVENT_OBS_STATUS, "", "{\"connected\":false}");
+	press(v, letter);
+	ck_assert_str_eq(asked(v), "");
+	view_free(&v);
+}
+END_TEST
+
 START_TEST(a_poll_has_its_keys_where_it_has_the_focus)
 {
 	struct view *v = running_view();
@@ -1315,6 +1357,7 @@ int main(void)
 	tcase_add_test(tc, typing_narrows_the_palette);
 	tcase_add_test(tc, a_long_text_ends_and_never_overflows);
 	tcase_add_test(tc, go_names_the_stage_and_is_debounced);
+	tcase_add_test(tc, scenes_of_obs_have_letters);
 	tcase_add_test(tc, a_poll_has_its_keys_where_it_has_the_focus);
 	tcase_add_test(tc, rules_are_switched_by_name_or_all_at_once);
 	tcase_add_test(tc, go_waits_for_the_eye_when_another_stage_steps_up);

@@ -281,6 +281,7 @@ static void draw(struct app *app)
 		canvas_resize(&app->canvas, width, height);
 	frame_draw(&app->canvas, v);
 	term_draw(app->term, &app->canvas);
+	feed_meters(app->feed, v->meters_seen);
 	if (v->bell)
 		term_bell(app->term, v->bell_text);
 	v->bell = false;

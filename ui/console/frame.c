@@ -124,6 +124,7 @@ void frame_draw(struct canvas *c, struct view *v)
 	if (l.keybar.w < 1)
 		return;
 	struct view *shown = rewind_lend(v);
+	v->meters_seen = false;
 	bool loading = rewind_is_loading(v);
 	for (int i = 0; i < PANES; i++)
 		draw_pane(c, shown, (enum pane)i, l.panes[i], loading);

@@ -153,7 +153,9 @@ static void add_obs(const struct view *v, struct line *l, bool ascii)
 		return;
 	}
 	char rate[64] = "";
-	if (obs->facts.streaming && v->obs.known)
+	if (obs->facts.reconnecting)
+		snprintf(rate, sizeof rate, "  reconnecting");
+	else if (obs->facts.streaming && view_has_figures(v))
 		snprintf(rate, sizeof rate, "  %.1f Mb/s %lld drop",
 			 (double)v->obs.kbps / 1000, (long long)v->obs.dropped);
 	add(l, 6, obs->facts.reconnecting ? STYLE_WAIT : STYLE_TEXT,

@@ -25,6 +25,11 @@ static bool is_of_use(const struct view *v, enum action_id id)
 		       (item && item->kind == INBOX_FAILED);
 	case ACTION_CHECK:
 		return v->focus == PANE_CHECKS;
+	case ACTION_TAKE:
+		return v->model->obs.facts.studio;
+	case ACTION_RULES_RELEASE:
+		return v->show->rule_count &&
+		       rules_are_held(v->model, v->now_ms);
 	default:
 		return true;
 	}

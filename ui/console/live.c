@@ -63,18 +63,43 @@ static void take_core(struct view *v, json_object *o)
 
 static void take_obs(struct view *v, json_object *o)
 {
+	int64_t skipped = json_get_int(o, "skipped", 0);
+	int64_t before = v->obs.known ? v->obs.skipped : skipped;
 	v->obs = (struct view_obs){
 		.known = true,
+		.late = skipped > before ? skipped - before : 0,
 		.mono_ms = v->mono_ms,
 		.stream_ms = json_get_int(o, "stream_ms", 0),
 		.record_ms = json_get_int(o, "record_ms", 0),
 		.kbps = json_get_int(o, "kbps", 0),
 		.dropped = json_get_int(o, "dropped", 0),
-		.skipped = json_get_int(o, "skipped", 0),
-		.free_mb = json_get_int(o, "free_mb", -1),
+		.total = json_get_int(o, "total", 0),
+		.skipped = skipped,
+		.free_mb = (int64_t)json_get_num(o, "free_mb", -1),
 		.congestion = json_get_num(o, "congestion", 0),
 		.fps = json_get_num(o, "fps", 0),
 	};
+}
+
+static void take_meters(struct view *v, json_object *o)
+{
+	struct view_meters *m = &v->meters;
+	json_object *inputs = json_get_array(o, "inputs");
+	size_t n = inputs ? json_object_array_length(inputs) : 0;
+	m->mono_ms = v->mono_ms;
+	m->count = 0;
+	for (size_t i = 0; i < n && m->count < VIEW_METERS; i++) {
+		json_object *input = json_object_array_get_idx(inputs, i);
+		char *name = text_clean_str(json_get_str(input, "name", ""),
+					    sizeof m->items[0].name - 1);
+		int64_t db = json_get_int(input, "db", -100);
+		snprintf(m->items[m->count].name, sizeof m->items[0].name, "%s",
+			 name);
+		m->items[m->count++].db = db < -100 ? -100
+					  : db > 0  ? 0
+						    : (int)db;
+		free(name);
+	}
 }
 
 static void add_sample(struct view_tally *t, int64_t mono_ms)
@@ -157,9 +182,10 @@ void view_take_live(struct view *v, json_object *o)
 		const char *topic;
 		void (*take)(struct view *v, json_object *o);
 	} table[] = {
-		{LIVE_CORE, take_core},	  {LIVE_OBS, take_obs},
-		{LIVE_TALLY, take_tally}, {LIVE_PROGRESS, take_progress},
-		{LIVE_LOG, take_log},	  {LIVE_CHAT, take_chat},
+		{LIVE_CORE, take_core},		{LIVE_OBS, take_obs},
+		{LIVE_METERS, take_meters},	{LIVE_TALLY, take_tally},
+		{LIVE_PROGRESS, take_progress}, {LIVE_LOG, take_log},
+		{LIVE_CHAT, take_chat},
 	};
 	const char *topic = json_get_str(o, "topic", "");
 	for (size_t i = 0; i < COUNT_OF(table); i++)

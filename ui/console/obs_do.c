@@ -3,8 +3,20 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "console/keys.h"
 #include "console/operate.h"
 #include "core/obs_commands.h"
+
+/* Letters that mean nothing else, so that no key of the table is lost. */
+char obs_letter(int scene)
+{
+	static const char letters[] =
+		"bghjnouvwxyzfidaceklmpqrstABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	for (const char *c = letters; *c; c++)
+		if (!keys_action(*c) && scene-- == 0)
+			return *c;
+	return 0;
+}
 
 static void send_or_confirm(struct view *v, enum action_id action,
 			    const char *arg)
@@ -75,6 +87,35 @@ static void add_choices(struct view *v, const struct obs_command *c,
 		add_words(d, action);
 		break;
 	}
+}
+
+/* In studio mode nothing goes on air but by a take. */
+void obs_do_selected(struct view *v, int scene)
+{
+	const struct obs_facts *f = &v->model->obs.facts;
+	if (!f->connected)
+		view_flash(v, STYLE_WAIT, "scene: OBS is not connected");
+	else if (scene < f->scenes.count)
+		view_ask(v, f->studio ? ACTION_PREVIEW : ACTION_SCENE,
+			 f->scenes.items[scene], NULL, NULL, NULL);
+}
+
+bool obs_do_letter(struct view *v, int key)
+{
+	const struct obs_facts *f = &v->model->obs.facts;
+	if (v->focus != PANE_OBS || v->rewind.then || !f->connected)
+		return false;
+	int scene = 0;
+	while (scene < f->scenes.count && obs_letter(scene) != key)
+		scene++;
+	if (scene == f->scenes.count || !key)
+		return false;
+	if (v->mono_ms - v->scenes_mono_ms < VIEW_TOO_EARLY_MS)
+		view_flash(v, STYLE_WAIT,
+			   "The scenes just changed: look again");
+	else
+		obs_do_selected(v, scene);
+	return true;
 }
 
 void obs_do_open(struct view *v, enum action_id action)

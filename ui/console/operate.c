@@ -353,7 +353,7 @@ static void do_open(struct view *v, enum action_id action)
 	if (!v->past) /* of a view of the past nothing is asked */
 		details_open(v);
 	else if (v->focus == PANE_OBS)
-		obs_do_open(v, ACTION_SCENE);
+		obs_do_selected(v, v->selected[PANE_OBS]);
 	else if (v->focus == PANE_INBOX)
 		do_answer(v, ACTION_ANSWER);
 	else
@@ -650,6 +650,6 @@ void operate_key(struct view *v, int key)
 			   action->name, action->pane);
 	else if (action)
 		operate_action(v, action->id);
-	else
+	else if (!obs_do_letter(v, key))
 		move_in_panes(v, key);
 }

@@ -40,4 +40,9 @@ void operate_type(struct view *v, enum action_id action, const char *arg,
 void details_open(struct view *v);
 void help_open(struct view *v);
 
+/* Scenes of OBS by their letters in pane 5; 0: that one has none. obs_do.c. */
+char obs_letter(int scene);
+bool obs_do_letter(struct view *v, int key); /* false: it is none */
+void obs_do_selected(struct view *v, int scene);
+
 #endif

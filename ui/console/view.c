@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "console/acts.h"
@@ -287,6 +288,19 @@ static void settle_bell(struct view *v, bool new_standby)
 	v->bell_seq = newest;
 }
 
+/* A letter means the scene that stands beside it. */
+static void settle_scenes(struct view *v)
+{
+	const struct obs_names *scenes = &v->model->obs.facts.scenes;
+	uint64_t hash = 0;
+	for (int i = 0; i < scenes->count; i++)
+		hash = hash * 31 + hash_fnv1a(scenes->items[i]);
+	if (hash == v->scenes_hash)
+		return;
+	v->scenes_hash = hash;
+	v->scenes_mono_ms = v->mono_ms;
+}
+
 void view_settle(struct view *v)
 {
 	if (!v->link.caught_up)
@@ -300,6 +314,7 @@ void view_settle(struct view *v)
 		v->standby_mono_ms = v->mono_ms;
 	}
 	settle_bell(v, changed && standby >= 0);
+	settle_scenes(v);
 	for (int i = 0; i < PANES; i++) {
 		int rows = view_rows(v, (enum pane)i);
 		if (v->selected[i] >= rows)
@@ -311,6 +326,12 @@ void view_settle(struct view *v)
 			 inbox->count ? inbox->items[0].id : "");
 		v->item_mono_ms = v->mono_ms;
 	}
+}
+
+bool view_has_figures(const struct view *v)
+{
+	return v->obs.known && v->model->obs.facts.connected &&
+	       v->mono_ms - v->obs.mono_ms < VIEW_FIGURES_MS;
 }
 
 /* --- asking it ----------------------------------------------------------- */

@@ -60,11 +60,23 @@ struct view_core { /* live `core` */
 	double shown_rtt_ms;  /* follows only what is worth a look */
 };
 
-struct view_obs { /* live `obs` */
+#define VIEW_FIGURES_MS 3000 /* they come once a second */
+struct view_obs {	     /* live `obs` */
 	bool known;
 	int64_t mono_ms;
-	int64_t stream_ms, record_ms, kbps, dropped, skipped, free_mb;
+	int64_t stream_ms, record_ms, kbps, dropped, total, skipped, free_mb;
+	int64_t late; /* frames drawn too late, since the figures before */
 	double congestion, fps;
+};
+
+#define VIEW_METERS 32
+struct view_meters { /* live `meters` */
+	int64_t mono_ms;
+	int count;
+	struct {
+		char name[64];
+		int db;
+	} items[VIEW_METERS];
 };
 
 struct view_chat { /* live `chat` */
@@ -144,6 +156,10 @@ struct view {
 	struct view_link link;
 	struct view_core core;
 	struct view_obs obs;
+	struct view_meters meters;
+	bool meters_seen;	/* by the last picture: they are wanted */
+	uint64_t scenes_hash;	/* of the names and the order of OBS's */
+	int64_t scenes_mono_ms; /* since when that is so */
 	struct view_chat chat;
 	struct view_tally tally;
 	char *progress; /* newest word of an agent, NULL */
@@ -211,6 +227,9 @@ int view_active_stage(const struct view *v);
 int view_rows(const struct view *v, enum pane pane);
 /* Keeps row `row` of `rows` in sight, changing *top as little as possible. */
 int view_keep_in_sight(int *top, int row, int rows, int room);
+
+/* Figures of OBS that are not too old; false: they say nothing of now. */
+bool view_has_figures(const struct view *v);
 
 /* Votes of the poll shown, newest first-hand knowledge: live while it is open,
  * else what the log says. */
