@@ -1,6 +1,6 @@
 /*
- * leases_bench SHOWCALLER [LEASES] [ROUNDS]: leases over HTTP with 200 clients,
- * each answered once it is stored (appendfsync always).
+ * leases_bench SHOWCALLER [LEASES] [ROUNDS] [PART OF A NAME]: leases over HTTP
+ * with 200 clients, each answered once it is stored (appendfsync always).
  *
  * Beside it, in turns and with the same load: bare servers on libmicrohttpd
  * with our headers, whose answer is a constant that nobody decided and nothing
@@ -254,9 +254,14 @@ static void watch_redis(bool tell)
 	redisFree(redis);
 }
 
+static const char *token; /* of the operator's listener */
+static const char *only;  /* what is measured, by a part of its name; or NULL */
+
 static void all(struct side sides[SIDES], const char *how, int total,
 		int rounds, double pace_us)
 {
+	if (only && !strstr(how, only))
+		return;
 	long long before = events_stored();
 	watch_redis(false);
 	for (int i = 0; i < rounds; i++)
@@ -266,8 +271,6 @@ static void all(struct side sides[SIDES], const char *how, int total,
 		tell(&sides[s], how, s == OURS ? events_stored() - before : -1);
 	watch_redis(true);
 }
-
-static const char *token; /* of the operator's listener */
 
 /* As an agent that meters itself does: behind a lease its settlement. */
 static char *settle_behind(const struct load *l, const char *answer)
@@ -332,11 +335,13 @@ int main(int argc, char **argv)
 {
 	if (argc < 2) {
 		fprintf(stderr,
-			"usage: leases_bench SHOWCALLER [LEASES] [ROUNDS]\n");
+			"usage: leases_bench SHOWCALLER [LEASES] [ROUNDS] "
+			"[PART OF A NAME]\n");
 		return 2;
 	}
 	int leases = argc > 2 ? atoi(argv[2]) : 50000;
 	int rounds = argc > 3 ? atoi(argv[3]) : 2;
+	only = argc > 4 && argv[4][0] ? argv[4] : NULL;
 	stand_begin("leases_bench");
 	struct side sides[SIDES] = {
 		{.who = "bare libmicrohttpd"},
