@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -94,6 +95,64 @@ static const struct row {
 	 "127.0.0.1:1: nobody listens there", false},
 	{"{\"name\":\"t\",\"kind\":\"obs\",\"endpoint\":\"obs:\"}",
 	 "the show file names no OBS", false},
+	{"{\"name\":\"t\",\"timeout_ms\":20000,"
+	 "\"endpoint\":\"http://127.0.0.1:PORT/cut\"}",
+	 "http://127.0.0.1:PORT/cut: the connection ended within the answer",
+	 false},
+	{"{\"name\":\"t\",\"timeout_ms\":20000,"
+	 "\"endpoint\":\"http://127.0.0.1:PORT/cut-chunked\"}",
+	 "http://127.0.0.1:PORT/cut-chunked: the connection ended within the "
+	 "answer",
+	 false},
+	{"{\"name\":\"t\",\"timeout_ms\":20000,"
+	 "\"endpoint\":\"http://127.0.0.1:PORT/no-answer\"}",
+	 "http://127.0.0.1:PORT/no-answer: the connection ended without an "
+	 "answer",
+	 false},
+	{"{\"name\":\"t\",\"timeout_ms\":20000,"
+	 "\"endpoint\":\"http://127.0.0.1:PORT/not-http\"}",
+	 "http://127.0.0.1:PORT/not-http: what answered does not speak HTTP",
+	 false},
+	{"{\"name\":\"t\",\"timeout_ms\":20000,"
+	 "\"endpoint\":\"http://127.0.0.1:PORT/two-lengths\"}",
+	 "http://127.0.0.1:PORT/two-lengths: the answer's headers give two "
+	 "lengths",
+	 false},
+	{"{\"name\":\"t\",\"timeout_ms\":20000,"
+	 "\"endpoint\":\"http://127.0.0.1:PORT/endless-chunks\"}",
+	 "http://127.0.0.1:PORT/endless-chunks: the answer is larger than",
+	 false},
+	{"{\"name\":\"t\",\"timeout_ms\":20000,"
+	 "\"endpoint\":\"http://127.0.0.1:PORT/header-bomb\"}",
+	 "http://127.0.0.1:PORT/header-bomb: the answer is larger than", false},
+	{"{\"name\":\"t\",\"endpoint\":\"http://127.0.0.1:PORT/redirect\"}",
+	 "status: wanted success, got 30", false},
+	{"{\"name\":\"t\",\"endpoint\":\"https://127.0.0.1:PORT/ok\"}",
+	 "https://127.0.0.1:PORT/ok: no trusted TLS connection", false},
+	{"{\"name\":\"t\",\"timeout_ms\":700,"
+	 "\"endpoint\":\"http://127.0.0.1:PORT/drip\"}",
+	 "http://127.0.0.1:PORT/drip: the answer was not complete after",
+	 false},
+	{"{\"name\":\"t\",\"kind\":\"rtmp\",\"timeout_ms\":700,"
+	 "\"endpoint\":\"rtmp://127.0.0.1:PORT/live\"}",
+	 "127.0.0.1:PORT: ", false},
+	{"{\"name\":\"t\",\"kind\":\"obs\",\"timeout_ms\":700,"
+	 "\"endpoint\":\"ws://127.0.0.1:PORT/ok\"}",
+	 "what answers is no OBS: HTTP/1.1 200", false},
+	{"{\"name\":\"t\",\"kind\":\"redis\",\"timeout_ms\":700,"
+	 "\"endpoint\":\"redis://127.0.0.1:PORT\"}",
+	 "", false},
+	{"{\"name\":\"t\",\"kind\":\"exec\",\"timeout_ms\":700,"
+	 "\"payload\":{\"argv\":[\"sleep\",\"60\"]}}",
+	 "sleep: not done in time, killed", false},
+	{"{\"name\":\"t\",\"steps\":[{\"name\":\"a\",\"kind\":\"exec\","
+	 "\"payload\":{\"argv\":[\"echo\",\"{\\\"id\\\":7}\"]},"
+	 "\"keep\":{\"id\":\"/id\"}},"
+	 "{\"name\":\"b\",\"endpoint\":\"http://127.0.0.1:PORT/closed\","
+	 "\"expected\":{\"status\":200}}],"
+	 "\"cleanup\":[{\"name\":\"c\",\"kind\":\"exec\",\"payload\":"
+	 "{\"argv\":[\"test\",\"{{kept.id}}\",\"=\",\"7\"]}}]}",
+	 "b: status: wanted 200, got 503", false},
 	{"{\"name\":\"t\",\"endpoint\":\"audience:/status\"}",
 	 "http://127.0.0.1:1/status: nobody listens", false},
 };
@@ -210,6 +269,39 @@ START_TEST(test_payload_is_posted)
 }
 END_TEST
 
+/* What was made is removed though the test has failed, or was stopped. */
+START_TEST(test_cleanup)
+{
+	begin("{\"name\":\"t\",\"steps\":[{\"name\":\"make\",\"kind\":"
+	      "\"exec\",\"payload\":{\"argv\":[\"touch\",\"made\"]},"
+	      "\"keep\":{}},{\"name\":\"break\",\"kind\":\"exec\","
+	      "\"payload\":{\"argv\":[\"false\"]}},{\"name\":\"never\","
+	      "\"kind\":\"exec\",\"payload\":{\"argv\":[\"true\"]}}],"
+	      "\"cleanup\":[{\"name\":\"remove\",\"kind\":\"exec\","
+	      "\"payload\":{\"argv\":[\"rm\",\"made\"]}}]}");
+	struct check_result r;
+	check_run(stand.show, 0, NULL, &r);
+	ck_assert_str_eq(r.text, "break: exit_status: wanted 0, got 1");
+	json_object *steps = json_get_array(r.detail, "steps");
+	json_object *cleanup = json_get_array(r.detail, "cleanup");
+	ck_assert_uint_eq(json_object_array_length(steps), 2);
+	ck_assert_uint_eq(json_object_array_length(cleanup), 1);
+	ck_assert(json_get_bool(json_object_array_get_idx(cleanup, 0), "ok",
+				false));
+	char *made = xasprintf("%s/made", stand.folder);
+	ck_assert_int_ne(access(made, F_OK), 0);
+	check_result_release(&r);
+	atomic_bool cancel = true;
+	check_run(stand.show, 0, &cancel, &r);
+	ck_assert(!r.ok);
+	cleanup = json_get_array(r.detail, "cleanup");
+	ck_assert_uint_eq(json_object_array_length(cleanup), 1);
+	check_result_release(&r);
+	free(made);
+	end();
+}
+END_TEST
+
 static void *raise_flag(void *flag)
 {
 	http_peer_wait_requests(peer, 1);
@@ -307,6 +399,7 @@ int main(void)
 	tcase_add_test(t, test_own_listener);
 	tcase_add_test(t, test_own_listener_by_tcp);
 	tcase_add_test(t, test_payload_is_posted);
+	tcase_add_test(t, test_cleanup);
 	tcase_add_test(t, test_cancel);
 	tcase_add_test(t, test_in_pool);
 	tcase_add_test(t, test_no_connection_stays);
