@@ -193,13 +193,20 @@ static void print_log(const char *name)
 	free(path);
 }
 
+static const char *audience = "127.0.0.1:0";
+
+void stand_audience(const char *addr)
+{
+	audience = addr;
+}
+
 pid_t stand_start_core(const char *showcaller, const char *show,
 		       const char *yaml)
 {
 	char *path = xasprintf("%s/%s.yaml", folder, show), word[64] = "";
 	const char *argv[] = {
 		showcaller,   "run",	     "--headless", "--ready-fd=3",
-		"--operator", "127.0.0.1:0", "--audience", "127.0.0.1:0",
+		"--operator", "127.0.0.1:0", "--audience", audience,
 		"--redis",    url,	     path,	   NULL};
 	FILE *f = fopen(path, "w");
 	int ends[2];

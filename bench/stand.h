@@ -28,6 +28,8 @@ redisReply *stand_ask(redisContext *redis, const char *fmt, ...);
 pid_t stand_start_core(const char *showcaller, const char *show,
 		       const char *yaml);
 void stand_kill_core(void); /* kill -9 */
+/* Where cores serve the audience from now on; else at any free port. Lent. */
+void stand_audience(const char *addr);
 /* The first line of a file in the show's state folder. Caller frees. */
 char *stand_state_line(const char *show, const char *name);
 
@@ -35,8 +37,8 @@ char *stand_state_line(const char *show, const char *name);
  * most so far. */
 double stand_cpu_ms(pid_t pid);
 double stand_thread_ms(pid_t pid, const char *name); /* 0: there is none */
-/* Instructions that this thread has done outside the kernel since it was first asked for; 0
- * where the processor counts none for us. */
+/* Instructions that this thread has done outside the kernel since it was first
+ * asked for; 0 where the processor counts none for us. */
 double stand_instructions(pid_t thread);
 double stand_rss_mb(pid_t pid);
 double stand_peak_mb(pid_t pid);

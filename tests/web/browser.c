@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ static char *session;
 static void be_browser(int err, char *data)
 {
 	int nowhere = open("/dev/null", O_RDWR);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	dup2(nowhere, 0);
 	dup2(nowhere, 1);
 	dup2(err, 2);
