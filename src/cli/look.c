@@ -64,10 +64,16 @@ static void add_votes(json_object *o, const struct model *m,
 	size_t n = def->option_count;
 	for (size_t i = 0; i < n; i++)
 		options[i] = def->options[i].id;
-	if (!client_tally(client, stage->id, options, n, counts, NULL))
-		return;
-	json_object *poll = status_poll_with(m, m->poll, counts);
-	json_add(o, "poll", &poll);
+	int bursts = m->stages[m->poll].poll->burst_count;
+	int64_t *of_bursts =
+		xcalloc((size_t)bursts * n + 1, sizeof *of_bursts);
+	if (client_tally(client, stage->id, options, n, counts, of_bursts,
+			 bursts, NULL)) {
+		polls_take_out(m, m->poll, counts, of_bursts, bursts);
+		json_object *poll = status_poll_with(m, m->poll, counts);
+		json_add(o, "poll", &poll);
+	}
+	free(of_bursts);
 }
 
 static json_object *from_redis(const struct cli_place *place,

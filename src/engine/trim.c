@@ -78,7 +78,8 @@ static bool sweep(struct trim *t, struct trimmer *trimmer)
 {
 	int64_t age_ms = t->file->retention.messages_days * DAY_MS;
 	bool ok = trimmer_sweep(trimmer, "commands", age_ms, &t->hour_err) &&
-		  trimmer_sweep(trimmer, "proposals", age_ms, &t->hour_err);
+		  trimmer_sweep(trimmer, "proposals", age_ms, &t->hour_err) &&
+		  trimmer_sweep(trimmer, "votes", age_ms, &t->hour_err);
 	for (size_t i = 0; ok && i < t->file->agent_count; i++) {
 		const struct show_agent *agent = &t->file->agents[i];
 		if (agent->via != VIA_BUS)

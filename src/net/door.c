@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/page.h"
+#include "net/peer.h"
 #include "net/web.h"
 #include "net/ws.h"
 
@@ -278,6 +279,23 @@ static bool is_path(const char *target, const char *path)
 	       (!target[len] || target[len] == '?');
 }
 
+static struct guest guest_of(const struct knock *k, const struct head *h)
+{
+	const struct net *net = k->side->web->net;
+	struct guest g = {.side = k->side->id,
+			  .trusted = head_has_bearer(h, net->token),
+			  .foreign = head_check_origin(h) != NULL};
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof ss;
+	if (getpeername(k->fd, (struct sockaddr *)&ss, &len) == 0)
+		g.source = peer_source(net->show, (struct sockaddr *)&ss, h);
+	char *cookie = cookie_get(h, "sc_voter");
+	if (!voter_read(net->voter_secret, cookie, g.voter))
+		g.voter[0] = '\0';
+	free(cookie);
+	return g;
+}
+
 /* A WebSocket: checked here once, because lws checks nothing. */
 static void admit_ws(struct web *web, struct knock *k, const struct head *h)
 {
@@ -293,9 +311,9 @@ static void admit_ws(struct web *web, struct knock *k, const struct head *h)
 		refuse(web, k, h->target, no);
 		return;
 	}
-	bool trusted = head_has_bearer(h, web->net->token);
+	struct guest guest = guest_of(k, h);
 	int fd = hand_over(web, k);
-	if (!ws_adopt(web->net->ws, fd, side, trusted))
+	if (!ws_adopt(web->net->ws, fd, &guest))
 		close(fd);
 }
 

@@ -183,6 +183,10 @@ void net_reply(struct net *net, const struct origin *origin, bool ok,
 
 void net_votes(struct net *net, struct ballots **ballots)
 {
+	if ((*ballots)->from == BALLOTS_WS) {
+		ws_votes(net->ws, ballots);
+		return;
+	}
 	struct web_mail *mail = web_mail_new(WEB_VOTES);
 	mail->ballots = *ballots;
 	*ballots = NULL;

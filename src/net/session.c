@@ -61,11 +61,11 @@ static void count_wanted(struct ws *ws)
 
 static void opened(struct ws *ws, struct session *s, struct lws *wsi)
 {
-	unsigned mark = (unsigned)(uintptr_t)lws_get_opaque_user_data(wsi);
 	memset(s, 0, sizeof *s);
 	s->wsi = wsi;
-	s->side = (enum side_id)(mark >> 2);
-	s->trusted = mark & 2u;
+	s->guest = lws_get_opaque_user_data(wsi);
+	s->side = s->guest->side;
+	s->trusted = s->guest->trusted;
 	s->opened_ms = clock_mono_ms();
 	struct session **list = &ws->sessions[s->side];
 	s->next = *list;
@@ -90,6 +90,7 @@ static void closed(struct ws *ws, struct session *s)
 	free(s->queue);
 	s->queue = NULL;
 	buf_release(&s->in);
+	ws_votes_leave(s);
 	s->wsi = NULL;
 	count_wanted(ws);
 }
@@ -177,9 +178,11 @@ static int received(struct session *s, const char *in, size_t len)
 	if (too_often(s))
 		return close_with(s, LWS_CLOSE_STATUS_POLICY_VIOLATION,
 				  "too many messages");
-	/* The audience has nothing to say here: votes go over HTTP. */
-	bool ok = s->side == SIDE_AUDIENCE ||
-		  session_message(s, buf_str(&s->in), s->in.len);
+	bool ok = true;
+	if (s->side == SIDE_AUDIENCE)
+		ws_vote_message(s, buf_str(&s->in), s->in.len);
+	else
+		ok = session_message(s, buf_str(&s->in), s->in.len);
 	buf_clear(&s->in);
 	return ok ? 0 : -1;
 }
@@ -271,10 +274,11 @@ int session_callback(struct lws *wsi, enum lws_callback_reasons reason,
 		closed(ws_of(wsi), s);
 		return 0;
 	case LWS_CALLBACK_WSI_DESTROY: {
-		unsigned mark =
-			(unsigned)(uintptr_t)lws_get_opaque_user_data(wsi);
-		if (mark)
-			atomic_fetch_sub(&ws_of(wsi)->clients[mark >> 2], 1);
+		struct guest *guest = lws_get_opaque_user_data(wsi);
+		if (guest)
+			atomic_fetch_sub(&ws_of(wsi)->clients[guest->side], 1);
+		free(guest);
+		lws_set_opaque_user_data(wsi, NULL);
 		return 0;
 	}
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:

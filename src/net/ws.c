@@ -50,6 +50,8 @@ void ws_mail_drop(void *p)
 	free(mail->type);
 	free(mail->text);
 	free(mail->full);
+	free(mail->guest);
+	ballots_free(&mail->ballots);
 	free(mail);
 }
 
@@ -71,15 +73,15 @@ static bool post(struct ws *ws, struct ws_mail *mail)
 	return true;
 }
 
-bool ws_adopt(struct ws *ws, int fd, enum side_id side, bool trusted)
+bool ws_adopt(struct ws *ws, int fd, const struct guest *guest)
 {
-	if (atomic_fetch_add(&ws->clients[side], 1) >=
-	    (size_t)ws->net->limits.clients)
+	atomic_size_t *clients = &ws->clients[guest->side];
+	if (atomic_fetch_add(clients, 1) >= (size_t)ws->net->limits.clients)
 		goto refused;
 	struct ws_mail *mail = mail_new(MAIL_ADOPT);
 	mail->fd = fd;
-	mail->side = side;
-	mail->trusted = trusted;
+	mail->guest = xmalloc(sizeof *guest);
+	*mail->guest = *guest;
 	if (mailbox_post(ws->mail, &mail)) {
 		lws_cancel_service(ws->context);
 		return true;
@@ -87,8 +89,16 @@ bool ws_adopt(struct ws *ws, int fd, enum side_id side, bool trusted)
 	mail->fd = -1;
 	ws_mail_drop(mail);
 refused:
-	atomic_fetch_sub(&ws->clients[side], 1);
+	atomic_fetch_sub(clients, 1);
 	return false;
+}
+
+void ws_votes(struct ws *ws, struct ballots **ballots)
+{
+	struct ws_mail *mail = mail_new(MAIL_VOTES);
+	mail->ballots = *ballots;
+	*ballots = NULL;
+	post(ws, mail);
 }
 
 void ws_polls(struct ws *ws, enum side_id side, char **text)
@@ -159,19 +169,18 @@ void ws_obs_meters(struct ws *ws, bool wanted)
 
 static void adopt(struct ws *ws, struct ws_mail *mail)
 {
-	setsockopt(mail->fd, SOL_SOCKET, SO_SNDBUF, &send_bytes[mail->side],
+	enum side_id side = mail->guest->side;
+	setsockopt(mail->fd, SOL_SOCKET, SO_SNDBUF, &send_bytes[side],
 		   sizeof(int));
-	struct lws *wsi =
-		lws_adopt_socket_vhost(ws->vhosts[mail->side], mail->fd);
+	struct lws *wsi = lws_adopt_socket_vhost(ws->vhosts[side], mail->fd);
 	mail->fd = -1; /* lws has closed it when it did not take it */
 	if (!wsi) {
-		atomic_fetch_sub(&ws->clients[mail->side], 1);
+		atomic_fetch_sub(&ws->clients[side], 1);
 		return;
 	}
-	/* Read again in session.c when the connection is counted out. */
-	lws_set_opaque_user_data(
-		wsi, (void *)(uintptr_t)(1u | (mail->trusted ? 2u : 0u) |
-					 (unsigned)mail->side << 2));
+	/* Until the connection is counted out, in session.c. */
+	lws_set_opaque_user_data(wsi, mail->guest);
+	mail->guest = NULL;
 }
 
 static void publish(struct ws *ws, const struct ws_mail *mail)
@@ -220,6 +229,9 @@ static void take_mail(struct ws *ws)
 		case MAIL_OBS:
 			obs_link_request(ws->obs, mail->name, mail->type,
 					 mail->text);
+			break;
+		case MAIL_VOTES:
+			ws_votes_answered(ws, mail->ballots);
 			break;
 		case MAIL_METERS:
 			obs_link_meters(ws->obs, mail->trusted);
@@ -272,6 +284,7 @@ static void *run(void *arg)
 		if (lws_service(ws->context, 0) < 0)
 			break;
 		take_mail(ws);
+		ws_votes_post(ws);
 		obs_link_look(ws->obs);
 		chat_link_look(ws->chat);
 		keep_sweeping(ws);
@@ -375,6 +388,7 @@ void ws_stop(struct ws **wsp)
 	}
 	mailbox_free(&ws->mail);
 	tally_release(ws);
+	ballots_free(&ws->box);
 	for (int side = 0; side < SIDES; side++)
 		free(ws->polls_text[side]);
 	pthread_mutex_destroy(&ws->polls_lock);

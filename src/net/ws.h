@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/ballots.h"
 #include "net/net_priv.h"
 
 enum ws_topic {
@@ -36,7 +37,16 @@ void ws_stop(struct ws **ws);
 /* Takes over a connection whose handshake the door has read and checked; lws
  * reads it again. `trusted`: it brought the token. False when there are too
  * many, and then the socket stays with the caller. */
-bool ws_adopt(struct ws *ws, int fd, enum side_id side, bool trusted);
+struct guest { /* what the door knows of it */
+	enum side_id side;
+	bool trusted;
+	bool foreign;		    /* a page of somebody else opened it */
+	uint64_t source;	    /* see peer.h */
+	char voter[VOTER_ID_BYTES]; /* by its cookie, or "" */
+};
+bool ws_adopt(struct ws *ws, int fd, const struct guest *guest);
+/* BALLOTS_WS with their answers; moved. */
+void ws_votes(struct ws *ws, struct ballots **ballots);
 
 /* Newest wins. `*text` is moved. */
 void ws_polls(struct ws *ws, enum side_id side, char **text); /* all of them */

@@ -26,6 +26,9 @@ struct session {
 	size_t head, count;
 	struct buf in; /* of a message that comes in pieces */
 	int pieces;
+	struct guest *guest;
+	struct ws_asked *asked; /* votes that wait for their answers */
+	char *token;		/* of a voter that was made here, or NULL */
 	int64_t rate_ms; /* start of the second that is counted */
 	int rate;
 };
@@ -36,6 +39,7 @@ struct ws_mail {
 		MAIL_TALLY,
 		MAIL_PUBLISH,
 		MAIL_OBS,
+		MAIL_VOTES,
 		MAIL_METERS, /* trusted: they are wanted */
 	} kind;
 	int fd; /* -1: none */
@@ -44,6 +48,8 @@ struct ws_mail {
 	enum ws_topic topic;
 	char *name, *type, *text;
 	char *full; /* of a tally: what the operator is told */
+	struct guest *guest;
+	struct ballots *ballots;
 };
 void ws_mail_drop(void *mail);
 
@@ -71,6 +77,7 @@ struct ws {
 	struct session *sessions[SIDES];
 	struct board boards[SIDES];
 	lws_sorted_usec_list_t flush_timer, sweep_timer;
+	struct ballots *box; /* what was voted in this round */
 	struct obs_link *obs;
 	struct chat_link *chat;
 };
@@ -88,6 +95,12 @@ void session_queue(struct session *s, struct note *note);
 void session_kill(struct session *s);
 /* What a client of /ws said. False: close; the reason is set. */
 bool session_message(struct session *s, const char *text, size_t bytes);
+
+/* ws_vote.c: what a client of /tally said: a vote. */
+void ws_vote_message(struct session *s, const char *text, size_t bytes);
+void ws_votes_post(struct ws *ws); /* at the end of a round */
+void ws_votes_answered(struct ws *ws, const struct ballots *ballots);
+void ws_votes_leave(struct session *s);
 
 /* tally.c: who follows the polls. */
 void tally_set_polls(struct ws *ws, enum side_id side, const char *text);

@@ -55,6 +55,51 @@ static void split_args(json_object *o, const char *words)
 	json_add(o, "args", &list);
 }
 
+#define SOURCE_MOST 24
+#define VOTER_MOST  96
+
+json_object *bus_vote_entry(const redisReply *entry, struct err *err)
+{
+	static const char *const fields[] = {"poll", "option", "voter",
+					     "source", "id"};
+	const char *data = entry_field(entry, "data");
+	if (data)
+		return read_object(data, err);
+	json_object *o = json_object_new_object();
+	for (size_t i = 0; i < COUNT_OF(fields); i++)
+		copy_field(o, entry, fields[i]);
+	return o;
+}
+
+static bool fits(const char *s, size_t most)
+{
+	return *s && strlen(s) <= most;
+}
+
+struct ballots *bus_vote(json_object *o, struct err *err)
+{
+	const char *poll = json_get_str(o, "poll", "");
+	const char *option = json_get_str(o, "option", "");
+	const char *voter = json_get_str(o, "voter", "");
+	const char *source = json_get_str(o, "source", "bus");
+	const char *id = json_get_str(o, "id", NULL);
+	if (!fits(poll, BALLOT_POLL_MOST - 1) ||
+	    !fits(option, BALLOT_POLL_MOST - 1) || !fits(voter, VOTER_MOST) ||
+	    !fits(source, SOURCE_MOST) || strchr(source, '/')) {
+		err_set(err, ERR_DATA,
+			"a vote has poll, option, voter (at most %d bytes) and "
+			"source (at most %d bytes, no slash)",
+			VOTER_MOST, SOURCE_MOST);
+		return NULL;
+	}
+	struct ballots *b = ballots_new(poll, BALLOTS_BUS);
+	char *who = xasprintf("b:%s/%s", source, voter);
+	b->id = xstrdup(id);
+	ballots_add(b, option, who, 0, 0);
+	free(who);
+	return b;
+}
+
 json_object *bus_command(const redisReply *entry, struct err *err)
 {
 	const char *data = entry_field(entry, "data");

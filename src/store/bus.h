@@ -10,6 +10,10 @@
  * An entry of `proposals` has one field `data`: {stage_id, agent_id, attempt,
  * lease, payload, confidence, cost_estimate, tokens_used, error}, or those as
  * flat fields (payload and error as JSON text).
+ *
+ * An entry of `votes` is one vote: {poll, option, voter, source}, in a field
+ * `data` or as flat fields; with `id` it is answered as a command is. `source`
+ * names the bridge that it comes from; its voters are its own.
  */
 #ifndef STORE_BUS_H
 #define STORE_BUS_H
@@ -20,11 +24,16 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "core/ballots.h"
 #include "store/link.h"
 
 /* The object in an entry; NULL with err when there is none. Caller puts. */
 json_object *bus_command(const redisReply *entry, struct err *err);
 json_object *bus_proposal(const redisReply *entry, struct err *err);
+
+json_object *bus_vote_entry(const redisReply *entry, struct err *err);
+/* The vote in such an object: the voter is that of its source alone. */
+struct ballots *bus_vote(json_object *o, struct err *err);
 
 #define BUS_ID_BYTES 33
 /* A new command: its id into `id`, its JSON returned. Caller frees. */

@@ -268,7 +268,8 @@ json_object *client_story(struct client *c, uint64_t *version,
 
 bool client_tally(struct client *c, const char *poll,
 		  const char *const *options, size_t option_count,
-		  int64_t *counts, struct err *err)
+		  int64_t *counts, int64_t *of_bursts, int burst_count,
+		  struct err *err)
 {
 	if (!reach(c, err))
 		return false;
@@ -283,10 +284,18 @@ bool client_tally(struct client *c, const char *poll,
 	for (size_t k = 0; k < option_count; k++)
 		counts[k] = 0;
 	for (size_t i = 0; i + 1 < r->elements; i += 2) {
+		const char *field = reply_str(r, i);
+		char *option = NULL;
+		long burst = *field == ':' ? strtol(field + 1, &option, 10) : 0;
+		int64_t *to = counts;
+		if (option && *option == ' ' && burst > 0 &&
+		    burst <= burst_count) {
+			to = of_bursts + (size_t)(burst - 1) * option_count;
+			field = option + 1;
+		}
 		for (size_t k = 0; k < option_count; k++)
-			if (strcmp(reply_str(r, i), options[k]) == 0)
-				counts[k] =
-					strtoll(reply_str(r, i + 1), NULL, 10);
+			if (strcmp(field, options[k]) == 0)
+				to[k] = strtoll(reply_str(r, i + 1), NULL, 10);
 	}
 	reply_free(r);
 	return true;

@@ -24,7 +24,8 @@
 #define ID_BYTES   48
 
 /* Names are literals: inputs carry them. */
-static const char *const streams[] = {"commands", "proposals"};
+static const char *const streams[] = {"commands", "proposals", "votes"};
+enum { COMMANDS, PROPOSALS, VOTES };
 #define STREAMS COUNT_OF(streams)
 
 struct entry_id {
@@ -145,10 +146,26 @@ static const char *usable_id(json_object *o)
 									: NULL;
 }
 
+static struct input *make_vote(json_object *o, struct err *err)
+{
+	struct ballots *b = bus_vote(o, err);
+	return b ? input_votes(&b) : NULL;
+}
+
+/* How the entries of each stream become inputs. */
+static const struct {
+	json_object *(*read)(const redisReply *entry, struct err *err);
+	struct input *(*make)(json_object *o, struct err *err);
+} kinds[] = {
+	[COMMANDS] = {bus_command, make_command},
+	[PROPOSALS] = {bus_proposal, input_bus_proposal},
+	[VOTES] = {bus_vote_entry, make_vote},
+};
+
 static bool take_entry(struct tail *t, struct source *s, const redisReply *e)
 {
 	const char *id = reply_str(e, 0);
-	bool commands = s == &t->sources[0];
+	size_t kind = (size_t)(s - t->sources);
 	struct err why = {0};
 	if (!*id)
 		return true;
@@ -156,22 +173,23 @@ static bool take_entry(struct tail *t, struct source *s, const redisReply *e)
 		dismiss(t, s, id, NULL, ""); /* it was deleted */
 		return true;
 	}
-	json_object *o =
-		commands ? bus_command(e, &why) : bus_proposal(e, &why);
+	json_object *o = kinds[kind].read(e, &why);
 	struct input *in = NULL;
-	if (o && commands && !usable_id(o))
+	bool asks = kind == COMMANDS || (o && json_get(o, "id"));
+	if (o && asks && kind != PROPOSALS && !usable_id(o))
 		err_set(&why, ERR_DATA, "its id is longer than 63 bytes");
 	else if (o)
-		in = commands ? make_command(o, &why)
-			      : input_bus_proposal(o, &why);
+		in = kinds[kind].make(o, &why);
 	bool ok = true;
 	if (in) {
 		ok = give(t, s, id, &in);
 	} else {
 		log_warn("store", "%s %s dropped: %s", s->name, id, why.text);
 		dismiss(t, s, id,
-			commands ? (o && usable_id(o) ? usable_id(o) : id)
-				 : NULL,
+			kind == PROPOSALS    ? NULL
+			: o && usable_id(o)  ? usable_id(o)
+			: kind == COMMANDS   ? id
+					     : NULL,
 			why.text);
 	}
 	json_object_put(o);
@@ -277,8 +295,9 @@ static bool read_new(struct tail *t, struct err *err)
 	bool ok = false;
 	snprintf(block, sizeof block, "%d", BLOCK_MS);
 	link_add(t->link, "XREADGROUP", "GROUP", "core", "core", "COUNT", CHUNK,
-		 "BLOCK", block, "STREAMS", t->sources[0].key,
-		 t->sources[1].key, ">", ">", (char *)NULL);
+		 "BLOCK", block, "STREAMS", t->sources[COMMANDS].key,
+		 t->sources[PROPOSALS].key, t->sources[VOTES].key, ">", ">",
+		 ">", (char *)NULL);
 	if (!link_flush(t->link, err))
 		return false;
 	switch (link_take(t->link, t->stop_fd, BLOCK_MS + SLACK_MS, &r, err)) {

@@ -138,7 +138,8 @@ static bool judge_types(struct writer *w, struct err *err)
 	static const struct {
 		const char *name, *type;
 	} keys[] = {{"events", "stream"},    {"commands", "stream"},
-		    {"proposals", "stream"}, {"story", "hash"},
+		    {"proposals", "stream"}, {"votes", "stream"},
+		    {"story", "hash"},
 		    {"leader", "string"},    {"epoch", "string"},
 		    {"schema", "string"},    {"show", "string"},
 		    {"run:show", "string"},  {"snapshot:last", "string"}};

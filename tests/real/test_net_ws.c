@@ -65,6 +65,94 @@ START_TEST(a_late_follower_gets_the_whole_state_first)
 }
 END_TEST
 
+/* The next message with `"<word>"` in it. */
+static char *ws_wait(int fd, const char *word)
+{
+	for (;;) {
+		char *m = ws_next(fd, NULL);
+		ck_assert_msg(m != NULL, "no message with %s", word);
+		if (strstr(m, word))
+			return m;
+		free(m);
+	}
+}
+
+static void ws_vote(int fd, const char *text, const char *word)
+{
+	ws_say(fd, text);
+	char *m = ws_wait(fd, "\"ok\":");
+	ck_assert_msg(strstr(m, word) != NULL, "%s: %s", text, m);
+	free(m);
+}
+
+START_TEST(a_vote_counts_once_over_a_websocket)
+{
+	int fd = ws_open(aud, "/tally", NULL, NULL), before = (int)s->votes;
+	ws_say(fd, "{\"vote\":\"route\",\"option\":\"cave\",\"id\":7}");
+	char *m = ws_wait(fd, "\"voted\":\"route\"");
+	ck_assert_msg(strstr(m, "\"id\":7,\"ok\":true") != NULL, "%s", m);
+	const char *token = strstr(m, "\"token\":\"");
+	ck_assert_ptr_nonnull(token);
+	token += strlen("\"token\":\"");
+	char *again = xasprintf("{\"vote\":\"route\",\"option\":\"ridge\","
+				"\"token\":\"%.*s\"}",
+				(int)strcspn(token, "\""), token);
+	char *cookie = xasprintf("Cookie: sc_voter=%.*s\r\n",
+				 (int)strcspn(token, "\""), token);
+	free(m);
+	ws_vote(fd, "{\"vote\":\"route\",\"option\":\"ridge\"}",
+		"\"code\":\"duplicate\"");
+	close(fd);
+	/* Another connection of the same voter: by the token, by the cookie. */
+	fd = ws_open(aud, "/tally", NULL, NULL);
+	ws_vote(fd, again, "\"code\":\"duplicate\"");
+	close(fd);
+	fd = ws_open(aud, "/tally", cookie, NULL);
+	ws_vote(fd, "{\"vote\":\"route\",\"option\":\"ridge\"}",
+		"\"code\":\"duplicate\"");
+	ws_vote(fd, "{\"vote\":\"nope\",\"option\":\"ridge\"}",
+		"\"code\":\"not_found\"");
+	ws_vote(fd, "{\"vote\":\"route\",\"option\":\"sea\"}",
+		"\"code\":\"bad_option\"");
+	ws_vote(fd, "{\"vote\":\"later\",\"option\":\"left\"}",
+		"\"code\":\"closed\"");
+	ws_vote(fd,
+		"{\"vote\":\"route\",\"option\":\"cave\",\"opened\":5}",
+		"\"code\":\"stale\"");
+	close(fd);
+	free(again);
+	free(cookie);
+	ck_assert_int_eq((int)s->votes, before + 1);
+}
+END_TEST
+
+START_TEST(what_is_no_vote_is_answered_so)
+{
+	static const char *const bad[][2] = {
+		{"{", "bad_json"},
+		{"[1]", "bad_request"},
+		{"{\"vote\":\"route\"}", "bad_request"},
+		{"{\"vote\":\"route\",\"option\":\"cave\",\"token\":\"x.y\"}",
+		 "forged"},
+	};
+	int before = (int)s->votes;
+	int fd = ws_open(aud, "/tally", NULL, NULL);
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		ws_say(fd, bad[i][0]);
+		char *m = ws_wait(fd, "\"error\"");
+		ck_assert_msg(strstr(m, bad[i][1]) != NULL, "%s", m);
+		free(m);
+	}
+	close(fd);
+	/* A page of somebody else may look, and cannot vote. */
+	fd = ws_open(aud, "/tally", "Origin: http://evil.example\r\n", NULL);
+	ws_say(fd, "{\"vote\":\"route\",\"option\":\"cave\"}");
+	free(ws_wait(fd, "\"forbidden\""));
+	close(fd);
+	ck_assert_int_eq((int)s->votes, before);
+}
+END_TEST
+
 START_TEST(tallies_are_coalesced)
 {
 	int fd = ws_open(aud, "/tally", NULL, NULL);
@@ -306,6 +394,8 @@ static Suite *suite_of_all(void)
 {
 	Suite *suite = suite_create("net_ws");
 	ADD(a_late_follower_gets_the_whole_state_first);
+	ADD(a_vote_counts_once_over_a_websocket);
+	ADD(what_is_no_vote_is_answered_so);
 	ADD(tallies_are_coalesced);
 	ADD(two_hundred_follow);
 	ADD(topics_need_the_token);
