@@ -83,6 +83,18 @@ static bool so_recording(const struct obs_facts *f, json_object *data)
 	return f->recording;
 }
 
+static bool so_not_recording(const struct obs_facts *f, json_object *data)
+{
+	(void)data;
+	return !f->recording;
+}
+
+static bool so_not_streaming(const struct obs_facts *f, json_object *data)
+{
+	(void)data;
+	return !f->streaming;
+}
+
 const struct obs_command obs_commands[] = {
 	{.request = "SetCurrentProgramScene",
 	 .action = ACTION_SCENE,
@@ -132,6 +144,8 @@ const struct obs_command obs_commands[] = {
 	 .danger = true,
 	 .event = "StreamStateChanged",
 	 .want = STOPPED,
+	 .get = "GetStreamStatus",
+	 .so = so_not_streaming,
 	 .already = 501},
 	{.request = "StartRecord",
 	 .action = ACTION_RECORD,
@@ -150,6 +164,8 @@ const struct obs_command obs_commands[] = {
 	 .danger = true,
 	 .event = "RecordStateChanged",
 	 .want = STOPPED,
+	 .get = "GetRecordStatus",
+	 .so = so_not_recording,
 	 .already = 501},
 	{.request = "PauseRecord",
 	 .action = ACTIONS,

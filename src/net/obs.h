@@ -20,7 +20,7 @@
 #include "show/show.h"
 
 #define OBS_REQUEST_MS	   4500	 /* a request's outcome is told within 5 s */
-#define OBS_SLOW_MS	   10000 /* of a stream's start, and of a macro */
+#define OBS_SLOW_MS	   10000 /* of streams, recordings, macros */
 #define OBS_PANIC_MS	   1500
 #define OBS_CHANGE_MS	   20000 /* of a collection or profile */
 #define OBS_SOFT_MS	   100

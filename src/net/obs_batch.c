@@ -146,15 +146,32 @@ static bool add_step(struct obs_session *s, struct obs_call *c,
 	return true;
 }
 
+/* What a step sleeps by: 'f'rames, 'm'illiseconds, 0: it does not. OBS takes
+ * one of them in a batch, and refuses the other. */
+static char sleeps_by(json_object *step)
+{
+	json_object *data = json_get_object(step, "Sleep");
+	return json_get(data, "sleepFrames")   ? 'f'
+	       : json_get(data, "sleepMillis") ? 'm'
+					       : 0;
+}
+
 /* All steps up to one that has to be confirmed first. */
 static void send_part(struct obs_session *s, struct obs_call *c, int64_t now_ms)
 {
+	char by = 0;
 	json_object *requests = json_object_new_array();
 	size_t n = json_object_array_length(c->data);
 	uint64_t number = c->number;
 	bool ends = false, ok = true;
-	while (ok && !ends && (size_t)c->next_step < n)
+	while (ok && !ends && (size_t)c->next_step < n) {
+		char how = sleeps_by(json_object_array_get_idx(
+			c->data, (size_t)c->next_step));
+		if (how && by && how != by)
+			break;
+		by = how ? how : by;
 		ok = add_step(s, c, requests, now_ms, &ends);
+	}
 	if (ok)
 		obs_batch_send(s, number, requests, true);
 	json_object_put(requests);

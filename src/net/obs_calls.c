@@ -64,7 +64,7 @@ bool obs_calls_are_held(const struct obs_session *s)
 		return true;
 	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++)
 		if (s->calls[i].used && s->calls[i].sent &&
-		    changes_obs(&s->calls[i]))
+		    !s->calls[i].asked && changes_obs(&s->calls[i]))
 			return true;
 	return false;
 }
@@ -137,7 +137,8 @@ static int64_t patience_ms(const struct obs_session *s, const char *type,
 {
 	if (!strcmp(type, "panic"))
 		return OBS_PANIC_MS;
-	if (!strcmp(type, "StartStream") || !strcmp(type, "macro"))
+	if (command &&
+	    (!command->event || command->want || !strcmp(type, "macro")))
 		return OBS_SLOW_MS;
 	bool scene = command && (!strcmp(type, "SetCurrentProgramScene") ||
 				 !strcmp(type, "TriggerStudioModeTransition"));

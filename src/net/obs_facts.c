@@ -409,7 +409,6 @@ static const struct {
 	{"SceneCreated", NULL, OBS_LIST_SCENES},
 	{"SceneRemoved", NULL, OBS_LIST_SCENES},
 	{"InputCreated", NULL, OBS_LIST_INPUTS},
-	{"InputRemoved", NULL, OBS_LIST_INPUTS},
 	{"InputNameChanged", NULL, OBS_LIST_INPUTS},
 	{"CurrentSceneTransitionChanged", "GetCurrentSceneTransition", 0},
 	{"ProfileListChanged", "GetProfileList", 0},
@@ -427,6 +426,19 @@ static void ask_after(struct obs_session *s, const char *event, int64_t now_ms)
 		else if (!obs_calls_are_held(s))
 			obs_call(s, NULL, askers[i].get, &none, now_ms);
 	}
+}
+
+/* OBS still lists it for a while. */
+static void input_removed(struct obs_session *s, json_object *data)
+{
+	struct obs_facts *f = &s->facts;
+	struct obs_source *gone = input_of(s, data, "inputName");
+	if (!gone)
+		return;
+	free(gone->name);
+	f->input_count--;
+	size_t behind = (size_t)(f->inputs + f->input_count - gone);
+	memmove(gone, gone + 1, behind * sizeof *gone);
 }
 
 static void studio_event(struct obs_session *s, json_object *data,
@@ -456,6 +468,8 @@ void obs_facts_event(struct obs_session *s, const char *type, json_object *data,
 		take_preview(s, data);
 	else if (!strcmp(type, "SceneListChanged"))
 		take_scenes(f, json_get_array(data, "scenes"));
+	else if (!strcmp(type, "InputRemoved"))
+		input_removed(s, data);
 	else if (!strcmp(type, "StudioModeStateChanged"))
 		studio_event(s, data, now_ms);
 	else if (!strcmp(type, "CurrentSceneTransitionChanged"))

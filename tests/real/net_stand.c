@@ -168,9 +168,9 @@ static void *drive(void *arg)
 	struct stand *s = arg;
 	struct input *in;
 	while ((in = mailbox_wait(s->box, -1))) {
-		note_news(s, in);
 		if (!atomic_load(&s->silent))
 			decide(s, in);
+		note_news(s, in); /* behind what it led to */
 		input_free(&in);
 	}
 	return NULL;

@@ -8,7 +8,10 @@
 #include "base/json.h"
 #include "base/text.h"
 
+#define COLLECTION "SetCurrentSceneCollection"
+
 struct obs_bed bed;
+const char *house_obs, *house_more;
 struct stand *s;
 
 /* --- the processes -------------------------------------------------------- */
@@ -162,9 +165,11 @@ static void rest(void)
 	static const struct {
 		const char *type, *data;
 	} all[] = {
+		{"StopStream", "{}"},
+		{"StopRecord", "{}"},
+		{"StopReplayBuffer", "{}"},
 		{"SetCurrentProfile", "{\"profileName\":\"House\"}"},
-		{"SetCurrentSceneCollection",
-		 "{\"sceneCollectionName\":\"House\"}"},
+		{COLLECTION, "{\"sceneCollectionName\":\"House\"}"},
 		{"SetStudioModeEnabled", "{\"studioModeEnabled\":false}"},
 		{"SetCurrentSceneTransition", "{\"transitionName\":\"Cut\"}"},
 		{"SetCurrentSceneTransitionDuration",
@@ -176,16 +181,25 @@ static void rest(void)
 		 "{\"inputName\":\"Voice\",\"inputVolumeDb\":0}"},
 	};
 	int fd = look_on(0);
+	bool at_rest = s->obs.collection && is(s->obs.collection, "House") &&
+		       is(s->obs.profile, "House");
 	for (size_t i = 0; i < COUNT_OF(all); i++)
-		free(tell(fd, all[i].type, all[i].data));
+		if (!at_rest || (strcmp(all[i].type, "SetCurrentProfile") &&
+				 strcmp(all[i].type, COLLECTION)))
+			free(tell(fd, all[i].type, all[i].data));
 	close(fd);
 }
 
 static void setup(void)
 {
-	house_open(OBS_PASSWORD, NULL, NULL);
+	house_open(OBS_PASSWORD, house_obs, house_more);
 	rest();
-	WAIT(is(s->obs.program_scene, "Starting Soon"), 10000);
+	WAIT(is(s->obs.program_scene, "Starting Soon") && !s->obs.changing &&
+		     is(s->obs.collection, "House") &&
+		     is(s->obs.profile, "House") && !s->obs.studio &&
+		     is(s->obs.transition, "Cut") && !s->obs.streaming &&
+		     !s->obs.recording && !s->obs.replay,
+	     15000);
 	mark();
 }
 

@@ -31,6 +31,8 @@ struct obs_bed {
 };
 extern struct obs_bed bed;
 extern struct stand *s; /* of the scenario that runs */
+/* What the show file of each scenario has below `obs:`, and beside it. */
+extern const char *house_obs, *house_more;
 
 /* Runs the suite on an OBS (and an ingest); the exit status. */
 int obs_bed_run(Suite *suite, bool with_ingest);
