@@ -67,6 +67,7 @@ void obs_free(struct obs_session **sp)
 	*sp = NULL;
 	obs_calls_free(s);
 	free(s->cut);
+	free(s->restore);
 	obs_facts_release(&s->facts);
 	obs_facts_release(&s->told);
 	obs_watch_release(&s->watch);
@@ -111,7 +112,7 @@ void obs_opened(struct obs_session *s, int64_t now_ms)
 void obs_lost(struct obs_session *s, const char *why, int64_t now_ms)
 {
 	s->state = OBS_DOWN;
-	s->deadline_ms = s->figures_ms = s->soft_ms = 0;
+	s->deadline_ms = s->figures_ms = s->soft_ms = s->restore_ms = 0;
 	obs_facts_release(&s->facts);
 	s->facts.error = text_clean_str(why, 200);
 	obs_watch_lost(&s->watch, s->facts.error, now_ms);
@@ -330,6 +331,7 @@ void obs_tick(struct obs_session *s, int64_t now_ms)
 		return;
 	}
 	obs_calls_expire(s, now_ms);
+	obs_panic_restore(s, now_ms);
 	if (s->state == OBS_READY && !obs_calls_are_held(s))
 		watch(s, now_ms);
 	if (!s->soft_ms || now_ms >= s->soft_ms)
@@ -349,6 +351,8 @@ int64_t obs_next_ms(const struct obs_session *s)
 	int64_t next = obs_calls_next_ms(s);
 	earlier(&next, s->deadline_ms);
 	earlier(&next, s->soft_ms);
+	if (!obs_calls_are_held(s))
+		earlier(&next, s->restore_ms);
 	if (s->state == OBS_READY && !obs_calls_are_held(s))
 		earlier(&next, s->figures_ms);
 	return next;

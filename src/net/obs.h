@@ -22,6 +22,7 @@
 #define OBS_REQUEST_MS	   4500	 /* a request's outcome is told within 5 s */
 #define OBS_SLOW_MS	   10000 /* of streams, recordings, macros */
 #define OBS_PANIC_MS	   1500
+#define OBS_BRAKE_MS	   200
 #define OBS_CHANGE_MS	   20000 /* of a collection or profile */
 #define OBS_SOFT_MS	   100
 #define OBS_HANDSHAKE_MS   5000

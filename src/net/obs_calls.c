@@ -79,9 +79,40 @@ static bool preview_is_awaited(const struct obs_session *s)
 	return false;
 }
 
+/* OBS takes each message in a thread of its own, and does two of them in any
+ * order: what moves the picture goes one by one. */
+static bool moves_picture(const struct obs_call *c)
+{
+	static const char *const types[] = {
+		"SetCurrentProgramScene",
+		"SetCurrentPreviewScene",
+		"SetCurrentSceneTransition",
+		"SetCurrentSceneTransitionDuration",
+		"SetStudioModeEnabled",
+		"TriggerStudioModeTransition",
+		"panic",
+	};
+	for (size_t i = 0; i < COUNT_OF(types); i++)
+		if (is(c, types[i]))
+			return true;
+	return false;
+}
+
+static bool picture_moves(const struct obs_session *s)
+{
+	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++) {
+		const struct obs_call *c = &s->calls[i];
+		if (c->used && c->sent && !c->answered && !c->parent &&
+		    moves_picture(c))
+			return true;
+	}
+	return false;
+}
+
 static bool may_be_sent(const struct obs_session *s, const struct obs_call *c)
 {
 	return !obs_calls_are_held(s) &&
+	       !(moves_picture(c) && picture_moves(s)) &&
 	       !(is(c, "TriggerStudioModeTransition") && preview_is_awaited(s));
 }
 
@@ -112,6 +143,20 @@ static void send_call(struct obs_session *s, struct obs_call *c, int64_t now_ms)
 	json_object_put(o);
 }
 
+/* A scene that another one waits behind need not be shown any more. */
+static bool is_overtaken(const struct obs_session *s, const struct obs_call *c)
+{
+	if (!is(c, "SetCurrentProgramScene") || c->parent)
+		return false;
+	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++) {
+		const struct obs_call *o = &s->calls[i];
+		if (o->used && !o->sent && o->number > c->number &&
+		    is(o, "SetCurrentProgramScene"))
+			return true;
+	}
+	return false;
+}
+
 /* In the order in which they were asked for; the brake before all. */
 void obs_calls_flush(struct obs_session *s, int64_t now_ms)
 {
@@ -127,7 +172,11 @@ void obs_calls_flush(struct obs_session *s, int64_t now_ms)
 		}
 		if (!next)
 			return;
-		send_call(s, next, now_ms);
+		if (is_overtaken(s, next))
+			obs_call_finish(s, next, true,
+					"overtaken by the next one");
+		else
+			send_call(s, next, now_ms);
 	}
 }
 
@@ -167,6 +216,9 @@ struct obs_call *obs_call_new(struct obs_session *s, const char *id,
 	if (id)
 		c->command = obs_command_of(type);
 	c->deadline_ms = now_ms + patience_ms(s, type, c->command);
+	/* The brake does not wait long for what goes before it. */
+	if (is(c, "panic"))
+		c->again_ms = now_ms + OBS_BRAKE_MS;
 	return c;
 }
 
@@ -406,8 +458,9 @@ void obs_calls_event(struct obs_session *s, const char *type, json_object *data)
 static bool asks_once_more(struct obs_session *s, struct obs_call *c,
 			   int64_t now_ms)
 {
-	if (!c->answered || !c->command || !c->command->get || c->asked ||
-	    obs_calls_are_held(s))
+	/* Of a brake, what Get says in the middle of a fade is no proof. */
+	if (is(c, "panic") || !c->answered || !c->command || !c->command->get ||
+	    c->asked || obs_calls_are_held(s))
 		return false;
 	c->deadline_ms = now_ms + OBS_LAST_ASK_MS;
 	ask_get(s, c, now_ms);
@@ -432,8 +485,13 @@ void obs_calls_expire(struct obs_session *s, int64_t now_ms)
 {
 	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++) {
 		struct obs_call *c = &s->calls[i];
-		if (c->used && c->again_ms && now_ms >= c->again_ms)
-			obs_panic_send_again(s, c, now_ms);
+		if (c->used && c->again_ms && now_ms >= c->again_ms) {
+			c->again_ms = now_ms + OBS_BRAKE_MS;
+			if (c->sent)
+				obs_panic_send_again(s, c, now_ms);
+			else if (!obs_calls_are_held(s))
+				send_call(s, c, now_ms);
+		}
 		if (!c->used || now_ms < c->deadline_ms ||
 		    asks_once_more(s, c, now_ms))
 			continue;

@@ -422,8 +422,8 @@ static bool read_url(struct obs_link *link, const char *url)
 struct obs_link *obs_link_new(struct ws *ws)
 {
 	struct obs_link *link = xcalloc(1, sizeof *link);
-	const struct obs_sink sink = {link,	  on_send, on_facts,
-				      on_figures, on_done, on_picture,
+	const struct obs_sink sink = {link,	  on_send,  on_facts,
+				      on_figures, on_done,  on_picture,
 				      on_give_up, on_alarm, on_meters};
 	link->ws = ws;
 	link->last = &link->first;

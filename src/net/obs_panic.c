@@ -8,7 +8,9 @@
 
 #include "net/obs_priv.h"
 
-#define AGAIN_MS 150
+/* Not sooner: each time the cut begins anew. */
+#define AGAIN_MS   450
+#define RESTORE_MS 1000
 
 static bool needs_cut(const struct obs_session *s)
 {
@@ -36,10 +38,16 @@ static void drop_scenes(struct obs_session *s)
 	}
 }
 
-static void send(struct obs_session *s, struct obs_call *c)
+/* A cut that comes within a frame of a fade's beginning is taken and does
+ * nothing, however often it is asked for: then both are chosen anew. */
+static void send(struct obs_session *s, struct obs_call *c, bool again)
 {
 	json_object *requests = json_object_new_array();
-	if (needs_cut(s))
+	const char *was = json_get_str(c->data, "was", NULL);
+	if (again && was)
+		obs_batch_add(requests, "SetCurrentSceneTransition",
+			      named("transitionName", was));
+	if (needs_cut(s) || (again && was))
 		obs_batch_add(requests, "SetCurrentSceneTransition",
 			      named("transitionName", s->cut));
 	obs_batch_add(
@@ -52,9 +60,13 @@ static void send(struct obs_session *s, struct obs_call *c)
 void obs_panic_begin(struct obs_session *s, struct obs_call *c, int64_t now_ms)
 {
 	drop_scenes(s);
-	if (needs_cut(s))
+	/* Of a brake before this one, when that is not undone yet. */
+	if (s->restore_ms)
+		json_add_str(c->data, "was", s->restore);
+	else if (needs_cut(s))
 		json_add_str(c->data, "was", s->facts.transition);
-	send(s, c);
+	s->restore_ms = 0;
+	send(s, c, false);
 	c->again_ms = now_ms + AGAIN_MS;
 }
 
@@ -63,18 +75,28 @@ void obs_panic_send_again(struct obs_session *s, struct obs_call *c,
 {
 	c->again_ms = now_ms + AGAIN_MS;
 	if (!obs_calls_are_held(s))
-		send(s, c);
+		send(s, c, true);
 }
 
-/* The transition that the house had chosen. */
+/* The transition that the house had chosen comes back a little later: put back
+ * at once, OBS goes on with the fade that the cut has ended. */
 void obs_panic_end(struct obs_session *s, const struct obs_call *c)
 {
 	const char *was = json_get_str(c->data, "was", NULL);
 	if (!was || s->state < OBS_READING)
 		return;
-	json_object *data = named("transitionName", was);
-	obs_call(s, NULL, "SetCurrentSceneTransition", &data, s->now_ms);
+	obs_facts_set(&s->restore, was);
+	s->restore_ms = s->now_ms + RESTORE_MS;
+}
+
+void obs_panic_restore(struct obs_session *s, int64_t now_ms)
+{
+	if (!s->restore_ms || now_ms < s->restore_ms || obs_calls_are_held(s))
+		return;
+	json_object *data = named("transitionName", s->restore);
+	obs_call(s, NULL, "SetCurrentSceneTransition", &data, now_ms);
 	json_object_put(data);
+	s->restore_ms = 0;
 }
 
 /* Only the switch itself counts: the cut may be there already. */

@@ -37,7 +37,9 @@ struct obs_session {
 	char *password;
 	struct obs_facts facts, told;
 	bool ever_told;
-	char *cut; /* the name of the transition that takes no time */
+	char *restore;	    /* the transition that a panic put aside */
+	int64_t restore_ms; /* when it is put back; 0: there is none */
+	char *cut;	    /* the name of the transition that takes no time */
 	struct obs_call calls[OBS_MAX_REQUESTS];
 	uint64_t next_number;
 	int64_t now_ms; /* of the last that happened */
@@ -52,7 +54,7 @@ struct obs_session {
 	int64_t soft_ms;     /* when to tell what need not be told at once; 0:
 				nothing is waiting */
 
-	unsigned mask;	     /* the events that OBS was asked for */
+	unsigned mask; /* the events that OBS was asked for */
 	struct obs_watch watch;
 };
 
@@ -103,6 +105,7 @@ void obs_panic_begin(struct obs_session *s, struct obs_call *c, int64_t now_ms);
 void obs_panic_send_again(struct obs_session *s, struct obs_call *c,
 			  int64_t now_ms);
 void obs_panic_end(struct obs_session *s, const struct obs_call *c);
+void obs_panic_restore(struct obs_session *s, int64_t now_ms);
 void obs_panic_answer(struct obs_session *s, struct obs_call *c,
 		      json_object *results, int64_t now_ms);
 
