@@ -117,6 +117,19 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *c,
 	return ok;
 }
 
+static pid_t bare_pids[OURS];
+
+/* However we end, and before the stand is cleaned up: they hold its pipes. */
+static void bare_end(void)
+{
+	for (int i = 0; i < OURS; i++) {
+		if (!bare_pids[i])
+			continue;
+		kill(bare_pids[i], SIGKILL);
+		waitpid(bare_pids[i], NULL, 0);
+	}
+}
+
 /* A process of its own; ends with us. */
 static pid_t bare_start(bool sleeps, int *port)
 {
@@ -127,6 +140,7 @@ static pid_t bare_start(bool sleeps, int *port)
 	pid_t pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		memset(bare_pids, 0, sizeof bare_pids);
 		unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD;
 		if (sleeps) {
 			flags |= MHD_ALLOW_SUSPEND_RESUME;
@@ -348,8 +362,10 @@ int main(int argc, char **argv)
 		{.who = "bare libmicrohttpd, woken by another thread"},
 		{.who = "showcaller"},
 	};
+	atexit(bare_end);
 	for (int s = 0; s < OURS; s++)
-		sides[s].pid = bare_start(s == 1, &sides[s].port);
+		sides[s].pid = bare_pids[s] =
+			bare_start(s == 1, &sides[s].port);
 	sides[OURS].pid = stand_start_core(argv[1], "leases-bench", show);
 	char *line = stand_state_line("leases-bench", "operator.token");
 	token = line;
@@ -371,10 +387,6 @@ int main(int argc, char **argv)
 	all(sides, "all stay open, as fast as they can", leases, rounds, 0);
 	bench_redis();
 	stand_kill_core();
-	for (int s = 0; s < OURS; s++) {
-		kill(sides[s].pid, SIGKILL);
-		waitpid(sides[s].pid, NULL, 0);
-	}
 	for (int s = 0; s < SIDES; s++)
 		free(sides[s].request);
 	free(addr);
