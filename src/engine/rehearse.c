@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "core/obs_commands.h"
 
 #define VOTERS	      100 /* as the default of rehearsal.voters */
 #define OBS_ANSWER_MS 40
@@ -397,7 +398,8 @@ static char *obs_do(struct rehearse *r, const char *type, json_object *data)
 {
 	if (!r->show->obs.given)
 		return xstrdup("rehearsal: the show has no obs:");
-	if (strcmp(type, "SetCurrentProgramScene") == 0) {
+	if (strcmp(type, "SetCurrentProgramScene") == 0 ||
+	    strcmp(type, "panic") == 0) {
 		const char *scene = json_get_str(data, "sceneName", "");
 		if (!has_scene(r, scene))
 			return xasprintf("rehearsal: no scene %s in obs.scenes",
@@ -420,12 +422,35 @@ static char *obs_do(struct rehearse *r, const char *type, json_object *data)
 	return NULL;
 }
 
+/* A macro is its steps; the first that cannot be done ends it. */
+static char *macro_do(struct rehearse *r, json_object *steps)
+{
+	size_t n = json_object_array_length(steps);
+	for (size_t i = 0; i < n; i++) {
+		json_object *step = json_object_array_get_idx(steps, i);
+		json_object_object_foreach(step, name, v)
+		{
+			const char *why = NULL;
+			json_object *data = json_clone(v);
+			const char *type = obs_request_known(name, &data, &why);
+			char *why_not =
+				type ? obs_do(r, type, data) : xstrdup(why);
+			json_object_put(data);
+			if (why_not)
+				return why_not;
+		}
+	}
+	return NULL;
+}
+
 void rehearse_obs(struct rehearse *r, const char *id, const char *type,
 		  const char *data, int64_t now_ms)
 {
 	json_object *o =
 		data ? json_read_str(data, &json_limits_own, NULL) : NULL;
-	char *why_not = obs_do(r, type, o);
+	char *why_not = json_object_is_type(o, json_type_array)
+				? macro_do(r, o)
+				: obs_do(r, type, o);
 	json_object_put(o);
 	if (!why_not)
 		push_facts(r, now_ms + OBS_ANSWER_MS);
