@@ -23,8 +23,8 @@
 #define ROOM	   2048
 #define VOTER_MOST 32
 
-static const char said[] = "{\"ok\":true,\"message\":\"Your vote is counted. "
-			   "Thank you.\"}\n";
+static const char said[] = "{\"voted\":\"route\",\"id\":12345,\"ok\":true,"
+			   "\"message\":\"your vote is counted\"}\n";
 
 struct peer {
 	int fd;
