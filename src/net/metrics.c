@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "net/ws.h"
+
+#define OBS_OLD_MS 5000 /* figures that are older say nothing */
 
 static void head(struct buf *b, const char *name, const char *type,
 		 const char *help)
@@ -199,6 +202,54 @@ static void add_rest(struct buf *b, struct web *web)
 	    obs->recording);
 }
 
+/* Of a stream that is none, and of an OBS that is away, nothing is said: a
+ * series that ends is seen, and a nought would look like news. */
+static void add_obs(struct buf *b, struct web *web)
+{
+	static const struct {
+		const char *key, *name, *help;
+		double scale;
+	} figures[] = {
+		{"kbps", "obs_stream_bits_per_second", "What the stream sends.",
+		 1000},
+		{"dropped", "obs_stream_dropped_frames",
+		 "Frames of this stream that the network dropped.", 1},
+		{"total", "obs_stream_frames", "Frames of this stream.", 1},
+		{"congestion", "obs_stream_congestion",
+		 "How full the line of the stream is, 0 to 1.", 1},
+		{"stream_ms", "obs_stream_seconds",
+		 "How long this stream runs.", 0.001},
+		{"record_ms", "obs_record_seconds",
+		 "How long this recording runs.", 0.001},
+		{"skipped", "obs_render_skipped_frames",
+		 "Frames that OBS drew too late, since it began.", 1},
+		{"encoder_skipped", "obs_encoder_skipped_frames",
+		 "Frames that its encoder left out, since it began.", 1},
+		{"fps", "obs_fps", "Frames that OBS draws in a second.", 1},
+		{"free_mb", "obs_disk_free_bytes",
+		 "What is free where OBS records.", 1048576},
+	};
+	const struct model *m = web->model;
+	json_object *f = m->obs.facts.connected && web->obs_figures
+				 ? json_read_str(web->obs_figures,
+						 &json_limits_own, NULL)
+				 : NULL;
+	int64_t age_ms = clock_show_ms() - json_get_int(f, "at", 0);
+	one(b, "obs_stream_reconnecting", "gauge",
+	    "1 while OBS tries to reach its ingest again.",
+	    m->obs.facts.reconnecting);
+	for (size_t i = 0; i < COUNT_OF(figures) && age_ms < OBS_OLD_MS; i++) {
+		bool stream = i < 5, record = i == 5;
+		if ((stream && !m->obs.facts.streaming) ||
+		    (record && !m->obs.facts.recording))
+			continue;
+		head(b, figures[i].name, "gauge", figures[i].help);
+		buf_addf(b, "showcaller_%s %.3f\n", figures[i].name,
+			 json_get_num(f, figures[i].key, 0) * figures[i].scale);
+	}
+	json_object_put(f);
+}
+
 void api_metrics(struct request *r)
 {
 	struct buf b = {0};
@@ -210,6 +261,8 @@ void api_metrics(struct request *r)
 	add_checks(&b, r->web->model);
 	add_connections(&b, r->web);
 	add_rest(&b, r->web);
+	if (r->web->net->show->obs.given)
+		add_obs(&b, r->web);
 	size_t bytes = b.len;
 	char *text = buf_take(&b);
 	http_respond(r, 200, "text/plain; version=0.0.4; charset=utf-8", &text,

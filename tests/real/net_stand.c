@@ -155,9 +155,15 @@ static void note_news(struct stand *s, struct input *in)
 		s->chat_error = xstrdup(in->text);
 		s->chat_there = in->ok;
 		s->chat_news++;
+	} else if (in->kind == INPUT_PROGRESS && in->agent &&
+		   strcmp(in->agent, "meters") == 0) {
+		free(s->meters);
+		s->meters = xstrdup(in->text);
+		s->meters_news++;
 	} else if (in->kind == INPUT_PROGRESS) {
 		free(s->figures);
 		s->figures = xstrdup(in->text);
+		net_live(s->net, in->text); /* as the engine does */
 	}
 	pthread_cond_broadcast(&s->news);
 	pthread_mutex_unlock(&s->lock);
@@ -276,6 +282,7 @@ void stand_free(struct stand **sp)
 	obs_facts_release(&s->obs);
 	free(s->done_id);
 	free(s->done_text);
+	free(s->meters);
 	free(s->figures);
 	free(s->chat_error);
 	model_free(&s->model);

@@ -44,7 +44,8 @@ struct stand {
 	char *done_id, *done_text;
 	bool done_ok;
 	int done_count;
-	char *figures;
+	char *figures, *meters;
+	int meters_news;
 
 	/* And of the chat; under the lock. */
 	bool chat_there;
