@@ -19,22 +19,30 @@ static void add_some(struct json_out *o, const char *key, int64_t v)
 		json_add_int(o, key, v);
 }
 
-static void put_scope(struct json_out *o, const char *key,
-		      const struct scope *s)
+static void add_true(struct json_out *o, const char *key, bool v)
 {
-	json_out_object(o, key);
-	json_add_bool(o, "limited", s->limited);
-	json_add_int(o, "allocated", s->allocated);
-	json_add_int(o, "leased", s->leased);
-	json_add_int(o, "spent", s->spent);
-	if (s->overrun)
-		json_add_int(o, "overrun", s->overrun);
-	json_out_end(o);
+	if (v)
+		json_add_bool(o, key, true);
 }
 
 static bool is_empty(const struct scope *s)
 {
-	return !s->limited && !s->allocated && !s->leased && !s->spent;
+	return !s->limited && !s->allocated && !s->leased && !s->spent &&
+	       !s->overrun;
+}
+
+static void put_scope(struct json_out *o, const char *key,
+		      const struct scope *s)
+{
+	if (is_empty(s))
+		return;
+	json_out_object(o, key);
+	add_true(o, "limited", s->limited);
+	add_some(o, "allocated", s->allocated);
+	add_some(o, "leased", s->leased);
+	add_some(o, "spent", s->spent);
+	add_some(o, "overrun", s->overrun);
+	json_out_end(o);
 }
 
 static void put_purse(struct json_out *o, const char *key,
@@ -132,7 +140,7 @@ static void put_agents(struct json_out *o, const struct model *m)
 	const struct ledger *l = &m->ledger;
 	json_out_object(o, "agents");
 	for (size_t i = 0; i < m->show->agent_count; i++)
-		put_purse(o, m->show->agents[i].id, &l->agents[i]);
+		put_some_purse(o, m->show->agents[i].id, &l->agents[i]);
 	json_out_end(o);
 	json_out_object(o, "days");
 	for (size_t i = 0; i < m->show->agent_count; i++)
@@ -220,18 +228,20 @@ static void put_poll(struct json_out *o, const struct poll_run *p,
 	json_out_object(o, "poll");
 	json_out_object(o, "counts");
 	for (size_t i = 0; i < def->option_count; i++)
-		json_add_int(o, def->options[i].id, p->counts[i]);
+		add_some(o, def->options[i].id, p->counts[i]);
 	json_out_end(o);
-	json_add_int(o, "state", p->state);
-	json_add_bool(o, "frozen", p->frozen);
-	json_add_int(o, "opened", p->opened_ms);
-	json_add_int(o, "deadline", p->deadline_ms);
-	json_add_int(o, "left", p->left_ms);
-	json_add_int(o, "extensions", p->extensions);
-	json_add_int(o, "closes", p->closes);
-	json_add_bool(o, "by_hand", p->by_hand);
-	json_add_int(o, "winner", p->winner);
-	json_add_int(o, "choice", p->choice);
+	add_some(o, "state", p->state);
+	add_true(o, "frozen", p->frozen);
+	add_some(o, "opened", p->opened_ms);
+	add_some(o, "deadline", p->deadline_ms);
+	add_some(o, "left", p->left_ms);
+	add_some(o, "extensions", p->extensions);
+	add_some(o, "closes", p->closes);
+	add_true(o, "by_hand", p->by_hand);
+	if (p->winner >= 0)
+		json_add_int(o, "winner", p->winner);
+	if (p->choice >= 0)
+		json_add_int(o, "choice", p->choice);
 	if (p->burst_count)
 		put_bursts(o, p);
 	json_add_str(o, "why", p->why);
@@ -256,7 +266,7 @@ static void put_stage(struct json_out *o, const struct model *m, size_t i)
 	const struct show_stage *def = &m->show->stages[i];
 	json_out_object(o, def->id);
 	json_add_str(o, "state", stage_state_name(s->state));
-	json_add_int(o, "outcome", s->outcome);
+	add_some(o, "outcome", s->outcome);
 	add_some(o, "unmet", s->unmet);
 	if (s->released)
 		json_add_bool(o, "released", true);
@@ -303,21 +313,21 @@ static void put_inbox(struct json_out *o, const struct model *m)
 		if (item->stage >= 0)
 			json_add_str(o, "stage",
 				     m->show->stages[item->stage].id);
-		json_add_int(o, "tokens", item->tokens);
-		json_add_int(o, "wanted", item->wanted);
-		json_add_int(o, "left", item->left);
-		json_add_int(o, "rest", item->rest);
+		add_some(o, "tokens", item->tokens);
+		add_some(o, "wanted", item->wanted);
+		add_some(o, "left", item->left);
+		add_some(o, "rest", item->rest);
 		json_add_str(o, "reason", item->reason);
 		json_add_int(o, "offers", item->offers);
-		json_add_int(o, "late", (int64_t)item->late);
+		add_some(o, "late", (int64_t)item->late);
 		if (item->burst)
 			json_add_int(o, "burst", item->burst);
-		json_add_int(o, "cost_micros", item->cost_micros);
+		add_some(o, "cost_micros", item->cost_micros);
 		if (item->agent >= 0)
 			json_add_str(o, "agent",
 				     m->show->agents[item->agent].id);
 		json_add_int(o, "opened", item->opened_ms);
-		json_add_int(o, "deadline", item->deadline_ms);
+		add_some(o, "deadline", item->deadline_ms);
 		json_add_str(o, "text", item->text);
 		json_out_end(o);
 	}
@@ -426,7 +436,7 @@ static void put_obs(struct json_out *o, const struct model *m)
 static void put_chat(struct json_out *o, const struct model *m)
 {
 	json_out_object(o, "chat");
-	json_add_bool(o, "connected", m->chat.connected);
+	add_true(o, "connected", m->chat.connected);
 	json_add_int(o, "at", m->chat.at_ms);
 	json_add_str(o, "error", m->chat.error);
 	json_out_end(o);
@@ -435,7 +445,7 @@ static void put_chat(struct json_out *o, const struct model *m)
 static void put_rules(struct json_out *o, const struct model *m)
 {
 	json_out_object(o, "rules");
-	json_add_bool(o, "all_off", m->rules_off);
+	add_true(o, "all_off", m->rules_off);
 	json_out_array(o, "off");
 	for (size_t i = 0; i < m->show->rule_count; i++)
 		if (m->rule_off[i])
@@ -449,9 +459,9 @@ static void put_run(struct json_out *o, const struct model *m)
 	json_out_object(o, "run");
 	json_add_str(o, "id", m->run.id);
 	json_add_int(o, "state", m->run.state);
-	json_add_bool(o, "rehearsal", m->run.rehearsal);
-	json_add_bool(o, "attended", m->run.attended);
-	json_add_bool(o, "panic", m->run.panic);
+	add_true(o, "rehearsal", m->run.rehearsal);
+	add_true(o, "attended", m->run.attended);
+	add_true(o, "panic", m->run.panic);
 	json_add_int(o, "first", (int64_t)m->run.first_seq);
 	json_add_int(o, "started", m->run.started_ms);
 	json_add_int(o, "ended", m->run.ended_ms);

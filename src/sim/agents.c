@@ -64,10 +64,10 @@ static enum mood mood_of(const struct sim *s, struct dice *d)
 		int below;
 		enum mood mood;
 	} table[] = {
-		{58, MOOD_OK},		{68, MOOD_FAILS},
-		{72, MOOD_GARBAGE},	{76, MOOD_NEVER},
-		{80, MOOD_LATE},	{84, MOOD_TWICE},
-		{87, MOOD_WRONG_AGENT}, {90, MOOD_WRONG_ATTEMPT},
+		{54, MOOD_OK},		{64, MOOD_FAILS},
+		{68, MOOD_GARBAGE},	{72, MOOD_NEVER},
+		{76, MOOD_LATE},	{80, MOOD_TWICE},
+		{83, MOOD_WRONG_AGENT}, {86, MOOD_WRONG_ATTEMPT},
 		{94, MOOD_OVERRUN},	{98, MOOD_ASKS},
 		{100, MOOD_UNREACHED},
 	};
@@ -104,7 +104,9 @@ static void fill_mood(struct post *p, enum mood mood, struct dice *d,
 		p->shape = 1 + (int)dice_roll(d, 3);
 		break;
 	case MOOD_OVERRUN:
-		p->tokens = lease + 1 + (int64_t)dice_roll(d, 900);
+		/* A little more may still be in its share. */
+		p->tokens = lease + 1 +
+			    (int64_t)dice_roll(d, dice_one_in(d, 2) ? 30 : 900);
 		break;
 	case MOOD_ASKS:
 		p->ok = false;

@@ -138,6 +138,7 @@ static void lease(struct sim *s, const struct event *e, int stage, int agent)
 		b->newest[k] = (int)a->lease_count++;
 	}
 	l->tokens += tokens;
+	l->grew = more;
 	book(s, stage, agent, tokens, 0, 0);
 	bool fenced = !a->show->stages[stage].finale && !b->approved;
 	int64_t left =
@@ -170,6 +171,11 @@ static void settle(struct sim *s, const struct event *e, struct lease_book *l,
 			 "%s: %" PRId64 " of %" PRId64
 			 " used, overrun says %" PRId64,
 			 l->id, tokens, l->tokens, overrun);
+	/* It grows when its call is over, by what that used beyond it. */
+	if (l->grew && tokens != l->tokens)
+		sim_fail(s, "extend",
+			 "%s grew to %" PRId64 ", and %" PRId64 " were used",
+			 l->id, l->tokens, tokens);
 	l->state = strcmp(state, "settled") == 0 ? LB_SETTLED : LB_WRITTEN_OFF;
 	if (l->state == LB_WRITTEN_OFF && tokens != l->tokens)
 		sim_fail(s, "lease", "%s is not written off whole", l->id);

@@ -153,8 +153,10 @@ static void taken(struct sim *s, const struct event *e, uint64_t of)
 		sim_fail(s, "raise", "a raise is taken back too early");
 	r->expires_ms = INT64_MAX; /* what is out comes later */
 	take(s, e, r);
-	if (event_bool(e, "done", false))
-		*r = a->raises[--a->raise_count];
+	if (!event_bool(e, "done", false))
+		return;
+	a->raise_count--; /* they stay in order: move() wants the newest */
+	memmove(r, r + 1, (a->raise_count - i) * sizeof *r);
 }
 
 /* Of a raise what stands above the new cap is still to be taken back. */

@@ -19,6 +19,7 @@ struct lease_book {
 	int64_t cost, cost_spent;
 	int32_t day;
 	int64_t share; /* it may grow up to that without a question */
+	bool grew;     /* and did, to what its call used */
 	int64_t rest;  /* of a settled one: to be given back in this commit */
 	enum lease_book_state state;
 };

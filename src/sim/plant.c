@@ -101,6 +101,13 @@ static bool repeat(const struct spot *p)
 	return true;
 }
 
+/* There are few of these: the first one is taken. */
+static bool repeat_first(const struct spot *p)
+{
+	p->s->planted = true;
+	return repeat(p);
+}
+
 static bool lose(const struct spot *p)
 {
 	take_out(&p->c->made, p->at);
@@ -258,7 +265,8 @@ static const struct {
 				 "the purses of a day are never begun"},
 	[PLANT_EXTENDED_TWICE] = {"extended-twice",
 				  "an extension is booked twice",
-				  EVENT_TOKEN_LEASE, extends, repeat},
+				  EVENT_TOKEN_LEASE, extends, repeat_first,
+				  .whenever = true},
 	[PLANT_EARLY_START] = {"early-start",
 			       "a stage starts before those it needs are done",
 			       EVENT_STAGE_START, NULL, start_early,
