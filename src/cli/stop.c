@@ -8,6 +8,7 @@
 #include "cli/find.h"
 #include "cli/halt.h"
 #include "engine/lock.h"
+#include "store/server.h"
 
 #define END_MS	  15000
 #define ANSWER_MS 5000
@@ -25,12 +26,48 @@ bool cli_wait_for_end(const struct cli_place *place)
 	return ended;
 }
 
+/* Its core was killed: the private Redis that it started lives on, and no core
+ * is there that a command could reach. */
+static bool is_left(const struct cli_place *place, struct client *client)
+{
+	if (place->here || place->remote || !place->address->path)
+		return false;
+	char *leader = client_leader(client, NULL);
+	bool left = leader && !*leader;
+	free(leader);
+	return left;
+}
+
+/* Under the core's lock, so that no core begins with it meanwhile. */
+static int stop_redis(const struct cli_place *place)
+{
+	struct err err = {0};
+	int lock = engine_lock_take(place->state_dir, place->show, &err);
+	struct redis_server *s =
+		lock < 0 ? NULL
+			 : redis_server_start(place->state_dir, NULL, &err);
+	bool ok = s != NULL;
+	if (ok)
+		redis_server_stop(&s);
+	if (lock >= 0)
+		close(lock);
+	if (!ok)
+		return cli_fail(&err);
+	printf("%s: its core was gone already; its Redis is stopped, too\n",
+	       place->show);
+	return 0;
+}
+
 static int stop_show(const struct cli_place *place)
 {
 	struct client *client = NULL;
 	int status = cli_open(place, &client);
 	if (status != 0)
 		return status;
+	if (is_left(place, client)) {
+		client_close(&client);
+		return stop_redis(place);
+	}
 	struct err err = {0};
 	char *by = cli_by(), *text = NULL;
 	bool ok = client_command(client, "stop", NULL, 0, by, NULL, ANSWER_MS,
@@ -40,14 +77,16 @@ static int stop_show(const struct cli_place *place)
 			     "%s: it was told to stop and has not ended yet "
 			     "(pid %d); see its core.log in %s",
 			     place->show, place->pid, place->state_dir);
-	if (ok)
-		printf("%s is stopped\n", place->show);
-	else
-		status = cli_fail(&err);
+	bool left = !ok && is_left(place, client);
 	free(text);
 	free(by);
 	client_close(&client);
-	return status;
+	if (left) /* it was killed just now */
+		return stop_redis(place);
+	if (!ok)
+		return cli_fail(&err);
+	printf("%s is stopped\n", place->show);
+	return 0;
 }
 
 int cli_stop(int argc, char **argv)

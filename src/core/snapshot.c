@@ -546,21 +546,11 @@ static void put_places(struct json_out *o, const struct model *m)
 	json_out_end(o);
 }
 
-/* What other concerns make; equal ones are printed alike. */
-static void put_trees(struct json_out *o, const struct model *m)
+/* What another concern made; equal ones are printed alike. */
+static void put_tree(struct json_out *o, const char *key, json_object *part)
 {
-	static const struct {
-		const char *name;
-		json_object *(*of)(const struct model *m);
-	} parts[] = {
-		{"raises", raises_json},
-		{"warned", warned_json},
-	};
-	for (size_t i = 0; i < COUNT_OF(parts); i++) {
-		json_object *part = parts[i].of(m);
-		json_out_canonical(o, parts[i].name, part);
-		json_object_put(part);
-	}
+	json_out_canonical(o, key, part);
+	json_object_put(part);
 }
 
 static void put_facts(struct json_out *o, const struct model *m)
@@ -591,7 +581,8 @@ static void put_facts(struct json_out *o, const struct model *m)
 	put_places(o, m);
 	late_put(o, m);
 	usage_put(o, m);
-	put_trees(o, m);
+	put_tree(o, "raises", raises_json(m));
+	put_tree(o, "warned", warned_json(m));
 }
 
 json_object *snapshot_facts(const struct model *m)

@@ -42,7 +42,12 @@ ok $? "each of 1,200 stages completed once"
 "$program" status chain --json | jq -e '.run.state == "done" and
 	(.budget | .allocated == .remaining + .leased + .spent)' >/dev/null
 ok $? "the run is done and the ledger adds up"
-end_core
-ok $? "the end is in good order"
+kill_core
+[ "$(redis-cli -s state/chain/redis.sock ping)" = PONG ]
+ok $? "a Redis outlives its core"
+"$program" stop chain >stopped && grep -q 'its Redis is stopped' stopped
+ok $? "stop ends it when the core is gone"
+fails 69 'chain: it is stopped' "and there is nothing more to stop" \
+	"$program" stop chain
 core=
 plan

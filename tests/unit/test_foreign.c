@@ -309,7 +309,7 @@ START_TEST(a_state_beyond_the_table_is_refused)
 		json_object *o = json_read_str(text, &json_limits_own, NULL);
 		json_object *part = NULL;
 		ck_assert_int_eq(json_pointer_get(o, spoilt[i][0], &part), 0);
-		ck_assert(json_get(part, spoilt[i][1]) != NULL);
+		ck_assert_ptr_nonnull(part); /* its member may be left out */
 		json_add_int(part, spoilt[i][1], 99);
 		const char *bad = json_text(o);
 		struct model *m =
