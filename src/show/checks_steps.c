@@ -90,9 +90,9 @@ static void check_steps(struct reader *r, const struct node *steps,
 
 void checks_steps_end(struct reader *r, struct node *n, struct show_check *c)
 {
-	static const char *const of_steps[] = {"kind",	  "endpoint", "method",
-					       "payload", "expected", "key_env",
-					       "key_file"};
+	static const char *const of_steps[] = {
+		"kind",	    "endpoint", "method",   "payload",
+		"expected", "key_env",	"key_file", "within_ms"};
 	struct kept kept = {0};
 	for (size_t i = 0; i < COUNT_OF(of_steps); i++) {
 		const struct node *given = node_get(n, of_steps[i]);

@@ -41,6 +41,9 @@ static const char *const method_words[] = {"GET", "POST", "PUT", "PATCH",
 	ROW("expected", KEY_OBJECT, AT(show_check, expected), \
 	    "What must come: measures, and JSON Pointers into the answer, " \
 	    "each with a value or a comparison.", .def_text = "{}"), \
+	INT("within_ms", AT(show_check, within_ms), 0, 600000, 0, "ms", \
+	    "How long it is tried again, four times a second, until what is " \
+	    "expected is there."), \
 	EXACT("key_env", AT(show_check, key_env), \
 	      "The environment variable that holds the service's key, token or " \
 	      "password."), \

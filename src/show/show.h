@@ -280,6 +280,7 @@ struct show_check {
 	char *needs;		  /* of a step: a kept value, or NULL */
 	char *key_env, *key_file; /* of its service, or NULL */
 	int64_t timeout_ms;	  /* default 5000 */
+	int64_t within_ms;	  /* so long it is tried again, default 0 */
 	/* Of a test that has some: no card of their own. Then kind and endpoint
 	 * are those of the first. */
 	struct show_check *steps, *cleanup;
