@@ -274,8 +274,8 @@ START_TEST(levels_come_while_somebody_looks)
 	WAIT(figure("fps") > 0, 5000);
 	WAIT(s->meters_news == 0, 0);
 	net_obs_meters(s->net, true);
-	WAIT(s->meters_news > 5 && strstr(s->meters, "\"name\":\"Voice\""),
-	     8000);
+	WAIT(s->meters_news > 5, 15000);
+	WAIT(strstr(s->meters, "\"name\":\"Voice\""), 15000);
 	/* It speaks, louder than silence, and never above full scale. */
 	WAIT(!strstr(s->meters, "\"name\":\"Voice\",\"db\":-100"), 8000);
 	net_obs_meters(s->net, false);
