@@ -27,7 +27,7 @@
 		[".note", ".state", "#options", "#total",
 			"#unit"].forEach(function (n) {
 			var to = part(main, n), from = part(other, n);
-			if (to.innerHTML === from.innerHTML)
+			if (to.isEqualNode(from))
 				return;
 			while (to.firstChild)
 				to.removeChild(to.firstChild);
