@@ -184,16 +184,29 @@ void checks_start(struct deciding *d, int check)
 	effect_add(d, EFFECT_CHECK)->check = check;
 }
 
-static void tell(struct deciding *d, int check)
+static void raise_or_clear(struct deciding *d, int check)
 {
 	const struct show_check *def = &d->m->show->checks[check];
 	const struct check_run *c = &d->m->checks[check];
+	/* What the parent says comes first, if it is under way. */
+	bool waits = def->parent >= 0 &&
+		     d->m->checks[def->parent].state == CHECK_RUNNING;
 	char *id = xasprintf(CHECK_ID "%s/%s", def->card, def->name);
-	if (-c->in_a_row >= def->raise_after && !check_is_muted(d->m, check))
+	if (-c->in_a_row >= def->raise_after && !waits &&
+	    !check_is_muted(d->m, check))
 		alarm_raise(d, id, c->text ? c->text : "failed");
 	if (c->in_a_row >= def->clear_after)
 		alarm_clear(d, id);
 	free(id);
+}
+
+/* A parent that passes is no excuse any more. */
+static void tell(struct deciding *d, int check)
+{
+	raise_or_clear(d, check);
+	for (size_t i = 0; i < d->m->show->check_count; i++)
+		if (d->m->show->checks[i].parent == check)
+			raise_or_clear(d, (int)i);
 }
 
 void checks_result(struct deciding *d)

@@ -141,7 +141,15 @@ START_TEST(a_child_is_muted)
 	ck_assert_uint_eq(preflight_open(w->m, w->now_ms, NULL, 0), 1);
 	comes(w, BASE, true, 1);
 	ck_assert(!check_is_muted(w->m, CHILD));
+	ck_assert(alarm_of(w, "check:Must/child"));
+	comes(w, CHILD, true, 1);
+	/* The child's result is there before that of its parent. */
+	ck_assert(world_do(w, "check", "Must", NULL));
 	comes(w, CHILD, false, 1);
+	ck_assert(!alarm_of(w, "check:Must/child"));
+	comes(w, BASE, false, 1);
+	ck_assert(!alarm_of(w, "check:Must/child"));
+	comes(w, BASE, true, 1);
 	ck_assert(alarm_of(w, "check:Must/child"));
 	world_free(w);
 }

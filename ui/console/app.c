@@ -167,15 +167,33 @@ static void take_feed(struct app *app)
 
 /* --- looking back -------------------------------------------------------- */
 
+static bool has_pager(struct app *app)
+{
+	if (!app->pager)
+		app->pager = pager_start(app->settings->address,
+					 app->settings->show);
+	return app->pager != NULL;
+}
+
+static void ask_check(struct app *app)
+{
+	struct view *v = app->view;
+	int check = v->wants_check;
+	v->wants_check = -1;
+	if (check < 0 || (size_t)check >= v->show->check_count)
+		return;
+	const struct show_check *def = &v->show->checks[check];
+	if (!has_pager(app) ||
+	    !pager_ask_check(app->pager, check, def->card, def->name))
+		check_page_take(v, check, NULL, app->canvas.ascii);
+}
+
 static void ask_page(struct app *app)
 {
 	uint64_t missing = app->view->rewind.missing;
 	if (!missing)
 		return;
-	if (!app->pager)
-		app->pager = pager_start(app->settings->address,
-					 app->settings->show);
-	if (app->pager)
+	if (has_pager(app))
 		pager_ask(app->pager, past_page_after(missing), PAST_PAGE);
 	else
 		rewind_take(app->view, past_page_after(missing), NULL, 0,
@@ -186,12 +204,18 @@ static void take_pages(struct app *app)
 {
 	struct page_read *read;
 	while (app->pager && (read = pager_take(app->pager)) != NULL) {
+		app->dirty = true;
+		if (read->check >= 0) {
+			check_page_take(app->view, read->check, read->result,
+					app->canvas.ascii);
+			page_read_free(read);
+			continue;
+		}
 		if (read->ground)
 			rewind_ground(app->view, read->ground, read->why);
 		rewind_take(app->view, read->after, read->events, read->count,
 			    read->why);
 		page_read_free(read);
-		app->dirty = true;
 	}
 }
 
@@ -343,6 +367,7 @@ static void run_script(struct app *app)
 		case SCRIPT_KEY:
 			press(app, step.key);
 			look_back(app);
+			ask_check(app);
 			send_commands(app);
 			break;
 		case SCRIPT_RESIZE:
@@ -496,6 +521,7 @@ static void loop(struct app *app)
 		tick(app);
 		view_settle(app->view);
 		app->folding = look_back(app);
+		ask_check(app);
 		send_commands(app);
 		hurry_panic(app);
 		look_at_end(app);

@@ -141,63 +141,6 @@ static void agent_page(struct view *v, int agent)
 		       v->model->agent_calls[agent]);
 }
 
-static void check_past(struct view *v, int check)
-{
-	const struct check_run *run = &v->model->checks[check];
-	const struct show_check *def = &v->show->checks[check];
-	struct dialog *d = &v->dialog;
-	int failed = 0;
-	for (int i = 0; i < run->past_count; i++)
-		failed += run->past[i] < 0;
-	if (run->past_count)
-		dialog_add_row(d, "%-12s %d of %d failed%s", "this show",
-			       failed, run->past_count,
-			       check_is_flaky(run) ? " (flaky)" : "");
-	if (failed < run->past_count)
-		dialog_add_row(d, "%-12s p50 %lld ms, p95 %lld ms", "took",
-			       (long long)check_quantile_ms(run, 50),
-			       (long long)check_quantile_ms(run, 95));
-	if (run->before_count)
-		dialog_add_row(d, "%-12s %d of %d failed; p50 %lld ms",
-			       "last show", run->before_failed,
-			       run->before_count, (long long)run->before_ms);
-	if (def->parent >= 0)
-		dialog_add_row(d, "%-12s %s/%s%s", "parent",
-			       v->show->checks[def->parent].card,
-			       v->show->checks[def->parent].name,
-			       check_is_muted(v->model, check)
-				       ? ": it fails, so this one is muted"
-				       : "");
-	if (def->watch_ms != SHOW_UNSET)
-		dialog_add_row(d, "%-12s every %lld s while live", "watched",
-			       (long long)def->watch_ms / 1000);
-	if (run->overridden)
-		dialog_add_row(d, "%-12s the show goes on without it",
-			       "overridden");
-}
-
-static void check_page(struct view *v, int check)
-{
-	const struct show_check *def = &v->show->checks[check];
-	const struct check_run *run = &v->model->checks[check];
-	struct dialog *d = &v->dialog;
-	char ago[FMT_BYTES];
-	dialog_open(d, DIALOG_PAGE, ACTION_OPEN, " Check ", "");
-	d->indent = LABEL_COLUMNS;
-	dialog_add_row(d, "%s / %s", def->card, def->name);
-	dialog_add_row(d, "%-12s %s", "state", check_state_name(run->state));
-	if (run->at_ms)
-		dialog_add_row(d, "%-12s %s ago, took %lld ms", "ran",
-			       fmt_elapsed(ago, v->now_ms - run->at_ms),
-			       (long long)run->latency_ms);
-	add_text(d, "said", run->text);
-	check_past(v, check);
-	add_text(d, "kind", def->kind);
-	add_text(d, "endpoint", def->endpoint);
-	add_text(d, "payload", def->payload);
-	add_text(d, "expected", def->expected);
-}
-
 void details_open(struct view *v)
 {
 	if (v->focus >= PANES || !view_rows(v, v->focus)) {
@@ -216,7 +159,7 @@ void details_open(struct view *v)
 		agent_page(v, row);
 		break;
 	case PANE_CHECKS:
-		check_page(v, row);
+		check_page_open(v, row);
 		break;
 	default:
 		break;

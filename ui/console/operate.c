@@ -453,6 +453,7 @@ static void (*const table[ACTIONS])(struct view *, enum action_id) = {
 	[ACTION_SCREENSHOT] = obs_do_open,
 	[ACTION_OBS] = obs_do_open,
 	[ACTION_PREFLIGHT] = do_plain,
+	[ACTION_LISTEN] = check_do_listen,
 	[ACTION_OVERRIDE] = check_do_override,
 	[ACTION_RULES_HOLD] = do_plain,
 	[ACTION_RULES_RELEASE] = do_plain,

@@ -30,6 +30,7 @@ void obs_do_typed(struct view *v, const struct dialog *d);
 /* Checks, pre-flight, alarms. check_do.c. */
 void check_do(struct view *v, enum action_id action);
 void check_do_override(struct view *v, enum action_id action);
+void check_do_listen(struct view *v, enum action_id action);
 void alarm_do_ack(struct view *v, enum action_id action);
 
 /* Asks for a text, which becomes the argument behind `arg` (NULL: the first). */
@@ -38,6 +39,10 @@ void operate_type(struct view *v, enum action_id action, const char *arg,
 
 /* What the pages say. details.c, help.c. */
 void details_open(struct view *v);
+/* check_page.c. All that Redis has of its last result (JSON, NULL: nothing)
+ * comes later. */
+void check_page_open(struct view *v, int check);
+void check_page_take(struct view *v, int check, const char *json, bool ascii);
 void help_open(struct view *v);
 
 /* Scenes of OBS by their letters in pane 5; 0: that one has none. obs_do.c. */

@@ -13,7 +13,19 @@
 struct order {
 	uint64_t after;
 	size_t max;
+	int check; /* -1: a page */
+	char *card, *test;
 };
+
+static void order_free(void *arg)
+{
+	struct order *order = arg;
+	if (!order)
+		return;
+	free(order->card);
+	free(order->test);
+	free(order);
+}
 
 struct pager {
 	struct address *address;
@@ -32,6 +44,7 @@ void page_read_free(void *arg)
 		event_free(&read->events[i]);
 	free(read->events);
 	free(read->why);
+	free(read->result);
 	free(read->ground);
 	free(read);
 }
@@ -81,6 +94,7 @@ static struct page_read *read_page(struct pager *p, struct client **client,
 	struct page_read *read = xcalloc(1, sizeof *read);
 	struct err err = {0};
 	read->after = order->after;
+	read->check = -1;
 	if (!*client)
 		*client = client_open(p->address, p->show, &err);
 	int count = *client ? read_events(read, *client, order->after,
@@ -95,14 +109,32 @@ static struct page_read *read_page(struct pager *p, struct client **client,
 	return read;
 }
 
+static struct page_read *read_check(struct pager *p, struct client **client,
+				    const struct order *order)
+{
+	struct page_read *read = xcalloc(1, sizeof *read);
+	struct err err = {0};
+	read->check = order->check;
+	if (!*client)
+		*client = client_open(p->address, p->show, &err);
+	if (*client)
+		read->result =
+			client_check(*client, order->card, order->test, &err);
+	if (*client && !read->result)
+		client_close(client);
+	return read;
+}
+
 static void *work(void *arg)
 {
 	struct pager *p = arg;
 	struct client *client = NULL;
 	struct order *order;
 	while ((order = mailbox_wait(p->orders, -1)) != NULL) {
-		struct page_read *read = read_page(p, &client, order);
-		free(order);
+		struct page_read *read =
+			order->check >= 0 ? read_check(p, &client, order)
+					  : read_page(p, &client, order);
+		order_free(order);
 		if (!mailbox_post(p->reads, &read))
 			page_read_free(read); /* closed: nobody waits */
 	}
@@ -115,7 +147,7 @@ struct pager *pager_start(const struct address *address, const char *show)
 	struct pager *p = xcalloc(1, sizeof *p);
 	p->address = address_clone(address);
 	p->show = xstrdup(show);
-	p->orders = mailbox_new(QUEUE, free);
+	p->orders = mailbox_new(QUEUE, order_free);
 	p->reads = mailbox_new(QUEUE, page_read_free);
 	if (pthread_create(&p->thread, NULL, work, p) == 0)
 		return p;
@@ -147,16 +179,28 @@ bool pager_ask(struct pager *p, uint64_t after, size_t max)
 	if (p->busy)
 		return false;
 	struct order *order = xcalloc(1, sizeof *order);
-	*order = (struct order){after, max};
+	*order = (struct order){.after = after, .max = max, .check = -1};
 	p->busy = mailbox_post(p->orders, &order);
-	free(order);
+	order_free(order);
 	return p->busy;
+}
+
+bool pager_ask_check(struct pager *p, int check, const char *card,
+		     const char *test)
+{
+	struct order *order = xcalloc(1, sizeof *order);
+	*order = (struct order){.check = check,
+				.card = xstrdup(card),
+				.test = xstrdup(test)};
+	bool posted = mailbox_post(p->orders, &order);
+	order_free(order);
+	return posted;
 }
 
 struct page_read *pager_take(struct pager *p)
 {
 	struct page_read *read = mailbox_take(p->reads);
-	if (read)
+	if (read && read->check < 0)
 		p->busy = false;
 	return read;
 }

@@ -19,6 +19,8 @@ struct page_read {
 				  trimmed, from the first that can be read */
 	size_t count;
 	char *why;    /* why there are none, or not all, for people; NULL */
+	int check;    /* instead: whose result `result` is, as JSON; -1 */
+	char *result; /* "": none is kept; NULL: it cannot be read */
 	char *ground; /* the snapshot that stands for what cannot be read,
 			 NULL: none */
 };
@@ -30,6 +32,9 @@ void pager_stop(struct pager **pager);
 
 /* Asks for up to `max` events after `after`; false while one is under way. */
 bool pager_ask(struct pager *p, uint64_t after, size_t max);
+/* Asks for all of the last result of a check, by its index and names. */
+bool pager_ask_check(struct pager *p, int check, const char *card,
+		     const char *test);
 /* What came, or NULL; the caller frees. */
 struct page_read *pager_take(struct pager *p);
 int pager_fd(const struct pager *p); /* readable while something waits */

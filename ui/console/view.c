@@ -26,6 +26,7 @@ struct view *view_new(const struct show *show, int64_t mono_ms)
 	v->mono_ms = v->start_mono_ms = mono_ms;
 	v->focus = PANE_INBOX;
 	v->tally.stage = v->standby = v->progress_stage = -1;
+	v->wants_check = v->check_page = -1;
 	v->pace.rate = 1;
 	v->past = past_new();
 	return v;

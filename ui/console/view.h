@@ -147,6 +147,11 @@ struct view {
 	char *vote_base;       /* "http://host:port" of the vote page, NULL */
 	char *redis_url;       /* NULL: not known */
 
+	int wants_check; /* its last result is to be read, -1: none */
+	int check_page;  /* whose page was opened last */
+	int player;      /* process that plays a sound, 0: none */
+	bool listens;    /* what is read is to be heard, not shown */
+
 	struct past *past; /* NULL in a view that is itself of the past */
 	struct view_rewind rewind;
 	uint64_t oldest; /* nothing before that event can be shown; 0:
