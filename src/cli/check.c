@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "cli/at_once.h"
 #include "cli/cli.h"
 #include "cli/load.h"
 #include "jobs/check.h"
@@ -84,32 +85,47 @@ static void print_result(const struct show_check *check,
 	free(card);
 }
 
+struct tally {
+	json_object *all; /* the results when they are for programs, or NULL */
+	size_t ran, failed;
+};
+
+static void take_result(void *ctx, const struct show_check *check,
+			struct check_result *result)
+{
+	struct tally *t = ctx;
+	t->ran++;
+	t->failed += !result->ok;
+	if (t->all)
+		json_object_array_add(t->all, result_json(check, result));
+	else
+		print_result(check, result);
+}
+
 static int run_checks(const struct show *show, const struct cli_args *args)
 {
-	json_object *all = json_object_new_array();
-	bool json = cli_option_value(args, "json") != NULL;
-	size_t failed = 0, ran = 0;
-	for (size_t i = 0; i < show->check_count; i++) {
-		const struct show_check *check = &show->checks[i];
-		if (!is_wanted(check, args))
-			continue;
-		struct check_result result = {0};
-		atomic_bool never = false;
-		check_run(show, (int)i, &never, &result);
-		ran++;
-		failed += !result.ok;
-		if (json)
-			json_object_array_add(all, result_json(check, &result));
-		else
-			print_result(check, &result);
-		check_result_release(&result);
-	}
-	if (json)
-		printf("%s\n", json_text(all));
-	else
-		printf("%zu of %zu pass\n", ran - failed, ran);
-	json_object_put(all);
-	return failed ? ERR_NO : 0;
+	struct tally t = {0};
+	struct err err = {0};
+	int *wanted = xcalloc(show->check_count + 1, sizeof *wanted);
+	size_t count = 0;
+	for (size_t i = 0; i < show->check_count; i++)
+		if (is_wanted(&show->checks[i], args))
+			wanted[count++] = (int)i;
+	if (cli_option_value(args, "json"))
+		t.all = json_object_new_array();
+	int end = at_once(show, wanted, count, take_result, &t, &err);
+	if (end >= 0 && t.all)
+		printf("%s\n", json_text(t.all));
+	else if (end >= 0)
+		printf("%zu of %zu pass%s\n", t.ran - t.failed, count,
+		       end ? "; stopped" : "");
+	json_object_put(t.all);
+	free(wanted);
+	if (end < 0)
+		return cli_fail(&err);
+	if (end > 0)
+		return 128 + end;
+	return t.failed ? ERR_NO : 0;
 }
 
 int cli_check(int argc, char **argv)
