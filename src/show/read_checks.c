@@ -97,18 +97,33 @@ static int find_parent(const struct show *show, const struct show_check *c)
 	return found >= 0 ? found : show_find_check_name(show, c->parent_name);
 }
 
+/* Two that are each other's parent would both be muted. */
+static bool leads_back(const struct show *show, int check)
+{
+	int at = show->checks[check].parent;
+	for (size_t i = 0; at >= 0 && at != check && i < show->check_count; i++)
+		at = show->checks[at].parent;
+	return at == check;
+}
+
 static void link_parents(struct reader *r, const struct node *list)
 {
 	struct show *show = r->show;
 	for (size_t i = 0; i < show->check_count; i++) {
 		struct show_check *c = &show->checks[i];
 		c->parent = c->parent_name ? find_parent(show, c) : -1;
-		if (c->parent_name && (c->parent < 0 || c->parent == (int)i))
-			read_error(r, list,
-				   "the parent of %s/%s is to be another test; "
-				   "there is no '%s'",
-				   c->card, c->name, c->parent_name);
+		if (c->parent_name && c->parent < 0)
+			read_error(
+				r, list,
+				"the parent of %s/%s: there is no test '%s' "
+				"in its card; of another one it is CARD/TEST",
+				c->card, c->name, c->parent_name);
 	}
+	for (size_t i = 0; i < show->check_count; i++)
+		if (leads_back(show, (int)i))
+			read_error(r, list,
+				   "the parent of %s/%s leads back to it",
+				   show->checks[i].card, show->checks[i].name);
 }
 
 static void gather(struct reader *r, const struct node *list,
