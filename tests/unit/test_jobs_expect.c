@@ -16,6 +16,9 @@
 #define SHA_BODY                                                               \
 	"e2e8444f338a010c832b784e4ef1aba5581f9b9eca7289176f84d90f8386d760"
 
+/* the body below as a result shows it */
+#define BODY_SHORT "\"{\\\"beat/x\\\":1,\\\"list\\\":[\\\"a\\\",\\\"b\\\"\""
+
 static const struct row {
 	const char *wanted, *got; /* in lists of one; got NULL: nothing there */
 	bool holds;
@@ -30,6 +33,7 @@ static const struct row {
 	{"[\"a\"]", "[\"a\"]", true},
 	{"[[1,2]]", "[[1,2]]", true},
 	{"[{\"equals\":{\"a\":1}}]", "[{\"a\":1}]", true},
+	{"[{\"equals\":{\"a\":1}}]", "[{\"a\":2}]", false},
 	{"[{\"a\":1}]", "[{\"a\":1}]", true},
 	{"[{\"not\":5}]", "[6]", true},
 	{"[{\"not\":5}]", "[5]", false},
@@ -40,6 +44,7 @@ static const struct row {
 	{"[{\"lt\":5}]", "[\"4\"]", false},
 	{"[{\"lt\":5}]", NULL, false},
 	{"[{\"gt\":5}]", "[6]", true},
+	{"[{\"gt\":5}]", "[5]", false},
 	{"[{\"gt\":1,\"lt\":3}]", "[2]", true},
 	{"[{\"gt\":1,\"lt\":3}]", "[3]", false},
 	{"[{\"gt\":9007199254740992}]", "[9007199254740993]", true},
@@ -56,7 +61,15 @@ static const struct row {
 	{"[{\"matches\":\"((a{1,255}){1,255}){1,255}\"}]", "[\"aaa\"]", false},
 	{"[{\"matches\":\"a{1,99999999999999999999}\"}]", "[\"aaa\"]", false},
 	{"[{\"type\":\"string\"}]", "[\"x\"]", true},
+	{"[{\"type\":\"string\"}]", "[1]", false},
 	{"[{\"type\":\"number\"}]", "[1]", true},
+	{"[{\"type\":\"number\"}]", "[\"1\"]", false},
+	{"[{\"type\":\"boolean\"}]", "[false]", true},
+	{"[{\"type\":\"boolean\"}]", "[0]", false},
+	{"[{\"type\":\"array\"}]", "[[]]", true},
+	{"[{\"type\":\"array\"}]", "[{}]", false},
+	{"[{\"type\":\"object\"}]", "[{}]", true},
+	{"[{\"type\":\"object\"}]", "[[]]", false},
 	{"[{\"type\":\"integer\"}]", "[1]", true},
 	{"[{\"type\":\"integer\"}]", "[1.5]", false},
 	{"[{\"type\":\"null\"}]", "[null]", true},
@@ -114,11 +127,20 @@ static const struct whole {
 	{"{\"not_silent\":true}", "not_silent: wanted true, got \"nothing\""},
 	{"{\"loudest\":true}", "loudest: this version cannot measure it"},
 	{"{\"body_bytes\":27,\"sha256\":\"" SHA_BODY "\"}", NULL},
+	{"{\"sha256\":\"" SHA_ABC "\"}",
+	 "sha256: wanted \"" SHA_ABC "\", got " BODY_SHORT},
+	{"{\"body\":{\"matches\":\"^.{20}\"}}", NULL},
+	{"{\"body\":\"beat\"}", "body: wanted \"beat\", got " BODY_SHORT},
+	{"{\"banner\":\"list\"}", NULL},
+	{"{\"banner\":\"220\"}",
+	 "banner: wanted to contain \"220\", got " BODY_SHORT},
+	{"{\"max_connect_ms\":2}", NULL},
+	{"{\"status\":204}", "status: wanted 204, got 200"},
+	{"{\"value\":2.5,\"exit_status\":{\"in\":[0,3]}}", NULL},
 	{"{\"body_bytes\":28}", "body_bytes: wanted 28, got 27"},
 	{"{\"max_bytes\":26}", "max_bytes: wanted at most 26, got 27"},
 	{"{\"body_contains\":\"bear\"}",
-	 "body_contains: wanted to contain \"bear\", got "
-	 "\"{\\\"beat/x\\\":1,\\\"list\\\":[\\\"a\\\",\\\"b\\\"\""},
+	 "body_contains: wanted to contain \"bear\", got " BODY_SHORT},
 	{"{\"exit_status\":3,\"value\":{\"gt\":2,\"lt\":3}}", NULL},
 	{"{\"exit_status\":0}", "exit_status: wanted 0, got 3"},
 	{"{\"value\":2}", "value: wanted 2, got 2.5"},
@@ -166,6 +188,7 @@ static const struct of_sound {
 	 "loudness_lufs: wanted {\"gt\":-20}, got -21.1"},
 	{&sound, "{\"max_silence_ms\":249}",
 	 "max_silence_ms: wanted at most 249, got 250"},
+	{&sound, "{\"not_clipped\":false}", NULL},
 	{&sound, "{\"not_clipped\":true}",
 	 "not_clipped: wanted true, got false"},
 	{&nothing, "{\"not_silent\":true}",
