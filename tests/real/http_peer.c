@@ -89,6 +89,16 @@ static void answer_slow_body(int fd)
 	wait_gone(fd);
 }
 
+/* 120 ms to the first byte and 80 ms more to the last one. */
+static void answer_in_parts(int fd)
+{
+	struct pollfd gone = {.fd = fd, .events = POLLIN};
+	if (poll(&gone, 1, 120) == 0 &&
+	    send_text(fd, JSON_HEAD "Content-Length: 16\r\n\r\n{\"succ") &&
+	    poll(&gone, 1, 80) == 0)
+		send_text(fd, "ess\":true}");
+}
+
 /* One byte each 20 ms, for ever. */
 static void answer_drip(int fd)
 {
@@ -216,6 +226,7 @@ static const struct row {
 		"{\"success\":true,\"result\":{} }"},
 	{"/hang", .answer = answer_hang},
 	{"/slow-body", .answer = answer_slow_body},
+	{"/in-parts", .answer = answer_in_parts},
 	{"/drip", .answer = answer_drip},
 	{"/huge", .answer = answer_huge},
 	{"/endless-chunks", .answer = answer_endless_chunks},

@@ -1,4 +1,6 @@
 /* jobs: checks of the kinds http and tcp against a real peer. */
+#include <curl/curl.h>
+#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -46,6 +48,30 @@ static void end(void)
 {
 	jobs_stand_close(&stand);
 	http_peer_stop(&peer);
+}
+
+/* What libcurl says of the exchange that was measured last. */
+static struct {
+	curl_off_t dns_us, connect_us, first_byte_us, total_us;
+} curls;
+
+#undef curl_easy_getinfo
+CURLcode curl_easy_getinfo(CURL *easy, CURLINFO what, ...)
+{
+	static CURLcode (*real)(CURL *, CURLINFO, ...);
+	va_list args;
+	va_start(args, what);
+	void *out = va_arg(args, void *);
+	va_end(args);
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "curl_easy_getinfo");
+	if (what == CURLINFO_STARTTRANSFER_TIME_T) {
+		real(easy, CURLINFO_NAMELOOKUP_TIME_T, &curls.dns_us);
+		real(easy, CURLINFO_CONNECT_TIME_T, &curls.connect_us);
+		real(easy, what, &curls.first_byte_us);
+		real(easy, CURLINFO_TOTAL_TIME_T, &curls.total_us);
+	}
+	return real(easy, what, out);
 }
 
 static const struct row {
@@ -269,6 +295,39 @@ START_TEST(test_payload_is_posted)
 }
 END_TEST
 
+/* Beside curl's own of the same exchange; the peer's pauses are in both. */
+START_TEST(test_times)
+{
+	begin("{\"name\":\"t\",\"timeout_ms\":20000,"
+	      "\"endpoint\":\"http://127.0.0.1:PORT/in-parts\"}");
+	struct check_result r;
+	check_run(stand.show, 0, NULL, &r);
+	ck_assert_msg(r.ok, "%s", r.text);
+	const struct {
+		const char *name;
+		int64_t ours_ms, curls_us;
+	} phases[] = {
+		{"dns", r.dns_ms, curls.dns_us},
+		{"connect", r.connect_ms, curls.connect_us - curls.dns_us},
+		{"first byte", r.first_byte_ms, curls.first_byte_us},
+	};
+	for (size_t i = 0; i < COUNT_OF(phases); i++)
+		ck_assert_msg(llabs(phases[i].ours_ms * 1000 -
+				    phases[i].curls_us) <= 1000,
+			      "%s: %lld ms, curl says %lld us", phases[i].name,
+			      (long long)phases[i].ours_ms,
+			      (long long)phases[i].curls_us);
+	ck_assert_int_ge(curls.first_byte_us, 120 * 1000);
+	ck_assert_int_ge(curls.total_us, 200 * 1000);
+	ck_assert_int_ge(r.total_ms * 1000, curls.total_us);
+	ck_assert_int_lt(r.total_ms,
+			 curls.total_us / 1000 + patience_at_most_ms(5000));
+	ck_assert_int_eq(r.tls_ms, -1);
+	check_result_release(&r);
+	end();
+}
+END_TEST
+
 /* What was made is removed though the test has failed, or was stopped. */
 START_TEST(test_cleanup)
 {
@@ -399,6 +458,7 @@ int main(void)
 	tcase_add_test(t, test_own_listener);
 	tcase_add_test(t, test_own_listener_by_tcp);
 	tcase_add_test(t, test_payload_is_posted);
+	tcase_add_test(t, test_times);
 	tcase_add_test(t, test_cleanup);
 	tcase_add_test(t, test_cancel);
 	tcase_add_test(t, test_in_pool);
