@@ -1,6 +1,7 @@
 /*
  * showcaller-bus(7) has every address of the listeners, every type of event
- * with what it carries, and every topic, and no other.
+ * with what it carries, and every topic, and no other; and what a status and
+ * its checks are made of.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,9 @@
 #include "base/file.h"
 #include "core/event.h"
 #include "core/live.h"
+#include "core/status.h"
 #include "net/request.h"
+#include "show/show_read.h"
 #include "tap.h"
 
 #define ENTRY ".It "
@@ -169,10 +172,9 @@ END_TEST
 
 START_TEST(test_topics)
 {
-	static const char *const names[] = {LIVE_TALLY, LIVE_PROGRESS,
-					    LIVE_LOG,	LIVE_OBS,
-					    LIVE_CORE,	LIVE_CHAT,
-					    LIVE_BELL};
+	static const char *const names[] = {
+		LIVE_TALLY, LIVE_PROGRESS, LIVE_LOG, LIVE_OBS,
+		LIVE_CORE,  LIVE_CHAT,	   LIVE_BELL};
 	struct words page = {0}, table = {0};
 	char *part = read_part("live");
 	read_entries(part, ENTRY "Li ", false, &page);
@@ -185,6 +187,63 @@ START_TEST(test_topics)
 }
 END_TEST
 
+/* The entry of an address names each member, as a word of its own. */
+static void has_members(const char *address, json_object *of)
+{
+	char *part = read_part("operator");
+	char *head = xasprintf(ENTRY "%s\n", address);
+	char *entry = strstr(part, head);
+	ck_assert_ptr_nonnull(entry);
+	entry += strlen(head);
+	char *next = strstr(entry, "\n" ENTRY);
+	if (next)
+		*next = '\0';
+	for (char *c = entry; *c; c++)
+		*c = strchr("\n,;.()", *c) ? ' ' : *c;
+	char *words = xasprintf(" %s ", entry);
+	ck_assert_int_gt(json_object_object_length(of), 5);
+	json_object_object_foreach(of, key, value)
+	{
+		(void)value;
+		char *word = xasprintf(" %s ", key);
+		ck_assert_msg(strstr(words, word),
+			      "man/showcaller-bus.7, %s misses: %s", address,
+			      key);
+		free(word);
+	}
+	free(words);
+	free(head);
+	free(part);
+}
+
+START_TEST(test_members)
+{
+	static const char yaml[] =
+		"show: s\n"
+		"agents: { a: { via: noop } }\n"
+		"stages: [ { id: x, agents: [a] } ]\n"
+		"chat: { url: irc://h, channel: '#c' }\n"
+		"checks: { cards: [ { card: A, tests: [\n"
+		"  { name: one, endpoint: 'http://h/' } ] } ] }\n";
+	struct show_problems problems = {0};
+	struct show *show =
+		show_parse_yaml(yaml, strlen(yaml), "s.yaml", &problems);
+	ck_assert_ptr_nonnull(show);
+	struct model *m = model_new(show);
+	m->checks[0].before_count = 1;
+	json_object *checks = status_checks(m);
+	has_members("GET /api/v1/checks", json_object_array_get_idx(checks, 0));
+	struct status_extra extra = {.mode = "live", .redis_rtt_us = -1};
+	json_object *status = status_json(m, &extra);
+	has_members("GET /api/v1/status", status);
+	json_object_put(status);
+	json_object_put(checks);
+	model_free(&m);
+	show_unref(&show);
+	show_problems_release(&problems);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("net_man");
@@ -192,6 +251,7 @@ int main(void)
 	tcase_add_test(tc, test_addresses);
 	tcase_add_test(tc, test_events);
 	tcase_add_test(tc, test_topics);
+	tcase_add_test(tc, test_members);
 	suite_add_tcase(suite, tc);
 	return tap_run(suite);
 }
