@@ -142,6 +142,10 @@ static void note_news(struct stand *s, struct input *in)
 	if (in->kind == INPUT_OBS) {
 		obs_facts_release(&s->obs);
 		obs_facts_copy(&s->obs, &in->obs);
+		size_t n = strlen(s->obs_errors);
+		if (s->obs.error)
+			snprintf(s->obs_errors + n, sizeof s->obs_errors - n,
+				 "%s\n", s->obs.error);
 		s->obs_news++;
 	} else if (in->kind == INPUT_OBS_DONE) {
 		free(s->done_id);

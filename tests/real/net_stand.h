@@ -40,6 +40,7 @@ struct stand {
 	pthread_mutex_t lock;
 	pthread_cond_t news;
 	struct obs_facts obs;
+	char obs_errors[2000]; /* all that it ever said, one after the other */
 	int obs_news;
 	char *done_id, *done_text;
 	bool done_ok;
