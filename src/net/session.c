@@ -90,7 +90,7 @@ static void closed(struct ws *ws, struct session *s)
 	free(s->queue);
 	s->queue = NULL;
 	buf_release(&s->in);
-	ws_votes_leave(s);
+	ws_votes_leave(ws, s);
 	s->wsi = NULL;
 	count_wanted(ws);
 }

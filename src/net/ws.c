@@ -388,7 +388,7 @@ void ws_stop(struct ws **wsp)
 	}
 	mailbox_free(&ws->mail);
 	tally_release(ws);
-	ballots_free(&ws->box);
+	ws_votes_forget(ws);
 	for (int side = 0; side < SIDES; side++)
 		free(ws->polls_text[side]);
 	pthread_mutex_destroy(&ws->polls_lock);

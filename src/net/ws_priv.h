@@ -29,7 +29,7 @@ struct session {
 	struct guest *guest;
 	struct ws_asked *asked; /* votes that wait for their answers */
 	char *token;		/* of a voter that was made here, or NULL */
-	int64_t rate_ms; /* start of the second that is counted */
+	int64_t rate_ms;	/* start of the second that is counted */
 	int rate;
 };
 
@@ -77,7 +77,8 @@ struct ws {
 	struct session *sessions[SIDES];
 	struct board boards[SIDES];
 	lws_sorted_usec_list_t flush_timer, sweep_timer;
-	struct ballots *box; /* what was voted in this round */
+	struct ballots *box;   /* what was voted in this round */
+	struct ws_asked *left; /* votes of sessions that are gone */
 	struct obs_link *obs;
 	struct chat_link *chat;
 };
@@ -100,7 +101,8 @@ bool session_message(struct session *s, const char *text, size_t bytes);
 void ws_vote_message(struct session *s, const char *text, size_t bytes);
 void ws_votes_post(struct ws *ws); /* at the end of a round */
 void ws_votes_answered(struct ws *ws, const struct ballots *ballots);
-void ws_votes_leave(struct session *s);
+void ws_votes_leave(struct ws *ws, struct session *s);
+void ws_votes_forget(struct ws *ws); /* after the last session */
 
 /* tally.c: who follows the polls. */
 void tally_set_polls(struct ws *ws, enum side_id side, const char *text);

@@ -1,6 +1,6 @@
 /* ws_vote: votes that come over the WebSocket of the audience. What came in one
- * round of the thread goes to the engine together; the answers come back as mail
- * and go to those of the sessions that are still there. */
+ * round of the thread goes to the engine together; the answers come back as
+ * mail and go to those of the sessions that are still there. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,10 +9,11 @@
 #include "net/head.h"
 #include "net/ws_priv.h"
 
-/* A vote that waits for its answer. */
+/* A vote that waits for its answer, in the list of its session or of ws->left.
+ */
 struct ws_asked {
-	struct ws_asked *next, **prev; /* of its session */
-	struct session *s;
+	struct ws_asked *next, **prev;
+	struct session *s; /* NULL: it left */
 	int64_t id;
 	bool new_voter;
 };
@@ -81,6 +82,22 @@ void ws_votes_post(struct ws *ws)
 	input_free(&in);
 }
 
+static void link_asked(struct ws_asked *a, struct ws_asked **list)
+{
+	a->next = *list;
+	a->prev = list;
+	if (a->next)
+		a->next->prev = &a->next;
+	*list = a;
+}
+
+static void unlink_asked(struct ws_asked *a)
+{
+	*a->prev = a->next;
+	if (a->next)
+		a->next->prev = a->prev;
+}
+
 static void ask(struct session *s, json_object *o, const char *voter,
 		bool fresh)
 {
@@ -99,11 +116,7 @@ static void ask(struct session *s, json_object *o, const char *voter,
 	a->s = s;
 	a->id = json_get_int(o, "id", -1);
 	a->new_voter = fresh;
-	a->next = s->asked;
-	a->prev = &s->asked;
-	if (a->next)
-		a->next->prev = &a->next;
-	s->asked = a;
+	link_asked(a, &s->asked);
 	ballots_add(ws->box, json_get_str(o, "option", ""), voter,
 		    s->guest->source, (uint64_t)(uintptr_t)a);
 }
@@ -136,25 +149,32 @@ void ws_votes_answered(struct ws *ws, const struct ballots *b)
 	for (size_t i = 0; i < b->count; i++) {
 		struct ws_asked *a =
 			(struct ws_asked *)(uintptr_t)b->items[i].ticket;
-		struct session *s = a->s;
-		if (s) {
-			*a->prev = a->next;
-			if (a->next)
-				a->next->prev = a->prev;
-			say(s, b, a->id,
+		unlink_asked(a);
+		if (a->s)
+			say(a->s, b, a->id,
 			    (enum ballot_answer)b->items[i].answer,
 			    a->new_voter);
-		}
 		free(a);
 	}
 }
 
 /* Their answers come all the same, for nobody. */
-void ws_votes_leave(struct session *s)
+void ws_votes_leave(struct ws *ws, struct session *s)
 {
-	for (struct ws_asked *a = s->asked; a; a = a->next)
+	for (struct ws_asked *a; (a = s->asked);) {
+		unlink_asked(a);
 		a->s = NULL;
-	s->asked = NULL;
+		link_asked(a, &ws->left);
+	}
 	free(s->token);
 	s->token = NULL;
+}
+
+void ws_votes_forget(struct ws *ws)
+{
+	for (struct ws_asked *a; (a = ws->left);) {
+		unlink_asked(a);
+		free(a);
+	}
+	ballots_free(&ws->box);
 }

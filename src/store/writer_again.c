@@ -2,7 +2,9 @@
  * truncated file, a stream that someone deleted): the newest operations are
  * kept as they were sent, and go out again from the first commit that is
  * missing. Each is a script that may be sent twice, and the order is the same,
- * so what comes out is what was there. */
+ * so what comes out is what was there. Of votes, which may be very many, less
+ * is kept, and they push no events out: a second of a flood, for that is what
+ * Redis loses in a crash. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +15,7 @@
 
 #define PAST_EVENTS 4096
 #define PAST_BYTES  (8u << 20)
+#define VOTE_BYTES  (1u << 20)
 
 static bool is_kept(enum op_kind kind)
 {
@@ -20,12 +23,30 @@ static bool is_kept(enum op_kind kind)
 	       kind == OP_QUIET;
 }
 
+static void drop(struct writer_past *p, struct past_op *op)
+{
+	p->events -= op->count;
+	p->bytes -= op->bytes;
+	p->vote_bytes -= op->vote ? op->bytes : 0;
+	free(op->text);
+}
+
+/* The older half of them, so that this is seldom done. */
+static void forget_votes(struct writer_past *p)
+{
+	size_t to = p->head;
+	for (size_t i = p->head; i < p->count; i++)
+		if (p->ops[i].vote && p->vote_bytes > VOTE_BYTES / 2)
+			drop(p, &p->ops[i]);
+		else
+			p->ops[to++] = p->ops[i];
+	p->count = to;
+}
+
 static void forget_oldest(struct writer_past *p)
 {
 	struct past_op *op = &p->ops[p->head++];
-	p->events -= op->count;
-	p->bytes -= op->bytes;
-	free(op->text);
+	drop(p, op);
 	if (p->head > 1024 && p->head > p->count / 2) {
 		memmove(p->ops, p->ops + p->head,
 			(p->count - p->head) * sizeof *p->ops);
@@ -44,10 +65,17 @@ void writer_remember(struct writer *w, const struct op *op, uint64_t end)
 		return;
 	GROW(p->ops, p->count, p->cap);
 	struct past_op *kept = &p->ops[p->count++];
-	*kept = (struct past_op){op->first, op->count, bytes, xmalloc(bytes)};
+	*kept = (struct past_op){.first = op->first,
+				 .count = op->count,
+				 .bytes = bytes,
+				 .vote = op->kind == OP_VOTE,
+				 .text = xmalloc(bytes)};
 	memcpy(kept->text, w->out.data + (op->begin - w->base), bytes);
 	p->events += op->count;
 	p->bytes += bytes;
+	p->vote_bytes += kept->vote ? bytes : 0;
+	if (p->vote_bytes > VOTE_BYTES)
+		forget_votes(p);
 	while (p->events > PAST_EVENTS || p->bytes > PAST_BYTES)
 		forget_oldest(p);
 }

@@ -49,12 +49,13 @@ struct past_op {
 	uint64_t first;
 	size_t count; /* of events; 0: no commit */
 	size_t bytes;
+	bool vote;
 	char *text;
 };
 struct writer_past {
 	struct past_op *ops;
 	size_t head, count, cap;
-	size_t events, bytes;
+	size_t events, bytes, vote_bytes;
 };
 
 #define WRITER_ANSWER_MS 5000

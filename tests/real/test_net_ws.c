@@ -153,6 +153,21 @@ START_TEST(what_is_no_vote_is_answered_so)
 }
 END_TEST
 
+/* What is asked and never answered leaks nothing. */
+START_TEST(a_vote_without_an_answer_is_forgotten)
+{
+	atomic_store(&s->silent, true);
+	for (int i = 0; i < 2; i++) {
+		int fd = ws_open(aud, "/tally", NULL, NULL);
+		ws_say(fd, "{\"vote\":\"route\",\"option\":\"cave\"}");
+		ws_say(fd, "{");
+		free(ws_wait(fd, "bad_json")); /* the vote was taken before */
+		if (i == 0)
+			close(fd); /* the other is there when the net ends */
+	}
+}
+END_TEST
+
 START_TEST(tallies_are_coalesced)
 {
 	int fd = ws_open(aud, "/tally", NULL, NULL);
@@ -396,6 +411,7 @@ static Suite *suite_of_all(void)
 	ADD(a_late_follower_gets_the_whole_state_first);
 	ADD(a_vote_counts_once_over_a_websocket);
 	ADD(what_is_no_vote_is_answered_so);
+	ADD(a_vote_without_an_answer_is_forgotten);
 	ADD(tallies_are_coalesced);
 	ADD(two_hundred_follow);
 	ADD(topics_need_the_token);

@@ -257,6 +257,45 @@ START_TEST(what_was_lost_is_written_again)
 }
 END_TEST
 
+/* A flood of votes pushes out the oldest of them, and no event. */
+START_TEST(a_flood_of_votes_pushes_no_event_out)
+{
+	enum { BATCHES = 140 }; /* 10 MB */
+	struct writer_done done;
+	char voter[BALLOT_VOTER_MOST + 1];
+	here_do("FLUSHALL");
+	lead("flood");
+	commit_note(1);
+	ck_assert_int_eq(outcome(), WRITER_OK);
+	writer_poll_open(w, "p");
+	for (int i = 0; i < BATCHES; i++) {
+		struct ballots *b = ballots_new("p", BALLOTS_NOBODY);
+		for (int k = 0; k < BALLOTS_MOST; k++) {
+			snprintf(voter, sizeof voter, "v:%0126d",
+				 i * BALLOTS_MOST + k);
+			ballots_add(b, "yes", voter, 0, 0);
+		}
+		writer_votes(w, b, 1);
+		ballots_free(&b);
+		ck_assert(here_outcome(w, &done));
+		ck_assert_int_eq(done.answers[0], BALLOT_COUNTED);
+		writer_done_release(&done);
+	}
+	here_do("DEL showcaller:{flood}:events showcaller:{flood}:votes:p "
+		"showcaller:{flood}:tally:p");
+	writer_renew(w);
+	ck_assert_int_eq(outcome(), WRITER_OK);
+	ck_assert_int_eq(here_int("XLEN showcaller:{flood}:events"), 1);
+	char *ask = xasprintf("HEXISTS showcaller:{flood}:votes:p %s", voter);
+	ck_assert_int_eq(here_int(ask), 1);
+	free(ask);
+	long long again = here_int("HGET showcaller:{flood}:tally:p yes");
+	ck_assert_int_ge(again, BALLOTS_MOST);
+	ck_assert_int_lt(again, BATCHES * BALLOTS_MOST / 4);
+	writer_close(&w);
+}
+END_TEST
+
 START_TEST(a_gap_is_broken)
 {
 	struct err err = {0};
@@ -764,6 +803,8 @@ int main(void)
 		  a_story_that_was_deleted_is_mended, 0);
 	here_case(s, "a repeat is stored once", a_repeat_is_stored_once, 0);
 	here_case(s, "other data is BROKEN", other_data_is_broken, 0);
+	here_case(s, "a flood of votes", a_flood_of_votes_pushes_no_event_out,
+		  0);
 	here_case(s, "lost and written again", what_was_lost_is_written_again,
 		  2);
 	here_case(s, "a gap is BROKEN", a_gap_is_broken, 0);

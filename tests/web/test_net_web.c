@@ -55,9 +55,28 @@ static const char fine_show[] =
 	"      open_ms: 3600000\n"
 	"      default: wolf\n";
 
+/* Two polls at once, and the first of the file is opened last. */
+static const char two_polls[] =
+	"show: adventure\n"
+	"agents: { writer: { via: http, url: \"http://127.0.0.1:1/\" } }\n"
+	"stages:\n"
+	"  - id: late\n"
+	"    go: manual\n"
+	"    poll: { question: And now?, open_ms: 3600000, default: stay,\n"
+	"            options: [ { id: stay }, { id: leave } ] }\n"
+	"  - id: early\n"
+	"    poll: { question: At first?, open_ms: 3600000, default: left,\n"
+	"            options: [ { id: left }, { id: right } ] }\n";
+
 static void setup(void)
 {
 	s = stand_new(fine_show);
+	page_open();
+}
+
+static void setup_two(void)
+{
+	s = stand_new(two_polls);
 	page_open();
 }
 
@@ -432,6 +451,21 @@ START_TEST(the_overlay_follows_and_is_transparent)
 }
 END_TEST
 
+START_TEST(the_overlay_shows_what_was_opened_last)
+{
+#define QUESTION "document.querySelector('h1').textContent"
+	open_overlay("/overlay/poll");
+	WAIT(QUESTION " == 'At first?'");
+	act("go", "\"late\"");
+	WAIT(QUESTION " == 'And now?'");
+	/* So does one who comes later. */
+	go("/overlay/poll");
+	WAIT(QUESTION " == 'And now?'");
+	act("poll-close", "\"late\"");
+	WAIT(QUESTION " == 'At first?'");
+}
+END_TEST
+
 START_TEST(the_overlay_tells_who_won_and_goes)
 {
 	open_overlay("/overlay/poll?poll=route&linger=2");
@@ -508,6 +542,8 @@ int main(void)
 		ADD(without_websockets_a_stream_brings_it);
 		ADD(pages_find_a_core_that_was_gone);
 		ADD(the_overlay_follows_and_is_transparent);
+		add(suite, "the_overlay_shows_what_was_opened_last",
+		    the_overlay_shows_what_was_opened_last, setup_two);
 		ADD(the_overlay_tells_who_won_and_goes);
 		ADD(the_overlay_wears_the_shows_colours);
 		rc = tap_run(suite);

@@ -141,14 +141,22 @@
 		return phase === "resolved" || phase === "void";
 	}
 
+	/* Of several the one that was opened last. */
+	function newest(polls) {
+		return polls.reduce(function (best, p) {
+			return !best || (p.opened_at || 0) >=
+				(best.opened_at || 0) ? p : best;
+		}, null);
+	}
+
 	function whole(polls) {
 		var wanted = query.get("poll");
 		var known = polls.filter(function (p) {
 			return !wanted || p.id === wanted;
 		});
-		var on = known.filter(function (p) {
+		var on = newest(known.filter(function (p) {
 			return !isOver(p);
-		}).pop();
+		}));
 		var last = known.filter(function (p) {
 			return current && p.id === current.id;
 		}).pop();
