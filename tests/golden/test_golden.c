@@ -24,7 +24,7 @@ struct moment {
 	int width, height;
 	int64_t at_ms;
 	const char *keys; /* names, one frame each; NULL: none */
-	bool ascii, styles, rehearsal, stopped_talking, read_only;
+	bool ascii, styles, rehearsal, stopped_talking, read_only, past;
 	const char *extra[6]; /* further events, as in the file */
 };
 
@@ -91,6 +91,25 @@ struct moment {
 	"\"obs/silence\",\"text\":\"dead air: no sound above -60 dB for "     \
 	"10 s\"}}"
 
+/* Further results of checks, a second apart; below zero it failed. */
+static const struct {
+	const char *card, *test, *text;
+	int ms[12];
+} pasts[] = {
+	{"Audio",
+	 "Narration",
+	 "status 200",
+	 {98, 140, 130, 480, 120, 95, 110, 260, 105, 101, 99, 112}},
+	{"Audio", "Ambient", "status 200", {91, -85, 90, -2000, -2000, 84}},
+	{"MCP", "Builder", "connection refused", {-3, -4, -3}},
+	{"MCP", "Viewer", "no answer after 2000 ms", {12, 14, -2000}},
+	{"Streaming", "Ingest", "no answer after 2000 ms", {5, 6, -2000}},
+};
+#define OVERRIDE                                                               \
+	"{\"at\":33000,\"type\":\"check:override\",\"data\":{\"checks\":"      \
+	"[\"Streaming/Ingest\"],\"by\":\"ada\",\"reason\":\"the venue "        \
+	"records\"}}"
+
 static const struct moment moments[] = {
 	{"live-120x40", 120, 40, 33400},
 	{"live-80x24", 80, 24, 33400},
@@ -148,6 +167,10 @@ static const struct moment moments[] = {
 	{"tokens-80x24", 80, 24, 33400, "3"},
 	{"tokens-zoom-120x40", 120, 40, 33400, "3 3"},
 	{"checks-80x24", 80, 24, 33400, "4 Down Down"},
+	{"checks-zoom-120x40", 120, 40, 33400, "4 4", .past = true,
+	 .extra = {OVERRIDE}},
+	{"checks-zoom-ascii-120x40", 120, 40, 33400, "4 4", .ascii = true,
+	 .past = true, .extra = {OVERRIDE}},
 	{"obs-80x24", 80, 24, 33400, "5 Down Down"},
 	{"obs-trouble-80x24", 80, 24, 33400, "5",
 	 .extra = {OBS_STUDIO, OBS_HELD, OBS_MISSED, OBS_SILENT}},
@@ -248,6 +271,23 @@ static void feed_file(struct view *v, bool rehearsal)
 	free(path);
 }
 
+static void feed_pasts(struct view *v)
+{
+	for (size_t i = 0; i < COUNT_OF(pasts); i++)
+		for (int k = 0; k < 12 && pasts[i].ms[k]; k++) {
+			int ms = pasts[i].ms[k];
+			char *line = xasprintf(
+				"{\"at\":%d,\"type\":\"check:result\",\"data\":"
+				"{\"card\":\"%s\",\"test\":\"%s\",\"state\":"
+				"\"%s\",\"latency_ms\":%d,\"text\":\"%s\"}}",
+				13000 + k * 1000, pasts[i].card, pasts[i].test,
+				ms < 0 ? "fail" : "pass", abs(ms),
+				pasts[i].text);
+			feed_event(v, line);
+			free(line);
+		}
+}
+
 static void feed_text(struct view *v, enum feed_kind kind, const char *text)
 {
 	char *copy = xstrdup(text);
@@ -261,20 +301,38 @@ static void at(struct view *v, int64_t ms)
 	view_tick(v, MONO_START_MS + ms, SHOW_START_MS + ms);
 }
 
-static struct view *make_view(const struct moment *m)
+/* With a past the checks are asked for before the doors open, too. */
+static struct show *load_show(bool preflight)
 {
 	char *path = data_path("show.yaml");
 	struct show_problems problems = {0};
-	struct show *show = show_load(path, &problems);
+	struct err err = {0};
+	char *text = file_read(path, 1 << 20, NULL, &err);
+	ck_assert_msg(text != NULL, "%s", err.text);
+	char *whole = xasprintf(
+		"%s%s", text,
+		preflight ? "preflight: { cards: [MCP, Streaming] }\n" : "");
+	struct show *show =
+		show_parse_yaml(whole, strlen(whole), path, &problems);
 	if (!show)
 		ck_abort_msg("%s", show_problem_line(&problems.items[0]));
 	show_problems_release(&problems);
+	free(whole);
+	free(text);
 	free(path);
+	return show;
+}
+
+static struct view *make_view(const struct moment *m)
+{
+	struct show *show = load_show(m->past);
 	struct view *v = view_new(show, MONO_START_MS);
 	show_unref(&show);
 	v->read_only = m->read_only;
 	v->vote_base = xstrdup("http://127.0.0.1:7421");
 	feed_file(v, m->rehearsal);
+	if (m->past)
+		feed_pasts(v);
 	for (size_t i = 0; i < COUNT_OF(m->extra) && m->extra[i]; i++)
 		feed_event(v, m->extra[i]);
 	return v;
