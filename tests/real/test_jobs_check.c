@@ -50,15 +50,15 @@ static void end(void)
 	http_peer_stop(&peer);
 }
 
-/* What libcurl says of the exchange that was measured last. */
-static struct {
+/* What libcurl says of this thread's last exchange. */
+static _Thread_local struct {
 	curl_off_t dns_us, connect_us, first_byte_us, total_us;
 } curls;
 
 #undef curl_easy_getinfo
 CURLcode curl_easy_getinfo(CURL *easy, CURLINFO what, ...)
 {
-	static CURLcode (*real)(CURL *, CURLINFO, ...);
+	static _Thread_local CURLcode (*real)(CURL *, CURLINFO, ...);
 	va_list args;
 	va_start(args, what);
 	void *out = va_arg(args, void *);
