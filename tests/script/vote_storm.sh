@@ -77,5 +77,29 @@ ok $? "nobody is told twice that the vote counts"
 [ "$(stand)" = $voters ] && [ "$(counted cave)" = $((voters / 3)) ] &&
 	[ "$(counted ridge)" = $((voters - voters / 3)) ]
 ok $? "each voter counts once: $(counted cave) and $(counted ridge)"
+
+# While votes go on pouring in, the show is run as ever.
+(
+	while [ ! -e enough ]; do
+		seq 200 >open
+		flood
+	done
+) &
+storm=$!
+stormy() { [ "$(wc -l <said)" -gt "$1" ]; }
+notes=0
+for i in 1 2 3 4 5; do
+	until_true stormy "$(wc -l <said)"
+	"$program" do night note "in the storm, $i" >answer &&
+		notes=$((notes + 1))
+done
+[ $notes = 5 ] && kill -0 $storm
+ok $? "notes are taken in the middle of it"
+until_true stormy "$(wc -l <said)"
+ok $? "and votes are answered still"
+: >enough
+wait $storm
+[ "$(stand)" = $voters ]
+ok $? "who votes again and again counts once"
 end_core
 plan
