@@ -3,7 +3,8 @@
  * many WebSockets: from the moment it is known to when each client has read it.
  *
  * In turns, with the same clients: bare sockets, a bare libwebsockets server,
- * and ours, the real net behind the real core.
+ * and ours, the real net behind the real core. At the end: how many ours lets in,
+ * and what the next one is told.
  */
 #include <arpa/inet.h>
 #include <signal.h>
@@ -106,7 +107,7 @@ static void ready(struct client *c)
 	take_frames(c, clock_mono_us());
 }
 
-static void open_client(struct client *c, int port)
+static void knock(struct client *c, int port)
 {
 	static const char request[] =
 		"GET /tally HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -122,6 +123,11 @@ static void open_client(struct client *c, int port)
 	REQUIRE(c->fd >= 0 &&
 		!connect(c->fd, (struct sockaddr *)&at, sizeof at) &&
 		send(c->fd, request, sizeof request - 1, 0) > 0);
+}
+
+/* Reads the answer to that: the status. */
+static int let_in(struct client *c)
+{
 	for (;;) {
 		ssize_t n = recv(c->fd, c->data + c->have,
 				 sizeof c->data - c->have, 0);
@@ -130,12 +136,19 @@ static void open_client(struct client *c, int port)
 		unsigned char *end = memmem(c->data, c->have, "\r\n\r\n", 4);
 		if (!end)
 			continue;
-		REQUIRE(!memcmp(c->data, "HTTP/1.1 101", 12));
+		REQUIRE(!memcmp(c->data, "HTTP/1.1 ", 9));
+		int status = atoi((char *)c->data + 9);
 		size_t head = (size_t)(end - c->data) + 4;
 		c->have -= head;
 		memmove(c->data, c->data + head, c->have);
-		return;
+		return status;
 	}
+}
+
+static void open_client(struct client *c, int port)
+{
+	knock(c, port);
+	REQUIRE(let_in(c) == 101);
 }
 
 static void listen_to(int seconds)
@@ -244,6 +257,36 @@ static struct figures run(size_t which, int seconds)
 	return f;
 }
 
+/* As many as are let in, and what the next one is told. */
+static void until_full(void)
+{
+	enum { AT_ONCE = 200, MOST = 16000 };
+	struct client *all = xcalloc(MOST, sizeof *all);
+	int port, in = 0, status = 101, opened = 0;
+	pid_t pid = begin(SERVERS - 1, &port);
+	int64_t began = clock_mono_us();
+	while (status == 101 && opened + AT_ONCE <= MOST) {
+		for (int i = 0; i < AT_ONCE; i++)
+			knock(&all[opened + i], port);
+		for (int i = 0; i < AT_ONCE; i++) {
+			int told = let_in(&all[opened + i]);
+			in += told == 101;
+			status = told == 101 ? status : told;
+		}
+		opened += AT_ONCE;
+	}
+	printf("{\"bench\":\"fanout\",\"server\":\"%s\",\"what\":\"until it is "
+	       "full\",\"clients\":%d,\"next_is_told\":%d,\"seconds\":%.1f,"
+	       "\"rss_mb\":%.1f}\n",
+	       servers[SERVERS - 1].name, in, status,
+	       (double)(clock_mono_us() - began) / 1e6, rss_mb(pid));
+	for (int i = 0; i < opened; i++)
+		close(all[i].fd);
+	free(all);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
 static double median(const struct figures *f, int rounds, size_t offset)
 {
 	double v[MAX_ROUND];
@@ -294,6 +337,7 @@ int main(int argc, char **argv)
 			f[k][i] = run(k, seconds);
 	for (size_t k = 0; k < SERVERS; k++)
 		print(k, f[k], rounds, MEDIAN(f[1], rounds, p99));
+	until_full();
 	free(load.ms);
 	free(load.clients);
 	return 0;
