@@ -3,8 +3,8 @@
  * many WebSockets: from the moment it is known to when each client has read it.
  *
  * In turns, with the same clients: bare sockets, a bare libwebsockets server,
- * and ours, the real net behind the real core. At the end: how many ours lets in,
- * and what the next one is told.
+ * and ours, the real net behind the real core. At the end: how many ours lets
+ * in, and what the next one is told.
  */
 #include <arpa/inet.h>
 #include <signal.h>
