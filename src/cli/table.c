@@ -41,7 +41,7 @@ static const struct cli_option run_options[] = {
 	{"exit-when-done", NULL,
 	 "leave when the run ends: 0 done, 1 failed or cancelled"},
 	{"new", NULL, "begin a new run, even if one is unfinished"},
-	{"threads", "N", "threads that call agents, 1 to 256 (default 32)"},
+	{"threads", "N", "threads that call agents, 1 to 256 (default 128)"},
 	{"operator", "ADDR",
 	 "listen for operators here, not at the show's "
 	 "http.operator"},

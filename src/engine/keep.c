@@ -12,14 +12,14 @@
 
 #define KEEP_EVENTS    500
 #define KEEP_MS	       30000
-#define LEAST_MS       1000 /* between two: a burst has Redis for itself */
+#define LEAST_MS       2500 /* between two: a burst has Redis for itself */
 #define BYTES_AN_EVENT 256  /* of the log, about */
 #define SHARE	       10   /* of the time: one part in so many */
 #define TURN_MS	       50   /* while it is waited for, at the end */
 
 /* Behind so many the keeper takes no rest but for its share: whoever attaches
  * has to fold them, which takes a tenth of a second. */
-#define FLOOD_EVENTS 20000
+#define FLOOD_EVENTS 40000
 #define FLOOD_SHARE  3
 
 static bool can_keep(const struct engine *e)

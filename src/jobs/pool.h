@@ -20,7 +20,7 @@
 #include "core/input.h"
 #include "show/show.h"
 
-#define POOL_THREADS_DEFAULT 32
+#define POOL_THREADS_DEFAULT 128
 
 struct pool_settings {
 	int threads;		 /* 1..256; 0: the default */
