@@ -34,7 +34,7 @@ static bool is_open(const struct model *m, int check, int64_t now_ms,
 static bool drifts(const struct model *m)
 {
 	const struct show *show = m->show;
-	if (!show->preflight.obs || !show->obs.given || m->drift_allowed ||
+	if (!show->preflight.given || !show->preflight.obs || !show->obs.given || m->drift_allowed ||
 	    m->run.rehearsal)
 		return false;
 	struct obs_names says = obs_drift(m);

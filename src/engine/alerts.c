@@ -35,7 +35,8 @@ static void say_outcome(struct engine *e, const char *alert, bool ok,
 	struct input *in = input_new(INPUT_ALARM);
 	in->id = xasprintf(ALERT_ID "%s", alert);
 	in->ok = ok;
-	in->text = xstrdup(text);
+	in->text = ok ? xstrdup("")
+		      : xasprintf("alert %s is not delivered: %s", alert, text);
 	waiting_add(&e->local, &in);
 }
 

@@ -46,6 +46,7 @@ const struct route http_routes[] = {
 	 llm_answer, "anthropic"},
 	{OP, "GET", "/llm/v1/models", ROUTE_LEASE, llm_models, NULL, NULL},
 	{AUD, "GET", "/", ROUTE_OPEN, vote_list, NULL, NULL},
+	{AUD, "GET", "/vote", ROUTE_OPEN, vote_list, NULL, NULL},
 	{AUD, "GET", "/vote/*", ROUTE_OPEN, vote_page, NULL, NULL},
 	{AUD, "POST", "/vote/*", ROUTE_OPEN | ROUTE_JSON | ROUTE_FORM,
 	 vote_cast, vote_counted, NULL},

@@ -76,6 +76,7 @@ void chat_end(struct reader *r, struct node *n, void *item);
 void rule_end(struct reader *r, struct node *n, void *item);
 void test_end(struct reader *r, struct node *n, void *item);
 void alert_end(struct reader *r, struct node *n, void *item);
+void preflight_end(struct reader *r, struct node *n, void *item);
 void http_end(struct reader *r, struct node *n, void *item);
 
 /* link.c: names become indices, edges are worked out. */

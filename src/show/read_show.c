@@ -285,6 +285,14 @@ void alert_end(struct reader *r, struct node *n, void *item)
 				      "%s is only for mail", mail_keys[i]);
 }
 
+void preflight_end(struct reader *r, struct node *n, void *item)
+{
+	struct show_preflight *p = item;
+	(void)r;
+	(void)n;
+	p->given = true;
+}
+
 void http_end(struct reader *r, struct node *n, void *item)
 {
 	const struct show_http *h = item;

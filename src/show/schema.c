@@ -527,7 +527,8 @@ static const struct key preflight_keys[] = {
 	    "Whether OBS must have what the show expects of it.", .def = 1),
 	{0}};
 static const struct section preflight = {
-	"preflight", "pre-flight", .keys = preflight_keys};
+	"preflight", "pre-flight", .keys = preflight_keys,
+	.end = preflight_end};
 
 static const struct key alert_keys[] = {
 	WORD("to", AT(show_alert, to), schema_alert_words, 0,

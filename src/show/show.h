@@ -295,6 +295,7 @@ struct show_check {
 
 /* What must be proven before the doors open. */
 struct show_preflight {
+	bool given;		 /* else nothing is asked for */
 	struct show_names cards; /* none: nothing */
 	int64_t fresh_ms;	 /* no older result counts, default 600000 */
 	bool obs;		 /* OBS must have what is expected; default */

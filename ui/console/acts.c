@@ -61,6 +61,7 @@ static const struct {
 	{EVENT_AGENT_KILL, NULL, NULL, "killed {agent|all agents}"},
 	{EVENT_AGENT_REVIVE, NULL, NULL, "revived {agent|all agents}"},
 	{EVENT_OBS_HOLD, "state", "released", "lets rules switch scenes"},
+	{EVENT_OBS_HOLD, "why", "asked to wait", "lets rules wait"},
 	{EVENT_OBS_HOLD, NULL, NULL, "chose {why}: rules wait"},
 	{EVENT_OBS_COMMAND, NULL, NULL, "told OBS: {what}"},
 	{EVENT_RULE_OFF, NULL, NULL, "switched off {rule|all rules}"},

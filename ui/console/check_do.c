@@ -69,7 +69,7 @@ static void ask_why(struct view *v, enum action_id action,
 		    const struct alarm *alarm)
 {
 	char question[512];
-	snprintf(question, sizeof question, "%s Why is that all right?",
+	snprintf(question, sizeof question, "%s. Why is that all right?",
 		 alarm->text ? alarm->text : alarm->id);
 	operate_type(v, action, alarm->id, question);
 }

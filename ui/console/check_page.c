@@ -286,8 +286,8 @@ static void listen_to(struct view *v, json_object *o)
 		view_flash(v, STYLE_WAIT, "listen: the sound is on %s: %s", host,
 			   file);
 	else if (!player || !*player)
-		view_flash(v, STYLE_WAIT, "listen: SHOWCALLER_PLAYER names no "
-			   "player (as aplay); the sound is %s", file);
+		view_flash(v, STYLE_WAIT,
+			   "listen: set SHOWCALLER_PLAYER (as aplay); %s", file);
 	else if (play(v, player, file))
 		view_flash(v, STYLE_GOOD, "playing %s", file);
 	else

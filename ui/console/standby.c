@@ -4,6 +4,7 @@
 #include "console/fmt.h"
 #include "console/panes.h"
 #include "console/rewind.h"
+#include "core/preflight.h"
 
 static void put_agents(const struct view *v, struct pen *p, int index)
 {
@@ -25,6 +26,8 @@ static void put_stage(const struct view *v, struct pen *p, int index)
 	pen_text(p, STYLE_TEXT, "   ");
 	if (view_is_pending(v, ACTION_GO))
 		pen_text(p, STYLE_BUSY, "GO sent: ");
+	else if (stage->preflight && preflight_open(v->model, v->now_ms, NULL, 0))
+		pen_text(p, STYLE_WAIT, "GO waits for pre-flight: ");
 	else
 		pen_text(p, armed ? STYLE_KEY : STYLE_DIM, "GO: ");
 	put_agents(v, p, index);
