@@ -105,6 +105,7 @@ void obs_opened(struct obs_session *s, int64_t now_ms)
 {
 	s->state = OBS_HELLO;
 	s->now_ms = now_ms;
+	s->transition_runs = false;
 	memset(s->lists, 0, sizeof s->lists);
 	s->deadline_ms = now_ms + OBS_HANDSHAKE_MS;
 }

@@ -477,6 +477,8 @@ void obs_facts_event(struct obs_session *s, const char *type, json_object *data,
 			      json_get_str(data, "transitionName", NULL));
 	else if (!strcmp(type, "CurrentSceneTransitionDurationChanged"))
 		f->transition_ms = json_get_int(data, "transitionDuration", 0);
+	else if (!strncmp(type, "SceneTransition", 15))
+		s->transition_runs = !strcmp(type, "SceneTransitionStarted");
 	ask_after(s, type, now_ms);
 }
 

@@ -1,15 +1,15 @@
 /*
  * obs_panic: the safe scene, whatever stands in the way. It goes by a cut: a
  * fade of two seconds is no brake; the transition that was chosen is put back
- * afterwards. In studio mode OBS drops what is asked while a transition runs,
- * and says nothing: so it is asked again until it is seen.
+ * afterwards. OBS may answer and do nothing: it is asked again until it is
+ * seen.
  */
 #include <string.h>
 
 #include "net/obs_priv.h"
 
 /* Not sooner: each time the cut begins anew. */
-#define AGAIN_MS   450
+#define AGAIN_MS   300
 #define RESTORE_MS 1000
 
 static bool needs_cut(const struct obs_session *s)
@@ -38,23 +38,75 @@ static void drop_scenes(struct obs_session *s)
 	}
 }
 
-/* A cut that comes within a frame of a fade's beginning is taken and does
- * nothing, however often it is asked for: then both are chosen anew. */
-static void send(struct obs_session *s, struct obs_call *c, bool again)
+static void add_studio(json_object *requests, bool on)
+{
+	json_object *o = json_object_new_object();
+	json_add_bool(o, "studioModeEnabled", on);
+	obs_batch_add(requests, "SetStudioModeEnabled", o);
+}
+
+/* A switch is under way, to that scene; NULL: to any. */
+static bool is_asked_for(const struct obs_session *s, const char *scene)
+{
+	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++) {
+		const struct obs_call *c = &s->calls[i];
+		if (!c->used || !c->sent)
+			continue;
+		if (!scene && !strcmp(c->type, "TriggerStudioModeTransition"))
+			return true;
+		if (!strcmp(c->type, "SetCurrentProgramScene") &&
+		    (!scene ||
+		     !strcmp(json_get_str(c->data, "sceneName", ""), scene)))
+			return true;
+	}
+	return false;
+}
+
+/* A scene that a transition which runs neither comes from nor goes to, as far
+ * as is known: another one each time. NULL: there is none. */
+static const char *third_scene(const struct obs_session *s, const char *safe,
+			       int tries)
+{
+	const struct obs_names *all = &s->facts.scenes;
+	const char *program = s->facts.program_scene;
+	for (int i = 0; i < all->count; i++) {
+		const char *name = all->items[(tries + i) % all->count];
+		if (strcmp(name, safe) != 0 &&
+		    (!program || strcmp(name, program) != 0) &&
+		    !is_asked_for(s, name))
+			return name;
+	}
+	return NULL;
+}
+
+/* A transition that runs goes on in its own time when one of its two scenes is
+ * asked for, whatever was chosen meanwhile; any other scene begins it anew, as
+ * the cut that is chosen now. So the way to the safe scene leads over a third
+ * one, in the same message: at most a frame. In studio mode OBS drops what is
+ * asked while a transition runs: asked again, it is left for as long. */
+static void send(struct obs_session *s, struct obs_call *c, int64_t now_ms)
 {
 	json_object *requests = json_object_new_array();
-	const char *was = json_get_str(c->data, "was", NULL);
-	if (again && was)
-		obs_batch_add(requests, "SetCurrentSceneTransition",
-			      named("transitionName", was));
-	if (needs_cut(s) || (again && was))
+	const char *safe = json_get_str(c->data, "sceneName", "");
+	bool again = c->tries > 0, leaves = again && s->facts.studio;
+	bool runs = again || s->transition_runs || is_asked_for(s, NULL);
+	const char *third = runs ? third_scene(s, safe, c->tries) : NULL;
+	if (leaves)
+		add_studio(requests, false);
+	if (needs_cut(s) || (again && s->cut))
 		obs_batch_add(requests, "SetCurrentSceneTransition",
 			      named("transitionName", s->cut));
-	obs_batch_add(
-		requests, "SetCurrentProgramScene",
-		named("sceneName", json_get_str(c->data, "sceneName", "")));
+	if (third)
+		obs_batch_add(requests, "SetCurrentProgramScene",
+			      named("sceneName", third));
+	obs_batch_add(requests, "SetCurrentProgramScene",
+		      named("sceneName", safe));
+	if (leaves)
+		add_studio(requests, true);
 	obs_batch_send(s, c->number, requests, false);
 	json_object_put(requests);
+	c->tries++;
+	c->again_ms = now_ms + AGAIN_MS;
 }
 
 void obs_panic_begin(struct obs_session *s, struct obs_call *c, int64_t now_ms)
@@ -66,8 +118,7 @@ void obs_panic_begin(struct obs_session *s, struct obs_call *c, int64_t now_ms)
 	else if (needs_cut(s))
 		json_add_str(c->data, "was", s->facts.transition);
 	s->restore_ms = 0;
-	send(s, c, false);
-	c->again_ms = now_ms + AGAIN_MS;
+	send(s, c, now_ms);
 }
 
 void obs_panic_send_again(struct obs_session *s, struct obs_call *c,
@@ -75,7 +126,7 @@ void obs_panic_send_again(struct obs_session *s, struct obs_call *c,
 {
 	c->again_ms = now_ms + AGAIN_MS;
 	if (!obs_calls_are_held(s))
-		send(s, c, true);
+		send(s, c, now_ms);
 }
 
 /* The transition that the house had chosen comes back a little later: put back
@@ -99,13 +150,18 @@ void obs_panic_restore(struct obs_session *s, int64_t now_ms)
 	s->restore_ms = 0;
 }
 
-/* Only the switch itself counts: the cut may be there already. */
+/* Only the last switch counts: the cut may be there already. */
 void obs_panic_answer(struct obs_session *s, struct obs_call *c,
 		      json_object *results, int64_t now_ms)
 {
 	size_t n = results ? json_object_array_length(results) : 0;
-	json_object *last =
-		n ? json_object_array_get_idx(results, n - 1) : NULL;
+	json_object *last = NULL;
+	for (size_t i = 0; i < n; i++) {
+		json_object *r = json_object_array_get_idx(results, i);
+		if (!strcmp(json_get_str(r, "requestType", ""),
+			    "SetCurrentProgramScene"))
+			last = r;
+	}
 	bool ok = json_get_bool(json_get_object(last, "requestStatus"),
 				"result", false);
 	if (!c->asked)

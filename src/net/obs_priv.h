@@ -25,6 +25,7 @@ struct obs_call {
 	 * of its steps this one is. */
 	int next_step, steps_left, step;
 	int64_t again_ms; /* of a panic: when it is sent once more */
+	int tries;	  /* of a panic: how often it was */
 };
 
 /* Lists that are read again when one of a flood of events says so: once at a
@@ -40,6 +41,7 @@ struct obs_session {
 	char *restore;	    /* the transition that a panic put aside */
 	int64_t restore_ms; /* when it is put back; 0: there is none */
 	char *cut;	    /* the name of the transition that takes no time */
+	bool transition_runs;
 	struct obs_call calls[OBS_MAX_REQUESTS];
 	uint64_t next_number;
 	int64_t now_ms; /* of the last that happened */

@@ -167,6 +167,22 @@ end_one() { # NAME SIGNAL: and KILL if that is not enough within 8 s
 	rm -f "$dir/$1.pid"
 }
 
+# Whoever started this may be killed: then all that is here ends, too, and an
+# ingest in the same folder.
+start_watch() {
+	setsid sh -c 'tail --pid="$1" -f /dev/null
+		sh "${2%/*}/ingest.sh" stop "$3"; exec sh "$2" stop "$3"' \
+		watch "$PPID" "$0" "$dir" >/dev/null 2>&1 </dev/null &
+	echo $! >"$dir/watch.pid"
+}
+
+end_watch() { # itself with the tail below it; it may be who asks
+	[ -s "$dir/watch.pid" ] || return 0
+	pid=$(cat "$dir/watch.pid")
+	rm -f "$dir/watch.pid"
+	[ "$pid" -eq $$ ] || kill -TERM "-$pid" 2>/dev/null
+}
+
 case $command in
 start)
 	for program in obs Xvfb espeak-ng; do
@@ -176,6 +192,7 @@ start)
 		}
 	done
 	write_settings "${3:?a port}" "${4:?a password}" "${5:-9}"
+	start_watch
 	start_display
 	start_obs
 	;;
@@ -183,6 +200,7 @@ again)
 	start_obs
 	;;
 stop)
+	end_watch
 	end_one obs INT # on TERM it dies without a word
 	end_one xvfb TERM
 	;;

@@ -79,6 +79,49 @@ ok $? "OBS has confirmed it"
 "$program" status onair --json | jq -e '.obs.program_scene == "Live"' \
 	>/dev/null
 ok $? "and status says so"
+"$program" do onair scene Poll >/dev/null
+ok $? "the command line asks for a scene"
+wait_event onair '"obs:command".*"state":"confirmed".*scene Poll'
+wait_event onair '"obs:status".*"program_scene":"Poll"'
+"$program" status onair --json | jq -e '.obs.program_scene == "Poll"' \
+	>/dev/null
+ok $? "OBS shows it, and status says so"
+
+# What ends a recording or a stream takes two keys; any other than y: nothing.
+stop() { # WHAT KEY: asks to stop it, and answers
+	play 80x24 onair <<-SCRIPT
+	keys 5 :
+	keys $(echo "$1" | sed 's/./& /g')Enter
+	wait text start
+	keys Down Enter
+	wait text $1 stop? It is on air.
+	dump $1
+	wait quiet
+	keys $2
+	wait gone any other key: no
+	wait quiet
+	quit
+	SCRIPT
+}
+"$program" do onair record start >/dev/null
+wait_event onair '"obs:status".*"recording":true'
+ok $? "OBS records"
+stop record n
+ok $? "to stop a recording asks first"
+shows record 'y yes   any other key: no'
+stop stream n
+ok $? "to stop a stream, too"
+shows stream 'y yes   any other key: no'
+"$program" events onair --json | grep '"obs:command"' | grep -q 'stop'
+[ $? -ne 0 ] && "$program" status onair --json | jq -e .obs.recording >/dev/null
+ok $? "by another key nothing was asked of OBS"
+stop record y
+wait_event onair '"obs:command".*"state":"confirmed".*record stop'
+wait_event onair '"obs:status".*"recording":false'
+ok $? "by y the recording ends"
+"$program" do onair scene Live >/dev/null
+wait_event onair '"obs:status".*"program_scene":"Live"'
+ok $? "back on Live"
 fails 1 'did you mean `Poll`' "a scene that OBS has not" \
 	"$program" do onair scene Pol
 "$program" do onair note 'a rule waits' >/dev/null
