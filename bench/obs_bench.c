@@ -7,6 +7,7 @@
  */
 #include <arpa/inet.h>
 #include <check.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,26 +40,65 @@ static void tell_figures(const char *name, double *ms, int n)
 	fflush(stdout);
 }
 
-/* Bare and ours take turns, so that both meet the same machine. */
+/* To one scene and back, so that OBS has the same to do for both: neither has
+ * anything to start or to stop. */
+static const char *scene_of(int i)
+{
+	return i % 2 ? "Poll" : "Starting Soon";
+}
+
+/* Not at once behind the last frame: OBS switches with a frame. */
+static void any_moment(void)
+{
+	static int n;
+	poll(NULL, 0, n++ * 13 % 34);
+}
+
+static double bare_takes(int eye, int hand, const char *scene)
+{
+	char *m = xasprintf("{\"op\":6,\"d\":{\"requestType\":"
+			    "\"SetCurrentProgramScene\",\"requestId\":\"b\","
+			    "\"requestData\":{\"sceneName\":\"%s\"}}}",
+			    scene);
+	any_moment();
+	double began = now_ms();
+	ws_say(hand, m);
+	see(eye, "CurrentProgramSceneChanged", scene);
+	double took = now_ms() - began;
+	see(hand, "\"requestId\":\"b\"", "true");
+	free(m);
+	return took;
+}
+
+static double ours_takes(int eye, const char *scene)
+{
+	char *body = xasprintf("{\"scene\":\"%s\"}", scene);
+	any_moment();
+	double began = now_ms();
+	char *answer = operator_ask(s, "POST", "/api/v1/obs/scene", body);
+	see(eye, "CurrentProgramSceneChanged", scene);
+	double took = now_ms() - began;
+	free(answer);
+	free(body);
+	return took;
+}
+
+/* Bare and ours take turns, two switches each, so that both meet the same
+ * machine. */
 START_TEST(a_switch)
 {
 	double *bare = xcalloc((size_t)switches, sizeof *bare);
 	double *ours = xcalloc((size_t)switches, sizeof *ours);
-	int eye = look_on(4), hand = look_on(0);
-	for (int i = 0; i < switches; i++) {
-		double began = now_ms();
-		ws_say(hand, "{\"op\":6,\"d\":{\"requestType\":"
-			     "\"SetCurrentProgramScene\",\"requestId\":\"b\","
-			     "\"requestData\":{\"sceneName\":\"Live\"}}}");
-		see(eye, "CurrentProgramSceneChanged", "Live");
-		bare[i] = now_ms() - began;
-		see(hand, "\"requestId\":\"b\"", "true");
-		began = now_ms();
-		char *answer = operator_ask(s, "POST", "/api/v1/obs/scene",
-					    "{\"scene\":\"Poll\"}");
-		see(eye, "CurrentProgramSceneChanged", "Poll");
-		ours[i] = now_ms() - began;
-		free(answer);
+	int eye = look_on(4), hand = look_on(0), on = 1;
+	/* A message that waits for an acknowledgement is not the bare limit. */
+	setsockopt(hand, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	free(tell(hand, "SetCurrentProgramScene", "{\"sceneName\":\"Poll\"}"));
+	see(eye, "CurrentProgramSceneChanged", "Poll");
+	for (int i = 0; i < switches; i += 2) {
+		for (int k = 0; k < 2; k++)
+			bare[i + k] = bare_takes(eye, hand, scene_of(k));
+		for (int k = 0; k < 2; k++)
+			ours[i + k] = ours_takes(eye, scene_of(k));
 	}
 	tell_figures("bare request, switched", bare, switches);
 	tell_figures("command over HTTP, switched", ours, switches);
@@ -101,6 +141,7 @@ int main(int argc, char **argv)
 {
 	Suite *suite = suite_create("obs_bench");
 	switches = argc > 1 ? atoi(argv[1]) : switches;
+	switches += switches % 2;
 	rounds = argc > 2 ? atoi(argv[2]) : rounds;
 	setenv("OBS_FPS", "30", 0);
 	setenv("CK_TIMEOUT_MULTIPLIER", "10", 0);
