@@ -119,17 +119,24 @@ stop record y
 wait_event onair '"obs:command".*"state":"confirmed".*record stop'
 wait_event onair '"obs:status".*"recording":false'
 ok $? "by y the recording ends"
+is_live() {
+	"$program" status onair --json |
+		jq -e '.obs.program_scene == "Live"' >/dev/null
+}
+rule_waits() {
+	is_live && "$program" status onair --json |
+		jq -e '.obs.rules_wait | .why == "scene Live" and
+			.held_back == 1' >/dev/null
+}
 "$program" do onair scene Live >/dev/null
-wait_event onair '"obs:status".*"program_scene":"Live"'
+until_true is_live
 ok $? "back on Live"
 fails 1 'did you mean `Poll`' "a scene that OBS has not" \
 	"$program" do onair scene Pol
 "$program" do onair note 'a rule waits' >/dev/null
 wait_event onair '"held back".*scene Poll.*rule note-scene'
 ok $? "a rule waits for the operator's own choice, and says so"
-"$program" status onair --json | jq -e '.obs.program_scene == "Live" and
-	.obs.rules_wait.why == "scene Live" and
-	.obs.rules_wait.held_back == 1' >/dev/null
+until_true rule_waits
 ok $? "OBS was left alone, and status says why"
 "$program" do onair rules-release >/dev/null
 ok $? "the rules are released"
