@@ -6,7 +6,7 @@
 #include "console/panes.h"
 #include "core/preflight.h"
 
-#define NAME_COLUMNS 26
+#define NAME_COLUMNS 34
 #define TIME_COLUMNS 9
 #define CARD_MIN     44
 #define PAST_MIN     100 /* from here on the past and the age have room */
