@@ -7,6 +7,11 @@ for tool in obs Xvfb; do
 	command -v "$tool" >/dev/null || skip_all "$tool is missing"
 done
 cd "$scratch" || exit 99
+
+# What status says now: an event of a scene may be an old one.
+scene_is() { # PATTERN
+	"$program" status onair --json | jq -r .obs.program_scene | grep -qE "$1"
+}
 obs=$top_srcdir/tests/real/obs.sh
 end_all() {
 	sh "$obs" stop "$scratch/obs"
@@ -82,7 +87,7 @@ ok $? "and status says so"
 "$program" do onair scene Poll >/dev/null
 ok $? "the command line asks for a scene"
 wait_event onair '"obs:command".*"state":"confirmed".*scene Poll'
-wait_event onair '"obs:status".*"program_scene":"Poll"'
+until_true scene_is 'Poll'
 "$program" status onair --json | jq -e '.obs.program_scene == "Poll"' \
 	>/dev/null
 ok $? "OBS shows it, and status says so"
@@ -119,17 +124,13 @@ stop record y
 wait_event onair '"obs:command".*"state":"confirmed".*record stop'
 wait_event onair '"obs:status".*"recording":false'
 ok $? "by y the recording ends"
-is_live() {
-	"$program" status onair --json |
-		jq -e '.obs.program_scene == "Live"' >/dev/null
-}
 rule_waits() {
-	is_live && "$program" status onair --json |
+	scene_is Live && "$program" status onair --json |
 		jq -e '.obs.rules_wait | .why == "scene Live" and
 			.held_back == 1' >/dev/null
 }
 "$program" do onair scene Live >/dev/null
-until_true is_live
+until_true scene_is Live
 ok $? "back on Live"
 fails 1 'did you mean `Poll`' "a scene that OBS has not" \
 	"$program" do onair scene Pol
@@ -143,7 +144,7 @@ ok $? "the rules are released"
 "$program" do onair rule-off stage-scene >/dev/null
 ok $? "a rule is switched off"
 "$program" do onair go >/dev/null
-wait_event onair '"obs:status".*"program_scene":"Poll"'
+until_true scene_is 'Poll'
 ok $? "a rule switches to the poll's scene"
 
 # Its winner has a price: until that is settled no rule hears of a result.
@@ -152,12 +153,11 @@ curl -s -o /dev/null -H 'Content-Type: application/json' -d '{"option":"y"}' \
 "$program" do onair poll-close way >/dev/null
 wait_event onair '"budget:request".*"option":"y"'
 ok $? "the price of the winner is asked for"
-"$program" status onair --json | jq -e '.obs.program_scene == "Poll" and
-	.poll.hidden' >/dev/null
+scene_is Poll && "$program" status onair --json | jq -e .poll.hidden >/dev/null
 ok $? "and OBS stays with the poll, whose result is hidden"
 item=$("$program" inbox onair --json | jq -r '.[0].id // .inbox[0].id')
 "$program" do onair approve "$item" >/dev/null
-wait_event onair '"obs:status".*"program_scene":"Live"'
+until_true scene_is 'Live'
 ok $? "approved, the rule switches back"
 "$program" events onair --json | grep '"obs:command"' |
 	grep -q 'rule stage-scene'
@@ -171,7 +171,7 @@ wait text PANIC
 quit
 SCRIPT
 ok $? "panic is pressed"
-wait_event onair '"obs:status".*"program_scene":"Starting Soon"'
+until_true scene_is 'Starting Soon'
 ok $? "and OBS is on the safe scene"
 end_core
 
@@ -185,9 +185,6 @@ on_live() { # a core on it, and OBS shows Live
 	start_core onair.yaml --redis "unix://$scratch/s.sock" &&
 		wait_event onair '"obs:status".*"connected":true' &&
 		until_true scene_is .
-}
-scene_is() { # PATTERN
-	"$program" status onair --json | jq -r .obs.program_scene | grep -qE "$1"
 }
 act() { # ARGS: a panic over HTTP while Redis hangs
 	state=$SHOWCALLER_STATE/onair
