@@ -106,6 +106,7 @@ void obs_opened(struct obs_session *s, int64_t now_ms)
 	s->state = OBS_HELLO;
 	s->now_ms = now_ms;
 	s->transition_runs = false;
+	s->mask_ms = 0;
 	memset(s->lists, 0, sizeof s->lists);
 	s->deadline_ms = now_ms + OBS_HANDSHAKE_MS;
 }
@@ -242,6 +243,9 @@ void obs_received(struct obs_session *s, const char *text, size_t bytes,
 		identify(s, d);
 	} else if (op == OP_IDENTIFIED && s->state == OBS_IDENTIFYING) {
 		obs_read_all(s, now_ms);
+	} else if (op == OP_IDENTIFIED) {
+		s->mask_ms = 0;
+		obs_tick(s, now_ms);
 	} else if (op == OP_EVENT && s->state >= OBS_READING) {
 		take_event(s, d, now_ms);
 	} else if ((op == OP_ANSWER || op == OP_BATCH_ANSWER) &&
@@ -283,14 +287,16 @@ static void look(struct obs_session *s, int64_t now_ms)
 	s->watch.look_at_ms = now_ms + OBS_LOOK_MS;
 }
 
-/* OBS is told which events are wanted when that has changed. */
+/* OBS is told which events are wanted when that has changed; once at a time,
+ * for it does two messages in any order. */
 static void follow_mask(struct obs_session *s)
 {
 	unsigned mask =
 		EVENTS | (obs_watch_wants_meters(&s->watch) ? METERS : 0);
-	if (mask == s->mask)
+	if (mask == s->mask || s->mask_ms)
 		return;
 	s->mask = mask;
+	s->mask_ms = s->now_ms;
 	json_object *o = json_object_new_object();
 	json_object *d = json_object_new_object();
 	json_add_int(d, "eventSubscriptions", mask);
@@ -298,6 +304,12 @@ static void follow_mask(struct obs_session *s)
 	json_add(o, "d", &d);
 	s->sink.send(s->sink.who, json_text(o));
 	json_object_put(o);
+}
+
+bool obs_may_leave(const struct obs_session *s, int64_t now_ms)
+{
+	return s->state != OBS_READY || !s->mask_ms ||
+	       now_ms - s->mask_ms >= OBS_LEAVE_MS;
 }
 
 void obs_show_meters(struct obs_session *s, bool shown, int64_t now_ms)

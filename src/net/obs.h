@@ -27,6 +27,7 @@
 #define OBS_SOFT_MS	   100
 #define OBS_HANDSHAKE_MS   5000
 #define OBS_FIGURES_MS	   1000
+#define OBS_LEAVE_MS	   500 /* at most, for what OBS still answers */
 #define OBS_MAX_REQUESTS   256
 #define OBS_MAX_TEXT_BYTES (16 * 1024 * 1024)
 
@@ -69,6 +70,10 @@ void obs_set_password(struct obs_session *s, const char *password);
 /* What is expected of OBS; lent for as long as the session lives. NULL (as at
  * first): nothing. */
 void obs_expect(struct obs_session *s, const struct show_obs *show);
+/* Whether the link may be closed. An OBS that loses a client while it changes
+ * what it sends it (obs-websocket 5.1, Reidentify) counts the listeners of its
+ * levels wrong, and sends them to nobody any more. */
+bool obs_may_leave(const struct obs_session *s, int64_t now_ms);
 /* Whether somebody looks at the meters. */
 void obs_show_meters(struct obs_session *s, bool shown, int64_t now_ms);
 

@@ -461,6 +461,11 @@ void obs_link_meters(struct obs_link *link, bool shown)
 	plan(link);
 }
 
+bool obs_link_may_end(const struct obs_link *link)
+{
+	return !link->wsi || obs_may_leave(link->session, clock_mono_ms());
+}
+
 void obs_link_free(struct obs_link **linkp)
 {
 	struct obs_link *link = *linkp;

@@ -104,6 +104,7 @@ void obs_meters_take(struct obs_watch *w, json_object *data, int64_t now_ms)
 	json_object *inputs = json_get_array(data, "inputs");
 	size_t n = inputs ? json_object_array_length(inputs) : 0;
 	int at = 0;
+	w->heard_at_ms = now_ms;
 	for (int i = 0; i < w->level_count; i++)
 		w->levels[i].heard = false;
 	for (size_t i = 0; i < n; i++) {

@@ -57,6 +57,7 @@ struct obs_session {
 				nothing is waiting */
 
 	unsigned mask; /* the events that OBS was asked for */
+	int64_t mask_ms; /* since when that has no answer; 0: it has */
 	struct obs_watch watch;
 };
 

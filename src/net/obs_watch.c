@@ -305,7 +305,11 @@ static void look_at_air(struct obs_watch *w, int64_t now_ms)
 	bool black = a->black_ms && obs_watch_on_air(w) && w->black_known &&
 		     now_ms - w->lit_at_ms >= a->black_ms;
 	set_alarmf(w, OBS_ALARM_SILENCE, obs_meters_silent(w, now_ms), now_ms,
-		   "dead air: no sound above %lld dB for %lld s",
+		   w->heard_at_ms > w->sound_at_ms
+			   ? "dead air: no sound above %lld dB for %lld s"
+			   : "OBS sends no levels: whether there is sound "
+			     "above %lld dB is not known for %lld s; "
+			     "restart OBS if that stays",
 		   (long long)-a->silence_below_db,
 		   (long long)a->silence_ms / 1000);
 	set_alarmf(w, OBS_ALARM_BLACK, black, now_ms,

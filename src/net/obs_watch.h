@@ -69,6 +69,7 @@ struct obs_watch {
 	struct obs_level levels[OBS_METERS_MAX];
 	int level_count;
 	int64_t sound_at_ms; /* the last that was not silent, or air began */
+	int64_t heard_at_ms; /* the last samples, whatever they say */
 	int64_t told_at_ms;  /* of the meters */
 
 	int64_t look_at_ms; /* when next; 0: not on air */

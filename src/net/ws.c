@@ -280,7 +280,7 @@ static void *run(void *arg)
 	struct ws *ws = arg;
 	obs_link_start(ws->obs);
 	chat_link_start(ws->chat);
-	while (!atomic_load(&ws->stopping)) {
+	while (!atomic_load(&ws->stopping) || !obs_link_may_end(ws->obs)) {
 		if (lws_service(ws->context, 0) < 0)
 			break;
 		take_mail(ws);

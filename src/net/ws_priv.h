@@ -123,6 +123,8 @@ void obs_link_look(struct obs_link *link);
 void obs_link_request(struct obs_link *link, const char *id, const char *type,
 		      const char *data);
 void obs_link_meters(struct obs_link *link, bool shown);
+/* Not in the middle of what OBS must finish first. */
+bool obs_link_may_end(const struct obs_link *link);
 int obs_link_callback(struct lws *wsi, enum lws_callback_reasons reason,
 		      void *user, void *in, size_t len);
 

@@ -291,6 +291,22 @@ START_TEST(levels_come_while_somebody_looks)
 }
 END_TEST
 
+/* Each time OBS is told that levels are not wanted, and left at once. */
+START_TEST(who_leaves_in_haste_takes_the_levels_from_nobody)
+{
+	for (int i = 0; i < 4; i++) {
+		pthread_mutex_lock(&s->lock);
+		int before = s->meters_news;
+		pthread_mutex_unlock(&s->lock);
+		net_obs_meters(s->net, true);
+		WAIT(s->meters_news > before, 15000);
+		net_obs_meters(s->net, false);
+		stand_restart(s);
+		WAIT(s->obs.connected, 10000);
+	}
+}
+END_TEST
+
 /* --- the link ------------------------------------------------------------- */
 
 START_TEST(an_obs_that_hangs_is_an_alarm_until_it_is_back)
@@ -395,6 +411,7 @@ int main(void)
 	ADD(a_hidden_source_is_an_alarm);
 	ADD(a_source_that_is_not_there_is_an_alarm_on_air);
 	ADD(levels_come_while_somebody_looks);
+	ADD(who_leaves_in_haste_takes_the_levels_from_nobody);
 	ADD(an_obs_that_hangs_is_an_alarm_until_it_is_back);
 	ADD(what_is_otherwise_than_expected_is_said_in_words);
 	ADD(who_switches_in_obs_is_stronger_than_a_rule);

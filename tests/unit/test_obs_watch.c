@@ -291,6 +291,19 @@ START_TEST(levels_are_clamped_and_told_five_times_a_second)
 }
 END_TEST
 
+START_TEST(levels_that_do_not_come_are_no_silence)
+{
+	stream_is(STARTED);
+	pass(30000);
+	ck_assert_ptr_nonnull(strstr(alarm_of("obs/silence"), "no levels"));
+	levels("0.5", "0");
+	pass(0);
+	ck_assert_str_eq(alarm_of("obs/silence"), "");
+	pass(30000);
+	ck_assert_ptr_nonnull(strstr(alarm_of("obs/silence"), "no levels"));
+}
+END_TEST
+
 START_TEST(dead_air_is_an_alarm_on_air_alone)
 {
 	pass(60000);
@@ -492,6 +505,7 @@ int main(void)
 	tcase_add_test(tc, congestion_has_to_last);
 	tcase_add_test(tc, a_disk_that_fills_up);
 	tcase_add_test(tc, levels_are_clamped_and_told_five_times_a_second);
+	tcase_add_test(tc, levels_that_do_not_come_are_no_silence);
 	tcase_add_test(tc, dead_air_is_an_alarm_on_air_alone);
 	tcase_add_test(tc, black_is_an_alarm);
 	tcase_add_test(tc, sources_must_feed);
