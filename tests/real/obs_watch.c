@@ -301,6 +301,7 @@ START_TEST(who_leaves_in_haste_takes_the_levels_from_nobody)
 		net_obs_meters(s->net, true);
 		WAIT(s->meters_news > before, 15000);
 		net_obs_meters(s->net, false);
+		ask("GetVersion", NULL); /* so that it was sent */
 		stand_restart(s);
 		WAIT(s->obs.connected, 10000);
 	}
