@@ -16,7 +16,7 @@ static const struct list {
 	{"agents", "agent", "agent", "by agent"},
 	{"models", "model", "model", "by model"},
 	{"minutes", "minute", "at", "by minute"},
-	{"episodes", "episode", "run", "episodes before"},
+	{"episodes", "episode", "run", "by episode"},
 };
 
 /* The name of a row; `at` is a time, which is written as one. */
@@ -64,7 +64,8 @@ static void print_csv(json_object *usage)
 	}
 }
 
-static void print_row(json_object *row, const struct list *list)
+static void print_row(json_object *row, const struct list *list,
+		      const char *run)
 {
 	char at[32], tokens[28], before[28];
 	int64_t micros = json_get_int(row, "cost_micros", 0);
@@ -82,6 +83,8 @@ static void print_row(json_object *row, const struct list *list)
 	if (assumed)
 		printf("  of these assumed: %s",
 		       text_thousands(before, sizeof before, assumed));
+	if (strcmp(json_get_str(row, "run", ""), run) == 0)
+		printf("  this run");
 	printf("\n");
 }
 
@@ -110,7 +113,8 @@ static void print_usage(json_object *usage)
 		if (n)
 			printf("%s\n", lists[i].head);
 		for (size_t k = 0; k < n; k++)
-			print_row(json_object_array_get_idx(a, k), &lists[i]);
+			print_row(json_object_array_get_idx(a, k), &lists[i],
+				  json_get_str(usage, "run", "none"));
 	}
 }
 

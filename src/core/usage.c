@@ -66,21 +66,28 @@ static void book(struct model *m, const struct event *e, int agent, int sign)
 		row->assumed_tokens += tokens;
 }
 
+/* Only now is the last run one of those before. */
+static void learn(struct usage_stage *s)
+{
+	int64_t tokens = s->last_tokens;
+	if (!tokens)
+		return;
+	s->last_tokens = 0;
+	s->low_tokens =
+		s->runs == 0 || tokens < s->low_tokens ? tokens : s->low_tokens;
+	s->high_tokens = tokens > s->high_tokens ? tokens : s->high_tokens;
+	s->sum_tokens += tokens;
+	s->runs++;
+}
+
 static void begin(struct model *m)
 {
 	struct usage *u = &m->usage;
 	u->buckets[0] = (struct spending){0}; /* turn_to() clears the others */
 	u->newest = 0;
 	u->model_count = 0;
-}
-
-static void learn(struct usage_stage *s, int64_t tokens)
-{
-	s->low_tokens =
-		s->runs == 0 || tokens < s->low_tokens ? tokens : s->low_tokens;
-	s->high_tokens = tokens > s->high_tokens ? tokens : s->high_tokens;
-	s->sum_tokens += tokens;
-	s->runs++;
+	for (size_t i = 0; i < m->show->stage_count; i++)
+		learn(&u->stages[i]);
 }
 
 /* After the run's own fold, so its state and time are known. A run that goes on
@@ -105,12 +112,11 @@ static void end(struct model *m)
 	};
 	memcpy(e->run, m->run.id, sizeof e->run);
 	u->episode_count += !again;
-	if (again)
-		return;
 	for (size_t i = 0; i < m->show->stage_count; i++)
-		if (m->stages[i].state == STAGE_DONE &&
-		    m->ledger.stages[i].tokens.spent)
-			learn(&u->stages[i], m->ledger.stages[i].tokens.spent);
+		u->stages[i].last_tokens =
+			m->stages[i].state == STAGE_DONE
+				? m->ledger.stages[i].tokens.spent
+				: 0;
 }
 
 void usage_apply(struct model *m, const struct event *e, int stage, int agent)
@@ -400,13 +406,14 @@ void usage_put(struct json_out *o, const struct model *m)
 	json_out_object(o, "stages");
 	for (size_t i = 0; i < m->show->stage_count; i++) {
 		const struct usage_stage *s = &u->stages[i];
-		if (!s->runs)
+		if (!s->runs && !s->last_tokens)
 			continue;
 		json_out_object(o, m->show->stages[i].id);
 		json_add_int(o, "runs", s->runs);
 		json_add_int(o, "sum", s->sum_tokens);
 		json_add_int(o, "low", s->low_tokens);
 		json_add_int(o, "high", s->high_tokens);
+		json_add_int(o, "last", s->last_tokens);
 		json_out_end(o);
 	}
 	json_out_end(o);
@@ -493,6 +500,7 @@ void usage_read(struct model *m, json_object *o)
 			.sum_tokens = json_get_int(row, "sum", 0),
 			.low_tokens = json_get_int(row, "low", 0),
 			.high_tokens = json_get_int(row, "high", 0),
+			.last_tokens = json_get_int(row, "last", 0),
 		};
 	}
 }

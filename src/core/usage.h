@@ -41,6 +41,7 @@ struct usage_episode {
 /* What a stage spent when it succeeded in the episodes before. */
 struct usage_stage {
 	int64_t runs, sum_tokens, low_tokens, high_tokens;
+	int64_t last_tokens; /* in the run that is over; 0: nothing */
 };
 
 struct usage {
@@ -51,7 +52,8 @@ struct usage {
 	struct usage_model models[USAGE_MODELS]; /* the last one takes all that
 						    find no place */
 	size_t model_count;
-	struct usage_episode episodes[USAGE_EPISODES]; /* oldest first */
+	/* Oldest first; a run that is over is one of them. */
+	struct usage_episode episodes[USAGE_EPISODES];
 	size_t episode_count;
 	struct usage_stage *stages; /* by stage index */
 };

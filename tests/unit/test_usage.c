@@ -83,12 +83,18 @@ START_TEST(an_episode_is_kept_and_teaches_the_next)
 	end = usage_outlook(w->m);
 	ck_assert_int_eq(end.likely, 800);
 	ck_assert_int_eq(end.high, 800);
+	/* It is not one of those before it. */
+	ck_assert_int_eq(w->m->usage.stages[0].runs, 0);
+	ck_assert_int_eq(w->m->usage.stages[0].last_tokens, 300);
 
 	struct input *in = input_new(INPUT_BEGIN);
 	in->id = xstrdup("r2");
 	in->attended = true;
 	world_step(w, in);
 	ck_assert_int_eq(usage_minute(&w->m->usage, 10).tokens, 0);
+	ck_assert_int_eq(w->m->usage.stages[0].runs, 1);
+	ck_assert_int_eq(w->m->usage.stages[0].sum_tokens, 300);
+	ck_assert_int_eq(w->m->usage.stages[0].last_tokens, 0);
 	end = usage_outlook(w->m);
 	ck_assert_int_eq(end.low, 800);
 	ck_assert_int_eq(end.likely, 800);

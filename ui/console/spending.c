@@ -161,7 +161,7 @@ static void put_episodes(const struct view *v, struct table *t)
 	int64_t most = 1;
 	if (u->episode_count == 0 || full(t))
 		return;
-	put_head(t, "episodes before");
+	put_head(t, "by episode");
 	for (size_t i = 0; i < u->episode_count; i++)
 		if (u->episodes[i].spent.tokens > most)
 			most = u->episodes[i].spent.tokens;
@@ -171,8 +171,10 @@ static void put_episodes(const struct view *v, struct table *t)
 		pen_text(&p, STYLE_TEXT, " ");
 		pen_bar(&p, STYLE_BAR, 20,
 			(double)e->spent.tokens / (double)most);
-		pen_printf(&p, STYLE_DIM, " %s",
-			   run_state_name((enum run_state)e->state));
+		bool ours = strcmp(e->run, v->model->run.id) == 0;
+		pen_printf(&p, STYLE_DIM, " %s%s",
+			   run_state_name((enum run_state)e->state),
+			   ours ? ", this run" : "");
 	}
 }
 
