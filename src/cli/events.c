@@ -1,4 +1,5 @@
-/* events: the log of a show, as lines or as JSON lines. */
+/* events: the log of a show, as lines or as JSON lines; also of one that is
+ * stopped, and of an exported file. Whoever follows one may come before it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +7,7 @@
 #include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/find.h"
+#include "cli/source.h"
 
 #define CHUNK	 500
 #define BLOCK_MS 5000
@@ -37,52 +39,66 @@ static bool print_event(struct wish *wish, const struct event *event)
 }
 
 /* Without a wish it begins with the first one that can be read here. */
-static bool find_first(struct client *client, struct wish *wish,
-		       struct err *err)
+static void say_first(uint64_t first, const char *why)
 {
-	uint64_t first, last;
-	char why[320];
-	if (wish->from)
-		return true;
-	if (!client_readable(client, &first, &last, why, sizeof why, err))
-		return false;
-	wish->from = first;
 	if (why[0])
 		fprintf(stderr,
 			"showcaller: events: begins with event %llu: %s\n",
 			(unsigned long long)first, why);
-	return true;
 }
 
-static int print_log(struct client *client, struct wish *wish)
+static int print_log(struct source *s, struct wish *wish)
 {
 	struct err err = {0};
-	bool go_on = true, all = !wish->from && !wish->follow;
-	if (!find_first(client, wish, &err))
+	struct event *event;
+	bool go_on = true;
+	int got;
+	if (!wish->from)
+		say_first(source_first(s), source_missing(s));
+	if (!source_rewind(s, wish->from ? wish->from : source_first(s), &err))
 		return cli_fail(&err);
-	uint64_t after = wish->from ? wish->from - 1 : 0;
+	while (go_on && (got = source_next(s, &event, &err)) != 0) {
+		if (got < 0)
+			return cli_fail(&err);
+		if (event->seq >= wish->from)
+			go_on = print_event(wish, event);
+		event_free(&event);
+	}
+	if (!wish->from && wish->run && !wish->found) {
+		err_set(&err, ERR_NO, "events: nothing is of a run %.64s",
+			wish->run);
+		return cli_fail(&err);
+	}
+	return 0;
+}
+
+static int follow(struct client *client, struct wish *wish)
+{
+	struct err err = {0};
+	bool go_on = true;
+	uint64_t first = wish->from, last;
+	char why[320];
+	if (!first) {
+		if (!client_readable(client, &first, &last, why, sizeof why,
+				     &err))
+			return cli_fail(&err);
+		say_first(first, why);
+	}
+	uint64_t after = first ? first - 1 : 0;
 	while (go_on) {
 		struct event **events = NULL;
-		int count = client_events(client, after, CHUNK,
-					  wish->follow ? BLOCK_MS : 0, &events,
-					  &err);
+		int count = client_events(client, after, CHUNK, BLOCK_MS,
+					  &events, &err);
 		for (int i = 0; i < count; i++) {
 			after = events[i]->seq;
 			go_on = print_event(wish, events[i]) && go_on;
 			event_free(&events[i]);
 		}
 		free(events);
-		if (fflush(stdout) != 0)
-			go_on = false; /* nobody reads any more */
 		if (count < 0)
 			return cli_fail(&err);
-		if (count == 0 && !wish->follow)
-			go_on = false;
-	}
-	if (all && wish->run && !wish->found) {
-		err_set(&err, ERR_NO, "events: nothing is of a run %.64s",
-			wish->run);
-		return cli_fail(&err);
+		if (fflush(stdout) != 0)
+			go_on = false; /* nobody reads any more */
 	}
 	return 0;
 }
@@ -99,7 +115,7 @@ static bool read_id(const char *text, uint64_t *id)
 }
 
 /* Of a Redis that was named: a show that it does not know has no events, and is
- * more likely a slip. Whoever follows may have come first. */
+ * more likely a slip. */
 static int judge_show(struct client *client)
 {
 	struct err err = {0};
@@ -107,6 +123,32 @@ static int judge_show(struct client *client)
 	bool known = definition != NULL;
 	free(definition);
 	return known ? 0 : cli_fail(&err);
+}
+
+static int follow_show(const struct cli_args *args, struct wish *wish)
+{
+	struct cli_place place;
+	struct client *client = NULL;
+	int status = cli_find(args, &place);
+	if (status == 0)
+		status = cli_open(&place, &client);
+	if (status == 0)
+		status = follow(client, wish);
+	client_close(&client);
+	cli_place_release(&place);
+	return status;
+}
+
+static int print_show(const struct cli_args *args, struct wish *wish)
+{
+	int status;
+	struct source *s = source_open(args, &status);
+	if (s && source_client(s) && cli_option_value(args, "redis"))
+		status = judge_show(source_client(s));
+	if (s && status == 0)
+		status = print_log(s, wish);
+	source_close(&s);
+	return status;
 }
 
 int cli_events(int argc, char **argv)
@@ -129,16 +171,6 @@ int cli_events(int argc, char **argv)
 				 "--from %.40s: an event's id is a "
 				 "number, as events prints it",
 				 from);
-	struct cli_place place;
-	struct client *client = NULL;
-	status = cli_find(&args, &place);
-	if (status == 0)
-		status = cli_open(&place, &client);
-	if (status == 0 && place.remote && !wish.follow)
-		status = judge_show(client);
-	if (status == 0)
-		status = print_log(client, &wish);
-	client_close(&client);
-	cli_place_release(&place);
-	return status;
+	return wish.follow ? follow_show(&args, &wish)
+			   : print_show(&args, &wish);
 }

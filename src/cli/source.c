@@ -1,5 +1,6 @@
 #include "cli/source.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -124,15 +125,27 @@ static int next_of_redis(struct source *s, struct event **event,
 
 /* --- both --------------------------------------------------------------- */
 
-/* A word that is a file, and no show file, is an exported log. */
+static bool ends_in(const char *word, const char *end)
+{
+	size_t a = strlen(word), b = strlen(end);
+	return a > b && strcmp(word + a - b, end) == 0;
+}
+
+/* A file that begins as an exported log is one, whatever its name; any other
+ * one is a damaged log, unless it is called as show files or shows are. */
 static bool is_log_file(const char *word)
 {
-	const char *dot = strrchr(word, '.');
+	char head[sizeof LOGFILE_MAGIC] = "";
 	struct stat st;
-	if (dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0 ||
-		    strcmp(dot, ".json") == 0))
+	if (stat(word, &st) != 0 || !S_ISREG(st.st_mode))
 		return false;
-	return stat(word, &st) == 0 && S_ISREG(st.st_mode);
+	FILE *f = fopen(word, "r");
+	size_t n = f ? fread(head, 1, sizeof head - 1, f) : 0;
+	if (f)
+		fclose(f);
+	return (n && strcmp(head, LOGFILE_MAGIC) == 0) ||
+	       (strpbrk(word, "./") && !ends_in(word, ".yaml") &&
+		!ends_in(word, ".yml") && !ends_in(word, ".json"));
 }
 
 struct source *source_open(const struct cli_args *args, int *status)

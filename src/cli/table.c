@@ -132,7 +132,7 @@ const struct cli_command cli_commands[] = {
 	 graph_options},
 	{"check", cli_check, "SHOW.yaml|CHECKS.json [CARD[/TEST]]...",
 	 "Runs validation cards against the real services.", json_options},
-	{"events", cli_events, "SHOW", "Prints the log of a show.",
+	{"events", cli_events, "SHOW|FILE", "Prints the log of a show.",
 	 events_options},
 	{"inbox", cli_inbox, "SHOW", "Says what waits for a human.",
 	 inbox_options},

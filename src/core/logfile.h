@@ -26,6 +26,8 @@
 #include "core/event.h"
 
 #define LOGFILE_FORMAT 1
+/* How such a file begins. */
+#define LOGFILE_MAGIC  "{\"showcaller\":\"log\","
 
 struct logfile_writer {
 	char chain[HASH_HEX_BYTES]; /* of the last line, "" before the first */

@@ -153,6 +153,11 @@ ok $? "replay of the file"
 ok $? "replay --verify of the file"
 "$program" replay night.log --verify --to 20 | grep -q '^verified [0-9]* hashes$'
 ok $? "and of a part of it"
+cp night.log night.json
+"$program" replay night.json --json | jq -e '.story.version == 9' >/dev/null
+ok $? "a log is known by its first bytes, whatever its name"
+"$program" events night.log --json | cmp -s - log
+ok $? "events of the file are those of the show"
 flip() { # LINE: one byte in the middle of it
 	awk -v line="$1" 'NR == line { at = int(length($0) / 3)
 		c = substr($0, at, 1) == "x" ? "y" : "x"
@@ -204,6 +209,10 @@ ok $? "to its end"
 "$program" replay night --verify >out
 grep -q '^verified .*, the snapshot' out
 ok $? "the snapshot of an orderly stop is what the log folds to"
+"$program" events night --json >out && head -n "$(wc -l <log)" out | cmp -s - log
+ok $? "events of a stopped show"
+fails 69 'it is stopped; .*showcaller run SHOW.yaml' 'but nobody follows one' \
+	"$program" events night --follow
 [ ! -S state/night/redis.sock ]
 ok $? "and its Redis is stopped again"
 
