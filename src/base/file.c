@@ -186,3 +186,39 @@ char *file_beside(const char *base_file, const char *path)
 	return xasprintf("%.*s%s", (int)(slash - base_file + 1), base_file,
 			 path);
 }
+
+static bool may_be_run(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+	       access(path, X_OK) == 0;
+}
+
+static char *find_in_path(const char *word)
+{
+	static const char usual[] = "/usr/bin:/usr/sbin:/usr/local/bin";
+	const char *env = getenv("PATH");
+	char *dirs = xstrdup(env && *env ? env : usual);
+	char *found = NULL, *rest = NULL;
+	for (char *d = strtok_r(dirs, ":", &rest); d && !found;
+	     d = strtok_r(NULL, ":", &rest)) {
+		char *path = xasprintf("%s/%s", d, word);
+		if (path[0] == '/' && may_be_run(path))
+			found = path;
+		else
+			free(path);
+	}
+	free(dirs);
+	return found;
+}
+
+char *file_program(const char *base_file, const char *word)
+{
+	if (!strchr(word, '/'))
+		return find_in_path(word);
+	char *path = file_beside(base_file, word);
+	if (may_be_run(path))
+		return path;
+	free(path);
+	return NULL;
+}

@@ -28,6 +28,10 @@ bool file_make_dirs(const char *path, struct err *err);
  * Caller frees. */
 char *file_beside(const char *base_file, const char *path);
 
+/* The program that `word` means: with a slash as file_beside() has it, else out of
+ * $PATH. NULL: there is none that may be run. Caller frees. */
+char *file_program(const char *base_file, const char *word);
+
 /* The folder in which a show keeps its private Redis, token, log and address:
  * $SHOWCALLER_STATE/<show>, else $XDG_STATE_HOME/showcaller/<show>, else
  * ~/.local/state/showcaller/<show>. Not created. A `show` with slashes still

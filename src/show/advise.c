@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "show/names.h"
 #include "show/read.h"
 
@@ -290,6 +291,25 @@ static void advise_keys(struct reader *r)
 				  "unencrypted: use https",
 				  c->key);
 	}
+}
+
+/* What a step of a check keeps, as "{{...}}", is not known here. */
+void read_program(struct reader *r, const struct node *argv)
+{
+	const struct node *word =
+		argv && argv->kind == NODE_LIST ? argv->child : NULL;
+	char quote[QUOTE_BYTES];
+	if (r->kept || !word ||
+	    (word->kind != NODE_PLAIN && word->kind != NODE_TEXT) ||
+	    strstr(word->text, "{{"))
+		return;
+	char *found = file_program(r->show->path, word->text);
+	if (!found)
+		read_warn(r, word,
+			  "the program %s is not %s, or may not be run",
+			  read_quote(quote, word),
+			  strchr(word->text, '/') ? "there" : "in PATH");
+	free(found);
 }
 
 void advise_show(struct reader *r)

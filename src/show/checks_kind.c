@@ -216,6 +216,8 @@ void checks_kind_end(struct reader *r, struct node *n, struct show_check *c)
 			   "'endpoint'",
 			   rule->kind);
 	check_payload(r, rule, n);
+	if (strcmp(c->kind, "exec") == 0)
+		read_program(r, node_get(node_get(n, "payload"), "argv"));
 	if (c->method && strcmp(c->kind, "http") != 0)
 		read_key_warn(r, node_get(n, "method"),
 			      "'method' has no effect with the kind %s",

@@ -100,6 +100,7 @@ static struct show *parse(const char *text, size_t bytes, const char *name,
 	struct reader r;
 	size_t before = problems->errors;
 	reader_init(&r, name, problems);
+	r.kept = own;
 	tree_init(&r.tree, r.file, problems, own);
 	size_t max =
 		own ? json_limits_own.max_bytes : json_limits_file.max_bytes;

@@ -15,6 +15,7 @@ struct reader {
 	struct show_problems *problems;
 	const char *file; /* what is being read now, for messages */
 	struct tree tree, checks_tree;
+	bool kept; /* a definition of long ago: its folder is of no concern */
 	struct show_stage defaults; /* what `defaults:` says */
 	struct node **stage_nodes;  /* by stage index */
 };
@@ -46,6 +47,9 @@ char *read_text(struct reader *r, const char *path, const struct key *key,
 		enum key_type type, struct node *n);
 /* Canonical JSON of a free-form value; NULL when an error was reported. */
 char *read_json(struct reader *r, struct node *n);
+
+/* Warns when the program of an `argv` (NULL: none) is not to be found here. */
+void read_program(struct reader *r, const struct node *argv);
 
 /* Sections. `section_defaults` goes into KEY_SUB sections too. */
 void section_defaults(const struct section *s, void *base);

@@ -98,16 +98,21 @@ void agent_end(struct reader *r, struct node *n, void *item)
 				   "an agent with via: %s needs the key '%s'",
 				   via, agent_rules[i].key);
 	}
+	if (a->via == VIA_EXEC)
+		read_program(r, node_get(n, "argv"));
 }
 
 void mcp_end(struct reader *r, struct node *n, void *item)
 {
 	(void)item;
-	bool url = node_get(n, "url"), argv = node_get(n, "argv");
+	const struct node *url = node_get(n, "url"),
+			  *argv = node_get(n, "argv");
 	if (url && argv)
 		read_error(r, n, "an MCP server has either 'url' or 'argv'");
 	if (!url && !argv)
 		read_error(r, n, "an MCP server needs the key 'url' or 'argv'");
+	if (!url)
+		read_program(r, argv);
 }
 
 void retry_end(struct reader *r, struct node *n, void *item)
@@ -261,8 +266,10 @@ static void alert_url(struct reader *r, struct node *n,
 			   "an alert needs one of 'url', 'url_env' and "
 			   "'url_file'");
 	if (url && (strncmp(a->url, "smtp", 4) == 0) != (a->to == ALERT_SMTP))
-		read_error(r, url, "alerts to %s go to an address that begins "
-			   "with %s", schema_alert_words[a->to],
+		read_error(r, url,
+			   "alerts to %s go to an address that begins "
+			   "with %s",
+			   schema_alert_words[a->to],
 			   a->to == ALERT_SMTP ? "smtp:// or smtps://"
 					       : "http:// or https://");
 }
@@ -274,10 +281,12 @@ void alert_end(struct reader *r, struct node *n, void *item)
 	const struct show_alert *a = item;
 	alert_url(r, n, a);
 	if (a->to == ALERT_SMTP && (!a->from || !a->recipients.count))
-		read_error(r, n, "an alert by mail needs 'from' and "
+		read_error(r, n,
+			   "an alert by mail needs 'from' and "
 			   "'recipients'");
 	if (a->user && !a->password_env && !a->password_file)
-		read_error(r, n, "'user' needs 'password_env' or "
+		read_error(r, n,
+			   "'user' needs 'password_env' or "
 			   "'password_file'");
 	for (size_t i = 0; a->to != ALERT_SMTP && i < COUNT_OF(mail_keys); i++)
 		if (node_get(n, mail_keys[i]))

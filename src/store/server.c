@@ -37,24 +37,6 @@ struct redis_server {
 	int64_t started_ms;
 };
 
-static char *find_program(void)
-{
-	static const char more[] = "/usr/bin:/usr/sbin:/usr/local/bin";
-	const char *env = getenv("PATH");
-	char *dirs = xstrdup(env && *env ? env : more);
-	char *found = NULL, *rest = NULL;
-	for (char *d = strtok_r(dirs, ":", &rest); d && !found;
-	     d = strtok_r(NULL, ":", &rest)) {
-		char *path = xasprintf("%s/redis-server", d);
-		if (path[0] == '/' && access(path, X_OK) == 0)
-			found = path;
-		else
-			free(path);
-	}
-	free(dirs);
-	return found;
-}
-
 /* Only calls that are safe between fork and exec in a process with threads. */
 _Noreturn static void become_redis(struct redis_server *s, char **argv,
 				   char **env, int null_fd, int log_fd)
@@ -326,7 +308,7 @@ static bool take_over_or_start(struct redis_server *s, struct err *err)
 		return true;
 	}
 	if (!s->program)
-		s->program = find_program();
+		s->program = file_program(NULL, "redis-server");
 	if (!s->program)
 		return err_set(err, ERR_UNAVAILABLE,
 			       "redis-server is not installed. Install the "

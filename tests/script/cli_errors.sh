@@ -46,6 +46,27 @@ fails 65 'nosuch.yaml.*No such file' 'a file that is not there' \
 "$program" lint nosuch.yaml 2>err
 [ $? -eq 65 ] && grep -q '^nosuch.yaml: error: cannot be read: No such' err
 ok $? "which lint names once (65)"
+mkdir side && printf '#!/bin/sh\n' >side/there && chmod +x side/there
+cat >side/programs.yaml <<'SHOW'
+show: programs
+agents:
+  a: { via: exec, argv: [./there] }
+  b: { via: exec, argv: [./gone] }
+  c: { via: exec, argv: [no-such-program-here, x] }
+  d: { via: exec, argv: [sh, -c, "true"] }
+stages:
+  - { id: one, agents: [a, b, c, d] }
+checks:
+  cards:
+    - card: Sound
+      tests:
+        - { name: voice, kind: exec, payload: { argv: [no-such-voice] } }
+SHOW
+"$program" lint side/programs.yaml 2>err >out && [ "$(grep -c . err)" -eq 3 ] &&
+	grep -q "^side/programs.yaml:4:26: warning: .*'./gone' is not there" err &&
+	grep -q "^side/programs.yaml:5:26: warning: .*'no-such-program-here' is not in PATH" err &&
+	grep -q "programs.yaml:13:.*'no-such-voice' is not in PATH" err
+ok $? "lint warns of programs that are not there: $(grep -c . err)"
 fails 65 'did you mean: showcaller run good.yaml' 'a file without its ending' \
 	"$program" run --headless good
 fails 65 'cannot be read|not a regular|folder|directory' 'a folder as a file' \
