@@ -195,6 +195,8 @@ const struct action action_table[ACTIONS] = {
 	    "Goes back to the live show."),
 	ROW(ACTION_LATE, VIEW, "late", "l", "", 0, 0, false, NULL,
 	    "Shows the answers that came too late, to adopt or discard."),
+	ROW(ACTION_HISTORY, VIEW, "history", NULL, "", 0, 0, false, NULL,
+	    "Shows what people did, the newest first."),
 	ROW(ACTION_LISTEN, VIEW, "listen", "v", "", 0, 0, false, NULL,
 	    "Plays the sound that the selected check got."),
 	ROW(ACTION_HELP, VIEW, "help", "?", "", 0, 0, false, "help",

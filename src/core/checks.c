@@ -58,6 +58,13 @@ bool check_is_flaky(const struct check_run *c)
 	return changes >= CHECK_FLAKY_CHANGES;
 }
 
+bool check_is_earlier(const struct model *m, int check)
+{
+	const struct check_run *c = &m->checks[check];
+	return c->at_ms && c->at_ms < m->run.started_ms &&
+	       c->state != CHECK_RUNNING;
+}
+
 bool check_is_muted(const struct model *m, int check)
 {
 	int parent = m->show->checks[check].parent;

@@ -44,6 +44,8 @@ bool check_has_failed(const struct check_run *c);
 /* Of the results that passed, in ms; -1: none did. `percent` 0..100. */
 int64_t check_quantile_ms(const struct check_run *c, int percent);
 bool check_is_flaky(const struct check_run *c);
+/* Its last result is of a run that is over: this one has none of it yet. */
+bool check_is_earlier(const struct model *m, int check);
 /* Its parent fails: its own failure is no news. */
 bool check_is_muted(const struct model *m, int check);
 

@@ -110,6 +110,24 @@ static const struct {
 	"[\"Streaming/Ingest\"],\"by\":\"ada\",\"reason\":\"the venue "        \
 	"records\"}}"
 
+#define NEXT_RUN                                                               \
+	"{\"at\":95000,\"type\":\"run:start\",\"data\":{\"show\":"            \
+	"\"adventure\",\"rehearsal\":false,\"attended\":true}}"
+#define ANEW                                                                   \
+	"{\"at\":95100,\"type\":\"check:result\",\"data\":{\"card\":"         \
+	"\"Audio\",\"test\":\"Ambient\",\"state\":\"pass\","                  \
+	"\"latency_ms\":90,\"text\":\"status 200\"}}"
+/* What two people did. */
+#define ACKED                                                                  \
+	"{\"at\":33000,\"type\":\"alarm:ack\",\"data\":{\"id\":"              \
+	"\"redis-memory\",\"by\":\"ada@booth\",\"reason\":\"more is on its "  \
+	"way\"}}",                                                             \
+		"{\"at\":33100,\"type\":\"stage:skip\",\"stage\":\"ambient\"," \
+		"\"data\":{\"by\":\"ben@wings\"}}"
+#define APPROVED                                                               \
+	"{\"at\":33200,\"type\":\"budget:deny\",\"stage\":\"dialogue\","      \
+	"\"data\":{\"item\":\"i1\",\"by\":\"ben@wings\"}}"
+
 static const struct moment moments[] = {
 	{"live-120x40", 120, 40, 33400},
 	{"live-80x24", 80, 24, 33400},
@@ -172,6 +190,12 @@ static const struct moment moments[] = {
 	{"checks-zoom-ascii-120x40", 120, 40, 33400, "4 4", .ascii = true,
 	 .past = true, .extra = {OVERRIDE}},
 	{"obs-80x24", 80, 24, 33400, "5 Down Down"},
+	{"checks-earlier-120x40", 120, 40, 95400, .past = true,
+	 .extra = {NEXT_RUN, ANEW}},
+	{"checks-earlier-80x24", 80, 24, 255400, "4", .past = true,
+	 .extra = {NEXT_RUN, ANEW}},
+	{"acked-120x40", 120, 40, 33400, .extra = {ACKED, APPROVED}},
+	{"acked-80x24", 80, 24, 33400, .extra = {ACKED}},
 	{"obs-trouble-80x24", 80, 24, 33400, "5",
 	 .extra = {OBS_STUDIO, OBS_HELD, OBS_MISSED, OBS_SILENT}},
 	{"obs-trouble-ascii-80x24", 80, 24, 33400, "5", .ascii = true,

@@ -302,6 +302,8 @@ static const char *asked(struct view *v)
 	return text;
 }
 
+static bool drawn(struct view *v, int width, int height, const char *text);
+
 static void press(struct view *v, const char *names)
 {
 	char *copy = xstrdup(names), *rest = copy;
@@ -776,6 +778,27 @@ START_TEST(what_somebody_else_did_is_told_in_words)
 }
 END_TEST
 
+START_TEST(what_people_did_is_kept)
+{
+	struct view *v = running_view();
+	snprintf(v->by, sizeof v->by, "me@here");
+	for (int i = 0; i < VIEW_ACTS; i++, later(v, 10))
+		happen(v, EVENT_NOTE, "", "{\"by\":\"me@here\",\"text\":\"x\"}");
+	happen(v, EVENT_STAGE_SKIP, "c", "{\"by\":\"you@there\"}");
+	later(v, 60000);
+	ck_assert_int_eq(v->act_count, VIEW_ACTS);
+	ck_assert_str_eq(view_act(v, 0)->text, "you@there: skipped c");
+	ck_assert_str_eq(view_act(v, VIEW_ACTS - 1)->text, "me@here: noted: x");
+	/* In the inbox, what others did; what we did ourselves we know. */
+	ck_assert(drawn(v, 80, 24, "did     you@there: skipped c"));
+	ck_assert(!drawn(v, 80, 24, "did     me@here"));
+	operate_action(v, ACTION_HISTORY);
+	ck_assert(drawn(v, 80, 24, "me@here: noted: x"));
+	ck_assert(drawn(v, 80, 24, "you@there: skipped c"));
+	view_free(&v);
+}
+END_TEST
+
 START_TEST(every_act_of_a_person_has_words)
 {
 	char words[160];
@@ -924,7 +947,11 @@ START_TEST(a_lost_link_never_looks_healthy)
 	tell(v, FEED_LEADER, "");
 	ck_assert_ptr_nonnull(
 		strstr(view_trouble(v, text, sizeof text), "no core"));
+	ck_assert(!drawn(v, 80, 24, "`showcaller run SHOW.yaml` goes on"));
+	later(v, 3000);
+	ck_assert(drawn(v, 80, 24, "`showcaller run SHOW.yaml` goes on"));
 	tell(v, FEED_LEADER, "2 host 1");
+	ck_assert(!drawn(v, 80, 24, "`showcaller run SHOW.yaml` goes on"));
 	/* That stays for what others did meanwhile, which comes with it. */
 	snprintf(v->by, sizeof v->by, "me@here");
 	v->link.caught_up = true;
@@ -1271,7 +1298,23 @@ START_TEST(an_alarm_says_what_is_wrong)
 	ck_assert(drawn(v, 80, 24, "ALARM   The lamp is out."));
 	ck_assert(!drawn(v, 80, 24, "nothing waits for you"));
 	happen(v, EVENT_ALARM_ACK, "", "{\"id\":\"x\"}");
-	ck_assert(!drawn(v, 80, 24, "The lamp is out."));
+	ck_assert(drawn(v, 80, 24, "acked   The lamp is out."));
+	ck_assert(drawn(v, 80, 24, "nothing waits for you"));
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(ack_says_that_it_wants_a_reason)
+{
+	struct view *v = running_view();
+	happen(v, EVENT_ALARM_RAISE, "", "{\"id\":\"x\",\"text\":\"Dark.\"}");
+	press(v, "m Enter");
+	ck_assert_uint_eq(v->out_count, 0);
+	ck_assert(drawn(v, 80, 24, "ack: a reason is wanted, then Enter"));
+	press(v, "o k Enter");
+	ck_assert_str_eq(asked(v), "ack x ok");
+	press(v, "Q Enter");
+	ck_assert(drawn(v, 80, 24, "stop: type yes, then Enter"));
 	view_free(&v);
 }
 END_TEST
@@ -1376,6 +1419,8 @@ int main(void)
 	tcase_add_test(tc, stop_wants_the_word);
 	tcase_add_test(tc, q_only_leaves);
 	tcase_add_test(tc, what_somebody_else_did_is_told_in_words);
+	tcase_add_test(tc, what_people_did_is_kept);
+	tcase_add_test(tc, ack_says_that_it_wants_a_reason);
 	tcase_add_test(tc, every_act_of_a_person_has_words);
 	tcase_add_test(tc, what_was_done_is_said_once);
 	tcase_add_test(tc, a_read_only_console_asks_for_nothing);

@@ -286,7 +286,7 @@ void area_fold(const struct area *a, int *y, enum style style, const char *text,
 		pen_text(&p, style, line);
 		free(line);
 		s += cut;
-		x = a->r.w > 3 * indent ? indent : 0;
+		x = a->r.w > 2 * indent ? indent : 0;
 		++*y;
 		if (!fits)
 			break;

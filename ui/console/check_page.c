@@ -77,9 +77,12 @@ void check_page_open(struct view *v, int check)
 	dialog_add_row(d, "%s / %s", def->card, def->name);
 	dialog_add_row(d, "%-12s %s", "state", check_state_name(run->state));
 	if (run->at_ms)
-		dialog_add_row(d, "%-12s %s ago, took %lld ms", "ran",
+		dialog_add_row(d, "%-12s %s ago, took %lld ms%s", "ran",
 			       fmt_elapsed(ago, v->now_ms - run->at_ms),
-			       (long long)run->latency_ms);
+			       (long long)run->latency_ms,
+			       check_is_earlier(v->model, check)
+				       ? ", in an earlier run"
+				       : "");
 	add_text(d, "said", run->text);
 	add_past(v, check);
 	add_text(d, "kind", def->kind);

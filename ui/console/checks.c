@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "console/fmt.h"
 #include "console/panes.h"
 #include "core/preflight.h"
@@ -13,6 +14,7 @@
 #define NAME_WIDE    36
 #define PAST_COLUMNS 12
 #define AGE_COLUMNS  8
+#define AGE_NARROW   5	/* in minutes, hours or days */
 
 static const struct {
 	enum glyph mark;
@@ -25,7 +27,7 @@ static const struct {
 };
 
 struct card {
-	int tests, states[CHECK_FAIL + 1];
+	int tests, states[CHECK_FAIL + 1], earlier;
 };
 
 /* Tests of a card stand together: the card that begins at `first`; returns
@@ -40,6 +42,7 @@ static size_t count_card(const struct view *v, size_t first, struct card *card)
 			break;
 		card->tests++;
 		card->states[v->model->checks[i].state]++;
+		card->earlier += check_is_earlier(v->model, (int)i);
 	}
 	return i;
 }
@@ -61,10 +64,13 @@ static void put_cards(const struct view *v, struct pen *p)
 		struct card card;
 		i = count_card(v, i, &card);
 		enum check_state state = state_of(&card);
-		pen_glyph(p, looks[state].style, looks[state].mark);
-		pen_printf(p, STYLE_TEXT, " %s ", name);
+		bool old = card.earlier > 0;
+		enum style style = old ? STYLE_DIM : STYLE_TEXT;
+		pen_glyph(p, old ? STYLE_DIM : looks[state].style,
+			  looks[state].mark);
+		pen_printf(p, style, " %s ", name);
 		if (state != CHECK_NEVER || card.states[CHECK_PASS])
-			pen_printf(p, STYLE_TEXT, "%d/%d ",
+			pen_printf(p, style, "%d/%d ",
 				   card.states[CHECK_PASS], card.tests);
 		pen_text(p, STYLE_TEXT, " ");
 	}
@@ -101,18 +107,20 @@ static void put_words(const struct view *v, struct pen *p, int index)
 	int parent = v->show->checks[index].parent;
 	bool failed = check_has_failed(run);
 	bool muted = failed && check_is_muted(v->model, index);
+	bool old = check_is_earlier(v->model, index);
 	const struct {
 		bool on;
 		enum style style;
 		const char *before, *text;
 	} words[] = {
 		{run->state == CHECK_RUNNING, STYLE_BUSY, "", "running"},
+		{old, STYLE_WAIT, "", "earlier run"},
 		{check_is_flaky(run), STYLE_WAIT, "", "flaky"},
 		{run->overridden, STYLE_WAIT, "", "overridden"},
 		{muted, STYLE_DIM, "muted, as below ",
 		 muted ? v->show->checks[parent].name : ""},
 		{run->text && !muted && run->state != CHECK_RUNNING,
-		 failed ? STYLE_BAD : STYLE_DIM, "", run->text},
+		 failed && !old ? STYLE_BAD : STYLE_DIM, "", run->text},
 	};
 	bool any = false;
 	for (size_t i = 0; i < COUNT_OF(words); i++) {
@@ -124,40 +132,73 @@ static void put_words(const struct view *v, struct pen *p, int index)
 	}
 }
 
+/* In a narrow pane the line of cards above says what is of which. */
 static void put_name(const struct view *v, const struct area *a, int y,
 		     int index, int columns, bool narrow)
 {
 	const struct show_check *def = &v->show->checks[index];
-	enum check_state state = v->model->checks[index].state;
+	const struct check_run *run = &v->model->checks[index];
 	struct pen p = pen_within(a, 0, y, columns);
-	pen_glyph(&p, looks[state].style, looks[state].mark);
-	/* The line of cards above says what is what where there is no room. */
+	pen_glyph(&p,
+		  check_is_earlier(v->model, index) ? STYLE_DIM : looks[run->state].style,
+		  looks[run->state].mark);
 	if (!narrow)
 		pen_printf(&p, STYLE_TEXT, " %s/%s", def->card, def->name);
 	else
 		pen_printf(&p, STYLE_TEXT, " %s", def->name);
 }
 
+/* At the right where there is no column for it. Returns where the words before it
+ * end: they may have what a young result leaves. */
+static int put_age(const struct view *v, const struct area *a, int y,
+		   const struct check_run *run)
+{
+	char text[FMT_BYTES] = "";
+	if (run->at_ms)
+		fmt_age(text, v->now_ms - run->at_ms);
+	int width = text_width(text);
+	area_right(a, a->r.w - width, y, width, STYLE_DIM, text);
+	return a->r.w - width - (width > 0);
+}
+
+static void put_time(const struct area *a, int x, int y,
+		     const struct check_run *run)
+{
+	char text[FMT_BYTES];
+	snprintf(text, sizeof text, "%lld ms", (long long)run->latency_ms);
+	area_right(a, x, y, TIME_COLUMNS, STYLE_DIM, text);
+}
+
+/* Of what went well the time is enough where there is no room. */
+static void put_narrow(const struct view *v, const struct area *a, int y,
+		       int index)
+{
+	const struct check_run *run = &v->model->checks[index];
+	bool says = run->state == CHECK_RUNNING ||
+		    check_is_earlier(v->model, index) ||
+		    (run->text && check_has_failed(run));
+	int name = says ? a->r.w / 2 : a->r.w - TIME_COLUMNS - AGE_NARROW;
+	put_name(v, a, y, index, name, true);
+	int end = put_age(v, a, y, run);
+	struct pen p = pen_within(a, name + 1, y, end - name - 1);
+	if (says)
+		put_words(v, &p, index);
+	else if (run->past_count)
+		put_time(a, name, y, run);
+}
+
 static void put_test(const struct view *v, const struct area *a, int y,
 		     int index)
 {
 	const struct check_run *run = &v->model->checks[index];
-	char text[FMT_BYTES + 4];
-	/* Of what went well the time is enough where there is no room. */
-	bool narrow = a->r.w < CARD_MIN, wide = a->r.w >= PAST_MIN;
-	bool says = run->text && (!narrow || check_has_failed(run));
-	int name = a->r.w / 2 < NAME_COLUMNS ? a->r.w / 2 : NAME_COLUMNS;
-	name = wide ? NAME_WIDE : narrow && !says ? a->r.w - TIME_COLUMNS : name;
-	put_name(v, a, y, index, name, narrow);
-	int x = name;
-	if (run->past_count && !(narrow && says)) {
-		snprintf(text, sizeof text, "%lld ms",
-			 (long long)run->latency_ms);
-		area_right(a, x, y, TIME_COLUMNS, STYLE_DIM, text);
-		x += TIME_COLUMNS;
-	} else if (!narrow) {
-		x += TIME_COLUMNS;
-	}
+	char text[FMT_BYTES];
+	bool wide = a->r.w >= PAST_MIN;
+	int half = a->r.w / 2 < NAME_COLUMNS ? a->r.w / 2 : NAME_COLUMNS;
+	int x = wide ? NAME_WIDE : half;
+	put_name(v, a, y, index, x, false);
+	if (run->past_count)
+		put_time(a, x, y, run);
+	x += TIME_COLUMNS;
 	if (wide) {
 		struct pen past = pen_within(a, x + 2, y, PAST_COLUMNS);
 		put_past(run, &past);
@@ -167,16 +208,14 @@ static void put_test(const struct view *v, const struct area *a, int y,
 				   fmt_elapsed(text, v->now_ms - run->at_ms));
 		x += AGE_COLUMNS;
 	}
-	struct pen p = pen_at(a, x + 1, y);
-	if (says || run->state == CHECK_RUNNING)
-		put_words(v, &p, index);
+	int end = wide ? a->r.w : put_age(v, a, y, run);
+	struct pen p = pen_within(a, x + 1, y, end - x - 1);
+	put_words(v, &p, index);
 }
 
 /* Whether the doors may open. */
 static void put_preflight(const struct view *v, struct pen *p)
 {
-	if (!v->show->preflight.cards.count)
-		return;
 	size_t open = preflight_open(v->model, v->now_ms, NULL, 0);
 	if (open)
 		pen_printf(p, STYLE_WAIT, "pre-flight: %zu open   ", open);
@@ -184,28 +223,44 @@ static void put_preflight(const struct view *v, struct pen *p)
 		pen_text(p, STYLE_GOOD, "pre-flight ready   ");
 }
 
+/* The lines above the tests; how many. */
+static int put_head(const struct view *v, const struct area *a)
+{
+	struct pen p = pen_at(a, 0, 0);
+	bool preflight = v->show->preflight.cards.count > 0;
+	bool apart = preflight && a->r.w < CARD_MIN && a->r.h > 3;
+	if (preflight)
+		put_preflight(v, &p);
+	if (apart)
+		p = pen_at(a, 0, 1);
+	put_cards(v, &p);
+	return apart ? 2 : 1;
+}
+
 void checks_draw(struct view *v, const struct area *a)
 {
 	int count = (int)v->show->check_count;
-	struct pen p = pen_at(a, 0, 0);
 	if (!count) {
+		struct pen p = pen_at(a, 0, 0);
 		pen_text(&p, STYLE_DIM, "This show has no checks.");
 		return;
 	}
-	put_preflight(v, &p);
-	put_cards(v, &p);
-	int room = a->r.h - 1;
+	int head = put_head(v, a);
+	int room = a->r.h - head;
 	bool focused = v->focus == PANE_CHECKS;
 	int *top = &v->top[PANE_CHECKS];
 	if (room < 1)
 		return;
 	view_keep_in_sight(top, v->selected[PANE_CHECKS], count, room);
 	for (int y = 0; y < room && *top + y < count; y++) {
-		put_test(v, a, 1 + y, *top + y);
+		if (a->r.w < CARD_MIN)
+			put_narrow(v, a, head + y, *top + y);
+		else
+			put_test(v, a, head + y, *top + y);
 		if (focused && *top + y == v->selected[PANE_CHECKS])
-			area_row_style(a, 1 + y, STYLE_SELECT);
+			area_row_style(a, head + y, STYLE_SELECT);
 	}
-	area_scroll_marks(a, 1, room, *top, count);
+	area_scroll_marks(a, head, room, *top, count);
 }
 
 void checks_brief(const struct view *v, struct pen *p)

@@ -165,3 +165,25 @@ void details_open(struct view *v)
 		break;
 	}
 }
+
+void history_open(struct view *v, enum action_id action)
+{
+	const struct run *run = &v->model->run;
+	struct dialog *d = &v->dialog;
+	char clock[FMT_BYTES];
+	dialog_open(d, DIALOG_PAGE, action, " What people did ", "");
+	d->indent = 10;
+	for (int i = 0; i < v->act_count; i++) {
+		const struct view_act *act = view_act(v, i);
+		bool now = act->at_ms >= run->started_ms;
+		dialog_add_row(d, "%-9s %s",
+			       now ? fmt_clock(clock,
+					       act->at_ms - run->started_ms)
+				   : "earlier",
+			       act->text);
+	}
+	if (d->row_count)
+		dialog_add_row(d, " ");
+	dialog_add_row(d, "All of it: showcaller events %s, where it says by=",
+		       v->show->id);
+}

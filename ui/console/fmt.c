@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/mem.h"
 #include "base/text.h"
 
 const char *fmt_clock(char *out, int64_t ms)
@@ -20,6 +21,20 @@ const char *fmt_elapsed(char *out, int64_t ms)
 		return text_duration(out, FMT_BYTES, ms);
 	snprintf(out, FMT_BYTES, "%d.%ds", (int)(ms / 1000),
 		 (int)(ms / 100 % 10));
+	return out;
+}
+
+const char *fmt_age(char *out, int64_t ms)
+{
+	static const struct {
+		int64_t ms;
+		const char *unit;
+	} units[] = {{86400000, "d"}, {3600000, "h"}, {60000, "m"}};
+	*out = '\0';
+	for (size_t i = 0; i < COUNT_OF(units) && !*out; i++)
+		if (ms >= units[i].ms)
+			snprintf(out, FMT_BYTES, "%lld%s",
+				 (long long)(ms / units[i].ms), units[i].unit);
 	return out;
 }
 

@@ -12,6 +12,8 @@
 const char *fmt_clock(char *out, int64_t ms);
 /* "3.2s" below a minute, then "1:05" */
 const char *fmt_elapsed(char *out, int64_t ms);
+/* "" below a minute, then "12m", "3h", "5d" */
+const char *fmt_age(char *out, int64_t ms);
 /* Time left, rounded up: "0:21" until the very end. */
 const char *fmt_left(char *out, int64_t ms);
 /* "1,234" */

@@ -187,7 +187,7 @@ static void add_alarms(const struct view *v, struct line *l)
 	if (loud)
 		add(l, 1, STYLE_ALARM, " ! %zu ", loud);
 	else if (v->model->alarm_count)
-		add(l, 7, STYLE_DIM, "! %zu", v->model->alarm_count);
+		add(l, 7, STYLE_DIM, "! %zu acked", v->model->alarm_count);
 }
 
 /* While the panes show what was, this is where one sees that the show asks for

@@ -4,6 +4,8 @@
 #include "base/mem.h"
 #include "console/operate.h"
 
+#define HELP_INDENT 28 /* where what an action does begins */
+
 static const struct {
 	enum glyph mark;
 	const char *means;
@@ -34,7 +36,7 @@ void help_open(struct view *v)
 {
 	struct dialog *d = &v->dialog;
 	dialog_open(d, DIALOG_PAGE, ACTION_HELP, " Help ", "");
-	d->indent = 28;
+	d->indent = HELP_INDENT;
 	for (size_t i = 0; i < ACTIONS; i++)
 		if (action_table[i].key)
 			add_key(d, &action_table[i]);

@@ -119,32 +119,83 @@ static void put_hidden(const struct view *v, const struct area *a, int top)
 		   first_ms ? STYLE_BAD : STYLE_WAIT, more);
 }
 
-/* What is wrong, where questions leave room: from row `y` on. */
-static bool put_alarms(const struct view *v, const struct area *a, int y)
+/* A row of what asks nothing: a word in the place of the kind, and the rest. */
+static struct pen begin_row(const struct area *a, int y, enum style style,
+			    const char *kind, enum style hint_style,
+			    const char *hint)
 {
-	bool any = false;
+	int width = text_width(hint);
+	struct pen p = pen_within(a, LEFT_COLUMNS + 1, y,
+				  a->r.w - LEFT_COLUMNS - 1 - width);
+	pen_skip_to(&p, LEFT_COLUMNS + 3);
+	pen_printf(&p, style, "%-*s", KIND_COLUMNS, kind);
+	if (width)
+		area_right(a, a->r.w - width, y, width, hint_style, hint);
+	return p;
+}
+
+/* What is wrong, where questions leave room: from row `y` on, those first that
+ * nobody has acknowledged. Returns the next free row. */
+static int put_alarms(const struct view *v, const struct area *a, int y,
+		      bool acked)
+{
+	const struct action *ack = &action_table[ACTION_ACK];
+	char hint[80] = "";
+	if (!acked && !v->read_only && a->r.w >= HINT_MIN)
+		snprintf(hint, sizeof hint, "  %s %s", ack->key, ack->name);
 	for (size_t i = 0; i < v->model->alarm_count && y < a->r.h; i++) {
 		const struct alarm *alarm = &v->model->alarms[i];
-		if (alarm->acked)
+		if (alarm->acked != acked)
 			continue;
-		const char *key = action_table[ACTION_ACK].key;
-		char hint[80] = "";
-		if (!any && !v->read_only && a->r.w >= HINT_MIN)
-			snprintf(hint, sizeof hint, "  %s %s", key,
-				 action_table[ACTION_ACK].name);
-		int width = text_width(hint);
-		struct pen p = pen_within(a, LEFT_COLUMNS + 1, y,
-					  a->r.w - LEFT_COLUMNS - 1 - width);
-		pen_skip_to(&p, LEFT_COLUMNS + 3);
-		pen_printf(&p, STYLE_ALARM, "%-*s", KIND_COLUMNS, "ALARM");
-		pen_text(&p, STYLE_TEXT, alarm->text ? alarm->text : "");
-		if (width)
-			area_right(a, a->r.w - width, y, width, STYLE_KEY,
-				   hint);
-		any = true;
-		y++;
+		struct pen p =
+			begin_row(a, y++, acked ? STYLE_DIM : STYLE_ALARM,
+				  acked ? "acked" : "ALARM", STYLE_KEY, hint);
+		pen_text(&p, acked ? STYLE_DIM : STYLE_TEXT,
+			 alarm->text ? alarm->text : "");
+		if (acked && alarm->ack_reason && *alarm->ack_reason)
+			pen_printf(&p, STYLE_DIM, "  (%s)", alarm->ack_reason);
+		hint[0] = '\0';
 	}
-	return any;
+	return y;
+}
+
+/* What other people did since we look, the newest first, in the rows that are
+ * left. */
+static void put_others(const struct view *v, const struct area *a, int y)
+{
+	for (int i = 0; i < v->act_count && y < a->r.h; i++) {
+		const struct view_act *act = view_act(v, i);
+		char clock[FMT_BYTES], at[FMT_BYTES + 8] = "";
+		if (!act->heard || act->at_ms < v->model->run.started_ms)
+			continue;
+		if (a->r.w >= HINT_MIN) /* as in the header; it stands still */
+			snprintf(at, sizeof at, "  at %s",
+				 fmt_clock(clock,
+					   act->at_ms -
+						   v->model->run.started_ms));
+		struct pen p =
+			begin_row(a, y++, STYLE_DIM, "did", STYLE_DIM, at);
+		pen_text(&p, STYLE_DIM, act->text);
+	}
+}
+
+/* Below what waits: what is wrong, and what happened. */
+static void put_rest(const struct view *v, const struct area *a, int y)
+{
+	int begin = y;
+	if (view_has_no_core(v) && y < a->r.h) {
+		struct pen p =
+			begin_row(a, y++, STYLE_ALARM, "CORE", STYLE_KEY, "");
+		pen_text(&p, STYLE_TEXT,
+			 "none runs: q, then `showcaller run SHOW.yaml` goes "
+			 "on");
+	}
+	y = put_alarms(v, a, y, false);
+	if (!begin && !y) {
+		struct pen p = pen_at(a, 0, y++);
+		pen_text(&p, STYLE_DIM, "nothing waits for you");
+	}
+	put_others(v, a, put_alarms(v, a, y, true));
 }
 
 void inbox_draw(struct view *v, const struct area *a)
@@ -153,10 +204,7 @@ void inbox_draw(struct view *v, const struct area *a)
 	if (a->r.h < 1)
 		return;
 	if (!inbox->count) {
-		if (put_alarms(v, a, 0))
-			return;
-		struct pen p = pen_at(a, 0, 0);
-		pen_text(&p, STYLE_DIM, "nothing waits for you");
+		put_rest(v, a, 0);
 		return;
 	}
 	const struct inbox_item *item = view_item(v);
@@ -173,5 +221,5 @@ void inbox_draw(struct view *v, const struct area *a)
 	if (count - *top > a->r.h)
 		put_hidden(v, a, *top);
 	else if (!*top)
-		put_alarms(v, a, count);
+		put_rest(v, a, count);
 }

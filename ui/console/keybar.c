@@ -82,7 +82,7 @@ static void put_keys(const struct view *v, struct pen *p)
 	/* First what must never be cut and what the pane adds, then the rest
 	 * in its order. */
 	static const enum action_id first[] = {ACTION_HELP, ACTION_GO,
-					       ACTION_PANIC};
+					       ACTION_PANIC, ACTION_LEAVE};
 	for (size_t i = 0; i < COUNT_OF(first); i++)
 		put_key(v, p, &action_table[first[i]]);
 	for (size_t i = 0; i < ACTIONS; i++)

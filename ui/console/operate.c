@@ -354,6 +354,8 @@ static void do_open(struct view *v, enum action_id action)
 		details_open(v);
 	else if (v->focus == PANE_OBS)
 		obs_do_selected(v, v->selected[PANE_OBS]);
+	else if (v->focus == PANE_INBOX && !v->model->inbox.count)
+		history_open(v, ACTION_HISTORY);
 	else if (v->focus == PANE_INBOX)
 		do_answer(v, ACTION_ANSWER);
 	else
@@ -492,6 +494,7 @@ static void (*const table[ACTIONS])(struct view *, enum action_id) = {
 	[ACTION_ADOPT] = late_open,
 	[ACTION_DISCARD] = late_open,
 	[ACTION_LATE] = late_open,
+	[ACTION_HISTORY] = history_open,
 	[ACTION_HELP] = do_help,
 	[ACTION_PALETTE] = do_palette,
 	[ACTION_LEAVE] = do_leave,
@@ -579,6 +582,22 @@ static void dialog_taken(struct view *v)
 	dialog_close(&d);
 }
 
+/* Enter did nothing. */
+static void say_what_is_wanted(struct view *v)
+{
+	const struct dialog *d = &v->dialog;
+	const char *name = action_table[d->action].name;
+	bool why = d->action == ACTION_ACK || d->action == ACTION_OVERRIDE ||
+		   d->action == ACTION_DISCARD;
+	if (d->must_type)
+		view_flash(v, STYLE_WAIT, "%s: type %s, then Enter; Esc gives up",
+			   name, d->must_type);
+	else
+		view_flash(v, STYLE_WAIT,
+			   "%s: %s is wanted, then Enter; Esc gives up", name,
+			   why ? "a reason" : "a text");
+}
+
 static void key_in_dialog(struct view *v, int key)
 {
 	switch (dialog_key(&v->dialog, key)) {
@@ -589,6 +608,8 @@ static void key_in_dialog(struct view *v, int key)
 		dialog_close(&v->dialog);
 		break;
 	case DIALOG_STAYS:
+		if (key == KEYS_ENTER && v->dialog.kind == DIALOG_TYPE)
+			say_what_is_wanted(v);
 		break;
 	}
 }

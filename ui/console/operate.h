@@ -39,6 +39,7 @@ void operate_type(struct view *v, enum action_id action, const char *arg,
 
 /* What the pages say. details.c, help.c. */
 void details_open(struct view *v);
+void history_open(struct view *v, enum action_id action); /* what people did */
 /* check_page.c. All that Redis has of its last result (JSON, NULL: nothing)
  * comes later. */
 void check_page_open(struct view *v, int check);

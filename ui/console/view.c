@@ -75,6 +75,7 @@ void view_restart(struct view *v, const struct show *show)
 	v->model = fresh;
 	v->show = fresh->show;
 	v->link.caught_up = v->link.broken = false;
+	v->act_count = 0;
 	v->tally.stage = v->standby = -1;
 }
 
@@ -118,31 +119,54 @@ int64_t view_next_change(const struct view *v)
 
 /* --- what the feed brings ------------------------------------------------ */
 
-/* Another human did something: who, and what. What follows from it in the same
+const struct view_act *view_act(const struct view *v, int i)
+{
+	return &v->acts[(v->act_newest + VIEW_ACTS - i) % VIEW_ACTS];
+}
+
+/* A human did something: who, and what. What follows from it in the same
  * decision is not told. */
-static void tell_other(struct view *v, const struct event *event)
+static void keep_act(struct view *v, const struct event *event)
 {
 	char words[160];
 	const char *by = event_str(event, "by", "");
-	if (!v->link.caught_up || !*v->by || strcmp(by, v->by) == 0 ||
-	    (!strchr(by, '@') && strcmp(by, "web") != 0))
+	if (!strchr(by, '@') && strcmp(by, "web") != 0)
 		return;
 	char *clean = text_clean_str(by, 100);
 	size_t len = strlen(clean);
-	bool follows = event->at_ms == v->other_at_ms &&
-		       strncmp(v->other, clean, len) == 0 &&
-		       v->other[len] == ':';
-	if (!follows)
-		snprintf(v->other, sizeof v->other, "%s: %s", clean,
-			 acts_words(event, words, sizeof words));
-	free(clean);
-	if (follows)
+	const struct view_act *last = view_act(v, 0);
+	if (v->act_count && event->at_ms == last->at_ms &&
+	    strncmp(last->text, clean, len) == 0 && last->text[len] == ':') {
+		free(clean);
 		return;
-	v->other_at_ms = event->at_ms;
+	}
+	v->act_newest = (v->act_newest + 1) % VIEW_ACTS;
+	v->act_count += v->act_count < VIEW_ACTS;
+	struct view_act *act = &v->acts[v->act_newest];
+	act->at_ms = event->at_ms;
+	act->heard = v->link.caught_up && *v->by && strcmp(by, v->by) != 0;
+	snprintf(act->text, sizeof act->text, "%s: %s", clean,
+		 acts_words(event, words, sizeof words));
+	free(clean);
+	if (!act->heard)
+		return;
 	v->other_mono_ms = v->mono_ms;
 	/* What waited for a new leader comes right behind it. */
 	if (v->mono_ms >= v->link.told_until_mono_ms)
-		view_flash(v, STYLE_WAIT, "%s", v->other);
+		view_flash(v, STYLE_WAIT, "%s", act->text);
+}
+
+/* What another one did so lately that it may be why we are refused; NULL. */
+static const char *other_did(const struct view *v)
+{
+	for (int i = 0; i < v->act_count; i++)
+		if (view_act(v, i)->heard)
+			return v->other_mono_ms &&
+					       v->mono_ms - v->other_mono_ms <
+						       VIEW_TWICE_MS
+				       ? view_act(v, i)->text
+				       : NULL;
+	return NULL;
 }
 
 static void fold(struct view *v, const struct event *event)
@@ -151,7 +175,7 @@ static void fold(struct view *v, const struct event *event)
 		return; /* read again after the link was lost */
 	past_add(v->past, v->model, event);
 	model_apply(v->model, event);
-	tell_other(v, event);
+	keep_act(v, event);
 	if (event->type == EVENT_RUN_START)
 		snprintf(v->run_hash, sizeof v->run_hash, "%s",
 			 event_str(event, "hash", ""));
@@ -190,9 +214,9 @@ static void take_reply(struct view *v, const struct feed_item *item)
 		view_flash(v, STYLE_GOOD, "%s", text);
 	else if (item->ok)
 		view_flash(v, STYLE_GOOD, "%s: done", found->text);
-	else if (*v->other && v->mono_ms - v->other_mono_ms < VIEW_TWICE_MS)
+	else if (other_did(v))
 		view_flash(v, STYLE_BAD, "%s: too late; %s", found->text,
-			   v->other);
+			   other_did(v));
 	else
 		view_flash(v, STYLE_BAD, "%s: %s", found->text,
 			   *text ? text : "refused");
@@ -337,10 +361,28 @@ bool view_has_figures(const struct view *v)
 
 /* --- asking it ----------------------------------------------------------- */
 
+static int64_t silent_ms(const struct view *v)
+{
+	return v->mono_ms -
+	       (v->core.known ? v->core.mono_ms : v->start_mono_ms);
+}
+
+/* It told us that it tries to come back to Redis. */
+static bool core_tries(const struct view *v)
+{
+	return v->core.redis_away_ms > 0 && silent_ms(v) < VIEW_AWAY_MS;
+}
+
+bool view_has_no_core(const struct view *v)
+{
+	return !v->link.lost && !v->link.broken && !core_tries(v) &&
+	       v->link.leader_known && !*v->link.leader &&
+	       v->mono_ms - v->link.leaderless_mono_ms >= TAKEOVER_MS;
+}
+
 const char *view_trouble(const struct view *v, char *out, size_t out_bytes)
 {
-	int64_t heard = v->core.known ? v->core.mono_ms : v->start_mono_ms;
-	int64_t silent = v->mono_ms - heard;
+	int64_t silent = silent_ms(v);
 	*out = '\0';
 	if (v->link.broken)
 		snprintf(out, out_bytes, "log unreadable: %s", v->link.why);
@@ -348,15 +390,13 @@ const char *view_trouble(const struct view *v, char *out, size_t out_bytes)
 		snprintf(out, out_bytes, "REDIS AWAY %d s: %s",
 			 (int)((v->mono_ms - v->link.lost_mono_ms) / 1000),
 			 v->link.why);
-	else if (v->core.redis_away_ms > 0 && silent < VIEW_AWAY_MS)
+	else if (core_tries(v))
 		snprintf(out, out_bytes, "REDIS AWAY %d s: %s",
 			 (int)((v->core.redis_away_ms + silent) / 1000),
 			 v->core.redis_why);
 	else if (v->link.leader_known && !*v->link.leader)
 		snprintf(out, out_bytes, "no core runs this show%s",
-			 v->mono_ms - v->link.leaderless_mono_ms < TAKEOVER_MS
-				 ? ""
-				 : "; q, then showcaller run");
+			 view_has_no_core(v) ? "; q, then showcaller run" : "");
 	else if (silent > VIEW_SILENT_MS)
 		snprintf(out, out_bytes, "core silent for %d s",
 			 (int)(silent / 1000));

@@ -112,6 +112,13 @@ struct view_command {
 	char *reason; /* NULL: none */
 };
 
+#define VIEW_ACTS 32
+struct view_act { /* what a person did */
+	int64_t at_ms;	/* show time */
+	bool heard;	/* it came while this console looked */
+	char text[280]; /* who, and what; clean */
+};
+
 struct view_pending {
 	char id[64];   /* "" is a free place */
 	char text[64]; /* "approve i12" */
@@ -141,9 +148,9 @@ struct view {
 	int64_t start_mono_ms;
 	bool read_only;
 	char by[160];	       /* who we are; "": not known */
-	char other[280];       /* who else did something last, and what */
-	int64_t other_at_ms;   /* when, in show time */
-	int64_t other_mono_ms; /* and when we heard of it */
+	struct view_act acts[VIEW_ACTS]; /* a ring; view_act() */
+	int act_count, act_newest;
+	int64_t other_mono_ms; /* when we heard what another one did; 0: never */
 	char *vote_base;       /* "http://host:port" of the vote page, NULL */
 	char *redis_url;       /* NULL: not known */
 
@@ -219,6 +226,8 @@ void view_take_live(struct view *v, json_object *o);
  * is. Not "" means: values are old, draw them so. */
 const char *view_trouble(const struct view *v, char *out, size_t out_bytes);
 bool view_is_stale(const struct view *v);
+/* No core leads, and none has taken over by now. */
+bool view_has_no_core(const struct view *v);
 
 /* The selected inbox item, or NULL. */
 const struct inbox_item *view_item(const struct view *v);
@@ -243,6 +252,9 @@ double view_votes_per_s(const struct view *v);
 /* Votes that came in the second that was so many ago. */
 int64_t view_votes_in(const struct view *v, int seconds_ago);
 /* Tokens a minute over the last minutes; 0: nothing was spent. */
+
+/* What people did, 0 is the newest of act_count. */
+const struct view_act *view_act(const struct view *v, int i);
 
 void view_flash(struct view *v, enum style style, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
