@@ -3,11 +3,14 @@
  * with 200 clients, each answered once it is stored (appendfsync always).
  *
  * Beside it, in turns and with the same load: bare servers on libmicrohttpd
- * with our headers, whose answer is a constant that nobody decided and nothing
- * stores. One answers at once; the other one as whoever waits for somebody else
- * must: the connection sleeps until another thread wakes it. Times count from
- * when a request was due. At the end redis-benchmark appends records as small,
- * which is what storing alone can do.
+ * with our headers, whose answer is a constant that nobody decided. One answers
+ * at once; one as whoever waits for somebody else must: the connection sleeps
+ * until another thread wakes it; and in the last one that thread first appends
+ * a record for each to the same Redis, all that wait in one write, and waits
+ * for its answers. So what the last one takes is what the disk gives, and a p99
+ * of ours stands beside its own. Times count from when a request was due. At
+ * the end redis-benchmark appends records as small, which is what storing alone
+ * can do.
  */
 #include <microhttpd.h>
 #include <pthread.h>
@@ -28,8 +31,7 @@
 
 #define CLIENTS 200
 #define RATE	10000
-#define OURS	2 /* of the sides, the last */
-#define SIDES	3
+enum { AT_ONCE, WOKEN, STORED, OURS, SIDES };
 
 static const char show[] = "show: leases-bench\n"
 			   "title: Leases bench\n"
@@ -60,6 +62,27 @@ static void go_to_sleep(struct MHD_Connection *c)
 	eventfd_write(asleep.bell, 1);
 }
 
+/* A record for each in one write; comes back when all are on the disk. */
+static void store(redisContext *redis, size_t n)
+{
+	redisReply *r;
+	for (size_t i = 0; i < n; i++)
+		redisAppendCommand(redis,
+				   "XADD bare:leases * type token:lease run r1 "
+				   "stage two agent worker at 1795239000000 "
+				   "data %s",
+				   "{\"lease\":\"r1/two/1/worker/12345\","
+				   "\"tokens\":10,\"attempt\":1,"
+				   "\"deadline\":1795239000000}");
+	for (size_t i = 0; i < n; i++) {
+		if (redisGetReply(redis, (void **)&r) != REDIS_OK ||
+		    r->type != REDIS_REPLY_STRING)
+			_exit(1);
+		freeReplyObject(r);
+	}
+}
+
+/* `arg`: the Redis in which each is stored first, or NULL. */
 static void *wake_them(void *arg)
 {
 	struct MHD_Connection *all[COUNT_OF(asleep.all)];
@@ -70,6 +93,8 @@ static void *wake_them(void *arg)
 		memcpy(all, asleep.all, n * sizeof all[0]);
 		asleep.count = 0;
 		pthread_mutex_unlock(&asleep.lock);
+		if (arg)
+			store(arg, n);
 		for (size_t i = 0; i < n; i++)
 			MHD_resume_connection(all[i]);
 	}
@@ -131,7 +156,7 @@ static void bare_end(void)
 }
 
 /* A process of its own; ends with us. */
-static pid_t bare_start(bool sleeps, int *port)
+static pid_t bare_start(int side, int *port)
 {
 	int ends[2];
 	pthread_t waker;
@@ -142,10 +167,11 @@ static pid_t bare_start(bool sleeps, int *port)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		memset(bare_pids, 0, sizeof bare_pids);
 		unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD;
-		if (sleeps) {
+		if (side != AT_ONCE) {
 			flags |= MHD_ALLOW_SUSPEND_RESUME;
 			asleep.bell = eventfd(0, EFD_CLOEXEC);
-			pthread_create(&waker, NULL, wake_them, NULL);
+			pthread_create(&waker, NULL, wake_them,
+				       side == STORED ? stand_connect() : NULL);
 		}
 		struct MHD_Daemon *d =
 			MHD_start_daemon(flags, 0, NULL, NULL, answer, NULL,
@@ -210,7 +236,9 @@ static void measure(struct side *s, int total, double pace_us)
 	load_release(&l);
 }
 
-static void tell(struct side *s, const char *how, long long stored)
+/* `xadd_p99_ms`: of the bare server that stores. */
+static void tell(struct side *s, const char *how, long long stored,
+		 double xadd_p99_ms)
 {
 	printf("{\"bench\":\"leases\",\"who\":\"%s\",\"how\":\"%s\","
 	       "\"clients\":%d,\"requests\":%d,\"refused\":%d",
@@ -222,6 +250,9 @@ static void tell(struct side *s, const char *how, long long stored)
 	       s->count / s->seconds, stand_quantile(s->ms, s->count, .5),
 	       stand_quantile(s->ms, s->count, .99),
 	       s->cpu_ms * 1000 / s->count);
+	if (stored >= 0)
+		printf(",\"p99_of_xadd\":%.2f",
+		       stand_quantile(s->ms, s->count, .99) / xadd_p99_ms);
 	for (size_t i = 0; stored >= 0 && i < COUNT_OF(threads); i++)
 		printf(",\"%s_us\":%.1f", i ? threads[i] : "engine",
 		       s->thread_ms[i] * 1000 / s->count);
@@ -268,6 +299,14 @@ static void watch_redis(bool tell)
 	redisFree(redis);
 }
 
+/* Between measurements, so that what is in Redis costs nobody anything. */
+static void forget_bare(void)
+{
+	redisContext *redis = stand_connect();
+	freeReplyObject(stand_ask(redis, "UNLINK bare:leases"));
+	redisFree(redis);
+}
+
 static const char *token; /* of the operator's listener */
 static const char *only;  /* what is measured, by a part of its name; or NULL */
 
@@ -281,8 +320,12 @@ static void all(struct side sides[SIDES], const char *how, int total,
 	for (int i = 0; i < rounds; i++)
 		for (int s = 0; s < SIDES; s++)
 			measure(&sides[s], total / rounds, pace_us);
+	double xadd_p99_ms =
+		stand_quantile(sides[STORED].ms, sides[STORED].count, .99);
 	for (int s = 0; s < SIDES; s++)
-		tell(&sides[s], how, s == OURS ? events_stored() - before : -1);
+		tell(&sides[s], how, s == OURS ? events_stored() - before : -1,
+		     xadd_p99_ms);
+	forget_bare();
 	watch_redis(true);
 }
 
@@ -360,13 +403,13 @@ int main(int argc, char **argv)
 	struct side sides[SIDES] = {
 		{.who = "bare libmicrohttpd"},
 		{.who = "bare libmicrohttpd, woken by another thread"},
+		{.who = "bare libmicrohttpd, woken after XADD"},
 		{.who = "showcaller"},
 	};
 	atexit(bare_end);
-	for (int s = 0; s < OURS; s++)
-		sides[s].pid = bare_pids[s] =
-			bare_start(s == 1, &sides[s].port);
 	sides[OURS].pid = stand_start_core(argv[1], "leases-bench", show);
+	for (int s = 0; s < OURS; s++)
+		sides[s].pid = bare_pids[s] = bare_start(s, &sides[s].port);
 	char *line = stand_state_line("leases-bench", "operator.token");
 	token = line;
 	char *addr = stand_state_line("leases-bench", "operator.addr");
