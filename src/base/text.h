@@ -55,6 +55,10 @@ char *text_int(char out[TEXT_INT_BYTES], const char *prefix, long long n);
 /* "1,234,567" into `out` (at least 28 bytes). Returns `out`. */
 char *text_thousands(char *out, size_t out_bytes, long long n);
 
+/* "1 vote", "1,204 votes": of a word that takes an s. `out` as above and room
+ * for the word. Returns `out`. */
+char *text_counted(char *out, size_t out_bytes, long long n, const char *one);
+
 /* A duration for people: "0:42", "12:05", "1:02:03"; negative is "-0:05".
  * Returns `out` (at least 24 bytes). */
 char *text_duration(char *out, size_t out_bytes, long long ms);

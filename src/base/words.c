@@ -102,6 +102,14 @@ char *text_thousands(char *out, size_t out_bytes, long long n)
 	return memcpy(out, p, (size_t)(digits + sizeof digits - p));
 }
 
+char *text_counted(char *out, size_t out_bytes, long long n, const char *one)
+{
+	char figure[28];
+	text_thousands(figure, sizeof figure, n);
+	snprintf(out, out_bytes, "%s %s%s", figure, one, n == 1 ? "" : "s");
+	return out;
+}
+
 char *text_duration(char *out, size_t out_bytes, long long ms)
 {
 	REQUIRE(out_bytes >= 24);

@@ -51,29 +51,46 @@ static json_object *from_file(const struct cli_place *place)
 	return o;
 }
 
-/* The votes of an open poll, which no event tells of. */
-static void add_votes(json_object *o, const struct model *m,
-		      struct client *client)
+/* With the votes of an open poll, which no event tells of. */
+static json_object *look_at_poll(const struct model *m, int poll,
+				 struct client *client)
 {
-	if (!status_poll_counts_elsewhere(m, m->poll))
-		return;
-	const struct show_stage *stage = &m->show->stages[m->poll];
+	if (!status_poll_counts_elsewhere(m, poll))
+		return status_poll(m, poll);
 	const char *options[SHOW_MAX_OPTIONS];
 	int64_t counts[SHOW_MAX_OPTIONS];
-	const struct show_poll *def = poll_def(m, m->poll);
+	const struct show_poll *def = poll_def(m, poll);
 	size_t n = def->option_count;
 	for (size_t i = 0; i < n; i++)
 		options[i] = def->options[i].id;
-	int bursts = m->stages[m->poll].poll->burst_count;
+	int bursts = m->stages[poll].poll->burst_count;
 	int64_t *of_bursts =
 		xcalloc((size_t)bursts * n + 1, sizeof *of_bursts);
-	if (client_tally(client, stage->id, options, n, counts, of_bursts,
-			 bursts, NULL)) {
-		polls_take_out(m, m->poll, counts, of_bursts, bursts);
-		json_object *poll = status_poll_with(m, m->poll, counts);
-		json_add(o, "poll", &poll);
-	}
+	bool read = client_tally(client, m->show->stages[poll].id, options, n,
+				 counts, of_bursts, bursts, NULL);
+	if (read)
+		polls_take_out(m, poll, counts, of_bursts, bursts);
 	free(of_bursts);
+	return status_poll_with(m, poll, read ? counts : NULL);
+}
+
+static void add_votes(json_object *o, const struct model *m,
+		      struct client *client)
+{
+	size_t count;
+	int *stages = polls_going_on(m, &count);
+	json_object *list = json_object_new_array();
+	int now = polls_now(m);
+	for (size_t i = 0; i < count; i++) {
+		json_object *poll = look_at_poll(m, stages[i], client);
+		if (stages[i] == now) {
+			json_object *same = json_object_get(poll);
+			json_add(o, "poll", &same);
+		}
+		json_object_array_add(list, poll);
+	}
+	json_add(o, "polls", &list);
+	free(stages);
 }
 
 static json_object *from_redis(const struct cli_place *place,

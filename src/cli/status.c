@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/look.h"
@@ -64,11 +65,41 @@ static void print_budget(json_object *budget)
 	       number(c, sizeof c, json_get_int(budget, "leased", 0)));
 }
 
-static void print_poll(json_object *poll)
+/* ", too few votes to tell", ", 0:21 left", while that says something. */
+static void print_how_it_goes(json_object *poll, int64_t now_ms)
+{
+	char lead[POLL_LEAD_BYTES], left[24];
+	struct poll_count c = {
+		.total = json_get_int(poll, "total", 0),
+		.margin_permille =
+			(int)json_get_int(poll, "margin_permille", 0),
+		.uncertainty_permille =
+			(int)json_get_int(poll, "uncertainty_permille", 0),
+		.too_close = json_get_bool(poll, "too_close", false),
+		.too_few = json_get_bool(poll, "too_few", false),
+	};
+	int64_t deadline_ms = json_get_int(poll, "deadline_at", 0);
+	const char *why = json_get_str(poll, "why", NULL);
+	if (json_get_str(poll, "winner", NULL))
+		return;
+	if (strcmp(json_get_str(poll, "state", ""), "void") == 0) {
+		printf("%s%s", why ? "; " : "", why ? why : "");
+		return;
+	}
+	printf("; %s", poll_lead_text(lead, &c));
+	if (json_get_bool(poll, "frozen", false))
+		printf("; frozen");
+	else if (deadline_ms > now_ms)
+		printf("; %s left",
+		       text_duration(left, sizeof left, deadline_ms - now_ms));
+}
+
+static void print_poll(json_object *poll, int64_t now_ms)
 {
 	json_object *options = json_get_array(poll, "options");
 	size_t n = options ? json_object_array_length(options) : 0;
-	printf("poll     %s  %s", json_get_str(poll, "question", ""),
+	printf("poll     %s: %s  %s:", json_get_str(poll, "id", ""),
+	       json_get_str(poll, "question", ""),
 	       json_get_str(poll, "state", ""));
 	for (size_t i = 0; i < n; i++) {
 		json_object *o = json_object_array_get_idx(options, i);
@@ -78,7 +109,24 @@ static void print_poll(json_object *poll)
 			      json_get_int(o, "votes", 0)));
 	}
 	const char *winner = json_get_str(poll, "winner", NULL);
-	printf("%s%s\n", winner ? "; won by " : "", winner ? winner : "");
+	printf("%s%s", winner ? "; won by " : "", winner ? winner : "");
+	print_how_it_goes(poll, now_ms);
+	printf("\n");
+}
+
+/* Those that go on, else the last one. */
+static void print_polls(json_object *o)
+{
+	json_object *polls = json_get_array(o, "polls");
+	json_object *last = json_get_object(o, "poll");
+	size_t n = polls ? json_object_array_length(polls) : 0;
+	/* A rehearsal's clock is its own. */
+	bool live = strcmp(json_get_str(o, "mode", ""), "live") == 0;
+	int64_t now_ms = live ? clock_show_ms() : INT64_MAX;
+	for (size_t i = 0; i < n; i++)
+		print_poll(json_object_array_get_idx(polls, i), now_ms);
+	if (!n && last)
+		print_poll(last, now_ms);
 }
 
 static void print_checks(json_object *checks)
@@ -153,8 +201,7 @@ void cli_print_status(json_object *o)
 		print_run(json_get_object(o, "run"));
 	if (json_get_object(o, "budget"))
 		print_budget(json_get_object(o, "budget"));
-	if (json_get_object(o, "poll"))
-		print_poll(json_get_object(o, "poll"));
+	print_polls(o);
 	if (json_get_array(o, "checks"))
 		print_checks(json_get_array(o, "checks"));
 	if (json_get_object(o, "obs"))

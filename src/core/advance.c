@@ -126,10 +126,8 @@ void stages_drop_work(struct deciding *d, int stage)
 {
 	const struct show_stage *def = &d->m->show->stages[stage];
 	struct stage_run *s = &d->m->stages[stage];
-	if (s->poll &&
-	    (s->poll->state == POLL_OPEN || s->poll->state == POLL_EXTENDED ||
-	     s->poll->state == POLL_CLOSED))
-		polls_void(d, stage);
+	if (s->poll && poll_goes_on(s->poll))
+		polls_void(d, stage, NULL);
 	asks_end(d, stage, -1);
 	for (size_t k = 0; k < def->agent_count; k++)
 		if (s->calls[k].state == CALL_OUT)

@@ -310,7 +310,8 @@ void polls_tally(struct deciding *d);
 void polls_close(struct deciding *d, int stage, int choice);
 void polls_freeze_all(struct deciding *d);
 void polls_thaw_all(struct deciding *d);
-void polls_void(struct deciding *d, int stage);
+/* `why`, for people, when nobody wished it; else NULL. */
+void polls_void(struct deciding *d, int stage, const char *why);
 bool polls_answer(struct deciding *d, int stage, const char *choice);
 /* poll_burst */
 void poll_burst_apply(struct model *m, const struct event *e, int stage);
@@ -346,7 +347,8 @@ bool polls_make(struct deciding *d, const char *question, json_object *options,
 bool polls_may_make(struct deciding *d);
 int polls_free_place(const struct model *m);
 bool polls_by_hand(struct deciding *d, const char *const *args);
-void polls_end_own(struct deciding *d); /* with the run */
+void polls_end(struct deciding *d, int stage); /* with the run */
+void polls_end_own(struct deciding *d);
 
 /* poll_propose: of agents */
 bool polls_propose(struct deciding *d, const char *const *args);

@@ -46,7 +46,7 @@ static const struct {
 				"winner, why, denied, counts, total, margin, "
 				"margin_permille, uncertainty_permille, "
 				"too_close, lacks, by"},
-	[EVENT_POLL_VOID] = {"poll:void", "by, reason"},
+	[EVENT_POLL_VOID] = {"poll:void", "why, question, by, reason"},
 	[EVENT_POLL_BURST] = {"poll:burst", "burst, option, votes, span_ms, "
 					    "sources, rest_permille"},
 	[EVENT_POLL_EXCLUDE] = {"poll:exclude", "burst, by, reason"},
@@ -99,7 +99,8 @@ static const struct {
 	[EVENT_CHECK_RESULT] = {"check:result",
 				"card, test, state, latency_ms, text, phases, "
 				"failed"},
-	[EVENT_CHECK_OVERRIDE] = {"check:override", "checks, drift, by, reason"},
+	[EVENT_CHECK_OVERRIDE] = {"check:override",
+				  "checks, drift, by, reason"},
 	[EVENT_ALARM_RAISE] = {"alarm:raise", "id, text"},
 	[EVENT_ALARM_ACK] = {"alarm:ack", "id, by, reason"},
 	[EVENT_ALARM_CLEAR] = {"alarm:clear", "id"},

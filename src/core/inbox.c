@@ -300,7 +300,7 @@ static char *undecided_text(const struct model *m, int stage)
 	const struct show_poll *def = poll_def(m, stage);
 	const struct poll_run *p = m->stages[stage].poll;
 	struct poll_count c = poll_judge(def, p->counts);
-	char why[120];
+	char why[120], votes[40];
 	if (c.lacks == POLL_LACKS_VOTES)
 		snprintf(why, sizeof why, "needs %lld",
 			 (long long)def->min_votes);
@@ -308,13 +308,16 @@ static char *undecided_text(const struct model *m, int stage)
 		snprintf(why, sizeof why, "a tie");
 	else
 		snprintf(why, sizeof why, "%sa lead of %d.%d%% +-%d.%d%%",
-			 c.too_close ? "too close to call: " : "",
+			 c.too_few     ? "too few to tell: "
+			 : c.too_close ? "too close to call: "
+				       : "",
 			 c.margin_permille / 10, c.margin_permille % 10,
 			 c.uncertainty_permille / 10,
 			 c.uncertainty_permille % 10);
-	return xasprintf("%s is undecided (%lld votes, %s): %s",
-			 m->show->stages[stage].id, (long long)c.total, why,
-			 def->question);
+	return xasprintf("%s is undecided (%s, %s): %s",
+			 m->show->stages[stage].id,
+			 text_counted(votes, sizeof votes, c.total, "vote"),
+			 why, def->question);
 }
 
 static void open_poll(struct model *m, const struct event *e, int stage)

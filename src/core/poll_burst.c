@@ -64,10 +64,11 @@ char *poll_burst_text(const struct model *m, int stage, int burst)
 	const struct burst_facts *f = &b->facts;
 	const char *id = poll_def(m, stage)->options[b->option].id;
 	struct buf out = {0};
+	char votes[40];
 	int64_t seconds = (f->span_ms + 999) / 1000;
-	buf_addf(&out,
-		 "%" PRId64 " votes for %s in %" PRId64 " s from %d address%s; ",
-		 f->votes, id, seconds ? seconds : 1, f->sources,
+	buf_addf(&out, "%s for %s in %" PRId64 " s from %d address%s; ",
+		 text_counted(votes, sizeof votes, f->votes, "vote"), id,
+		 seconds ? seconds : 1, f->sources,
 		 f->sources == 1 ? "" : "es");
 	if (f->rest_permille < 0)
 		buf_adds(&out, "nobody else votes");

@@ -158,7 +158,7 @@ bool polls_command(struct deciding *d, int stage, enum action_id what,
 		if (stage < (int)d->m->show->stage_count)
 			stages_skip(d, stage, "operator", "poll voided");
 		else
-			polls_void(d, stage);
+			polls_void(d, stage, NULL);
 		answer(d, "poll %s is void", id);
 		return true;
 	}

@@ -156,7 +156,7 @@ int polls_free_place(const struct model *m)
 	for (size_t i = m->show->stage_count; i < show_poll_places(m->show);
 	     i++) {
 		const struct poll_run *p = m->stages[i].poll;
-		if (poll_is_open(p) || p->state == POLL_CLOSED || p->proposed)
+		if (poll_goes_on(p) || p->proposed)
 			continue;
 		if (best < 0 || p->opened_ms < m->stages[best].poll->opened_ms)
 			best = (int)i;
@@ -218,12 +218,16 @@ bool polls_by_hand(struct deciding *d, const char *const *args)
 /* --- their end --------------------------------------------------------------
  */
 
+void polls_end(struct deciding *d, int stage)
+{
+	const struct poll_run *p = d->m->stages[stage].poll;
+	if (p && (poll_goes_on(p) || p->proposed))
+		polls_void(d, stage, "the run ended");
+}
+
 void polls_end_own(struct deciding *d)
 {
 	for (size_t i = d->m->show->stage_count;
-	     i < show_poll_places(d->m->show); i++) {
-		const struct poll_run *p = d->m->stages[i].poll;
-		if (poll_is_open(p) || p->state == POLL_CLOSED || p->proposed)
-			polls_void(d, (int)i);
-	}
+	     i < show_poll_places(d->m->show); i++)
+		polls_end(d, (int)i);
 }

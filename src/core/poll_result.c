@@ -1,5 +1,6 @@
 /* poll_result: who has won a poll, how surely, and what the story learns of it.
  * HACKING.md has the formulas. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +37,9 @@ static int64_t root(int64_t square)
 	return low;
 }
 
-/* In whole numbers: the same on every machine. */
+/* From the lead down to the lower end of its interval, that of Bonett and
+ * Price: as if each of the two had a vote more. In whole numbers: the same on
+ * every machine. */
 static int uncertainty(int64_t first, int64_t second, int64_t total)
 {
 	while (total >= INT64_C(1) << 20) { /* so that nothing overflows */
@@ -44,12 +47,13 @@ static int uncertainty(int64_t first, int64_t second, int64_t total)
 		second >>= 1;
 		total >>= 1;
 	}
-	if (total <= 0)
-		return 0;
-	int64_t lead = first - second;
-	int64_t variance = (first + second) * total - lead * lead;
-	int64_t scaled = variance * Z_PERMILLE / total;
-	return (int)root(scaled * Z_PERMILLE / (total * total));
+	int64_t lead = first - second, n = total + 2;
+	int64_t variance = (first + second + 2) * n - lead * lead;
+	int64_t scaled = variance * Z_PERMILLE / n;
+	int64_t half = root(scaled * Z_PERMILLE / (n * n));
+	int64_t pair = total * n;
+	int64_t moved = (2000 * lead + pair - 1) / pair;
+	return half + moved < 1000 ? (int)(half + moved) : 1000;
 }
 
 int poll_permille(int64_t votes, int64_t total)
@@ -78,6 +82,7 @@ struct poll_count poll_judge(const struct show_poll *poll,
 			second = counts[i];
 		}
 	}
+	c.too_few = c.total < POLL_VOTES_TO_TELL;
 	if (c.total > 0) {
 		c.margin = (double)(first - second) / (double)c.total;
 		c.margin_permille = poll_permille(first - second, c.total);
@@ -93,6 +98,22 @@ struct poll_count poll_judge(const struct show_poll *poll,
 	else
 		c.winner = c.first;
 	return c;
+}
+
+const char *poll_lead_text(char out[POLL_LEAD_BYTES],
+			   const struct poll_count *c)
+{
+	if (!c->total)
+		snprintf(out, POLL_LEAD_BYTES, "no votes yet");
+	else if (c->too_few)
+		snprintf(out, POLL_LEAD_BYTES, "too few votes to tell");
+	else
+		snprintf(out, POLL_LEAD_BYTES, "lead %d.%d%% +-%d.%d%%%s",
+			 c->margin_permille / 10, c->margin_permille % 10,
+			 c->uncertainty_permille / 10,
+			 c->uncertainty_permille % 10,
+			 c->too_close ? ", too close to call" : "");
+	return out;
 }
 
 int poll_winner(const struct show_poll *poll, const int64_t *counts,
@@ -268,7 +289,7 @@ static void undecided_own(struct deciding *d, int stage, const int64_t *counts)
 	if (c.total)
 		polls_resolve(d, stage, c.first, "tie", counts, NULL);
 	else
-		polls_void(d, stage);
+		polls_void(d, stage, "nobody voted");
 }
 
 /* Nobody won by the rule: extend, take the default, or ask. */

@@ -35,6 +35,47 @@ bool poll_is_open(const struct poll_run *p)
 	return p->state == POLL_OPEN || p->state == POLL_EXTENDED;
 }
 
+bool poll_goes_on(const struct poll_run *p)
+{
+	return poll_is_open(p) || p->state == POLL_CLOSED;
+}
+
+static bool is_later(const struct model *m, int stage, int than)
+{
+	return m->stages[stage].poll->opened_ms >=
+	       m->stages[than].poll->opened_ms;
+}
+
+int polls_now(const struct model *m)
+{
+	int best = -1;
+	for (size_t i = 0; i < show_poll_places(m->show); i++) {
+		const struct poll_run *p = m->stages[i].poll;
+		if (p && poll_goes_on(p) &&
+		    (best < 0 || is_later(m, (int)i, best)))
+			best = (int)i;
+	}
+	return best < 0 ? m->poll : best;
+}
+
+int *polls_going_on(const struct model *m, size_t *count)
+{
+	int *found = NULL;
+	size_t cap = 0;
+	*count = 0;
+	for (size_t i = 0; i < show_poll_places(m->show); i++) {
+		const struct poll_run *p = m->stages[i].poll;
+		if (!p || !poll_goes_on(p))
+			continue;
+		GROW(found, *count, cap);
+		size_t k = (*count)++;
+		for (; k > 0 && !is_later(m, (int)i, found[k - 1]); k--)
+			found[k] = found[k - 1];
+		found[k] = (int)i;
+	}
+	return found;
+}
+
 /* --- folding ------------------------------------------------------------ */
 
 static void set_deadline(struct model *m, int stage, int64_t at_ms)
@@ -280,6 +321,8 @@ void polls_apply(struct model *m, const struct event *e, int stage, int agent)
 		p->state = POLL_VOID;
 		p->frozen = p->by_hand = false;
 		p->choice = -1;
+		free(p->why);
+		p->why = xstrdup(event_str(e, "why", NULL));
 		set_deadline(m, stage, 0);
 		break;
 	default:
@@ -446,9 +489,12 @@ void polls_thaw_all(struct deciding *d)
 	effect_for_open(d, EFFECT_POLL_OPEN);
 }
 
-void polls_void(struct deciding *d, int stage)
+void polls_void(struct deciding *d, int stage, const char *why)
 {
 	struct json_out *data = decide_data(d);
+	json_add_str(data, "why", why);
+	if (why)
+		json_add_str(data, "question", poll_def(d->m, stage)->question);
 	emit(d, EVENT_POLL_VOID, stage, -1, &data);
 	polls_effect(d, EFFECT_POLL_FREEZE, stage);
 }

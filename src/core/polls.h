@@ -58,6 +58,13 @@ struct show_poll;
 /* What is asked; NULL: of a place that was never taken. */
 const struct show_poll *poll_def(const struct model *m, int stage);
 bool poll_is_open(const struct poll_run *poll); /* or frozen */
+/* Open, or closed and not decided yet. */
+bool poll_goes_on(const struct poll_run *poll);
+/* The poll that is meant where none is named: of those that go on the one that
+ * was opened last; none does: the last one there was; -1. */
+int polls_now(const struct model *m);
+/* Those that go on, by when they were opened. Caller frees; NULL: none. */
+int *polls_going_on(const struct model *m, size_t *count);
 /* Its winner is known, and a person is asked about its price. */
 bool poll_waits_for_price(const struct model *m, int stage);
 
@@ -77,6 +84,9 @@ enum poll_lack {
 };
 const char *poll_lack_name(enum poll_lack lack); /* NULL: nothing */
 
+/* With one less not even a unanimous vote is more than chance: of two options
+ * liked alike, 2 in 2^5 such votes are unanimous, more than 5 in 100. */
+#define POLL_VOTES_TO_TELL 6
 #define POLL_VOTES_MOST (INT64_C(1) << 50) /* of an option */
 
 struct poll_count {
@@ -87,6 +97,8 @@ struct poll_count {
 	int margin_permille;	  /* the same, rounded down */
 	int uncertainty_permille; /* of it, 95 of 100: see HACKING.md */
 	bool too_close;		  /* the lead is within its uncertainty */
+	bool too_few;		  /* no lead of so few votes would say anything:
+				     see HACKING.md */
 	enum poll_lack lacks;
 	int winner; /* by the rule of the contract; -1: none */
 };
@@ -94,6 +106,11 @@ struct poll_count {
 /* Pure. */
 struct poll_count poll_judge(const struct show_poll *poll,
 			     const int64_t *counts);
+/* "lead 8.3% +-5.7%", "lead 2.5% +-15.3%, too close to call", "too few votes to
+ * tell", "no votes yet". Returns `out`. */
+#define POLL_LEAD_BYTES 64
+const char *poll_lead_text(char out[POLL_LEAD_BYTES],
+			   const struct poll_count *count);
 int poll_permille(int64_t votes, int64_t total); /* rounded down */
 
 /* The same in short: index of the option that wins these counts, or -1 when

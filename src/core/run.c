@@ -75,10 +75,13 @@ void run_finish_if_over(struct deciding *d)
 
 static void drop_all_work(struct deciding *d)
 {
-	for (size_t i = 0; i < d->m->show->stage_count; i++)
-		if (d->m->stages[i].state == STAGE_RUNNING ||
-		    poll_waits_for_price(d->m, (int)i))
-			stages_drop_work(d, (int)i);
+	for (size_t i = 0; i < d->m->show->stage_count; i++) {
+		if (d->m->stages[i].state != STAGE_RUNNING &&
+		    !poll_waits_for_price(d->m, (int)i))
+			continue;
+		polls_end(d, (int)i);
+		stages_drop_work(d, (int)i);
+	}
 }
 
 void run_fail(struct deciding *d, const char *why)

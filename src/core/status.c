@@ -285,6 +285,7 @@ json_object *status_poll_with(const struct model *m, int stage,
 	json_add_int(o, "margin_permille", c.margin_permille);
 	json_add_int(o, "uncertainty_permille", c.uncertainty_permille);
 	json_add_bool(o, "too_close", c.too_close);
+	json_add_bool(o, "too_few", c.too_few);
 	add_text(o, "lacks", poll_lack_name(c.lacks));
 	json_add_bool(o, "hidden", status_poll_is_hidden(m, stage));
 	add_time(o, "opened_at", p->opened_ms);
@@ -305,6 +306,17 @@ json_object *status_polls(const struct model *m)
 		if (o)
 			json_object_array_add(a, o);
 	}
+	return a;
+}
+
+json_object *status_polls_on(const struct model *m)
+{
+	json_object *a = json_object_new_array();
+	size_t count;
+	int *stages = polls_going_on(m, &count);
+	for (size_t i = 0; i < count; i++)
+		json_object_array_add(a, status_poll(m, stages[i]));
+	free(stages);
 	return a;
 }
 
@@ -466,7 +478,8 @@ static void add_rest(json_object *o, const struct model *m,
 	json_object_object_add(o, "story", story_status(m));
 	json_object_object_add(o, "budget", budget_status(m));
 	json_object_object_add(o, "usage", usage_report(m));
-	json_object_object_add(o, "poll", status_poll(m, m->poll));
+	json_object_object_add(o, "poll", status_poll(m, polls_now(m)));
+	json_object_object_add(o, "polls", status_polls_on(m));
 	json_object_object_add(o, "checks", status_checks(m));
 	json_object_object_add(o, "obs", status_obs(m, extra));
 	json_object_object_add(o, "chat", chat_status(m));
@@ -518,7 +531,8 @@ static void print_run(struct buf *out, const struct model *m, int64_t now_ms)
 }
 
 void status_print(struct buf *out, const struct model *m,
-		  const struct status_extra *extra, json_object **poll)
+		  const struct status_extra *extra, json_object **poll,
+		  json_object **polls)
 {
 	json_object *head = json_object_new_object();
 	json_object *rest = json_object_new_object();
@@ -526,6 +540,8 @@ void status_print(struct buf *out, const struct model *m,
 	add_rest(rest, m, extra);
 	if (poll && *poll)
 		json_add(rest, "poll", poll);
+	if (polls && *polls)
+		json_add(rest, "polls", polls);
 	print_open(out, &head);
 	buf_adds(out, ",\"run\":");
 	print_run(out, m, extra->now_ms);

@@ -26,15 +26,18 @@ const char *status_may_lose(const char *fsync);
 json_object *status_json(const struct model *m,
 			 const struct status_extra *extra);
 /* The same as text, stage by stage: the tree of a show of ten thousand takes
- * fifteen times as much. `poll` (NULL, or NULL in it: none) is taken over, and
- * stands in the place of the model's. */
+ * fifteen times as much. `poll` and `polls` (NULL, or NULL in it: none) are
+ * taken over, and stand in the place of the model's. */
 void status_print(struct buf *out, const struct model *m,
-		  const struct status_extra *extra, json_object **poll);
+		  const struct status_extra *extra, json_object **poll,
+		  json_object **polls);
 json_object *status_run(const struct model *m, int64_t now_ms);
 /* What came too late, oldest first; large results are left out. */
 json_object *status_late(const struct model *m);
 json_object *status_inbox(const struct model *m);	    /* an array */
 json_object *status_polls(const struct model *m);	    /* an array */
+json_object *status_polls_on(const struct model *m);	    /* the same of those
+		that go on, by when they were opened */
 json_object *status_poll(const struct model *m, int stage); /* {id, question,
 		state, options[{id,label,votes,share}], total, ...} or NULL */
 /* The same with these votes, by option: those of an open poll, which Redis

@@ -149,7 +149,7 @@ void keeper_write_now(const char *state_dir, const struct model *m,
 	/* Not file_write(): its fsync would stop the show for it. A torn file
 	 * after a power cut is refused by its reader. */
 	int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	status_print(&text, m, extra, NULL);
+	status_print(&text, m, extra, NULL, NULL);
 	bool ok =
 		fd >= 0 && write(fd, text.data, text.len) == (ssize_t)text.len;
 	if (fd >= 0)

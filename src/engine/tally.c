@@ -333,7 +333,7 @@ void tally_look(struct engine *e, int stage)
 /* What `live` lost, or said before somebody looked, is said again. */
 void tally_report(struct engine *e)
 {
-	for (size_t i = 0; e->m->poll >= 0 && i < show_poll_places(e->show);
+	for (size_t i = 0; e->m->polls_opened && i < show_poll_places(e->show);
 	     i++)
 		if (status_poll_counts_elsewhere(e->m, (int)i))
 			tally_look(e, (int)i);

@@ -41,11 +41,12 @@ void api_status(struct request *r)
 {
 	struct status_extra extra = extra_of(r->web);
 	struct buf body = {0};
-	/* The poll shown is the newest we know, not the last that was counted.
-	 */
-	int stage = r->web->model->poll;
+	/* What is told of polls is the newest we know, not the last that was
+	 * counted. */
+	int stage = polls_now(r->web->model);
 	json_object *poll = stage >= 0 ? web_poll_json(r->web, stage) : NULL;
-	status_print(&body, r->web->model, &extra, &poll);
+	json_object *polls = web_polls_on_json(r->web);
+	status_print(&body, r->web->model, &extra, &poll, &polls);
 	buf_addc(&body, '\n');
 	size_t bytes = body.len;
 	char *text = buf_take(&body);

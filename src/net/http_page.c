@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "core/status.h"
 #include "net/vote.h"
 
@@ -149,6 +150,26 @@ const char *vote_note_words(enum vote_note note, const char *text)
 	}
 }
 
+static int open_polls(const struct request *r)
+{
+	int open = 0;
+	for (size_t i = 0; i < r->web->poll_count; i++)
+		open += vote_is_taken(vote_run_of(r, r->web->tallies[i].stage));
+	return open;
+}
+
+/* As vote.js says it. */
+static void other_polls(struct request *r, const struct poll_run *shown,
+			char *out, size_t bytes)
+{
+	int others = open_polls(r) - vote_is_taken(shown);
+	*out = '\0';
+	if (others == 1)
+		snprintf(out, bytes, "Another poll is open.");
+	else if (others > 1)
+		snprintf(out, bytes, "%d other polls are open.", others);
+}
+
 /* As tally.js says it, which looks for a change. */
 static const char *phase_of(const struct poll_run *p)
 {
@@ -181,7 +202,8 @@ void vote_respond_page(struct request *r, int status, int stage,
 	snprintf(count, sizeof count, "%" PRId64, total);
 	snprintf(now, sizeof now, "%" PRId64, clock_show_ms());
 	snprintf(deadline, sizeof deadline, "%" PRId64, p ? p->deadline_ms : 0);
-	char opened[32];
+	char opened[32], others[64];
+	other_polls(r, p, others, sizeof others);
 	snprintf(opened, sizeof opened, "%" PRId64, p ? p->opened_ms : 0);
 	const struct page_field fields[] = {
 		{"title", show->title},
@@ -199,6 +221,7 @@ void vote_respond_page(struct request *r, int status, int stage,
 		{"deadline", deadline},
 		{"phase", phase_of(p)},
 		{"opened", opened},
+		{"others", others},
 	};
 	http_respond_page(r, status, "vote.html", fields, COUNT_OF(fields));
 	buf_release(&options);
@@ -213,23 +236,38 @@ void vote_page(struct request *r)
 	vote_respond_page(r, 200, stage, NOTE_NONE, NULL);
 }
 
+/* For whoever has the choice. */
+static void add_how_it_goes(struct buf *b, struct request *r, int stage)
+{
+	const struct poll_run *p = vote_run_of(r, stage);
+	int64_t total, left_ms = p->deadline_ms - clock_show_ms();
+	char left[24], count[40];
+	votes_of(r, stage, 0, &total);
+	text_counted(count, sizeof count, total, "vote");
+	text_duration(left, sizeof left, left_ms > 0 ? left_ms : 0);
+	buf_addf(b, "<span class=\"state\">%s, %s%s</span>", count,
+		 p->frozen ? "voting is paused" : left,
+		 p->frozen ? "" : " left");
+}
+
 void vote_list(struct request *r)
 {
 	const struct show *show = r->web->net->show;
 	struct buf items = {0};
-	int open = 0, last = -1;
+	int open = open_polls(r), last = -1;
 	for (size_t i = 0; i < r->web->poll_count; i++) {
 		int stage = r->web->tallies[i].stage;
 		const struct poll_run *p = vote_run_of(r, stage);
 		if (!vote_is_taken(p))
 			continue;
-		open++;
 		last = stage;
 		buf_adds(&items, "<li><a href=\"/vote/");
 		page_escape(&items, show->stages[stage].id);
 		buf_adds(&items, "\">");
 		page_escape(&items, poll_def(r->web->model, stage)->question);
-		buf_adds(&items, "</a></li>");
+		buf_adds(&items, "</a>");
+		add_how_it_goes(&items, r, stage);
+		buf_adds(&items, "</li>");
 	}
 	if (open == 1) {
 		char *where = xasprintf("/vote/%s", show->stages[last].id);

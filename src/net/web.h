@@ -175,6 +175,7 @@ struct web_tally *web_tally(struct web *web, int stage);
 /* A poll as JSON with its newest counts; NULL if the stage has none. */
 json_object *web_poll_json(struct web *web, int stage);
 json_object *web_polls_json(struct web *web, bool open_only);
+json_object *web_polls_on_json(struct web *web); /* by when they were opened */
 void web_find_polls(struct web *web);
 /* Tells everybody who follows them. */
 void web_tell_polls(struct web *web);

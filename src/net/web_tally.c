@@ -64,13 +64,24 @@ json_object *web_polls_json(struct web *web, bool open_only)
 	return list;
 }
 
+json_object *web_polls_on_json(struct web *web)
+{
+	json_object *list = json_object_new_array();
+	size_t count;
+	int *stages = polls_going_on(web->model, &count);
+	for (size_t i = 0; i < count; i++)
+		json_object_array_add(list, web_poll_json(web, stages[i]));
+	free(stages);
+	return list;
+}
+
 /* What the audience must not know yet is not sent to its browsers at all. */
 static void hide_votes(json_object *poll)
 {
 	static const char *const of_option[] = {"votes", "share", "permille"};
-	static const char *const of_poll[] = {"margin", "margin_permille",
-					      "uncertainty_permille",
-					      "too_close", "lacks"};
+	static const char *const of_poll[] = {
+		"margin",    "margin_permille", "uncertainty_permille",
+		"too_close", "too_few",		"lacks"};
 	json_object *options = json_get_array(poll, "options");
 	for (size_t i = 0; i < json_object_array_length(options); i++)
 		for (size_t k = 0; k < COUNT_OF(of_option); k++)
@@ -128,6 +139,7 @@ void web_take_tally(struct web *web, json_object *o)
 	json_add_int(o, "margin_permille", c.margin_permille);
 	json_add_int(o, "uncertainty_permille", c.uncertainty_permille);
 	json_add_bool(o, "too_close", c.too_close);
+	json_add_bool(o, "too_few", c.too_few);
 	char *texts[SIDES];
 	texts[SIDE_OPERATOR] = xstrdup(json_text(o));
 	/* Whose votes look odd is for the operator. */
@@ -137,6 +149,7 @@ void web_take_tally(struct web *web, json_object *o)
 		json_object_object_del(o, "margin_permille");
 		json_object_object_del(o, "uncertainty_permille");
 		json_object_object_del(o, "too_close");
+		json_object_object_del(o, "too_few");
 	}
 	texts[SIDE_AUDIENCE] = xstrdup(json_text(o));
 	board_set_tally(&web->board, poll, texts[SIDE_AUDIENCE],

@@ -50,6 +50,26 @@ struct moment {
 	"{\"at\":34000,\"type\":\"alarm:raise\",\"data\":{\"id\":\"killed\","  \
 	"\"text\":\"set_designer is killed: no tokens until `: revive`\"}}"
 
+/* Three polls at once, one with a vote, one with none yet. */
+#define SEVERAL                                                                \
+	"{\"at\":30000,\"type\":\"poll:create\",\"stage\":\"1\",\"data\":"     \
+	"{\"question\":\"Whose hat?\",\"options\":[{\"id\":\"hers\"},"         \
+	"{\"id\":\"his\",\"label\":\"His hat\"}],\"open_ms\":60000,"           \
+	"\"deadline\":90000}}",                                                \
+		"{\"at\":31000,\"type\":\"poll:create\",\"stage\":\"2\","      \
+		"\"data\""                                                     \
+		":{\"question\":\"Does the dog come along on the journey?\","  \
+		"\"options\":[{\"id\":\"yes\"},{\"id\":\"no\"}],\"open_ms\":"  \
+		"40000,\"deadline\":71000}}"
+#define SEVERAL_END                                                            \
+	"{\"at\":33000,\"type\":\"poll:void\",\"stage\":\"1\",\"data\":{"      \
+	"\"why\":\"the run ended\"}}",                                         \
+		"{\"at\":33000,\"type\":\"poll:void\",\"stage\":\"route\","    \
+		"\"data\":{\"why\":\"the run ended\"}}",                       \
+		"{\"at\":33000,\"type\":\"poll:void\",\"stage\":\"2\","        \
+		"\"data\":{\"why\":\"the run ended\",\"question\":\"Does the " \
+		"dog come along?\"}}"
+
 /* A poll that was before, two bursts in the one that is, and a chat. */
 #define POLLS                                                                  \
 	"{\"at\":13000,\"type\":\"poll:create\",\"stage\":\"1\",\"data\":"     \
@@ -174,6 +194,14 @@ static const struct moment moments[] = {
 	{"polls-zoom-120x40", 120, 40, 33400, "2 2", .extra = {POLLS}},
 	{"polls-zoom-300x100", 300, 100, 33400, "2 2", .extra = {POLLS}},
 	{"poll-end-80x24", 80, 24, 33400, "2 E"},
+	{"several-120x40", 120, 40, 33400, NULL, .extra = {SEVERAL}},
+	{"several-80x24", 80, 24, 33400, "2 n", .extra = {SEVERAL}},
+	{"several-next-80x24", 80, 24, 33400, "2 n n n", .extra = {SEVERAL}},
+	{"several-end-80x24", 80, 24, 33400, "2 n E", .extra = {SEVERAL}},
+	{"several-zoom-ascii-120x40", 120, 40, 33400, "2 2", true,
+	 .extra = {SEVERAL}},
+	{"several-void-80x24", 80, 24, 33400, "2",
+	 .extra = {SEVERAL, SEVERAL_END}},
 	{"chat-lost-120x40", 120, 40, 33400,
 	 .extra = {"{\"at\":30000,\"type\":\"chat:status\",\"data\":"
 		   "{\"connected\":false,\"error\":\"the connection was "
@@ -376,6 +404,10 @@ static void let_time_pass(struct view *v, const struct moment *m)
 	feed_text(v, FEED_LIVE,
 		  "{\"topic\":\"tally\",\"poll\":\"route\",\"counts\":"
 		  "{\"cave\":652,\"ridge\":552}}");
+	if (m->extra[0] && strstr(m->extra[0], "60000"))
+		feed_text(v, FEED_LIVE,
+			  "{\"topic\":\"tally\",\"poll\":\"1\",\"counts\":"
+			  "{\"hers\":1,\"his\":0}}");
 	feed_text(v, FEED_LIVE,
 		  "{\"topic\":\"obs\",\"stream_ms\":41000,\"record_ms\":40000,"
 		  "\"kbps\":6000,\"dropped\":0,\"fps\":30,\"free_mb\":81920}");

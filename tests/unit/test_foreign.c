@@ -128,7 +128,7 @@ static void use(struct world *w)
 	struct status_extra extra = {.mode = "live", .now_ms = w->now_ms};
 	json_object *status = status_json(w->m, &extra);
 	struct buf printed = {0};
-	status_print(&printed, w->m, &extra, NULL);
+	status_print(&printed, w->m, &extra, NULL, NULL);
 	ck_assert_str_eq(printed.data, json_text(status));
 	ck_assert_uint_eq(printed.len, strlen(printed.data));
 	json_object_put(status);

@@ -525,16 +525,20 @@ START_TEST(how_sure_a_lead_is)
 		enum poll_lack lacks;
 	} cases[] = {
 		{{0, 0, 0}, 0, 0, POLL_LACKS_VOTES},
-		{{1, 0, 0}, 1000, 0, POLL_LACKS_NOTHING},
-		/* 1.96 * sqrt((p1 + p2 - (p1 - p2)^2) / n), by hand */
+		/* One vote says nothing: -100 to 100 %. */
+		{{1, 0, 0}, 1000, 1000, POLL_LACKS_NOTHING},
+		{{5, 0, 0}, 1000, 805, POLL_LACKS_NOTHING},
+		{{6, 0, 0}, 1000, 709, POLL_LACKS_NOTHING},
+		/* With a vote more for both, 1.96 * sqrt((p1 + p2 - (p1 -
+		 * p2)^2) / n), and how far that moved the lead, by hand */
 		{{54, 46, 0}, 80, 196, POLL_LACKS_NOTHING},
-		{{540, 460, 0}, 80, 62, POLL_LACKS_NOTHING},
+		{{540, 460, 0}, 80, 63, POLL_LACKS_NOTHING},
 		{{500, 300, 200}, 200, 55, POLL_LACKS_NOTHING},
-		{{7, 7, 2}, 0, 459, POLL_LACKS_TIE},
+		{{7, 7, 2}, 0, 436, POLL_LACKS_TIE},
 		/* as many as no poll has, without an overflow */
 		{{INT64_C(1) << 50, INT64_C(1) << 49, 0},
 		 333,
-		 2,
+		 3,
 		 POLL_LACKS_NOTHING},
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -543,6 +547,7 @@ START_TEST(how_sure_a_lead_is)
 		ck_assert_int_eq(c.margin_permille, cases[i].margin);
 		ck_assert_int_eq(c.uncertainty_permille, cases[i].uncertainty);
 		ck_assert_int_eq(c.lacks, cases[i].lacks);
+		ck_assert_int_eq(c.too_few, c.total < 6);
 		ck_assert_int_eq(c.too_close,
 				 c.total > 0 && c.margin_permille <=
 							c.uncertainty_permille);
@@ -758,6 +763,38 @@ static struct input *tally_input(const char *poll, int64_t a, int64_t b)
 	return in;
 }
 
+/* Which poll is meant where none is named, and which there are. */
+START_TEST(several_polls_go_on)
+{
+	struct world *w = polling("default: x", true);
+	int place = (int)w->show->stage_count;
+	size_t count;
+	ck_assert_int_eq(polls_now(w->m), 0);
+	world_tick(w, 1000);
+	ck_assert(world_do(w, "poll", "Hat?", "x|y", "20s", NULL));
+	ck_assert_int_eq(polls_now(w->m), place);
+	world_tick(w, 1000);
+	ck_assert(world_do(w, "poll", "Coat?", "x|y", "50s", NULL));
+	int *on = polls_going_on(w->m, &count);
+	ck_assert_int_eq((int)count, 3);
+	ck_assert(on[0] == 0 && on[1] == place && on[2] == place + 1);
+	free(on);
+	/* What is counted still goes on; what is decided does not. */
+	ck_assert(world_do(w, "poll-close", "2", NULL));
+	ck_assert_int_eq(polls_now(w->m), place + 1);
+	world_step(w, tally_input("2", 3, 1));
+	ck_assert_int_eq(polls_now(w->m), place);
+	ck_assert(world_do(w, "poll-void", "1", NULL));
+	ck_assert_int_eq(polls_now(w->m), 0);
+	ck_assert(world_do(w, "cancel-run", NULL));
+	on = polls_going_on(w->m, &count);
+	ck_assert_ptr_null(on);
+	/* None does: the one that was opened last. */
+	ck_assert_int_eq(polls_now(w->m), place + 1);
+	world_free(w);
+}
+END_TEST
+
 START_TEST(a_poll_that_no_stage_declares)
 {
 	static const char *const bad[][3] = {
@@ -797,12 +834,15 @@ START_TEST(a_poll_that_no_stage_declares)
 	ck_assert(world_do(w, "poll-close", "2", NULL));
 	world_step(w, tally_input("2", 0, 0));
 	ck_assert_int_eq(w->m->stages[place + 1].poll->state, POLL_VOID);
+	ck_assert_str_eq(w->m->stages[place + 1].poll->why, "nobody voted");
 	for (int i = 0; i < SHOW_POLL_PLACES; i++)
 		ck_assert(world_do(w, "poll", "More?", "x|y", NULL));
 	ck_assert(!world_do(w, "poll", "Too many?", "x|y", NULL));
 	/* They end with the run. */
 	ck_assert(world_do(w, "cancel-run", NULL));
 	ck_assert_int_eq(p->state, POLL_VOID);
+	ck_assert_str_eq(p->why, "the run ended");
+	ck_assert_str_eq(w->m->stages[0].poll->why, "the run ended");
 	ck_assert(!world_do(w, "poll", "Late?", "x|y", NULL));
 	ck_assert_int_eq(core_next_deadline(w->m), 0);
 	world_free(w);
@@ -1009,6 +1049,7 @@ int main(void)
 	tcase_add_test(t, a_poll_does_not_open_again_under_a_panic);
 	tcase_add_test(t, undecided_asks_a_human);
 	tcase_add_test(t, polls_by_hand);
+	tcase_add_test(t, several_polls_go_on);
 	tcase_add_test(t, how_sure_a_lead_is);
 	tcase_add_test(t, a_poll_that_no_stage_declares);
 	tcase_add_test(t, an_agent_proposes_a_poll);

@@ -459,10 +459,49 @@ START_TEST(the_overlay_shows_what_was_opened_last)
 	act("go", "\"late\"");
 	WAIT(QUESTION " == 'And now?'");
 	/* So does one who comes later. */
-	go("/overlay/poll");
+	go("/overlay/poll?linger=1");
 	WAIT(QUESTION " == 'And now?'");
-	act("poll-close", "\"late\"");
+	/* Its end is seen, then the one that is still open. */
+	act("poll-void", "\"late\"");
+	WAIT(QUESTION " == 'And now?' && " KICKER " == 'This vote was "
+		      "cancelled'");
+	WAIT(QUESTION " == 'At first?' && " KICKER " == 'Vote now'");
+	/* What is opened then is seen at once. */
+	act("poll", "\"Her hat?\",\"yes|no\"");
+	WAIT(QUESTION " == 'Her hat?'");
+	go("/overlay/poll?poll=early");
 	WAIT(QUESTION " == 'At first?'");
+}
+END_TEST
+
+#define OTHERS "document.querySelector('.others').textContent"
+
+START_TEST(of_several_polls_the_audience_chooses)
+{
+	go("/");
+	WAIT("location.pathname == '/vote/early'");
+	HOLDS(OTHERS " == ''");
+	act("go", "\"late\"");
+	WAIT(OTHERS " == 'Another poll is open.'");
+	go("/");
+	WAIT("document.querySelectorAll('.polls a').length == 2");
+	HOLDS("document.documentElement.scrollWidth <= 360");
+	HOLDS("document.querySelector('.polls li').textContent.includes("
+	      "'0 votes, ')");
+	page_picture("vote-several");
+	HOLDS("document.querySelector('.polls a').click() || true");
+	WAIT("location.pathname == '/vote/late' && " BUTTONS " == 2");
+	HOLDS(OTHERS " == 'Another poll is open.'");
+	HOLDS("document.querySelector('button').click() || true");
+	WAIT(NOTE ".includes('is counted') && " BUTTONS " == 0");
+	page_picture("vote-one-of-several");
+	/* That was one vote, in that poll alone. */
+	HOLDS("document.querySelector('.others').click() || true");
+	WAIT("document.querySelectorAll('.polls a').length == 2");
+	go("/vote/early");
+	WAIT(BUTTONS " == 2");
+	act("poll-close", "\"late\"");
+	WAIT(OTHERS " == ''");
 }
 END_TEST
 
@@ -542,6 +581,8 @@ int main(void)
 		ADD(without_websockets_a_stream_brings_it);
 		ADD(pages_find_a_core_that_was_gone);
 		ADD(the_overlay_follows_and_is_transparent);
+		add(suite, "of_several_polls_the_audience_chooses",
+		    of_several_polls_the_audience_chooses, setup_two);
 		add(suite, "the_overlay_shows_what_was_opened_last",
 		    the_overlay_shows_what_was_opened_last, setup_two);
 		ADD(the_overlay_tells_who_won_and_goes);

@@ -6,6 +6,7 @@
 #include "console/fmt.h"
 #include "console/operate.h"
 #include "console/panes.h"
+#include "console/poll_choice.h"
 
 #define LABEL_COLUMNS 13
 
@@ -102,7 +103,7 @@ static void stage_page(struct view *v, int stage)
 
 static void poll_page(struct view *v)
 {
-	int stage = v->model->poll;
+	int stage = poll_choice(v);
 	struct dialog *d = &v->dialog;
 	if (stage < 0)
 		return;
@@ -116,8 +117,8 @@ static void poll_page(struct view *v)
 		dialog_add_row(d, "%-12s %8s  %s", def->options[i].id,
 			       fmt_count(text, counts[i]),
 			       def->options[i].label);
-	dialog_add_row(d, "%-12s %lld votes, a lead of %.1f%%", "needs",
-		       (long long)def->min_votes, def->min_delta * 100);
+	dialog_add_row(d, "%-12s %s, a lead of %.1f%%", "needs",
+		       fmt_votes(text, def->min_votes), def->min_delta * 100);
 	dialog_add_row(d, "%-12s %s", "undecided",
 		       show_undecided_name(def->undecided));
 }

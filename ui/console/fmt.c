@@ -48,6 +48,11 @@ const char *fmt_count(char *out, int64_t n)
 	return text_thousands(out, FMT_BYTES, n);
 }
 
+const char *fmt_votes(char *out, int64_t n)
+{
+	return text_counted(out, FMT_BYTES, n, "vote");
+}
+
 const char *fmt_short(char *out, double n)
 {
 	if (n >= 1e12)

@@ -18,6 +18,8 @@ const char *fmt_age(char *out, int64_t ms);
 const char *fmt_left(char *out, int64_t ms);
 /* "1,234" */
 const char *fmt_count(char *out, int64_t n);
+/* "1 vote", "1,234 votes" */
+const char *fmt_votes(char *out, int64_t n);
 /* "940", "1.9k", "12k", "3.4M" */
 const char *fmt_short(char *out, double n);
 /* "12.34": millionths of a currency unit */

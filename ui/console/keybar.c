@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "console/panes.h"
+#include "console/poll_choice.h"
 
 /* A key that would do nothing now is drawn weak. */
 static bool is_of_use(const struct view *v, enum action_id id)
@@ -40,6 +41,8 @@ static bool is_of_use(const struct view *v, enum action_id id)
 static bool is_offered(const struct view *v, const struct action *action)
 {
 	if (action->pane && (int)v->focus != action->pane - 1)
+		return false;
+	if (action->id == ACTION_POLL_NEXT && !poll_choice_others(v))
 		return false;
 	return !v->read_only || action->where == ACTION_VIEW;
 }

@@ -128,6 +128,28 @@ static void add_to_second(struct view_tally *t, int64_t mono_ms, int64_t votes)
 		t->per_second[second % VIEW_VOTE_SECONDS] += votes;
 }
 
+/* That of this opening, begun when there is none, in the place of one that is
+ * over. */
+static struct view_tally *tally_for(struct view *v, int stage)
+{
+	const struct poll_run *poll = v->model->stages[stage].poll;
+	size_t free_at = v->tally_count;
+	for (size_t i = 0; i < v->tally_count; i++) {
+		struct view_tally *t = &v->tallies[i];
+		if (t->stage == stage && t->opened_ms == poll->opened_ms)
+			return t;
+		if (t->stage == stage || !view_tally(v, t->stage))
+			free_at = i;
+	}
+	if (free_at == v->tally_count) {
+		GROW(v->tallies, v->tally_count, v->tally_cap);
+		v->tally_count++;
+	}
+	v->tallies[free_at] = (struct view_tally){.stage = stage,
+						  .opened_ms = poll->opened_ms};
+	return &v->tallies[free_at];
+}
+
 static void take_tally(struct view *v, json_object *o)
 {
 	int stage = show_find_poll(v->show, json_get_str(o, "poll", ""));
@@ -136,9 +158,7 @@ static void take_tally(struct view *v, json_object *o)
 		stage < 0 ? NULL : poll_def(v->model, stage);
 	if (!poll || !counts)
 		return;
-	struct view_tally *t = &v->tally;
-	if (t->stage != stage)
-		*t = (struct view_tally){.stage = stage};
+	struct view_tally *t = tally_for(v, stage);
 	int64_t before = t->sample_count ? t->total : -1;
 	t->mono_ms = v->mono_ms;
 	t->total = 0;

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "console/keys.h"
+#include "console/poll_choice.h"
 #include "console/rewind.h"
 #include "core/reset.h"
 
@@ -210,18 +211,18 @@ static void do_supply(struct view *v, enum action_id action)
 
 static void do_poll(struct view *v, enum action_id action)
 {
-	if (v->model->poll < 0) {
-		view_flash(v, STYLE_WAIT, "%s: there is no poll yet",
-			   action_table[action].name);
+	const char *id = poll_choice_of_key(v, action);
+	if (!id)
 		return;
-	}
-	const struct poll_run *poll = v->model->stages[v->model->poll].poll;
-	if (action == ACTION_POLL_FREEZE && poll->frozen)
+	int stage = poll_choice(v);
+	if (action == ACTION_POLL_FREEZE &&
+	    v->model->stages[stage].poll->frozen)
 		action = ACTION_POLL_UNFREEZE;
-	const char *id = v->show->stages[v->model->poll].id;
 	char question[512];
-	snprintf(question, sizeof question, "%s %s? %s",
-		 action_table[action].name, id, action_table[action].help);
+	snprintf(question, sizeof question, "%s %s: %.200s - %s",
+		 action_table[action].name, id,
+		 poll_def(v->model, stage)->question,
+		 action_table[action].help);
 	if (action_table[action].danger)
 		confirm(v, action, id, question);
 	else
@@ -257,17 +258,16 @@ static void poll_typed(struct view *v, const struct dialog *d)
 /* Which option: of the list, and whoever chooses there means it. */
 static void do_poll_resolve(struct view *v, enum action_id action)
 {
-	int stage = v->model->poll;
-	char title[96];
-	if (stage < 0) {
-		do_poll(v, action); /* says that there is none */
+	char title[96], question[320];
+	const char *id = poll_choice_of_key(v, action);
+	if (!id)
 		return;
-	}
-	const struct show_poll *def = poll_def(v->model, stage);
-	snprintf(title, sizeof title, " %s ", action_table[action].name);
-	dialog_open(&v->dialog, DIALOG_CHOOSE, action, title,
-		    "What wins, whatever was voted?");
-	dialog_add_arg(&v->dialog, v->show->stages[stage].id);
+	const struct show_poll *def = poll_def(v->model, poll_choice(v));
+	snprintf(title, sizeof title, " %s %s ", action_table[action].name, id);
+	snprintf(question, sizeof question,
+		 "%.200s - What wins, whatever was voted?", def->question);
+	dialog_open(&v->dialog, DIALOG_CHOOSE, action, title, question);
+	dialog_add_arg(&v->dialog, id);
 	for (size_t i = 0; i < def->option_count; i++)
 		dialog_add_row(&v->dialog, "%s", def->options[i].id);
 }
@@ -468,6 +468,7 @@ static void (*const table[ACTIONS])(struct view *, enum action_id) = {
 	[ACTION_POLL_VOID] = do_poll,
 	[ACTION_POLL_EXCLUDE] = do_poll,
 	[ACTION_POLL_INCLUDE] = do_poll,
+	[ACTION_POLL_NEXT] = poll_choice_next,
 	[ACTION_ACK] = alarm_do_ack,
 	[ACTION_NOTE] = do_note,
 	[ACTION_STOP] = do_stop,
@@ -504,7 +505,8 @@ static void (*const table[ACTIONS])(struct view *, enum action_id) = {
 static bool looks_at_panes(enum action_id action)
 {
 	return (action >= ACTION_FOCUS_1 && action <= ACTION_OPEN) ||
-	       action == ACTION_UP || action == ACTION_DOWN;
+	       action == ACTION_UP || action == ACTION_DOWN ||
+	       action == ACTION_POLL_NEXT;
 }
 
 void operate_action(struct view *v, enum action_id action)

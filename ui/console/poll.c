@@ -1,4 +1,4 @@
-/* Pane 2: the poll that is open, or the last one. */
+/* Pane 2: the polls that are open, one of them in full; or the last one. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,6 +6,7 @@
 #include "console/fmt.h"
 #include "console/panes.h"
 #include "console/poll_more.h"
+#include "console/poll_choice.h"
 #include "core/status.h"
 
 #define SHARE_COLUMNS 7
@@ -14,8 +15,7 @@
 
 static bool is_open(const struct view *v, const struct poll_run *poll)
 {
-	return (poll->state == POLL_OPEN || poll->state == POLL_EXTENDED) &&
-	       !run_is_over(v->model->run.state);
+	return poll_is_open(poll) && !run_is_over(v->model->run.state);
 }
 
 static double share(int64_t votes, int64_t total)
@@ -25,8 +25,7 @@ static double share(int64_t votes, int64_t total)
 
 static const char *ended_as(const struct view *v, const struct poll_run *poll)
 {
-	bool cut = poll->state == POLL_OPEN || poll->state == POLL_EXTENDED;
-	return cut && run_is_over(v->model->run.state)
+	return poll_is_open(poll) && run_is_over(v->model->run.state)
 		       ? "ended with the run"
 		       : poll_state_name(poll->state);
 }
@@ -48,6 +47,8 @@ static void put_time(const struct view *v, struct pen *p, int stage)
 		pen_text(p, STYLE_WAIT, "waits for its price");
 	} else {
 		pen_text(p, STYLE_STRONG, ended_as(v, poll));
+		if (poll->state == POLL_VOID && poll->why)
+			pen_printf(p, STYLE_STRONG, ": %s", poll->why);
 	}
 }
 
@@ -56,24 +57,27 @@ static void put_state(const struct view *v, struct pen *p, int stage,
 {
 	const struct poll_run *poll = v->model->stages[stage].poll;
 	struct poll_count c = poll_judge(poll_def(v->model, stage), counts);
-	char text[FMT_BYTES];
-	put_time(v, p, stage);
-	pen_printf(p, STYLE_TEXT, "   %s votes", fmt_count(text, c.total));
-	if (c.total > 0)
-		pen_printf(p, STYLE_TEXT, "   lead %.1f%% +-%d.%d%%",
-			   c.margin * 100, c.uncertainty_permille / 10,
-			   c.uncertainty_permille % 10);
+	char text[FMT_BYTES], lead[POLL_LEAD_BYTES];
 	bool decided = poll->state == POLL_RESOLVED ||
 		       poll_waits_for_price(v->model, stage);
-	if (c.total > 0 && c.too_close && !decided)
-		pen_text(p, STYLE_WAIT, ", too close to call");
+	/* What is decided was called. */
+	c.too_close = c.too_close && !decided;
+	put_time(v, p, stage);
+	/* What is void was not counted. */
+	if (c.total > 0 || poll->state != POLL_VOID)
+		pen_printf(p, STYLE_TEXT, "   %s", fmt_votes(text, c.total));
+	if (c.total > 0 && !(decided && c.too_few))
+		pen_printf(p,
+			   c.too_few || c.too_close ? STYLE_WAIT : STYLE_TEXT,
+			   "   %s", poll_lead_text(lead, &c));
 	if (status_poll_is_hidden(v->model, stage))
 		pen_text(p, STYLE_WAIT, "   hidden from the audience");
 	if (poll->extensions)
-		pen_printf(p, STYLE_WAIT, "   extended %d times",
-			   poll->extensions);
-	double rate =
-		is_open(v, poll) && !poll->frozen ? view_votes_per_s(v) : 0;
+		pen_printf(p, STYLE_WAIT, "   extended %d time%s",
+			   poll->extensions, poll->extensions == 1 ? "" : "s");
+	double rate = is_open(v, poll) && !poll->frozen
+			      ? view_votes_per_s(v, stage)
+			      : 0;
 	if (rate >= 0.05)
 		pen_printf(p, STYLE_DIM, "   %.1f votes/s", rate);
 }
@@ -153,8 +157,15 @@ static void put_url(const struct view *v, const struct area *a, int y,
 		pen_printf(
 			&p, STYLE_WAIT, "once its price is approved: %s",
 			poll_def(v->model, stage)->options[poll->choice].label);
-	else if (poll->why)
+	else if (poll->why && poll->state != POLL_VOID)
 		pen_printf(&p, STYLE_DIM, "decided by: %s", poll->why);
+}
+
+/* Rows for the other polls that go on: some, where all do not fit. */
+static int rows_of_others(int others, int height)
+{
+	int most = height / 4 > 1 ? height / 4 : 1;
+	return others < most ? others : most;
 }
 
 /* In more than one line where there are `spare` lines for that; how many. */
@@ -175,21 +186,23 @@ static int put_question(const struct area *a, const char *question, int spare)
 
 void poll_draw(struct view *v, const struct area *a)
 {
-	int stage = v->model->poll;
+	int stage = poll_choice(v);
 	if (stage < 0) {
 		put_next(v, a);
 		return;
 	}
+	int others = rows_of_others(poll_choice_others(v), a->r.h);
 	const struct show_poll *def = poll_def(v->model, stage);
 	int64_t total;
 	const int64_t *counts = view_counts(v, stage, &total);
 	int count = (int)def->option_count;
 	/* The address goes first where options need the room. */
-	bool url = a->r.h >= 3 + (count < 3 ? count : 3);
-	int first = put_question(a, def->question, a->r.h - 2 - url - count);
+	bool url = a->r.h - others >= 3 + (count < 3 ? count : 3);
+	int first = put_question(a, def->question,
+				 a->r.h - 2 - url - count - others);
 	struct pen p = pen_at(a, 0, first++);
 	put_state(v, &p, stage, counts);
-	int room = a->r.h - first - url;
+	int room = a->r.h - first - url - others;
 	bool focused = v->focus == PANE_POLL;
 	int *top = &v->top[PANE_POLL];
 	view_keep_in_sight(top, v->selected[PANE_POLL] % count, count, room);
@@ -203,9 +216,14 @@ void poll_draw(struct view *v, const struct area *a)
 	}
 	area_scroll_marks(a, first, room, *top, count);
 	/* A blank row between, and before the address. */
+	int blank = room > count;
+	int y = first + (room < count ? room : count) + blank;
+	struct area list = area_part(a, 0, y, a->r.w, others);
+	poll_choice_draw(v, &list);
 	if (room > count + 1) {
-		struct area rest = area_part(a, 0, first + count + 1, a->r.w,
-					     room - count - 1);
+		y += others ? others + 1 : 0;
+		struct area rest =
+			area_part(a, 0, y, a->r.w, first + room + others - y);
 		poll_more_draw(v, &rest, stage);
 	}
 	if (url)
@@ -214,11 +232,13 @@ void poll_draw(struct view *v, const struct area *a)
 
 void poll_brief(const struct view *v, struct pen *p)
 {
-	int stage = v->model->poll;
+	int stage = poll_choice(v), others = poll_choice_others(v);
 	char text[FMT_BYTES];
 	pen_text(p, STYLE_TEXT, "Poll ");
 	if (stage < 0)
 		return;
+	if (others)
+		pen_printf(p, STYLE_WAIT, "+%d ", others);
 	const struct poll_run *poll = v->model->stages[stage].poll;
 	int64_t total;
 	view_counts(v, stage, &total);

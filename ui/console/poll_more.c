@@ -85,22 +85,24 @@ static void put_chat(const struct view *v, struct rows *r)
 
 /* --- votes a second ------------------------------------------------------- */
 
-static int64_t most_votes(const struct view *v, int columns)
+static int64_t most_votes(const struct view *v, const struct view_tally *t,
+			  int columns)
 {
 	int64_t most = 1;
 	for (int i = 0; i < columns; i++) {
-		int64_t n = view_votes_in(v, i);
+		int64_t n = view_votes_in(v, t, i);
 		most = n > most ? n : most;
 	}
 	return most;
 }
 
 /* One row of a chart that has `rows`, counted from the top. */
-static void put_chart_row(const struct view *v, struct pen *p, int columns,
-			  int64_t most, int row, int rows)
+static void put_chart_row(const struct view *v, const struct view_tally *t,
+			  struct pen *p, int columns, int64_t most, int row,
+			  int rows)
 {
 	for (int i = columns - 1; i >= 0; i--) {
-		int64_t n = view_votes_in(v, i);
+		int64_t n = view_votes_in(v, t, i);
 		int64_t all = (n * 8 * rows + most - 1) / most;
 		int64_t here = all - 8 * (rows - 1 - row);
 		here = here < 0 ? 0 : here > 8 ? 8 : here;
@@ -117,16 +119,17 @@ static void put_rate(const struct view *v, struct rows *r, int stage)
 	int columns = r->area->r.w - LABEL_COLUMNS;
 	char text[FMT_BYTES];
 	columns = columns > VIEW_VOTE_SECONDS ? VIEW_VOTE_SECONDS : columns;
-	if (v->tally.stage != stage || columns < 10 || !has_room(r, rows + 1))
+	const struct view_tally *t = view_tally(v, stage);
+	if (!t || columns < 10 || !has_room(r, rows + 1))
 		return;
-	int64_t most = most_votes(v, columns);
+	int64_t most = most_votes(v, t, columns);
 	for (int y = 0; y < rows; y++) {
 		if (y == 0)
 			area_right(r->area, 0, r->y, LABEL_COLUMNS - 1,
 				   STYLE_DIM, fmt_short(text, (double)most));
 		struct pen p = next_row(r);
 		pen_skip_to(&p, LABEL_COLUMNS);
-		put_chart_row(v, &p, columns, most, y, rows);
+		put_chart_row(v, t, &p, columns, most, y, rows);
 	}
 	struct pen p = next_row(r);
 	pen_skip_to(&p, LABEL_COLUMNS);
@@ -179,6 +182,8 @@ static void put_past_poll(const struct view *v, struct rows *r, int stage)
 	p = pen_at(r->area, TIME_COLUMNS + question, r->y - 1);
 	if (!won) {
 		pen_text(&p, STYLE_DIM, poll_state_name(poll->state));
+		if (poll->why)
+			pen_printf(&p, STYLE_DIM, ": %s", poll->why);
 		return;
 	}
 	pen_glyph(&p, STYLE_GOOD, GLYPH_DONE);

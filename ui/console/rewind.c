@@ -231,6 +231,7 @@ struct view *rewind_lend(struct view *v)
 	then->shown = v->shown;
 	then->zoom = v->zoom;
 	memcpy(then->selected, v->selected, sizeof then->selected);
+	then->polls = v->polls;
 	then->mono_ms = then->core.mono_ms = v->mono_ms;
 	view_settle(then);
 	return then;
@@ -243,6 +244,7 @@ void rewind_return(struct view *v, struct view *shown)
 	v->focus = shown->focus;
 	v->shown = shown->shown;
 	v->zoom = shown->zoom;
+	v->polls = shown->polls;
 	if (v->focus < PANES)
 		v->selected[v->focus] = shown->selected[v->focus];
 	if (shown->dialog.kind != DIALOG_NONE) {

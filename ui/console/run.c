@@ -157,10 +157,10 @@ static void put_poll(const struct view *v, struct pen *p, int stage)
 			   poll_state_name(poll->state),
 			   def->options[poll->winner].id);
 	else
-		pen_printf(p, STYLE_TEXT, "poll %s%s, %s votes",
+		pen_printf(p, STYLE_TEXT, "poll %s%s, %s",
 			   poll_state_name(poll->state),
 			   poll->frozen ? ", frozen" : "",
-			   fmt_count(count, total));
+			   fmt_votes(count, total));
 }
 
 static void put_waiting(const struct view *v, struct pen *p, int stage)

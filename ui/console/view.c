@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "console/acts.h"
 #include "console/past.h"
+#include "console/poll_choice.h"
 #include "console/rewind.h"
 #include "core/live.h"
 #include "core/snapshot.h"
@@ -25,7 +26,8 @@ struct view *view_new(const struct show *show, int64_t mono_ms)
 	v->show = v->model->show;
 	v->mono_ms = v->start_mono_ms = mono_ms;
 	v->focus = PANE_INBOX;
-	v->tally.stage = v->standby = v->progress_stage = -1;
+	v->standby = v->progress_stage = -1;
+	v->polls.chosen = v->polls.shown = -1;
 	v->wants_check = v->check_page = -1;
 	v->pace.rate = 1;
 	v->past = past_new();
@@ -52,6 +54,7 @@ void view_free(struct view **view)
 	rewind_end(v);
 	past_free(&v->past);
 	model_free(&v->model);
+	free(v->tallies);
 	free(v->vote_base);
 	free(v->redis_url);
 	free(v->link.why);
@@ -76,7 +79,8 @@ void view_restart(struct view *v, const struct show *show)
 	v->show = fresh->show;
 	v->link.caught_up = v->link.broken = false;
 	v->act_count = 0;
-	v->tally.stage = v->standby = -1;
+	v->standby = v->polls.chosen = v->polls.shown = -1;
+	v->tally_count = 0;
 }
 
 /* --- time ---------------------------------------------------------------- */
@@ -113,6 +117,7 @@ int64_t view_next_change(const struct view *v)
 	int64_t at = v->mono_ms + 1000 - (since % 1000 + 1000) % 1000;
 	earliest(&at, v->flash.until_mono_ms, v->mono_ms);
 	earliest(&at, v->item_mono_ms + VIEW_TOO_EARLY_MS, v->mono_ms);
+	earliest(&at, v->polls.shown_mono_ms + VIEW_TOO_EARLY_MS, v->mono_ms);
 	earliest(&at, v->standby_mono_ms + VIEW_TOO_EARLY_MS, v->mono_ms);
 	return at;
 }
@@ -169,6 +174,20 @@ static const char *other_did(const struct view *v)
 	return NULL;
 }
 
+/* Nobody wished it, so nobody looks for it. */
+static void tell_void(struct view *v, const struct event *event)
+{
+	const char *why = event_str(event, "why", NULL);
+	if (!why || !v->link.caught_up)
+		return;
+	char *question = text_clean_str(event_str(event, "question", ""), 120);
+	char *clean = text_clean_str(why, 60);
+	view_flash(v, STYLE_WAIT, "poll %s is void, %s: %s", event->stage,
+		   clean, question);
+	free(clean);
+	free(question);
+}
+
 static void fold(struct view *v, const struct event *event)
 {
 	if (event->seq && event->seq <= v->model->seq)
@@ -176,6 +195,8 @@ static void fold(struct view *v, const struct event *event)
 	past_add(v->past, v->model, event);
 	model_apply(v->model, event);
 	keep_act(v, event);
+	if (event->type == EVENT_POLL_VOID)
+		tell_void(v, event);
 	if (event->type == EVENT_RUN_START)
 		snprintf(v->run_hash, sizeof v->run_hash, "%s",
 			 event_str(event, "hash", ""));
@@ -340,6 +361,7 @@ void view_settle(struct view *v)
 	}
 	settle_bell(v, changed && standby >= 0);
 	settle_scenes(v);
+	poll_choice_settle(v);
 	for (int i = 0; i < PANES; i++) {
 		int rows = view_rows(v, (enum pane)i);
 		if (v->selected[i] >= rows)
@@ -452,9 +474,9 @@ int view_rows(const struct view *v, enum pane pane)
 	case PANE_RUN:
 		return (int)v->show->stage_count;
 	case PANE_POLL:
-		return v->model->poll < 0
+		return poll_choice(v) < 0
 			       ? 0
-			       : (int)poll_def(v->model, v->model->poll)
+			       : (int)poll_def(v->model, poll_choice(v))
 					 ->option_count;
 	case PANE_TOKENS:
 		return (int)v->show->agent_count;
@@ -482,31 +504,37 @@ int view_keep_in_sight(int *top, int row, int rows, int room)
 	return *top;
 }
 
+const struct view_tally *view_tally(const struct view *v, int stage)
+{
+	const struct poll_run *poll = v->model->stages[stage].poll;
+	for (size_t i = 0; i < v->tally_count && poll_is_open(poll); i++)
+		if (v->tallies[i].stage == stage &&
+		    v->tallies[i].opened_ms == poll->opened_ms)
+			return &v->tallies[i];
+	return NULL;
+}
+
 const int64_t *view_counts(const struct view *v, int stage, int64_t *total)
 {
 	const struct poll_run *poll = v->model->stages[stage].poll;
-	bool open = poll->state == POLL_OPEN || poll->state == POLL_EXTENDED;
-	if (v->tally.stage == stage && open) {
-		*total = v->tally.total;
-		return v->tally.counts;
-	}
-	*total = poll->total;
-	return poll->counts;
+	const struct view_tally *t = view_tally(v, stage);
+	*total = t ? t->total : poll->total;
+	return t ? t->counts : poll->counts;
 }
 
-double view_votes_per_s(const struct view *v)
+double view_votes_per_s(const struct view *v, int stage)
 {
-	const struct view_tally *t = &v->tally;
-	if (t->sample_count < 2)
+	const struct view_tally *t = view_tally(v, stage);
+	if (!t || t->sample_count < 2)
 		return 0;
 	int64_t ms = v->mono_ms - t->samples[0].mono_ms;
 	int64_t votes = t->total - t->samples[0].total;
 	return ms > 0 && votes > 0 ? (double)votes * 1000 / (double)ms : 0;
 }
 
-int64_t view_votes_in(const struct view *v, int seconds_ago)
+int64_t view_votes_in(const struct view *v, const struct view_tally *t,
+		      int seconds_ago)
 {
-	const struct view_tally *t = &v->tally;
 	int64_t second = v->mono_ms / 1000 - seconds_ago;
 	if (second > t->second || second <= t->second - VIEW_VOTE_SECONDS ||
 	    second < 0)

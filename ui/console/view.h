@@ -86,8 +86,9 @@ struct view_chat { /* live `chat` */
 
 #define VIEW_VOTE_SECONDS 120
 #define VIEW_VOTE_SAMPLES 8
-struct view_tally { /* live `tally` of the poll that is shown */
-	int stage;  /* -1: none */
+struct view_tally { /* live `tally` of a poll */
+	int stage;
+	int64_t opened_ms; /* which opening of it */
 	int64_t mono_ms;
 	int64_t total, counts[SHOW_MAX_OPTIONS];
 	struct {
@@ -96,6 +97,13 @@ struct view_tally { /* live `tally` of the poll that is shown */
 	int sample_count;
 	int64_t second;			       /* of the newest here, mono */
 	int64_t per_second[VIEW_VOTE_SECONDS]; /* a ring, by second */
+};
+
+struct view_polls {		  /* poll_choice.h */
+	int chosen;		  /* by a key, -1: none... */
+	int64_t chosen_opened_ms; /* ...in that opening */
+	int shown;		  /* -1: none */
+	int64_t shown_mono_ms;	  /* since when, if by itself; else 0 */
 };
 
 struct view_flash {
@@ -173,7 +181,9 @@ struct view {
 	uint64_t scenes_hash;	/* of the names and the order of OBS's */
 	int64_t scenes_mono_ms; /* since when that is so */
 	struct view_chat chat;
-	struct view_tally tally;
+	struct view_tally *tallies; /* of polls that go on, in any order */
+	size_t tally_count, tally_cap;
+	struct view_polls polls;
 	char *progress; /* newest word of an agent, NULL */
 	int progress_stage;
 
@@ -245,12 +255,15 @@ int view_keep_in_sight(int *top, int row, int rows, int room);
 /* Figures of OBS that are not too old; false: they say nothing of now. */
 bool view_has_figures(const struct view *v);
 
-/* Votes of the poll shown, newest first-hand knowledge: live while it is open,
- * else what the log says. */
+/* What came live of a poll as it is open now; NULL: nothing. */
+const struct view_tally *view_tally(const struct view *v, int stage);
+/* Votes of a poll, newest first-hand knowledge: live while it is open, else
+ * what the log says. */
 const int64_t *view_counts(const struct view *v, int stage, int64_t *total);
-double view_votes_per_s(const struct view *v);
+double view_votes_per_s(const struct view *v, int stage);
 /* Votes that came in the second that was so many ago. */
-int64_t view_votes_in(const struct view *v, int seconds_ago);
+int64_t view_votes_in(const struct view *v, const struct view_tally *tally,
+		      int seconds_ago);
 /* Tokens a minute over the last minutes; 0: nothing was spent. */
 
 /* What people did, 0 is the newest of act_count. */

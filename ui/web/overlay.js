@@ -11,6 +11,7 @@
 	var left = document.getElementById("left");
 	var linger_ms = 1000 * (parseFloat(query.get("linger")) || 8);
 	var current = null, built = "", leaving = 0, losing = 0;
+	var seen = "", lingers = "", newestPolls = [];
 
 	["accent", "text", "panel", "track", "font", "size",
 		"width"].forEach(function (name) {
@@ -74,10 +75,14 @@
 		});
 	}
 
-	function kicker(phase, total, close) {
+	/* Of so few votes nothing is said. */
+	function isClose(p) {
+		return p.too_close && !p.too_few;
+	}
+
+	function kicker(phase, close) {
 		var words = {
-			open: close && total > 1 ? "Too close to call" :
-				"Vote now",
+			open: close ? "Too close to call" : "Vote now",
 			frozen: "Voting is paused",
 			closed: close ? "Too close to call" :
 				"Counting the votes",
@@ -103,7 +108,7 @@
 		var phase = phaseOf(p);
 		build(p);
 		show(p.total, countsOf(p));
-		kicker(phase, p.total, p.too_close);
+		kicker(phase, isClose(p));
 		reveal(p);
 		current = {
 			id: p.id,
@@ -129,6 +134,7 @@
 	function stay() {
 		clearTimeout(leaving);
 		leaving = 0;
+		lingers = "";
 	}
 
 	function tick() {
@@ -136,9 +142,9 @@
 			clockText(current.deadline) : "";
 	}
 
-	function isOver(p) {
+	function isOpen(p) {
 		var phase = phaseOf(p);
-		return phase === "resolved" || phase === "void";
+		return phase === "open" || phase === "frozen";
 	}
 
 	/* Of several the one that was opened last. */
@@ -149,23 +155,50 @@
 		}, null);
 	}
 
-	function whole(polls) {
-		var wanted = query.get("poll");
-		var known = polls.filter(function (p) {
-			return !wanted || p.id === wanted;
-		});
-		var on = newest(known.filter(function (p) {
-			return !isOver(p);
-		}));
+	/* What says that its end was shown for long enough. */
+	function endOf(p) {
+		return p.id + "/" + p.opened_at + "/" + p.state;
+	}
+
+	/* The newest that is open; but of one that has just ended the end is
+	 * seen first, unless another has been opened since. */
+	function choose(known) {
+		var open = newest(known.filter(isOpen));
 		var last = known.filter(function (p) {
 			return current && p.id === current.id;
 		}).pop();
-		if (on) {
+		if (last && !isOpen(last) && seen !== endOf(last) &&
+			!(open && open.opened_at > last.opened_at))
+			return last;
+		return open || newest(known.filter(function (p) {
+			return p.state === "closed";
+		}));
+	}
+
+	function linger(end) {
+		if (lingers === end)
+			return;
+		stay();
+		lingers = end;
+		leaving = setTimeout(function () {
 			stay();
+			seen = end;
+			whole(newestPolls);
+		}, linger_ms);
+	}
+
+	function whole(polls) {
+		var wanted = query.get("poll");
+		var on = choose(polls.filter(function (p) {
+			return !wanted || p.id === wanted;
+		}));
+		newestPolls = polls;
+		if (on && isOpen(on))
+			stay();
+		if (on) {
 			draw(on);
-		} else if (last) {
-			draw(last);
-			leaving = leaving || setTimeout(hide, linger_ms);
+			if (!isOpen(on) && seen !== endOf(on))
+				linger(endOf(on));
 		} else if (current) {
 			stay();
 			hide();
@@ -176,7 +209,7 @@
 		if (!current || t.poll !== current.id)
 			return;
 		show(t.total, t.counts);
-		kicker(current.phase, t.total, t.too_close);
+		kicker(current.phase, isClose(t));
 	}
 
 	function lost(yes) {

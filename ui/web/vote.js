@@ -135,7 +135,19 @@
 		});
 	}
 
+	function showOthers(polls) {
+		var n = polls.filter(function (p) {
+			var phase = phaseOf(p);
+			return p.id !== poll &&
+				(phase === "open" || phase === "frozen");
+		}).length;
+		part(main, ".others").textContent = n > 1 ?
+			n + " other polls are open." :
+			n ? "Another poll is open." : "";
+	}
+
 	function whole(polls) {
+		showOthers(polls);
 		polls.forEach(function (p) {
 			if (p.id !== poll)
 				return;
