@@ -491,7 +491,8 @@ void polls_thaw_all(struct deciding *d)
 
 void polls_void(struct deciding *d, int stage, const char *why)
 {
-	struct json_out *data = decide_data(d);
+	/* Whose command it follows from has done something else. */
+	struct json_out *data = why ? json_out_new() : decide_data(d);
 	json_add_str(data, "why", why);
 	if (why)
 		json_add_str(data, "question", poll_def(d->m, stage)->question);
