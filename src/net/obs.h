@@ -82,6 +82,8 @@ void obs_received(struct obs_session *s, const char *text, size_t bytes,
 		  int64_t now_ms);
 /* The link is gone. `why` is for people; every request that waits fails. */
 void obs_lost(struct obs_session *s, const char *why, int64_t now_ms);
+/* After that: nobody tries again unasked. Who asked to connect is told. */
+void obs_stopped(struct obs_session *s, const char *why);
 /* `data`: JSON text, or NULL. */
 void obs_request(struct obs_session *s, const char *id, const char *type,
 		 const char *data, int64_t now_ms);

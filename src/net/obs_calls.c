@@ -527,6 +527,13 @@ void obs_calls_fail(struct obs_session *s, const char *why)
 	free(text);
 }
 
+void obs_stopped(struct obs_session *s, const char *why)
+{
+	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++)
+		if (s->calls[i].used)
+			obs_call_finish(s, &s->calls[i], false, why);
+}
+
 int64_t obs_calls_next_ms(const struct obs_session *s)
 {
 	int64_t next = 0;

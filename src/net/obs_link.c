@@ -259,6 +259,8 @@ static void gone(struct obs_link *link, const char *why)
 			link->backoff_ms = BACKOFF_MAX_MS;
 	}
 	obs_lost(link->session, why, now);
+	if (link->stopped)
+		obs_stopped(link->session, why);
 	free(link->close_text);
 	link->close_text = NULL;
 	link->close_code = 0;

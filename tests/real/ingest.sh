@@ -7,7 +7,7 @@
 #
 # DIR/ingest.pid names the process. http://127.0.0.1:HTTP_PORT/stat tells what
 # is published, /control/drop/publisher?app=live&name=house drops it. It returns
-# when nginx was started. Exit 77: something is not installed, and says what.
+# when nginx answers. Exit 77: something is not installed, and says what.
 set -u
 
 command=${1:?start, again or stop}
@@ -57,6 +57,15 @@ start_nginx() {
 		-c "$dir/nginx/nginx.conf" \
 		>"$dir/nginx/out" 2>&1 </dev/null &
 	echo $! >"$dir/ingest.pid"
+	# Until it answers, or has died.
+	http=$(sed -n 's/^ *on_publish \(.*\)auth;/\1stat/p' \
+		"$dir/nginx/nginx.conf")
+	until curl -s --noproxy '*' -o /dev/null --max-time 5 "$http"; do
+		kill -0 $! 2>/dev/null || {
+			cat "$dir/nginx/error.log" >&2
+			exit 1
+		}
+	done
 }
 
 case $command in
@@ -76,6 +85,7 @@ stop)
 	pid=$(cat "$dir/ingest.pid")
 	kill -CONT "$pid" 2>/dev/null
 	kill -KILL "$pid" 2>/dev/null
+	timeout 8 tail --pid="$pid" -f /dev/null # its ports are free then
 	rm -f "$dir/ingest.pid"
 	;;
 *)

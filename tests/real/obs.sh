@@ -8,8 +8,8 @@
 #
 # OBS has the collections House and Other (scenes "Starting Soon", Live, Poll and
 # Sound, each with a picture "NAME back"), and the profiles House, which streams
-# to RTMP_PORT, and Dead, whose ingest is not there. OBS_FPS and OBS_KBPS say how
-# fast it draws and how much it sends.
+# to RTMP_PORT, Brief, which gives up after two retries, and Dead, whose ingest is
+# not there. OBS_FPS and OBS_KBPS say how fast it draws and how much it sends.
 #
 # DIR/obs.pid and DIR/xvfb.pid name the processes. It returns when OBS was
 # started; the client under test waits for it to answer. Exit 77: something is
@@ -61,7 +61,7 @@ write_collection() { # NAME
 	JSON
 }
 
-write_profile() { # NAME RTMP_PORT
+write_profile() { # NAME RTMP_PORT RETRIES
 	mkdir -p "$settings/basic/profiles/$1"
 	cat >"$settings/basic/profiles/$1/basic.ini" <<-INI
 	[General]
@@ -77,7 +77,7 @@ write_profile() { # NAME RTMP_PORT
 	Mode=Simple
 	Reconnect=true
 	RetryDelay=1
-	MaxRetries=20
+	MaxRetries=$3
 	[SimpleOutput]
 	FilePath=$dir/takes
 	RecFormat=mkv
@@ -127,9 +127,10 @@ write_settings() { # PORT PASSWORD [RTMP_PORT]
 	INI
 	espeak-ng -w "$dir/voice.wav" "This is the voice of the house." ||
 		exit 77
-	write_profile House "${3:-9}"
+	write_profile House "${3:-9}" 20
+	write_profile Brief "${3:-9}" 2
 	# Nothing listens on the discard port: an ingest that is dead.
-	write_profile Dead 9
+	write_profile Dead 9 20
 	write_collection House
 	write_collection Other
 }

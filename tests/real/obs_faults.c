@@ -215,7 +215,11 @@ START_TEST(two_houses_at_one_obs_see_the_same)
 		       i % 2 ? "{\"scene\":\"Live\"}" : "{\"scene\":\"Poll\"}",
 		       200);
 	}
+	/* Each sends one after the other: what one has still to send would be
+	 * the last word. */
+	WAIT(s->done_count >= 5, 10000);
 	s = first;
+	WAIT(s->done_count >= 5, 10000);
 	do_confirmed("scene", "{\"scene\":\"Sound\"}");
 	WAIT(is(s->obs.program_scene, "Sound"), 5000);
 	s = second;

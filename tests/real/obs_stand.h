@@ -65,10 +65,9 @@ bool is(const char *a, const char *b);
 		while (!(cond) && clock_mono_ms() < end_)                      \
 			stand_wait_news(s, end_);                              \
 		ck_assert_msg((cond),                                          \
-			      "%s: connected %d, error %s, program "           \
+			      "%s: connected %d, errors so far %s, program "   \
 			      "%s, last outcome %d %s",                        \
-			      #cond, s->obs.connected,                         \
-			      s->obs.error ? s->obs.error : "-",               \
+			      #cond, s->obs.connected, s->obs_errors,          \
 			      s->obs.program_scene ? s->obs.program_scene      \
 						   : "-",                      \
 			      s->done_ok, s->done_text ? s->done_text : "-");  \

@@ -8,12 +8,6 @@
 #include <poll.h>
 #include <stdlib.h>
 
-static void start_stream(void)
-{
-	do_confirmed("stream", "{\"action\":\"start\"}");
-	WAIT(s->obs.streaming && !s->obs.reconnecting, 5000);
-}
-
 /* Until the ingest has it, or has it no more. */
 static void ingest_has(bool wanted)
 {
@@ -21,6 +15,14 @@ static void ingest_has(bool wanted)
 	while (ingest_has_stream(NULL) != wanted && clock_mono_ms() < end)
 		poll(NULL, 0, 50);
 	ck_assert_int_eq(ingest_has_stream(NULL), wanted);
+}
+
+static void start_stream(void)
+{
+	ingest_has(
+		false); /* it takes no second one while it has one of before */
+	do_confirmed("stream", "{\"action\":\"start\"}");
+	WAIT(s->obs.streaming && !s->obs.reconnecting, 5000);
 }
 
 /* Under the lock. */
@@ -124,6 +126,25 @@ START_TEST(an_ingest_that_is_back_has_the_stream_again)
 }
 END_TEST
 
+START_TEST(a_stream_that_obs_gives_up_is_an_alarm)
+{
+	do_confirmed("profile", "{\"name\":\"Brief\"}");
+	WAIT(is(s->obs.profile, "Brief") && !s->obs.changing, 8000);
+	start_stream();
+	ingest_script("stop");
+	WAIT(s->obs.streaming && s->obs.reconnecting, 8000);
+	mark();
+	/* It tries again after one second, and after one and a half. */
+	WAIT(!s->obs.streaming && !s->obs.reconnecting, 20000);
+	await(EVENT_ALARM_RAISE, "the stream has ended", 3000);
+	ck_assert_int_eq(ingest_script("again"), 0);
+	/* It does not come back by itself; a start brings it. */
+	ck_assert(!ingest_has_stream(NULL));
+	start_stream();
+	await(EVENT_ALARM_CLEAR, "obs/stream", 5000);
+}
+END_TEST
+
 START_TEST(an_ingest_that_hangs_is_no_stream)
 {
 	kill(ingest_pid(), SIGSTOP);
@@ -160,7 +181,8 @@ START_TEST(obs_closed_while_it_streams_is_no_stream)
 	start_stream();
 	kill(obs_pid(), SIGINT);
 	WAIT(!s->obs.connected && !s->obs.streaming, 8000);
-	WAIT(s->obs.error && strstr(s->obs.error, "clos"), 3000);
+	/* It knocks again at once, and then nothing listens there. */
+	WAIT(strstr(s->obs_errors, "clos"), 3000);
 	ck_assert_int_eq(obs_script("again"), 0);
 	WAIT(s->obs.connected && !s->obs.streaming, 30000);
 }
@@ -176,6 +198,7 @@ int main(void)
 	ADD(a_dropped_stream_reconnects);
 	ADD(who_comes_while_it_reconnects_sees_that);
 	ADD(an_ingest_that_is_back_has_the_stream_again);
+	ADD(a_stream_that_obs_gives_up_is_an_alarm);
 	ADD(an_ingest_that_hangs_is_no_stream);
 	ADD(congestion_is_seen);
 	ADD(who_comes_to_a_running_stream_sees_it);
