@@ -928,6 +928,9 @@ START_TEST(a_lost_link_never_looks_healthy)
 	later(v, 2000);
 	ck_assert_ptr_nonnull(strstr(view_trouble(v, text, sizeof text),
 				     "REDIS AWAY 2 s: connection refused"));
+	ck_assert(!drawn(v, 80, 24, "dead, too? q, then"));
+	later(v, 9000);
+	ck_assert(drawn(v, 80, 24, "dead, too? q, then `showcaller run"));
 	tell(v, FEED_BACK, "");
 	ck_assert(!view_is_stale(v));
 	/* The core's lease ends while it is away; it is there all the same. */

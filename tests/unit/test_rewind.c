@@ -254,13 +254,20 @@ START_TEST(a_console_that_began_with_a_snapshot_goes_back_before_it)
 	struct feed_item item = {.kind = FEED_SNAPSHOT, .text = text};
 	view_take(v, &item);
 	caught_up(v);
-	rewind_do(v, ACTION_REWIND_BACK_STAGE); /* 100 events, not known yet */
-	ck_assert_uint_eq(v->rewind.target, 1900);
+	rewind_do(v, ACTION_REWIND_BACK_STAGE); /* it is looked for */
+	ck_assert(rewind_is_loading(v));
+	ck_assert_uint_eq(v->rewind.missing, 2000 - 1);
 	arrive(v, log, 2000, &fetched);
+	ck_assert_uint_eq(v->rewind.target, 1405);
 	must_equal_fresh_fold(v, log);
 	ck_assert_int_eq(fetched, 4);
 	rewind_do(v, ACTION_REWIND_BACK_STAGE); /* now they are known */
+	ck_assert_uint_eq(v->rewind.target, 705);
+	rewind_do(v, ACTION_REWIND_FORWARD_STAGE);
 	ck_assert_uint_eq(v->rewind.target, 1405);
+	rewind_do(v, ACTION_REWIND_FORWARD_STAGE);
+	ck_assert_uint_eq(v->rewind.target, 2000);
+	rewind_do(v, ACTION_REWIND_BACK);
 	rewind_do(v, ACTION_REWIND_FORWARD);
 	v->rewind.target = 2000; /* the snapshot itself */
 	arrive(v, log, 2000, &fetched);
@@ -309,8 +316,12 @@ START_TEST(looking_back_ends_where_the_log_was_trimmed)
 	/* Behind it: all as ever, also in its own page. */
 	rewind_do(v, ACTION_REWIND_BACK_STAGE);
 	arrive_trimmed(v, log, 2000, 730, ground);
-	ck_assert_uint_eq(v->rewind.target, 1900);
+	ck_assert_uint_eq(v->rewind.target, 1405);
 	must_equal_fresh_fold(v, log);
+	rewind_do(v, ACTION_REWIND_BACK_STAGE);
+	arrive_trimmed(v, log, 2000, 730, ground);
+	ck_assert_uint_eq(v->rewind.target, 730);
+	ck_assert_ptr_nonnull(strstr(v->flash.text, "Event 730 is the oldest"));
 	v->rewind.target = 900;
 	arrive_trimmed(v, log, 2000, 730, ground);
 	must_equal_fresh_fold(v, log);

@@ -179,17 +179,27 @@ static void put_others(const struct view *v, const struct area *a, int y)
 	}
 }
 
+/* How a show comes back that nobody runs. A Redis that is away may have died
+ * with its core; from here nobody can tell. */
+static int put_way_back(const struct view *v, const struct area *a, int y)
+{
+	bool away = v->link.lost &&
+		    v->mono_ms - v->link.lost_mono_ms >= VIEW_AWAY_MS;
+	if ((!away && !view_has_no_core(v)) || y >= a->r.h)
+		return y;
+	struct pen p = begin_row(a, y, STYLE_ALARM, "CORE", STYLE_KEY, "");
+	pen_text(
+		&p, STYLE_TEXT,
+		away ? "dead, too? q, then `showcaller run SHOW.yaml` goes on"
+		     : "none runs: q, then `showcaller run SHOW.yaml` goes on");
+	return y + 1;
+}
+
 /* Below what waits: what is wrong, and what happened. */
 static void put_rest(const struct view *v, const struct area *a, int y)
 {
 	int begin = y;
-	if (view_has_no_core(v) && y < a->r.h) {
-		struct pen p =
-			begin_row(a, y++, STYLE_ALARM, "CORE", STYLE_KEY, "");
-		pen_text(&p, STYLE_TEXT,
-			 "none runs: q, then `showcaller run SHOW.yaml` goes "
-			 "on");
-	}
+	y = put_way_back(v, a, y);
 	y = put_alarms(v, a, y, false);
 	if (!begin && !y) {
 		struct pen p = pen_at(a, 0, y++);

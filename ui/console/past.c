@@ -6,9 +6,8 @@
 #include "base/mem.h"
 #include "core/snapshot.h"
 
-#define NEAR_MARKS   32
-#define UNKNOWN_STEP 100 /* `{` where no completions are known */
-#define FAR_SHARE    16	 /* how much denser the newest marks are */
+#define NEAR_MARKS 32
+#define FAR_SHARE  16 /* how much denser the newest marks are */
 
 /* In front of each event's text, which is four strings with their ends. */
 struct head {
@@ -45,8 +44,9 @@ struct past {
 
 	uint64_t *done; /* a bit an event */
 	size_t done_words;
-	/* Where the bits say something: here, and from 1 to `whole_to`. */
-	uint64_t known_from, known_to, whole_to;
+	/* Where the bits say something: here, and in pages that were seen. */
+	uint64_t known_from, known_to;
+	bool *seen; /* by number, page_count of them */
 };
 
 /* --- life ---------------------------------------------------------------- */
@@ -92,6 +92,7 @@ void past_free(struct past **past)
 	for (size_t i = 0; i < NEAR_MARKS; i++)
 		mark_free(&p->near[i]);
 	free(p->done);
+	free(p->seen);
 	free(p);
 }
 
@@ -137,6 +138,9 @@ static struct page *page_begin(struct past *p, size_t n, uint64_t seq)
 		p->pages = xreallocarray(p->pages, count, sizeof *p->pages);
 		memset(p->pages + p->page_count, 0,
 		       (count - p->page_count) * sizeof *p->pages);
+		p->seen = xreallocarray(p->seen, count, sizeof *p->seen);
+		memset(p->seen + p->page_count, 0,
+		       (count - p->page_count) * sizeof *p->seen);
 		p->page_count = count;
 	}
 	page_free(p, n);
@@ -218,41 +222,38 @@ struct event *past_event(struct past *p, uint64_t seq)
 
 /* --- completions --------------------------------------------------------- */
 
+static bool is_known(const struct past *p, uint64_t seq)
+{
+	size_t n = page_of(seq);
+	return (p->known_from && seq >= p->known_from && seq <= p->known_to) ||
+	       (n < p->page_count && p->seen[n]);
+}
+
 static bool is_done(const struct past *p, uint64_t seq)
 {
-	return p->done[seq / 64] >> (seq % 64) & 1;
+	return seq / 64 < p->done_words && p->done[seq / 64] >> (seq % 64) & 1;
 }
 
-uint64_t past_stage_before(const struct past *p, uint64_t seq)
+uint64_t past_stage_before(const struct past *p, uint64_t seq,
+			   uint64_t *missing)
 {
-	uint64_t end = (uint64_t)p->done_words * 64;
-	uint64_t low = seq <= p->whole_to + 1 ? 1 : p->known_from;
-	if (low)
-		for (uint64_t at = seq < end ? seq : end; at-- > low;) {
-			if (!p->done[at / 64])
-				at -= at % 64; /* none in this word */
-			else if (is_done(p, at))
-				return at;
-		}
-	if (low <= 1)
-		return 0;
-	uint64_t from = seq < p->known_from ? seq : p->known_from;
-	return from > UNKNOWN_STEP ? from - UNKNOWN_STEP : 0;
+	*missing = 0;
+	for (uint64_t at = seq; at-- > 1 && !*missing;) {
+		if (!is_known(p, at))
+			*missing = at;
+		else if (is_done(p, at))
+			return at;
+	}
+	return 0;
 }
 
-uint64_t past_stage_after(const struct past *p, uint64_t seq, uint64_t newest)
+uint64_t past_stage_after(const struct past *p, uint64_t seq, uint64_t newest,
+			  uint64_t *missing)
 {
-	if (!p->known_from)
-		return 0;
-	if (seq + 1 < p->known_from)
-		return seq + UNKNOWN_STEP < newest ? seq + UNKNOWN_STEP : 0;
-	if (newest > p->known_to)
-		newest = p->known_to;
-	for (uint64_t at = seq + 1; at <= newest; at++) {
-		if (at / 64 >= p->done_words)
-			return 0;
-		if (!p->done[at / 64])
-			at |= 63;
+	*missing = 0;
+	for (uint64_t at = seq + 1; at <= newest && !*missing; at++) {
+		if (!is_known(p, at))
+			*missing = at;
 		else if (is_done(p, at))
 			return at;
 	}
@@ -409,8 +410,8 @@ void past_put(struct past *p, struct event *const *events, size_t count)
 		page_free(p, n);
 	for (size_t i = 0; i < count; i++)
 		keep_event(p, events[i]);
-	if (first <= p->whole_to + 1 && last > p->whole_to)
-		p->whole_to = last;
-	if (p->known_from && p->whole_to + 1 >= p->known_from)
-		p->known_from = 1;
+	/* What was before a trimmed log's first event is nowhere. */
+	if (count == PAST_PAGE || last + 1 >= p->known_from ||
+	    first > past_page_after(first) + 1)
+		p->seen[n] = true;
 }

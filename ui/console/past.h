@@ -6,7 +6,8 @@
  * events, close together near the newest and wider apart behind it
  * (PAST_MARKS, PAST_MARK_BYTES); and one bit an event: a stage was completed
  * there. So memory is bounded however long the show is, but for that bit. A
- * page that is not there is to be fetched and given to past_put().
+ * page that is not there is to be fetched and given to past_put(). What a page
+ * said of completions is known from then on, also when it is no longer here.
  *
  * Pure. One thread.
  */
@@ -40,10 +41,12 @@ struct event *past_event(struct past *p, uint64_t seq);
 /* The number behind which the page of `seq` begins. */
 uint64_t past_page_after(uint64_t seq);
 
-/* The nearest completion of a stage before or after `seq`. Where the log has
- * not been read: 100 events on. 0: there is none. */
-uint64_t past_stage_before(const struct past *p, uint64_t seq);
-uint64_t past_stage_after(const struct past *p, uint64_t seq, uint64_t newest);
+/* The nearest completion of a stage before or after `seq`. 0: there is none, or,
+ * with *missing, an event that must be fetched to know. */
+uint64_t past_stage_before(const struct past *p, uint64_t seq,
+			   uint64_t *missing);
+uint64_t past_stage_after(const struct past *p, uint64_t seq, uint64_t newest,
+			  uint64_t *missing);
 
 /* Keeps the model as it is now: `near` for as long as the operator moves about
  * there, else for good (until thinned out). */

@@ -37,13 +37,11 @@ static void go_to(struct view *v, uint64_t seq)
 	v->rewind.target = seq;
 	v->rewind.missing = 0;
 	v->rewind.failed = false;
+	v->rewind.seek_from = 0;
 }
 
-static uint64_t earlier(struct view *v, enum action_id action, uint64_t at)
+static void go_earlier(struct view *v, uint64_t at, uint64_t seq)
 {
-	uint64_t seq = action == ACTION_REWIND_BACK
-			       ? at - (at > 0)
-			       : past_stage_before(v->past, at);
 	if (at <= 1)
 		view_flash(v, STYLE_WAIT, "This is the first event of the log");
 	else if (at == v->oldest)
@@ -51,26 +49,48 @@ static uint64_t earlier(struct view *v, enum action_id action, uint64_t at)
 			   "This is the oldest event that can be shown here");
 	else if (!seq)
 		view_flash(v, STYLE_WAIT, "No stage was completed before this");
-	if (at == v->oldest)
-		return at;
-	return seq ? seq : 1;
+	go_to(v, at == v->oldest ? at : seq ? seq : 1);
 }
 
-static uint64_t later(struct view *v, enum action_id action, uint64_t at)
+static void go_later(struct view *v, uint64_t at, uint64_t seq)
 {
 	uint64_t newest = v->model->seq;
-	uint64_t seq = action == ACTION_REWIND_FORWARD
-			       ? at + 1
-			       : past_stage_after(v->past, at, newest);
 	if (at >= newest)
 		view_flash(v, STYLE_WAIT,
 			   "This is the newest event; L goes back to live");
-	return seq && seq < newest ? seq : newest;
+	go_to(v, seq && seq < newest ? seq : newest);
+}
+
+/* To where a stage was completed, once what lies between has been read. */
+static void seek(struct view *v, uint64_t at, bool back)
+{
+	struct view_rewind *r = &v->rewind;
+	uint64_t missing;
+	uint64_t seq = back ? past_stage_before(v->past, at, &missing)
+			    : past_stage_after(v->past, at, v->model->seq,
+					       &missing);
+	if (missing && missing > v->oldest) {
+		go_to(v, at);
+		r->seek_from = at;
+		r->seek_back = back;
+		r->missing = missing;
+	} else if (!back) {
+		go_later(v, at, seq);
+	} else if (!seq && v->oldest && at > v->oldest) {
+		view_flash(v, STYLE_WAIT,
+			   "Event %llu is the oldest that can be shown here",
+			   (unsigned long long)v->oldest);
+		go_to(v, v->oldest);
+	} else {
+		go_earlier(v, at, seq);
+	}
 }
 
 void rewind_do(struct view *v, enum action_id action)
 {
 	bool live = !v->rewind.then;
+	bool stage = action == ACTION_REWIND_BACK_STAGE ||
+		     action == ACTION_REWIND_FORWARD_STAGE;
 	bool back = action == ACTION_REWIND_BACK ||
 		    action == ACTION_REWIND_BACK_STAGE;
 	uint64_t at = live ? v->model->seq : v->rewind.target;
@@ -83,8 +103,12 @@ void rewind_do(struct view *v, enum action_id action)
 		rewind_end(v);
 	else if (!v->model->seq)
 		view_flash(v, STYLE_WAIT, "Nothing has happened yet");
+	else if (stage)
+		seek(v, at, back);
+	else if (back)
+		go_earlier(v, at, at - (at > 0));
 	else
-		go_to(v, back ? earlier(v, action, at) : later(v, action, at));
+		go_later(v, at, at + 1);
 }
 
 /* --- getting there ------------------------------------------------------- */
@@ -92,7 +116,8 @@ void rewind_do(struct view *v, enum action_id action)
 bool rewind_is_loading(const struct view *v)
 {
 	const struct view_rewind *r = &v->rewind;
-	return r->then && r->then->model->seq != r->target;
+	return r->then &&
+	       (r->seek_from || r->then->model->seq != r->target);
 }
 
 static void set_model(struct view *then, struct model *m)
@@ -176,6 +201,8 @@ void rewind_ground(struct view *v, const char *text, const char *why)
 	past_mark(v->past, m, false);
 	model_free(&m);
 	v->oldest = seq;
+	if (r->seek_from) /* rewind_take() follows */
+		return;
 	if (!r->then || !r->missing || (!news && r->target >= seq))
 		return;
 	r->missing = 0;
@@ -194,6 +221,16 @@ void rewind_take(struct view *v, uint64_t after, struct event *const *events,
 	past_put(v->past, events, count);
 	if (!r->missing || past_page_after(r->missing) != after)
 		return; /* nobody waits for it any more */
+	uint64_t from = r->seek_from, missing = r->missing;
+	if (from && (count || missing <= v->oldest)) {
+		r->missing = 0;
+		seek(v, from, r->seek_back);
+		/* Of a page that came short more cannot be known. */
+		if (r->missing && past_page_after(r->missing) == after)
+			go_to(v, from);
+		return;
+	}
+	r->seek_from = 0;
 	struct event *event = past_event(v->past, r->missing);
 	if (event) {
 		r->missing = 0;

@@ -145,6 +145,8 @@ struct view_rewind {
 	uint64_t target;   /* the event that is to be shown */
 	uint64_t missing;  /* an event that must be fetched for that, 0 */
 	bool failed;	   /* it could not be */
+	uint64_t seek_from; /* the stage nearest to that event is looked for, */
+	bool seek_back;	    /* before it or behind it; 0: none is */
 };
 
 struct view {
