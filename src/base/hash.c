@@ -2,7 +2,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -13,39 +13,62 @@
 
 #define SHA256_BYTES 32
 
+/* Each thread's, used again and again: to make one costs more than most
+ * digests, and to give a MAC its key more than the MAC itself. */
+struct own {
+	EVP_MD_CTX *digest;
+	EVP_MAC_CTX *mac;
+	char *key; /* which `mac` has; NULL: none yet */
+};
+
 static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
 static EVP_MD *sha256; /* EVP_sha256() would be looked up at every digest */
-static pthread_key_t context_key; /* each thread's, used again and again */
+static EVP_MAC *hmac;
+static pthread_key_t own_key;
 
-static void free_context(void *ctx)
+static void forget_key(struct own *own)
 {
-	EVP_MD_CTX_free(ctx);
+	if (own->key)
+		OPENSSL_cleanse(own->key, strlen(own->key));
+	free(own->key);
+	own->key = NULL;
+}
+
+static void free_own(void *p)
+{
+	struct own *own = p;
+	EVP_MD_CTX_free(own->digest);
+	EVP_MAC_CTX_free(own->mac);
+	forget_key(own);
+	free(own);
 }
 
 static void fetch_sha256(void)
 {
 	sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL);
-	REQUIRE(sha256 != NULL);
-	REQUIRE(pthread_key_create(&context_key, free_context) == 0);
+	hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	REQUIRE(sha256 != NULL && hmac != NULL);
+	REQUIRE(pthread_key_create(&own_key, free_own) == 0);
 }
 
-/* To make one costs more than most digests. */
-static EVP_MD_CTX *own_context(void)
+static struct own *own(void)
 {
 	pthread_once(&sha256_once, fetch_sha256);
-	EVP_MD_CTX *ctx = pthread_getspecific(context_key);
-	if (!ctx) {
-		ctx = EVP_MD_CTX_new();
-		REQUIRE(ctx != NULL);
-		REQUIRE(pthread_setspecific(context_key, ctx) == 0);
+	struct own *own = pthread_getspecific(own_key);
+	if (!own) {
+		own = xcalloc(1, sizeof *own);
+		own->digest = EVP_MD_CTX_new();
+		own->mac = EVP_MAC_CTX_new(hmac);
+		REQUIRE(own->digest != NULL && own->mac != NULL);
+		REQUIRE(pthread_setspecific(own_key, own) == 0);
 	}
-	return ctx;
+	return own;
 }
 
 static void digest(unsigned char out[SHA256_BYTES], const void *a,
 		   size_t a_bytes, const void *b, size_t b_bytes)
 {
-	EVP_MD_CTX *ctx = own_context();
+	EVP_MD_CTX *ctx = own()->digest;
 	REQUIRE(EVP_DigestInit_ex2(ctx, sha256, NULL) == 1);
 	REQUIRE(EVP_DigestUpdate(ctx, a, a_bytes) == 1);
 	REQUIRE(b_bytes == 0 || EVP_DigestUpdate(ctx, b, b_bytes) == 1);
@@ -129,15 +152,33 @@ char *hash_sha256_base64(const char *a, const char *b)
 	return hash_base64(sum, sizeof sum);
 }
 
+/* One key follows itself mostly: then the context still has it. */
+static EVP_MAC_CTX *keyed(const char *key)
+{
+	struct own *o = own();
+	char name[] = "SHA2-256";
+	const OSSL_PARAM how[] = {
+		OSSL_PARAM_construct_utf8_string("digest", name, 0),
+		OSSL_PARAM_construct_end(),
+	};
+	bool same = o->key && !strcmp(o->key, key);
+	REQUIRE(EVP_MAC_init(o->mac, same ? NULL : (const void *)key,
+			     same ? 0 : strlen(key), same ? NULL : how) == 1);
+	if (!same) {
+		forget_key(o);
+		o->key = xstrdup(key);
+	}
+	return o->mac;
+}
+
 char *hash_hmac_hex(char out[HASH_HEX_BYTES], const char *key, const char *text)
 {
 	unsigned char sum[SHA256_BYTES];
-	unsigned bytes = sizeof sum;
-	size_t key_bytes = strlen(key);
-	pthread_once(&sha256_once, fetch_sha256);
-	REQUIRE(key_bytes <= INT_MAX);
-	REQUIRE(HMAC(sha256, key, (int)key_bytes, (const unsigned char *)text,
-		     strlen(text), sum, &bytes) != NULL);
+	size_t bytes;
+	EVP_MAC_CTX *mac = keyed(key);
+	REQUIRE(EVP_MAC_update(mac, (const unsigned char *)text,
+			       strlen(text)) == 1);
+	REQUIRE(EVP_MAC_final(mac, sum, &bytes, sizeof sum) == 1);
 	return to_hex(out, sum);
 }
 

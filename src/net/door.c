@@ -1,7 +1,7 @@
 /*
  * door: accepts, reads the head without taking it (MSG_PEEK), and decides who
- * gets the connection: a WebSocket handshake goes to the ws thread, everything
- * else to libmicrohttpd. What is no HTTP is answered here and let go, so that
+ * gets the connection: a WebSocket handshake goes to the ws thread, a plain vote
+ * to fast.c, everything else to libmicrohttpd. What is no HTTP is answered here and let go, so that
  * neither library ever sees it.
  */
 #include <arpa/inet.h>
@@ -351,6 +351,8 @@ static void admit(struct web *web, struct knock *k, char *block, size_t len)
 		no = &too_many;
 	if (no)
 		refuse(web, k, target, no);
+	else if (side->id == SIDE_AUDIENCE && fast_suits(&h))
+		fast_take(side, hand_over(web, k));
 	else
 		http_take(side, hand_over(web, k));
 }

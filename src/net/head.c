@@ -124,6 +124,7 @@ static const struct refusal *parse_line(struct head *h, char *line)
 			return &bad_line;
 	h->method = line;
 	h->target = target;
+	h->version = version;
 	return NULL;
 }
 
@@ -181,10 +182,16 @@ bool head_add(struct head *h, const char *name, const char *value)
 	return true;
 }
 
+/* Most differ in the first letter. */
+static bool is_name(const char *a, const char *b)
+{
+	return !((*a ^ *b) & 0x5f) && !strcasecmp(a, b);
+}
+
 const char *head_get(const struct head *h, const char *name)
 {
 	for (size_t i = 0; i < h->field_count; i++)
-		if (!strcasecmp(h->fields[i].name, name))
+		if (is_name(h->fields[i].name, name))
 			return h->fields[i].value;
 	return NULL;
 }
@@ -193,7 +200,7 @@ size_t head_count(const struct head *h, const char *name)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < h->field_count; i++)
-		n += !strcasecmp(h->fields[i].name, name);
+		n += is_name(h->fields[i].name, name);
 	return n;
 }
 
@@ -213,7 +220,7 @@ static bool has_token(const char *list, const char *token)
 bool head_has_token(const struct head *h, const char *name, const char *token)
 {
 	for (size_t i = 0; i < h->field_count; i++)
-		if (!strcasecmp(h->fields[i].name, name) &&
+		if (is_name(h->fields[i].name, name) &&
 		    has_token(h->fields[i].value, token))
 			return true;
 	return false;

@@ -26,6 +26,7 @@ struct head_field {
 /* All strings are lent: by the block that was parsed, or by libmicrohttpd. */
 struct head {
 	const char *method, *target;
+	const char *version; /* NULL: somebody else parsed it */
 	size_t field_count;
 	size_t bytes; /* names and values, or the whole block */
 	struct head_field fields[HEAD_MAX_FIELDS];

@@ -92,7 +92,8 @@ static void sleep_at(struct request *r, size_t place)
 	link_waiting(r);
 	r->web->places[place] = r;
 	r->conn->deadline_ms = 0;
-	MHD_suspend_connection(r->mhd);
+	if (r->conn->mhd)
+		MHD_suspend_connection(r->conn->mhd);
 }
 
 void http_ask(struct request *r, struct input **in)
@@ -129,7 +130,11 @@ static void wake(struct request *r, bool ok, char **code, char **text)
 	r->reply = *text;
 	*code = *text = NULL;
 	r->conn->deadline_ms = clock_mono_ms() + WEB_SEND_MS;
-	MHD_resume_connection(r->mhd);
+	if (!r->conn->mhd) {
+		fast_wake(r);
+		return;
+	}
+	MHD_resume_connection(r->conn->mhd);
 	r->side->mhd_ready = true;
 }
 

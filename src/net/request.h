@@ -1,6 +1,7 @@
 /*
- * request: one request of libmicrohttpd, from its head to its answer. Web
- * thread.
+ * request: one request, from its head to its answer. Web thread. It was read by
+ * libmicrohttpd (http.c) or, a plain vote, by us (fast.c); from there on both
+ * are the same.
  *
  * A handler (`run`) answers with one of http_respond*(), or posts an input to
  * the engine with http_ask(); then the connection sleeps until net_reply(), and
@@ -42,8 +43,8 @@ struct request {
 	struct web *web;
 	struct side *side;
 	struct conn *conn;
-	struct MHD_Connection *mhd;
 	const struct route *route;
+	char *block;  /* the head lies in it, where fast.c read it */
 	char *target; /* as it came */
 	char *path;   /* decoded in place, holds args */
 	const char *args[HTTP_MAX_ARGS];
@@ -67,6 +68,28 @@ struct request {
 	struct head head; /* the last: most of it needs no clearing */
 };
 
+/* From request_new() on: judge when the head is there (it answers when it
+ * refuses), run when the body is there and it was not answered. */
+struct request *request_new(struct side *side, struct conn *conn,
+			    const char *target);
+void request_judge(struct request *r);
+void request_run(struct request *r);
+void request_free(struct request *r);
+
+/* An answer before it goes out; all but the body is lent. */
+#define ANSWER_MAX_FIELDS 12
+struct answer {
+	int status;
+	size_t count;
+	struct head_field fields[ANSWER_MAX_FIELDS];
+	char *body;
+	size_t bytes;
+};
+/* fast.c: sends it on the connection of the request. */
+void fast_answer(struct request *r, const struct answer *a);
+/* fast.c: its connection is woken at the end of the round. */
+void fast_wake(struct request *r);
+
 /* All take the body (malloc) and answer once. */
 void http_respond(struct request *r, int status, const char *type, char **body,
 		  size_t bytes);
@@ -79,7 +102,7 @@ void http_redirect(struct request *r, const char *where);
 void http_error(struct request *r, int status, const char *code,
 		const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void http_refuse(struct request *r, const struct refusal *no);
-/* An answer of a form of its own; takes over the response. */
+/* An answer of a form of its own, by libmicrohttpd; takes over the response. */
 void http_queue(struct request *r, int status, struct MHD_Response **response);
 void http_set_cookie(struct request *r, char **value);
 

@@ -43,36 +43,73 @@ int http_status_of(bool ok, const char *code)
 	return 409;
 }
 
-void http_queue(struct request *r, int status, struct MHD_Response **response)
+static void add(struct answer *a, const char *name, const char *value)
 {
-	REQUIRE(!r->answered);
+	REQUIRE(a->count < ANSWER_MAX_FIELDS);
+	a->fields[a->count++] = (struct head_field){name, value};
+}
+
+static void add_common(struct answer *a, const struct request *r)
+{
 	for (size_t i = 0; i < COUNT_OF(headers); i++)
-		MHD_add_response_header(*response, headers[i][0],
-					headers[i][1]);
+		add(a, headers[i][0], headers[i][1]);
 	for (size_t i = 0; i < COUNT_OF(r->cookies); i++)
 		if (r->cookies[i])
-			MHD_add_response_header(*response, "Set-Cookie",
-						r->cookies[i]);
-	if (!MHD_get_response_header(*response, "Cache-Control"))
-		MHD_add_response_header(*response, "Cache-Control", "no-store");
-	MHD_queue_response(r->mhd, (unsigned)status, *response);
-	MHD_destroy_response(*response);
-	*response = NULL;
+			add(a, "Set-Cookie", r->cookies[i]);
+}
+
+static void set_answered(struct request *r, int status)
+{
 	r->answered = true;
 	r->side->requests[status / 100]++;
+}
+
+void http_queue(struct request *r, int status, struct MHD_Response **response)
+{
+	struct answer a = {0};
+	REQUIRE(!r->answered && r->conn->mhd);
+	add_common(&a, r);
+	if (!MHD_get_response_header(*response, "Cache-Control"))
+		add(&a, "Cache-Control", "no-store");
+	for (size_t i = 0; i < a.count; i++)
+		MHD_add_response_header(*response, a.fields[i].name,
+					a.fields[i].value);
+	MHD_queue_response(r->conn->mhd, (unsigned)status, *response);
+	MHD_destroy_response(*response);
+	*response = NULL;
+	set_answered(r, status);
+}
+
+/* Takes the body. */
+static void respond(struct request *r, struct answer *a)
+{
+	if (r->conn->mhd) {
+		struct MHD_Response *response = MHD_create_response_from_buffer(
+			a->bytes, a->body, MHD_RESPMEM_MUST_FREE);
+		for (size_t i = 0; i < a->count; i++)
+			MHD_add_response_header(response, a->fields[i].name,
+						a->fields[i].value);
+		http_queue(r, a->status, &response);
+	} else {
+		REQUIRE(!r->answered);
+		add_common(a, r);
+		add(a, "Cache-Control", "no-store");
+		fast_answer(r, a);
+		free(a->body);
+		set_answered(r, a->status);
+	}
+	a->body = NULL;
 }
 
 void http_respond(struct request *r, int status, const char *type, char **body,
 		  size_t bytes)
 {
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		bytes, *body, MHD_RESPMEM_MUST_FREE);
+	struct answer a = {.status = status, .body = *body, .bytes = bytes};
 	*body = NULL;
-	MHD_add_response_header(response, "Content-Type", type);
+	add(&a, "Content-Type", type);
 	if (status == 401)
-		MHD_add_response_header(response, "WWW-Authenticate",
-					"Bearer realm=\"showcaller\"");
-	http_queue(r, status, &response);
+		add(&a, "WWW-Authenticate", "Bearer realm=\"showcaller\"");
+	respond(r, &a);
 }
 
 void http_respond_json(struct request *r, int status, json_object **o)
@@ -99,8 +136,8 @@ void http_respond_page(struct request *r, int status, const char *page,
 	hash_random_hex(nonce, 16);
 	memcpy(all + 1, fields, count * sizeof *fields);
 	char *html = page_fill(asset_find(page)->text, all, count + 1);
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		strlen(html), html, MHD_RESPMEM_MUST_FREE);
+	struct answer a = {
+		.status = status, .body = html, .bytes = strlen(html)};
 	/* Older browsers do not count ws: into 'self'; Host was checked for
 	 * its characters. */
 	const char *host = head_get(&r->head, "Host");
@@ -110,19 +147,17 @@ void http_respond_page(struct request *r, int status, const char *page,
 		"form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 		nonce, takes_styles(page) ? "'unsafe-inline" : "'nonce-",
 		takes_styles(page) ? "" : nonce, "'", host, host);
-	MHD_add_response_header(response, "Content-Security-Policy", policy);
-	MHD_add_response_header(response, "Content-Type",
-				"text/html; charset=utf-8");
+	add(&a, "Content-Security-Policy", policy);
+	add(&a, "Content-Type", "text/html; charset=utf-8");
+	respond(r, &a);
 	free(policy);
-	http_queue(r, status, &response);
 }
 
 void http_redirect(struct request *r, const char *where)
 {
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		0, NULL, MHD_RESPMEM_PERSISTENT);
-	MHD_add_response_header(response, "Location", where);
-	http_queue(r, 303, &response);
+	struct answer a = {.status = 303};
+	add(&a, "Location", where);
+	respond(r, &a);
 }
 
 static bool wants_page(const struct request *r)

@@ -17,7 +17,7 @@
 #include "net/ws.h"
 
 #define MAIL_ENOUGH 10000 /* letters; live ones are dropped beyond */
-#define READY_BATCH 64
+#define READY_BATCH 256
 #define SWEEP_MS    500
 
 struct web_mail *web_mail_new(enum web_mail_kind kind)
@@ -221,6 +221,8 @@ static bool anything_open(const struct web *web)
 /* Sleeps for ever while nobody is connected. */
 static int wait_ms(const struct web *web, int64_t now)
 {
+	if (web->woken)
+		return 0;
 	int64_t until = anything_open(web) ? now + SWEEP_MS : 0;
 	int64_t next = http_next_ms(web);
 	if (next && (!until || next < until))
@@ -262,6 +264,9 @@ static void dispatch(struct web *web, const struct epoll_event *ev)
 		llm_gone(who);
 		http_gone(who);
 		break;
+	case READY_FAST:
+		fast_ready(who, ev->events);
+		break;
 	case READY_MASK:
 		break;
 	}
@@ -295,6 +300,7 @@ static void *run(void *arg)
 		sweep(web, clock_mono_ms());
 		for (int i = 0; i < SIDES; i++)
 			http_run(&web->sides[i]);
+		fast_run(web);
 		http_post(web);
 	}
 	return NULL;
@@ -317,6 +323,7 @@ struct web *web_new(struct net *net, const char *const want[SIDES],
 	web->last = &web->first;
 	web->waiting_last = &web->waiting_first;
 	web->knocks_end = &web->knocks;
+	web->woken_last = &web->woken;
 	web->redis_rtt_us = -1;
 	hash_random_hex(web->boot, 8);
 	web->sides[0].fd = web->sides[1].fd = -1;
@@ -369,6 +376,7 @@ void web_stop(struct web **webp)
 	door_close(web);
 	sse_stop(web);
 	llm_stop(web);
+	fast_stop(web);
 	for (int i = 0; i < SIDES; i++)
 		http_stop(&web->sides[i]);
 	http_release(web);

@@ -12,7 +12,9 @@
 #include <stdint.h>
 
 #include <microhttpd.h>
+#include <netinet/in.h>
 
+#include "base/mem.h"
 #include "core/model.h"
 #include "net/board.h"
 #include "net/head.h"
@@ -76,18 +78,28 @@ enum web_ready {
 	READY_HTTP,
 	READY_DOOR,
 	READY_GONE, /* the client of a sleeping connection has left */
+	READY_FAST,
 	READY_MASK = 7,
 };
 
-/* A connection that libmicrohttpd has. */
+/* A connection that is past the door. */
 struct conn {
 	struct conn *next, **prev;
-	struct MHD_Connection *mhd;
+	struct MHD_Connection *mhd; /* NULL: it is on the fast path */
 	struct side *side;
 	int fd;
+	struct sockaddr_in6 from; /* or a sockaddr_in */
+	uint64_t source;	  /* what `from` is as a source, see peer.h */
 	int64_t deadline_ms;	 /* then it is cut; 0: never */
 	struct llm *llm;	 /* the gateway's request on it, or NULL */
 	struct request *watched; /* that waits for a person, or NULL */
+
+	/* Of the fast path. */
+	struct request *request; /* that is not answered yet, or NULL */
+	struct conn *woken;	 /* the next one of web->woken */
+	struct buf rest;	 /* of an answer that the socket did not take */
+	bool unread;		 /* epoll told of something meanwhile */
+	bool left;		 /* the other side is done, or gone */
 };
 
 /* One listener. */
@@ -154,6 +166,10 @@ struct web {
 	size_t spare_count;
 	struct stream *streams;
 	size_t stream_count, tally_streams;
+	struct conn *woken, **woken_last; /* of the fast path: answers are due */
+	struct buf fast_out;
+	char date[64]; /* the line of an answer, of the second `date_s` */
+	int64_t date_s;
 	struct llm *llms; /* requests of the gateway */
 	uint64_t llm_count;
 	int64_t swept_ms;
@@ -197,6 +213,15 @@ void http_release(struct web *web); /* after both were stopped */
 void http_run(struct side *side);
 void http_take(struct side *side, int fd); /* a connection from the door */
 void http_sweep(struct web *web, int64_t now_ms);
+struct conn *conn_new(struct side *side, int fd);
+void conn_free(struct conn *conn); /* its descriptor is not closed */
+
+/* fast.c: votes of the audience that need nothing of libmicrohttpd. */
+bool fast_suits(const struct head *h);
+void fast_take(struct side *side, int fd); /* a connection from the door */
+void fast_ready(struct conn *conn, uint32_t events);
+void fast_run(struct web *web); /* what was woken is answered */
+void fast_stop(struct web *web);
 
 /* http_wait.c */
 void http_post(struct web *web); /* what the round asks of the engine */
