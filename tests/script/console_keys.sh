@@ -105,6 +105,7 @@ keys Esc
 wait gone y yes
 keys p
 wait text PAUSED
+wait quiet
 keys p
 wait text ● LIVE
 quit

@@ -493,7 +493,14 @@ START_TEST(p_pauses_and_resumes)
 	struct view *v = running_view();
 	press(v, "p");
 	ck_assert_str_eq(asked(v), "pause");
+	reply(v, "id1", true, "");
 	happen(v, EVENT_RUN_PAUSE, "", "{}");
+	view_settle(v);
+	/* It was meant for the run that went on. */
+	press(v, "p");
+	ck_assert_str_eq(asked(v), "");
+	ck_assert_ptr_nonnull(strstr(v->flash.text, "paused since just now"));
+	later(v, 300);
 	press(v, "p");
 	ck_assert_str_eq(asked(v), "resume");
 	view_free(&v);

@@ -131,7 +131,12 @@ static void do_answer(struct view *v, enum action_id action)
 static void do_pause(struct view *v, enum action_id action)
 {
 	const struct run *run = &v->model->run;
-	if (run->state == RUN_RUNNING)
+	if (v->mono_ms - v->run_state_mono_ms < VIEW_TOO_EARLY_MS)
+		/* The key means the other thing now: whoever pressed it when
+		 * another one did meant the same. */
+		view_flash(v, STYLE_WAIT, "pause: the run is %s since just now",
+			   run_state_name(run->state));
+	else if (run->state == RUN_RUNNING)
 		view_ask(v, action, NULL, NULL, NULL, NULL);
 	else if (run->state == RUN_PAUSED && run->panic)
 		view_flash(v, STYLE_WAIT, "After a panic: R twice resumes");

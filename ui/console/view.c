@@ -119,6 +119,7 @@ int64_t view_next_change(const struct view *v)
 	earliest(&at, v->item_mono_ms + VIEW_TOO_EARLY_MS, v->mono_ms);
 	earliest(&at, v->polls.shown_mono_ms + VIEW_TOO_EARLY_MS, v->mono_ms);
 	earliest(&at, v->standby_mono_ms + VIEW_TOO_EARLY_MS, v->mono_ms);
+	earliest(&at, v->run_state_mono_ms + VIEW_TOO_EARLY_MS, v->mono_ms);
 	return at;
 }
 
@@ -354,6 +355,9 @@ void view_settle(struct view *v)
 	int standby = v->model->run.state == RUN_RUNNING
 			      ? stage_in_standby(v->model)
 			      : -1;
+	if ((int)v->model->run.state != v->run_state)
+		v->run_state_mono_ms = v->mono_ms;
+	v->run_state = (int)v->model->run.state;
 	bool changed = standby != v->standby;
 	if (changed) {
 		v->standby = standby;

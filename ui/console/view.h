@@ -198,6 +198,8 @@ struct view {
 	int64_t item_mono_ms;	  /* since when, for VIEW_TOO_EARLY_MS */
 	int standby;		  /* stage that GO would release, -1 */
 	int64_t standby_mono_ms;  /* since when, or of the last GO */
+	int run_state;		  /* enum run_state; since when, */
+	int64_t run_state_mono_ms; /* for VIEW_TOO_EARLY_MS */
 	int64_t panic_mono_ms;	  /* of the last `!`; 0: none */
 	int64_t resume_mono_ms;	  /* of the last `R`; 0: none */
 	struct dialog dialog;
