@@ -46,9 +46,9 @@ static struct {
 
 static void ask(struct peer *p, const char *option)
 {
-	const char *argv[] = {"EVALSHA", bare.sha,	"3", "bare:epoch",
-			      "bare:votes", "bare:tally", "1", "0",
-			      p->voter,	 option};
+	const char *argv[] = {"EVALSHA",    bare.sha,	  "3",	 "bare:epoch",
+			      "bare:votes", "bare:tally", "1",	 "0",
+			      "web",	    p->voter,	  option};
 	redisAppendCommandArgv(bare.redis, (int)COUNT_OF(argv), argv, NULL);
 	if (bare.count == bare.cap) {
 		size_t cap = bare.cap ? bare.cap * 2 : 1024;

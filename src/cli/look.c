@@ -63,15 +63,17 @@ static json_object *look_at_poll(const struct model *m, int poll,
 	size_t n = def->option_count;
 	for (size_t i = 0; i < n; i++)
 		options[i] = def->options[i].id;
+	struct ballots_sum from;
 	int bursts = m->stages[poll].poll->burst_count;
 	int64_t *of_bursts =
 		xcalloc((size_t)bursts * n + 1, sizeof *of_bursts);
 	bool read = client_tally(client, m->show->stages[poll].id, options, n,
-				 counts, of_bursts, bursts, NULL);
+				 counts, of_bursts, bursts, &from, NULL);
 	if (read)
 		polls_take_out(m, poll, counts, of_bursts, bursts);
 	free(of_bursts);
-	return status_poll_with(m, poll, read ? counts : NULL);
+	return status_poll_with(m, poll, read ? counts : NULL,
+				read ? &from : NULL);
 }
 
 static void add_votes(json_object *o, const struct model *m,

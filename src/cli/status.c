@@ -94,6 +94,22 @@ static void print_how_it_goes(json_object *poll, int64_t now_ms)
 		       text_duration(left, sizeof left, deadline_ms - now_ms));
 }
 
+/* "; from web 12, chat 3" */
+static void print_from(json_object *o)
+{
+	struct ballots_sum from = ballots_sum_read(o);
+	const char *between = "; from ";
+	for (int i = 0; i < BALLOTS_FROMS; i++) {
+		char votes[28];
+		if (!from.of[i])
+			continue;
+		printf("%s%s %s", between,
+		       ballots_from_name((enum ballots_from)i),
+		       number(votes, sizeof votes, from.of[i]));
+		between = ", ";
+	}
+}
+
 static void print_poll(json_object *poll, int64_t now_ms)
 {
 	json_object *options = json_get_array(poll, "options");
@@ -111,6 +127,7 @@ static void print_poll(json_object *poll, int64_t now_ms)
 	const char *winner = json_get_str(poll, "winner", NULL);
 	printf("%s%s", winner ? "; won by " : "", winner ? winner : "");
 	print_how_it_goes(poll, now_ms);
+	print_from(json_get_object(poll, "from"));
 	printf("\n");
 }
 

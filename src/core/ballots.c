@@ -42,6 +42,68 @@ const char *ballot_text(enum ballot_answer answer)
 	return answers[answer].text;
 }
 
+static const char *const from_names[BALLOTS_FROMS] = {
+	[BALLOTS_WEB] = "web",
+	[BALLOTS_WS] = "ws",
+	[BALLOTS_CHAT] = "chat",
+	[BALLOTS_BUS] = "bus",
+};
+
+const char *ballots_from_name(enum ballots_from from)
+{
+	return from_names[from];
+}
+
+bool ballots_sum_any(const struct ballots_sum *sum)
+{
+	int64_t all = 0;
+	for (int i = 0; i < BALLOTS_FROMS; i++)
+		all |= sum->of[i];
+	return all != 0;
+}
+
+bool ballots_sum_take(struct ballots_sum *sum, const char *field, int64_t n)
+{
+	size_t len = sizeof BALLOTS_SUM_FIELD - 1;
+	if (strncmp(field, BALLOTS_SUM_FIELD, len) != 0)
+		return false;
+	for (int i = 0; i < BALLOTS_FROMS; i++)
+		if (from_names[i] && !strcmp(field + len, from_names[i]))
+			sum->of[i] = n;
+	return true;
+}
+
+json_object *ballots_sum_json(const struct ballots_sum *sum)
+{
+	json_object *o = json_object_new_object();
+	for (int i = 0; i < BALLOTS_FROMS; i++)
+		if (from_names[i] && sum->of[i])
+			json_add_int(o, from_names[i], sum->of[i]);
+	return o;
+}
+
+void ballots_sum_put(struct json_out *o, const struct ballots_sum *sum)
+{
+	if (!ballots_sum_any(sum))
+		return;
+	json_out_object(o, "from");
+	for (int i = 0; i < BALLOTS_FROMS; i++)
+		if (from_names[i] && sum->of[i])
+			json_add_int(o, from_names[i], sum->of[i]);
+	json_out_end(o);
+}
+
+struct ballots_sum ballots_sum_read(json_object *o)
+{
+	struct ballots_sum sum = {0};
+	for (int i = 0; o && i < BALLOTS_FROMS; i++) {
+		int64_t n =
+			from_names[i] ? json_get_int(o, from_names[i], 0) : 0;
+		sum.of[i] = n < 0 || n > BALLOTS_SUM_MOST ? 0 : n;
+	}
+	return sum;
+}
+
 struct ballots *ballots_new(const char *poll, enum ballots_from from)
 {
 	struct ballots *b = xcalloc(1, sizeof *b);

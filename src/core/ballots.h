@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/json.h"
+#include "base/json_out.h"
 #include "base/mem.h"
 
 /* More are another batch: Redis is busy with one for about a millisecond. */
@@ -55,11 +57,30 @@ static inline bool ballot_ok(enum ballot_answer answer)
 
 enum ballots_from {
 	BALLOTS_NOBODY, /* nobody waits for the answers */
-	BALLOTS_CHAT,	/* the same */
-	BALLOTS_BUS,	/* ballots.origin */
 	BALLOTS_WEB,
 	BALLOTS_WS,
+	BALLOTS_CHAT, /* nobody waits either */
+	BALLOTS_BUS,  /* ballots.origin */
+	BALLOTS_FROMS,
 };
+const char *ballots_from_name(enum ballots_from from); /* "web"; NULL: nobody */
+
+/* How many votes came from where, as they were cast: one that is changed later
+ * stays where it came from, and so does one of a burst that is excluded. */
+#define BALLOTS_SUM_MOST (INT64_C(1) << 50)
+struct ballots_sum {
+	int64_t of[BALLOTS_FROMS];
+};
+bool ballots_sum_any(const struct ballots_sum *sum);
+/* What stands in tally:<poll> at BALLOTS_SUM_FIELD and the name; false: it is
+ * no such field. */
+#define BALLOTS_SUM_FIELD ":from "
+bool ballots_sum_take(struct ballots_sum *sum, const char *field, int64_t n);
+/* {"web": 12, "chat": 3}: those that there are, and back. */
+json_object *ballots_sum_json(const struct ballots_sum *sum);
+/* The same as the member "from" of `o`; nothing when there are none. */
+void ballots_sum_put(struct json_out *o, const struct ballots_sum *sum);
+struct ballots_sum ballots_sum_read(json_object *o); /* NULL: none */
 
 struct ballot {
 	uint64_t source; /* where it came from, as ballots_source(); 0: unknown,

@@ -324,9 +324,10 @@ bool polls_command(struct deciding *d, int stage, enum action_id what,
 		   const char *arg);
 
 /* poll_result */
-/* counts, total, margin_permille, uncertainty_permille, too_close, lacks */
-void polls_add_count(struct json_out *data, const struct show_poll *def,
-		     const int64_t *counts);
+/* counts, total, margin_permille, uncertainty_permille, too_close, lacks, from
+ */
+void polls_add_count(struct deciding *d, struct json_out *data,
+		     const struct show_poll *def, const int64_t *counts);
 /* It ends with this winner, once its price is approved. */
 void polls_settle(struct deciding *d, int stage, int winner, const char *why,
 		  const int64_t *counts);

@@ -41,11 +41,11 @@ static const struct {
 	[EVENT_POLL_EXTEND] = {"poll:extend", "deadline, why, by"},
 	[EVENT_POLL_FREEZE] = {"poll:freeze", "by, reason"},
 	[EVENT_POLL_UNFREEZE] = {"poll:unfreeze", "by, reason"},
-	[EVENT_POLL_CLOSE] = {"poll:close", "choice, asks, counts, by"},
+	[EVENT_POLL_CLOSE] = {"poll:close", "choice, asks, counts, from, by"},
 	[EVENT_POLL_RESOLVE] = {"poll:resolve",
 				"winner, why, denied, counts, total, margin, "
 				"margin_permille, uncertainty_permille, "
-				"too_close, lacks, by"},
+				"too_close, lacks, from, by"},
 	[EVENT_POLL_VOID] = {"poll:void", "why, question, by, reason"},
 	[EVENT_POLL_BURST] = {"poll:burst", "burst, option, votes, span_ms, "
 					    "sources, rest_permille"},

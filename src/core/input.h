@@ -139,6 +139,7 @@ struct input {
 	int64_t *of_bursts;      /* INPUT_TALLY: how many of them are of each
 				    burst, by burst and then by option */
 	int burst_count;
+	struct ballots_sum from; /* INPUT_TALLY */
 	struct burst_facts burst;
 
 	struct obs_facts obs;

@@ -69,7 +69,7 @@ bool polls_hold(struct deciding *d, int stage, int winner, const char *why,
 	overage_add_offers(data, inbox_always(INBOX_OVERAGE));
 	json_add_str(data, "option", def->options[winner].id);
 	json_add_str(data, "why", why);
-	polls_add_count(data, def, counts);
+	polls_add_count(d, data, def, counts);
 	decide_add_deadline(d, data);
 	emit(d, EVENT_BUDGET_REQUEST, stage, -1, &data);
 	d->rest_seq = m->seq;

@@ -136,8 +136,8 @@ static json_object *counts_json(const struct show_poll *def,
 	return o;
 }
 
-void polls_add_count(struct json_out *data, const struct show_poll *def,
-		     const int64_t *counts)
+void polls_add_count(struct deciding *d, struct json_out *data,
+		     const struct show_poll *def, const int64_t *counts)
 {
 	struct poll_count c = poll_judge(def, counts);
 	json_out_object(data, "counts");
@@ -149,6 +149,9 @@ void polls_add_count(struct json_out *data, const struct show_poll *def,
 	json_add_int(data, "uncertainty_permille", c.uncertainty_permille);
 	json_add_bool(data, "too_close", c.too_close);
 	json_add_str(data, "lacks", poll_lack_name(c.lacks));
+	/* Only what was just counted: what is known stands in the log. */
+	if (d->in->kind == INPUT_TALLY)
+		ballots_sum_put(data, &d->in->from);
 }
 
 static void add_metadata(json_object *o, const struct show_option *def)
@@ -240,7 +243,7 @@ void polls_resolve(struct deciding *d, int stage, int winner, const char *why,
 	json_add_str(data, "winner", def->options[winner].id);
 	json_add_str(data, "why", why);
 	json_add_str(data, "denied", denied);
-	polls_add_count(data, def, counts);
+	polls_add_count(d, data, def, counts);
 	json_add_num(data, "margin", json_get_num(result, "margin", 0));
 	json_object_put(result);
 	emit(d, EVENT_POLL_RESOLVE, stage, -1, &data);
@@ -268,7 +271,7 @@ void polls_extend(struct deciding *d, int stage, int64_t ms, const char *why,
 	json_add_bool(data, "counted", counts != NULL);
 	json_add_int(data, "deadline", from + ms);
 	if (counts)
-		polls_add_count(data, poll_def(d->m, stage), counts);
+		polls_add_count(d, data, poll_def(d->m, stage), counts);
 	emit(d, EVENT_POLL_EXTEND, stage, -1, &data);
 	if (!was_open && !p->frozen)
 		polls_effect(d, EFFECT_POLL_OPEN, stage);
@@ -278,7 +281,7 @@ static void ask(struct deciding *d, int stage, const int64_t *counts)
 {
 	struct json_out *data = json_out_new();
 	json_add_bool(data, "asks", true);
-	polls_add_count(data, poll_def(d->m, stage), counts);
+	polls_add_count(d, data, poll_def(d->m, stage), counts);
 	emit(d, EVENT_POLL_CLOSE, stage, -1, &data);
 }
 

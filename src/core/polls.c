@@ -99,6 +99,9 @@ static void read_counts(struct model *m, const struct event *e, int stage)
 	for (size_t i = 0; counts && i < def->option_count; i++)
 		p->counts[i] = votes_of(counts, def->options[i].id);
 	poll_winner(def, p->counts, &p->total, &p->margin);
+	json_object *from = event_object(e, "from");
+	if (from)
+		p->from = ballots_sum_read(from);
 }
 
 static void stand_still(struct model *m, const struct event *e, int stage)

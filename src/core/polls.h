@@ -42,6 +42,7 @@ struct poll_run {
 	int closes;	 /* counts asked for so far, in all runs */
 	int64_t *counts; /* by option; from the last count */
 	int64_t total;
+	struct ballots_sum from; /* from the last count, too */
 	double margin;	      /* lead of the first over the second, share */
 	int winner;	      /* option index, -1: none yet */
 	int choice;	      /* what will win: an operator's while votes are

@@ -100,6 +100,7 @@ static void read_poll(struct reading *r, int stage, json_object *o)
 		p->counts[i] = n < 0 || n > POLL_VOTES_MOST ? 0 : n;
 	}
 	poll_winner(def, p->counts, &p->total, &p->margin);
+	p->from = ballots_sum_read(json_get_object(o, "from"));
 	p->state = (enum poll_state)restore_number(r, o, "state", POLL_NONE,
 						   POLL_VOID);
 	p->frozen = json_get_bool(o, "frozen", false);

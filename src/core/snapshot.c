@@ -230,6 +230,7 @@ static void put_poll(struct json_out *o, const struct poll_run *p,
 	for (size_t i = 0; i < def->option_count; i++)
 		add_some(o, def->options[i].id, p->counts[i]);
 	json_out_end(o);
+	ballots_sum_put(o, &p->from);
 	add_some(o, "state", p->state);
 	add_true(o, "frozen", p->frozen);
 	add_some(o, "opened", p->opened_ms);

@@ -223,7 +223,7 @@ bool status_poll_is_hidden(const struct model *m, int stage)
 
 json_object *status_poll(const struct model *m, int stage)
 {
-	return status_poll_with(m, stage, NULL);
+	return status_poll_with(m, stage, NULL, NULL);
 }
 
 static json_object *bursts_json(const struct model *m, int stage)
@@ -251,7 +251,8 @@ static json_object *bursts_json(const struct model *m, int stage)
 }
 
 json_object *status_poll_with(const struct model *m, int stage,
-			      const int64_t *counts)
+			      const int64_t *counts,
+			      const struct ballots_sum *sum)
 {
 	const struct poll_run *p = stage < 0 ? NULL : m->stages[stage].poll;
 	const struct show_poll *def = p ? poll_def(m, stage) : NULL;
@@ -293,6 +294,8 @@ json_object *status_poll_with(const struct model *m, int stage,
 	add_text(o, "winner",
 		 p->winner >= 0 ? def->options[p->winner].id : NULL);
 	add_text(o, "why", p->why);
+	json_object *from = ballots_sum_json(sum ? sum : &p->from);
+	json_add(o, "from", &from);
 	json_object *bursts = bursts_json(m, stage);
 	json_add(o, "bursts", &bursts);
 	return o;

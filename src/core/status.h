@@ -40,10 +40,12 @@ json_object *status_polls_on(const struct model *m);	    /* the same of those
 		that go on, by when they were opened */
 json_object *status_poll(const struct model *m, int stage); /* {id, question,
 		state, options[{id,label,votes,share}], total, ...} or NULL */
-/* The same with these votes, by option: those of an open poll, which Redis
- * counts and the model does not know. NULL: as status_poll(). */
+/* The same with these votes, by option and by where they came from: those of an
+ * open poll, which Redis counts and the model does not know. NULL: as
+ * status_poll(). */
 json_object *status_poll_with(const struct model *m, int stage,
-			      const int64_t *counts);
+			      const int64_t *counts,
+			      const struct ballots_sum *from);
 /* Is it one whose votes the model does not know yet? */
 bool status_poll_counts_elsewhere(const struct model *m, int stage);
 /* The audience is to see how many voted, but not for what. */

@@ -23,6 +23,7 @@ struct tally {
 	int64_t counts[SHOW_MAX_OPTIONS]; /* as they are shown and decided */
 	int64_t *of_bursts; /* by burst, then by option; NULL: none */
 	int burst_count;
+	struct ballots_sum from;
 };
 
 /* Whoever waits for these gets them back with the answers. */
@@ -43,6 +44,7 @@ static void tell(struct engine *e, struct ballots **ballots)
 		break;
 	case BALLOTS_CHAT:
 	case BALLOTS_NOBODY:
+	case BALLOTS_FROMS:
 		break;
 	}
 	ballots_free(ballots);
@@ -237,6 +239,8 @@ static void tally_read(struct engine *e, int stage,
 	for (int k = 0; k < done->count_count; k++) {
 		const char *field = done->options[k];
 		int i = show_find_option(poll, field);
+		if (ballots_sum_take(&t->from, field, done->counts[k]))
+			continue;
 		if (*field == ':')
 			add_of_burst(t, poll, field + 1, done->counts[k]);
 		else if (i >= 0)
@@ -279,6 +283,10 @@ static void publish(struct engine *e, int stage, struct tally *t)
 	json_add_str(o, "poll", e->show->stages[stage].id);
 	json_add_int(o, "total", total);
 	json_add(o, "counts", &by_option);
+	if (ballots_sum_any(&t->from)) {
+		json_object *from = ballots_sum_json(&t->from);
+		json_add(o, "from", &from);
+	}
 	if (t->burst_count) {
 		json_object *bursts = bursts_json(e, stage, t);
 		json_add(o, "bursts", &bursts);
@@ -298,6 +306,7 @@ static void tell_core(struct engine *e, int stage, int close, struct tally *t)
 	in->count_count = (int)options;
 	in->of_bursts = t->of_bursts;
 	in->burst_count = t->burst_count;
+	in->from = t->from;
 	t->of_bursts = NULL;
 	waiting_add(&e->local, &in);
 }

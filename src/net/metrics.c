@@ -122,7 +122,7 @@ static void add_spent(struct buf *b, const struct model *m)
 
 static void add_polls(struct buf *b, struct web *web)
 {
-	long long open = 0, votes = 0;
+	long long open = 0, votes = 0, from[BALLOTS_FROMS] = {0};
 	for (size_t i = 0; i < web->poll_count; i++) {
 		const struct web_tally *t = &web->tallies[i];
 		const struct poll_run *p = web->model->stages[t->stage].poll;
@@ -131,10 +131,21 @@ static void add_polls(struct buf *b, struct web *web)
 		bool is_open =
 			p->state == POLL_OPEN || p->state == POLL_EXTENDED;
 		open += is_open;
-		votes += is_open && t->fresh ? t->total : p->total;
+		bool newer = is_open && t->fresh;
+		votes += newer ? t->total : p->total;
+		for (int k = 0; k < BALLOTS_FROMS; k++)
+			from[k] += newer ? t->from.of[k] : p->from.of[k];
 	}
 	one(b, "polls_open", "gauge", "Polls that take votes.", open);
 	one(b, "votes", "gauge", "Votes of all polls of this run.", votes);
+	head(b, "votes_cast", "gauge",
+	     "The same by where they came from, with those of bursts that are "
+	     "excluded.");
+	for (int k = 0; k < BALLOTS_FROMS; k++) {
+		const char *name = ballots_from_name((enum ballots_from)k);
+		if (name)
+			item(b, "votes_cast", "source", name, from[k]);
+	}
 }
 
 static void add_checks(struct buf *b, const struct model *m)

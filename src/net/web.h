@@ -66,6 +66,7 @@ struct web_tally {
 	int stage;
 	int64_t *counts;
 	int64_t total, at_ms;
+	struct ballots_sum from;
 	bool fresh; /* since the poll was opened */
 };
 

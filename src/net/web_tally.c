@@ -44,7 +44,8 @@ json_object *web_poll_json(struct web *web, int stage)
 	const struct web_tally *t = web_tally(web, stage);
 	bool newer = t && t->fresh &&
 		     status_poll_counts_elsewhere(web->model, stage);
-	return status_poll_with(web->model, stage, newer ? t->counts : NULL);
+	return status_poll_with(web->model, stage, newer ? t->counts : NULL,
+				newer ? &t->from : NULL);
 }
 
 json_object *web_polls_json(struct web *web, bool open_only)
@@ -101,8 +102,10 @@ static void tell_polls(struct web *web, enum side_id side)
 		if (side == SIDE_AUDIENCE &&
 		    json_get_bool(poll, "hidden", false))
 			hide_votes(poll);
-		if (side == SIDE_AUDIENCE)
+		if (side == SIDE_AUDIENCE) {
 			json_object_object_del(poll, "bursts");
+			json_object_object_del(poll, "from");
+		}
 	}
 	json_add_str(o, "topic", "polls");
 	json_add(o, "polls", &polls);
@@ -133,6 +136,7 @@ void web_take_tally(struct web *web, json_object *o)
 	for (size_t i = 0; i < def->option_count; i++)
 		t->counts[i] = json_get_int(counts, def->options[i].id, 0);
 	t->total = json_get_int(o, "total", 0);
+	t->from = ballots_sum_read(json_get_object(o, "from"));
 	t->at_ms = json_get_int(o, "at", 0);
 	t->fresh = true;
 	struct poll_count c = poll_judge(def, t->counts);
@@ -144,6 +148,7 @@ void web_take_tally(struct web *web, json_object *o)
 	texts[SIDE_OPERATOR] = xstrdup(json_text(o));
 	/* Whose votes look odd is for the operator. */
 	json_object_object_del(o, "bursts");
+	json_object_object_del(o, "from");
 	if (status_poll_is_hidden(web->model, stage)) {
 		json_object_object_del(o, "counts");
 		json_object_object_del(o, "margin_permille");

@@ -269,7 +269,7 @@ json_object *client_story(struct client *c, uint64_t *version,
 bool client_tally(struct client *c, const char *poll,
 		  const char *const *options, size_t option_count,
 		  int64_t *counts, int64_t *of_bursts, int burst_count,
-		  struct err *err)
+		  struct ballots_sum *from, struct err *err)
 {
 	if (!reach(c, err))
 		return false;
@@ -283,9 +283,13 @@ bool client_tally(struct client *c, const char *poll,
 		return false;
 	for (size_t k = 0; k < option_count; k++)
 		counts[k] = 0;
+	*from = (struct ballots_sum){0};
 	for (size_t i = 0; i + 1 < r->elements; i += 2) {
 		const char *field = reply_str(r, i);
 		char *option = NULL;
+		if (ballots_sum_take(from, field,
+				     strtoll(reply_str(r, i + 1), NULL, 10)))
+			continue;
 		long burst = *field == ':' ? strtol(field + 1, &option, 10) : 0;
 		int64_t *to = counts;
 		if (option && *option == ' ' && burst > 0 &&

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/hash.h"
+#include "core/ballots.h"
 #include "core/event.h"
 #include "store/address.h"
 
@@ -56,12 +57,12 @@ char *client_ground(struct client *c, uint64_t *seq,
 		    char show_hash[HASH_HEX_BYTES], struct err *err);
 
 /* The votes of a poll as they stand, by option: `counts[i]` are those of
- * `options[i]`. `of_bursts`, zeros, gets how many of these are of each burst, by burst and
- * then by option. */
+ * `options[i]`. `of_bursts`, zeros, gets how many of these are of each burst,
+ * by burst and then by option. */
 bool client_tally(struct client *c, const char *poll,
 		  const char *const *options, size_t option_count,
 		  int64_t *counts, int64_t *of_bursts, int burst_count,
-		  struct err *err);
+		  struct ballots_sum *from, struct err *err);
 
 /* The newest snapshot if it is one of this definition: its text (caller frees),
  * and the last event in it; NULL without err when there is none, or none that

@@ -1,5 +1,7 @@
 #include "store/script.h"
 
+#include "core/ballots.h"
+
 #define FENCE                                                                  \
 	"local e = redis.call('GET', KEYS[1])\n"                               \
 	"if not e then return {'LOST'} end\n"                                  \
@@ -163,21 +165,21 @@ static const char poll[] =
 
 /* What stands at a voter is an option, and behind a blank the burst that the
  * vote belongs to. The tally has all votes by option, and those of each burst
- * again, so that they can be taken out and put back without looking at voters.
- */
+ * again, so that they can be taken out and put back without looking at voters;
+ * and how many came from where, by those that are new. */
 #define MARKED                                                                 \
 	"local function parts(x)\n"                                            \
 	"  local o, b = string.match(x, '^(%S+) (%d+)$')\n"                    \
 	"  return o or x, b\n"                                                 \
 	"end\n"
 
-static const char vote[] =
-	FENCE MARKED
-	"local n = (#ARGV - 2) / 2\n"
+static const char vote[] = FENCE MARKED
+	"local n = (#ARGV - 3) / 2\n"
 	"if redis.call('HGET', KEYS[3], ':state') ~= 'open' then\n"
 	"  return redis.status_reply(string.rep('C', n))\n"
 	"end\n"
 	"local room = 1000000 - redis.call('HLEN', KEYS[2])\n"
+	"local before = room\n"
 	"local out, add = {}, {}\n"
 	"local function count(x, by) add[x] = (add[x] or 0) + by end\n"
 	"local function again(v, x)\n"
@@ -194,7 +196,7 @@ static const char vote[] =
 	"  return 'O'\n"
 	"end\n"
 	"for i = 1, n do\n"
-	"  local v, x = ARGV[1 + 2 * i], ARGV[2 + 2 * i]\n"
+	"  local v, x = ARGV[2 + 2 * i], ARGV[3 + 2 * i]\n"
 	"  if room > 0 and redis.call('HSETNX', KEYS[2], v, x) == 1 then\n"
 	"    room = room - 1\n"
 	"    count(x, 1)\n"
@@ -207,6 +209,10 @@ static const char vote[] =
 	"  if burst then\n"
 	"    redis.call('HINCRBY', KEYS[3], ':' .. burst .. ' ' .. o, by)\n"
 	"  end\n"
+	"end\n"
+	"if room < before and ARGV[3] ~= '' then\n"
+	"  redis.call('HINCRBY', KEYS[3], '" BALLOTS_SUM_FIELD "' .. ARGV[3],\n"
+	"    before - room)\n"
 	"end\n"
 	"return redis.status_reply(table.concat(out))\n";
 

@@ -279,11 +279,13 @@ void writer_votes(struct writer *w, const struct ballots *b, uint64_t tag)
 {
 	size_t pending = ballots_pending(b);
 	char burst[8];
-	begin_script(w, SCRIPT_VOTE, 3, 2 + 2 * pending, OP_VOTE, tag);
+	begin_script(w, SCRIPT_VOTE, 3, 3 + 2 * pending, OP_VOTE, tag);
 	add_key(w, "votes:", b->poll);
 	add_key(w, "tally:", b->poll);
 	add_epoch(w);
 	resp_bytes(&w->out, b->may_change ? "1" : "0", 1);
+	const char *from = ballots_from_name(b->from);
+	resp_str(&w->out, from ? from : "");
 	for (size_t i = 0; i < b->count; i++) {
 		const struct ballot *x = &b->items[i];
 		if (x->answer != BALLOT_PENDING)

@@ -403,11 +403,12 @@ static void let_time_pass(struct view *v, const struct moment *m)
 	at(v, last);
 	feed_text(v, FEED_LIVE,
 		  "{\"topic\":\"tally\",\"poll\":\"route\",\"counts\":"
-		  "{\"cave\":652,\"ridge\":552}}");
+		  "{\"cave\":652,\"ridge\":552},\"from\":{\"web\":"
+		  "1021,\"ws\":12,\"chat\":171}}");
 	if (m->extra[0] && strstr(m->extra[0], "60000"))
 		feed_text(v, FEED_LIVE,
 			  "{\"topic\":\"tally\",\"poll\":\"1\",\"counts\":"
-			  "{\"hers\":1,\"his\":0}}");
+			  "{\"hers\":1,\"his\":0},\"from\":{\"chat\":1}}");
 	feed_text(v, FEED_LIVE,
 		  "{\"topic\":\"obs\",\"stream_ms\":41000,\"record_ms\":40000,"
 		  "\"kbps\":6000,\"dropped\":0,\"fps\":30,\"free_mb\":81920}");

@@ -87,6 +87,8 @@ ok $? "beside those of the page"
 say ann '!2'
 until_true votes_are way '1 2'
 ok $? "a vote is changed where the show lets it be"
+status_has '.poll.from == {web: 1, chat: 2}'
+ok $? "and still came from where it came from"
 
 "$program" do talk poll 'Whose hat?' 'hers|his' 10m >/dev/null
 until_true votes_are 1 '0 0'

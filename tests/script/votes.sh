@@ -46,6 +46,8 @@ timeout 60 redis-cli -s state/night/redis.sock BLPOP \
 ok $? "the same voter again is told so"
 until_true poll_says '.options | map(.votes) | join(" ")' "2 1"
 ok $? "each counts once"
+poll_says '.from | tostring' '{"bus":3}'
+ok $? "and it is told where they came from"
 send zoe cave id q3 && send zoe cave && send zoe cave && send zoe cave id q4
 timeout 60 redis-cli -s state/night/redis.sock BLPOP \
 	'showcaller:{night}:reply:q4' 60 | grep -q 'too many votes'
@@ -102,6 +104,18 @@ until_true poll_says '.options | map(.votes) | join(" ")' "11 $((5 + many))"
 ok $? "another one puts it back"
 "$program" do night poll-exclude way 1 >said
 
+poll_says '.from | tostring' "{\"web\":$((12 + many)),\"bus\":4}"
+ok $? "where votes came from is told as they were cast"
+token=$(cat state/night/operator.token)
+metric() { # what Prometheus is told of a source
+	curl -s -m 60 -H "Authorization: Bearer $token" \
+		"http://$(cat state/night/operator.addr)/metrics" |
+		sed -n "s/^showcaller_votes_cast{source=\"$1\"} //p"
+}
+[ "$(metric web)" = $((12 + many)) ] && [ "$(metric bus)" = 4 ] &&
+	[ "$(metric chat)" = 0 ]
+ok $? "Prometheus, too"
+
 # It is remembered by another core.
 kill -9 $core
 wait $core 2>/dev/null
@@ -112,6 +126,11 @@ ok $? "a core that goes on knows of it"
 wait_event night '"poll:resolve"' &&
 	jq -e '.data | .winner == "cave" and .counts.ridge == 5' event >/dev/null
 ok $? "and the result goes by it"
+jq -e ".data.from == {web: $((12 + many)), bus: 4}" event >/dev/null
+ok $? "and says where votes came from, also those before the restart"
+poll_says '.from | tostring' "{\"web\":$((12 + many)),\"bus\":4}" &&
+	"$program" status night | grep -q "from web $((12 + many)), bus 4"
+ok $? "as status does, when it is over"
 [ "$(say 10.0.3.1 cave)" = 409 ] && grep -q closed answer
 ok $? "a vote after the end is told so"
 "$program" replay night --verify >said 2>&1

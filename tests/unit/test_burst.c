@@ -42,6 +42,8 @@ static void tally(struct world *w, int64_t x, int64_t y, int64_t y1, int64_t y2)
 	in->of_bursts = xcalloc(4, sizeof *in->of_bursts);
 	in->of_bursts[1] = y1;
 	in->of_bursts[3] = y2;
+	in->from.of[BALLOTS_WEB] = x;
+	in->from.of[BALLOTS_CHAT] = y;
 	world_step(w, in);
 }
 
@@ -120,6 +122,10 @@ START_TEST(an_undecided_poll_is_counted_again)
 	tally(w, 20, 45, 40, 0);
 	ck_assert_str_eq(poll_state_name(poll_of(w)->state), "closed");
 	ck_assert_int_eq(poll_of(w)->total, 25);
+	/* Where they came from, as they were cast. */
+	ck_assert_int_eq(poll_of(w)->from.of[BALLOTS_WEB], 20);
+	ck_assert_int_eq(poll_of(w)->from.of[BALLOTS_CHAT], 45);
+	ck_assert(!poll_of(w)->from.of[BALLOTS_BUS]);
 	ck_assert_uint_eq(w->m->inbox.count, 1);
 	ck_assert_int_eq(w->m->inbox.items[0].kind, INBOX_POLL);
 	/* Put back, it is decided; Redis is asked for that. */

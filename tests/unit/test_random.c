@@ -64,6 +64,7 @@ static void tally_closed(struct world *w)
 		for (size_t k = 0; k < n; k++)
 			in->counts[k] = (int64_t)draw(20);
 		in->count_count = (int)n;
+		in->from.of[draw(BALLOTS_FROMS)] = (int64_t)draw(60);
 		world_step(w, in);
 	}
 }

@@ -162,6 +162,7 @@ static void take_tally(struct view *v, json_object *o)
 	int64_t before = t->sample_count ? t->total : -1;
 	t->mono_ms = v->mono_ms;
 	t->total = 0;
+	t->from = ballots_sum_read(json_get_object(o, "from"));
 	for (size_t i = 0; i < poll->option_count; i++) {
 		t->counts[i] = json_get_int(counts, poll->options[i].id, 0);
 		t->total += t->counts[i];

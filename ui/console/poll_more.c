@@ -1,5 +1,5 @@
-/* What pane 2 tells below the options where it has room: bursts, the chat, how
- * fast votes come, and the polls that were before. */
+/* What pane 2 tells below the options where it has room: bursts, where votes
+ * come from, the chat, how fast they come, and the polls that were before. */
 #include "console/poll_more.h"
 
 #include <stdlib.h>
@@ -50,6 +50,26 @@ static void put_bursts(const struct view *v, struct rows *r, int stage)
 	int oldest = count > BURSTS_SHOWN ? count - BURSTS_SHOWN : 0;
 	for (int k = count; k > oldest && has_room(r, 1); k--)
 		put_burst(v, r, stage, k);
+}
+
+/* --- where votes come from -------------------------------------------------
+ */
+
+static void put_from(const struct view *v, struct rows *r, int stage)
+{
+	const struct view_tally *t = view_tally(v, stage);
+	const struct ballots_sum *from =
+		t ? &t->from : &v->model->stages[stage].poll->from;
+	char text[FMT_BYTES];
+	if (!ballots_sum_any(from) || !has_room(r, 1))
+		return;
+	struct pen p = next_row(r);
+	pen_text(&p, STYLE_DIM, "from");
+	for (int i = 0; i < BALLOTS_FROMS; i++)
+		if (from->of[i])
+			pen_printf(&p, STYLE_TEXT, "  %s %s",
+				   ballots_from_name((enum ballots_from)i),
+				   fmt_count(text, from->of[i]));
 }
 
 /* --- the chat ------------------------------------------------------------- */
@@ -214,6 +234,7 @@ void poll_more_draw(const struct view *v, const struct area *a, int stage)
 {
 	struct rows r = {.area = a};
 	put_bursts(v, &r, stage);
+	put_from(v, &r, stage);
 	put_chat(v, &r);
 	put_rate(v, &r, stage);
 	put_history(v, &r, stage);

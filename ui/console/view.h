@@ -91,6 +91,7 @@ struct view_tally { /* live `tally` of a poll */
 	int64_t opened_ms; /* which opening of it */
 	int64_t mono_ms;
 	int64_t total, counts[SHOW_MAX_OPTIONS];
+	struct ballots_sum from;
 	struct {
 		int64_t mono_ms, total;
 	} samples[VIEW_VOTE_SAMPLES];
