@@ -93,6 +93,21 @@ static struct json_member *new_member(struct json_out *w)
 	return &w->members[w->count++];
 }
 
+static void put_key(struct buf *text, const char *key, size_t n, bool literal)
+{
+	if (!literal) {
+		json_put_string(text, key, n);
+		json_put_char(text, ':');
+		return;
+	}
+	char *p = json_put_begin(text, n + 3);
+	*p = '"';
+	memcpy(p + 1, key, n);
+	p[n + 1] = '"';
+	p[n + 2] = ':';
+	json_put_end(text, p + n + 3);
+}
+
 /* Comma and key. */
 static void begin(struct json_out *w, const char *key, bool literal)
 {
@@ -104,15 +119,8 @@ static void begin(struct json_out *w, const char *key, bool literal)
 	REQUIRE(item == !key);
 	if (!key)
 		return;
-	size_t n = strlen(key), at = text->len;
-	if (literal) {
-		json_put_char(text, '"');
-		json_put_bytes(text, key, n);
-		json_put_char(text, '"');
-	} else {
-		json_put_string(text, key, n);
-	}
-	json_put_char(text, ':');
+	size_t at = text->len;
+	put_key(text, key, strlen(key), literal);
 	if (w->depth > 1)
 		return;
 	struct json_member *m = new_member(w);

@@ -25,21 +25,38 @@ static inline uint64_t json_bytes_below(uint64_t x, unsigned n)
 	return (x - JSON_EACH_BYTE(n)) & ~x & JSON_EACH_BYTE(0x80);
 }
 
+/* The lowest bit that is set stands in the first of the eight bytes that ends
+ * such a run; 0: none does. */
+static inline uint64_t json_ends(uint64_t x)
+{
+	return (x & JSON_EACH_BYTE(0x80)) | json_bytes_below(x, ' ') |
+	       json_bytes_below(x ^ JSON_EACH_BYTE('"'), 1) |
+	       json_bytes_below(x ^ JSON_EACH_BYTE('\\'), 1);
+}
+
+static inline uint64_t json_eight(const char *s)
+{
+	uint64_t x;
+	memcpy(&x, s, sizeof x);
+	return le64toh(x);
+}
+
 /* The bytes at the beginning of `s` that are ASCII, and neither a control
- * character, a quote nor a backslash: eight at a time, for nearly all are. */
+ * character, a quote nor a backslash: eight at a time, for nearly all are. The
+ * last eight may overlap those before. */
 static inline size_t json_plain(const char *s, size_t bytes)
 {
 	size_t i = 0;
-	uint64_t x;
-	for (; i + sizeof x <= bytes; i += sizeof x) {
-		memcpy(&x, s + i, sizeof x);
-		x = le64toh(x);
-		uint64_t ends = (x & JSON_EACH_BYTE(0x80)) |
-				json_bytes_below(x, ' ') |
-				json_bytes_below(x ^ JSON_EACH_BYTE('"'), 1) |
-				json_bytes_below(x ^ JSON_EACH_BYTE('\\'), 1);
+	uint64_t ends;
+	for (; i + 8 <= bytes; i += 8) {
+		ends = json_ends(json_eight(s + i));
 		if (ends)
 			return i + (size_t)__builtin_ctzll(ends) / 8;
+	}
+	if (i && i < bytes) {
+		ends = json_ends(json_eight(s + bytes - 8));
+		return ends ? bytes - 8 + (size_t)__builtin_ctzll(ends) / 8
+			    : bytes;
 	}
 	while (i < bytes && !json_special[(unsigned char)s[i]])
 		i++;

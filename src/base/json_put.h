@@ -33,6 +33,21 @@ static inline void json_put_bytes(struct buf *out, const char *bytes, size_t n)
 	out->data[out->len] = '\0';
 }
 
+/* Where `n` bytes can be written, for json_put_end(). */
+static inline char *json_put_begin(struct buf *out, size_t n)
+{
+	if (out->cap - out->len <= n)
+		buf_reserve(out, n);
+	return out->data + out->len;
+}
+
+/* They end there. */
+static inline void json_put_end(struct buf *out, char *end)
+{
+	*end = '\0';
+	out->len = (size_t)(end - out->data);
+}
+
 void json_put_int(struct buf *out, int64_t v);
 void json_put_double(struct buf *out, double v); /* NaN, infinity: null */
 /* With its quotes; broken UTF-8 becomes U+FFFD. False when it does not stand

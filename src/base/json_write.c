@@ -18,18 +18,34 @@
 
 static void print(struct buf *out, json_object *o, bool sorted);
 
+static size_t count_digits(uint64_t v)
+{
+	size_t n = 1;
+	for (uint64_t limit = 10; v >= limit && n < 20; n++)
+		limit = n < 19 ? limit * 10 : UINT64_MAX;
+	return n;
+}
+
+/* From the right, two digits at a time. */
 void json_put_int(struct buf *out, int64_t v)
 {
-	char digits[24];
-	char *p = digits + sizeof digits;
+	static const char pairs[] = "00010203040506070809101112131415161718192"
+				    "02122232425262728293031323334353637383940"
+				    "41424344454647484950515253545556575859606"
+				    "16263646566676869707172737475767778798081"
+				    "828384858687888990919293949596979899";
 	uint64_t rest = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-	do {
-		*--p = (char)('0' + rest % 10);
-		rest /= 10;
-	} while (rest);
-	if (v < 0)
-		*--p = '-';
-	json_put_bytes(out, p, (size_t)(digits + sizeof digits - p));
+	size_t n = count_digits(rest) + (v < 0);
+	char *p = json_put_begin(out, n);
+	*p = '-';
+	p += n;
+	json_put_end(out, p);
+	for (; rest >= 100; rest /= 100)
+		memcpy(p -= 2, pairs + rest % 100 * 2, 2);
+	if (rest >= 10)
+		memcpy(p - 2, pairs + rest * 2, 2);
+	else
+		p[-1] = (char)('0' + rest);
 }
 
 /* Up to three digits behind the point, as shares and percents have: what
@@ -99,9 +115,17 @@ static void print_escape(struct buf *out, unsigned char c)
 
 bool json_put_string(struct buf *out, const char *s, size_t len)
 {
+	size_t from = 0, plain = json_plain(s, len);
+	if (plain == len) {
+		char *p = json_put_begin(out, len + 2);
+		*p = '"';
+		memcpy(p + 1, s, len);
+		p[len + 1] = '"';
+		json_put_end(out, p + len + 2);
+		return true;
+	}
 	json_put_char(out, '"');
-	size_t from = 0;
-	for (size_t i = 0; (i += json_plain(s + i, len - i)) < len;) {
+	for (size_t i = plain; i < len; i += json_plain(s + i, len - i)) {
 		unsigned char c = (unsigned char)s[i];
 		int32_t cp = c;
 		size_t n = c < 0x80 ? 1 : utf8_decode(s + i, len - i, &cp);

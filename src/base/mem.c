@@ -79,17 +79,22 @@ char *xvasprintf(const char *fmt, va_list ap)
 
 char *xconcat(const char *first, ...)
 {
-	struct buf b = {0};
-	va_list ap;
+	size_t bytes = 1;
+	va_list ap, again;
 	va_start(ap, first);
+	va_copy(again, ap);
 	for (const char *s = first; s; s = va_arg(ap, const char *))
-		buf_adds(&b, s);
+		bytes += strlen(s);
+	char *text = xmalloc(bytes), *end = text;
+	*end = '\0';
+	for (const char *s = first; s; s = va_arg(again, const char *))
+		end = stpcpy(end, s);
+	va_end(again);
 	va_end(ap);
-	return buf_take(&b);
+	return text;
 }
 
-/* Room for `more` bytes and the NUL. */
-static void buf_reserve(struct buf *b, size_t more)
+void buf_reserve(struct buf *b, size_t more)
 {
 	REQUIRE(more < SIZE_MAX / 2 - b->len);
 	size_t need = b->len + more + 1;

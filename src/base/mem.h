@@ -44,6 +44,7 @@ struct buf {
 	size_t len, cap;
 };
 
+void buf_reserve(struct buf *b, size_t more); /* room for so many and a NUL */
 void buf_add(struct buf *b, const void *bytes, size_t len);
 void buf_adds(struct buf *b, const char *s);
 void buf_addc(struct buf *b, char c);
