@@ -47,6 +47,9 @@ void text_to_ascii(char *s);
  * distance, or NULL if none is near enough to be what was meant. Lent. */
 const char *text_nearest(const char *word, const char *const *names);
 
+/* `s` into `out`, cut to what fits. Returns `out`. */
+char *text_copy(char *out, size_t out_bytes, const char *s);
+
 /* "-1234" into `out`, behind `prefix`, which has at most 3 bytes. Returns `out`.
  */
 #define TEXT_INT_BYTES 24

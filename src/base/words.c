@@ -66,6 +66,14 @@ const char *text_nearest(const char *word, const char *const *names)
 	return nearest;
 }
 
+char *text_copy(char *out, size_t out_bytes, const char *s)
+{
+	size_t n = strnlen(s, out_bytes - 1);
+	memcpy(out, s, n);
+	out[n] = '\0';
+	return out;
+}
+
 char *text_int(char out[TEXT_INT_BYTES], const char *prefix, long long n)
 {
 	char digits[24], *p = digits + sizeof digits;

@@ -1,11 +1,11 @@
 #include "core/ballots.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/text.h"
 
 static const struct {
 	const char *code, *text;
@@ -107,7 +107,7 @@ struct ballots_sum ballots_sum_read(json_object *o)
 struct ballots *ballots_new(const char *poll, enum ballots_from from)
 {
 	struct ballots *b = xcalloc(1, sizeof *b);
-	snprintf(b->poll, sizeof b->poll, "%s", poll);
+	text_copy(b->poll, sizeof b->poll, poll);
 	b->from = from;
 	b->stage = -1;
 	return b;

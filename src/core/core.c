@@ -242,7 +242,7 @@ static void alert_alarm(struct deciding *d, const struct event *e)
 		return;
 	if (e->type == EVENT_ALARM_RAISE)
 		alert(d, ALERT_ALARM,
-		      xasprintf("%s: %s", id, event_str(e, "text", "")));
+		      xconcat(id, ": ", event_str(e, "text", ""), NULL));
 	else if (e->type == EVENT_ALARM_CLEAR)
 		alert(d, ALERT_CLEAR, xstrdup(id));
 }
@@ -288,7 +288,7 @@ static void bells(struct deciding *d, size_t first)
 		reckoned = reckoned || item;
 		struct effect *x = effect_add(d, EFFECT_BELL);
 		x->text = item ? inbox_text(d->m, item, &rest)
-			       : xasprintf("%s waits for GO", e->stage);
+			       : xconcat(e->stage, " waits for GO", NULL);
 	}
 }
 

@@ -1,6 +1,5 @@
 #include "core/inbox.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -285,9 +284,9 @@ static void open_failed(struct model *m, const struct event *e, int stage)
 	struct inbox_item item = new_item(m, e, stage, INBOX_FAILED);
 	char *error = text_clean_str(event_str(e, "message", ""), 200);
 	item.deadline_ms = 0;
-	item.text = xasprintf("%s failed: %s%s%s", m->show->stages[stage].id,
-			      event_str(e, "code", "error"), *error ? ": " : "",
-			      error);
+	item.text = xconcat(m->show->stages[stage].id, " failed: ",
+			    event_str(e, "code", "error"), *error ? ": " : "",
+			    error, NULL);
 	inbox_close(m, stage);
 	inbox_offer(m, &item);
 	free(error);

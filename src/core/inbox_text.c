@@ -70,7 +70,7 @@ static void limit_text(const struct model *m, const char *why, char *out,
 	*out = '\0';
 	for (size_t i = 0; i < COUNT_OF(limits); i++)
 		if (strcmp(why, limits[i][0]) == 0)
-			snprintf(out, bytes, "%s", limits[i][1]);
+			text_copy(out, bytes, limits[i][1]);
 	if (strcmp(why, "day") == 0)
 		snprintf(out, bytes, " than it may use until midnight in %s",
 			 zone ? zone : "UTC");
@@ -105,10 +105,12 @@ static void amounts_text(const struct model *m, bool tokens, int64_t n,
 			 bool money, int64_t micros, char *out)
 {
 	char count[32], sum[MONEY_BYTES];
-	snprintf(out, AMOUNTS_BYTES, "%s%s%s",
-		 tokens || !money ? text_thousands(count, sizeof count, n) : "",
-		 tokens && money ? " and " : "",
-		 money ? money_text(m, micros, sum) : "");
+	if (tokens || !money)
+		out = stpcpy(out, text_thousands(count, sizeof count, n));
+	if (tokens && money)
+		out = stpcpy(out, " and ");
+	if (money)
+		stpcpy(out, money_text(m, micros, sum));
 }
 
 char *inbox_overage_text(const struct model *m, const struct inbox_item *item,
@@ -126,16 +128,17 @@ char *inbox_overage_text(const struct model *m, const struct inbox_item *item,
 	text_thousands(rest, sizeof rest, f->rest);
 	limit_text(m, why, limit, sizeof limit);
 	if (!f->tokens && !f->cost_micros)
-		return xasprintf("%s waits for an answer, and lacks nothing by "
-				 "now  left %s",
-				 m->show->stages[item->stage].id, left);
-	return xasprintf(
-		"%s%s%s %s %s more%s  left %s  rest of show %s ~%s%s",
-		m->show->stages[item->stage].id, item->agent >= 0 ? ": " : "",
-		item->agent >= 0 ? m->show->agents[item->agent].id : "",
-		strcmp(why, "asked") == 0 ? "asks for" : "wants", more, limit,
-		left, f->likely ? "likely" : "needs", rest,
-		money ? " tokens" : "");
+		return xconcat(m->show->stages[item->stage].id,
+			       " waits for an answer, and lacks nothing by "
+			       "now  left ",
+			       left, NULL);
+	return xconcat(m->show->stages[item->stage].id,
+		       item->agent >= 0 ? ": " : "",
+		       item->agent >= 0 ? m->show->agents[item->agent].id : "",
+		       strcmp(why, "asked") == 0 ? " asks for " : " wants ",
+		       more, " more", limit, "  left ", left, "  rest of show ",
+		       f->likely ? "likely ~" : "needs ~", rest,
+		       money ? " tokens" : "", NULL);
 }
 
 struct inbox_behind inbox_behind(const struct model *m,

@@ -48,10 +48,10 @@ void kill_tell(struct deciding *d)
 				 show->agents[i].id);
 	if (n > NAMED)
 		buf_addf(&b, " and %zu more", n - NAMED);
-	char *text = xasprintf("%s %s killed: no tokens until `: revive`",
-			       n == show->agent_count && n > 1 ? "all agents"
-							       : buf_str(&b),
-			       n == 1 ? "is" : "are");
+	char *text = xconcat(n == show->agent_count && n > 1 ? "all agents"
+							     : buf_str(&b),
+			     n == 1 ? " is" : " are",
+			     " killed: no tokens until `: revive`", NULL);
 	if (n)
 		alarm_raise(d, ALARM, text);
 	else

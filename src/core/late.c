@@ -106,7 +106,7 @@ static void keep(struct model *m, const struct event *e)
 		.tokens = event_int(e, "tokens", -1),
 		.result = event_ref(e, "result"),
 	};
-	snprintf(l.base, sizeof l.base, "%s", event_str(e, "base", ""));
+	text_copy(l.base, sizeof l.base, event_str(e, "base", ""));
 	l.bytes = l.result ? strlen(json_text(l.result)) : 0;
 	if (l.bytes > LATE_RESULT_BYTES) {
 		json_object_put(l.result);
@@ -126,8 +126,8 @@ static int find(const struct model *m, uint64_t seq)
 const struct late_proposal *late_find(const struct model *m, const char *id)
 {
 	uint64_t seq = *id == 'l' ? strtoull(id + 1, NULL, 10) : 0;
-	char same[24];
-	snprintf(same, sizeof same, "l%" PRIu64, seq);
+	char same[TEXT_INT_BYTES];
+	text_int(same, "l", (long long)seq);
 	int i = strcmp(same, id) == 0 ? find(m, seq) : -1;
 	return i < 0 ? NULL : &m->late[i];
 }
@@ -342,8 +342,7 @@ void late_read(struct model *m, json_object *a)
 			.bytes = (size_t)json_get_int(o, "bytes", 0),
 			.result = json_object_get(json_get(o, "result")),
 		};
-		snprintf(l.base, sizeof l.base, "%s",
-			 json_get_str(o, "base", ""));
+		text_copy(l.base, sizeof l.base, json_get_str(o, "base", ""));
 		add(m, &l);
 	}
 }

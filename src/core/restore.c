@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "core/decide.h"
 #include "core/poll_own.h"
 #include "core/restore.h"
@@ -28,10 +29,7 @@ int restore_number(struct reading *r, json_object *o, const char *key,
 
 void restore_copy(char *out, size_t bytes, json_object *o, const char *key)
 {
-	const char *s = json_get_str(o, key, "");
-	size_t n = strnlen(s, bytes - 1);
-	memcpy(out, s, n);
-	out[n] = '\0';
+	text_copy(out, bytes, json_get_str(o, key, ""));
 }
 
 static void read_call(struct reading *r, int stage, size_t k, json_object *o)

@@ -1,10 +1,10 @@
 #include "core/stages.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "core/decide.h"
 
 static const char *const state_names[STAGE_STATES] = {
@@ -199,7 +199,7 @@ static void apply_start(struct model *m, const struct event *e, int stage)
 	if (base) {
 		s->bases[1] = s->bases[0];
 		s->bases[0].attempt = s->attempt;
-		snprintf(s->bases[0].hash, sizeof s->bases[0].hash, "%s", base);
+		text_copy(s->bases[0].hash, sizeof s->bases[0].hash, base);
 	}
 	s->started_ms = e->at_ms;
 	if (!s->first_ms)

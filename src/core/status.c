@@ -1,10 +1,10 @@
 #include "core/status.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 
 static void add_null(json_object *o, const char *key)
 {
@@ -167,12 +167,11 @@ json_object *status_inbox(const struct model *m)
 static json_object *late_status(const struct model *m,
 				const struct late_proposal *l)
 {
-	char id[24];
+	char id[TEXT_INT_BYTES];
 	json_object *o = json_object_new_object();
 	json_object *result =
 		l->bytes <= LATE_SHOWN_BYTES ? json_object_get(l->result) : NULL;
-	snprintf(id, sizeof id, "l%llu", (unsigned long long)l->seq);
-	json_add_str(o, "id", id);
+	json_add_str(o, "id", text_int(id, "l", (long long)l->seq));
 	json_add_str(o, "stage", l->stage);
 	json_add_str(o, "agent", l->agent);
 	json_add_int(o, "attempt", l->attempt);

@@ -1,6 +1,5 @@
 /* agents: they honour the idempotency key, and misbehave in every other way.
  * What one does is rolled from the name of the attempt alone. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -211,7 +210,7 @@ static struct deed *deed_new(struct sim *s, const struct effect *x, int run)
 	/* The first agent of every show answers over the bus. */
 	a->bus = x->agent == 0;
 	if (x->lease) {
-		snprintf(a->lease, sizeof a->lease, "%s", x->lease);
+		text_copy(a->lease, sizeof a->lease, x->lease);
 		a->has_lease = true;
 	}
 	return d;

@@ -31,7 +31,7 @@ void obs_asked(struct sim *s, struct sim_core *c, const struct effect *x,
 		return; /* it never says */
 	struct post *p = post_new(s, POST_OBS_DONE);
 	p->life = c->life;
-	snprintf(p->id, sizeof p->id, "%s", x->key);
+	text_copy(p->id, sizeof p->id, x->key);
 	p->ok = s->scene >= 0 && dice_roll(&d, 8);
 	post_send(s, p,
 		  (int64_t)dice_roll(&d, dice_one_in(&d, 5) ? 9000 : 200));
