@@ -306,6 +306,16 @@ struct json_flat *json_out_flat(struct json_out **out)
 	return f;
 }
 
+struct json_nodes *json_out_nodes(struct json_out **out)
+{
+	const struct buf *text = json_out_text(*out);
+	struct json_nodes *nodes =
+		json_nodes_read(text->data, text->len, &json_limits_own, NULL);
+	REQUIRE(nodes != NULL);
+	json_out_free(out);
+	return nodes;
+}
+
 json_object *json_out_read(struct json_out **out)
 {
 	struct buf *text = json_out_text(*out);

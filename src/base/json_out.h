@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "base/json_flat.h"
+#include "base/json_nodes.h"
 
 struct buf;
 struct json_out;
@@ -35,9 +36,9 @@ void json_out_canonical(struct json_out *out, const char *key,
  * added to. */
 struct buf *json_out_text(struct json_out *out);
 void json_out_again(struct json_out *out);
-/* Or as what can be read, or as a tree that the caller puts; both free `*out`.
- */
+/* Or as what can be read, in three ways; each frees `*out`. */
 struct json_flat *json_out_flat(struct json_out **out);
+struct json_nodes *json_out_nodes(struct json_out **out);
 json_object *json_out_read(struct json_out **out);
 
 #endif

@@ -41,6 +41,7 @@ struct reader {
 	struct buf text; /* a string with escapes, decoded */
 
 	struct json_scan *scan;	 /* NULL: nobody wants the members */
+	struct json_builder *made; /* NULL: nobody wants nodes */
 	struct json_member last; /* the scalar read last */
 
 	/* A stack over all open objects. */
@@ -180,6 +181,16 @@ static bool read_text(struct reader *r, struct buf *out)
 	return true;
 }
 
+/* What was read from `from` on, where a node finds it. */
+static void keep_text(struct reader *r, const char *from, const char *text,
+		      size_t len)
+{
+	char *to = r->made->text + (from - r->start);
+	if (text != from)
+		memcpy(to, text, len); /* it has become shorter */
+	to[len] = '\0';
+}
+
 static bool read_string(struct reader *r, json_object **out)
 {
 	/* Most strings are plain ASCII: no copy. */
@@ -203,6 +214,10 @@ static bool read_string(struct reader *r, json_object **out)
 	r->last.plain = len == (size_t)(r->p - from) - 1;
 	if (r->build)
 		*out = json_object_new_string_len(text, (int)len);
+	if (r->made) {
+		r->last.is.at = (size_t)(from - r->start);
+		keep_text(r, from, text, len);
+	}
 	return true;
 }
 
@@ -426,6 +441,14 @@ static void tell_member(struct reader *r, const struct key *key,
 		m->is.tree = NULL;
 }
 
+static void name_node(struct reader *r, size_t node, const struct key *key)
+{
+	struct json_node *n = &r->made->items[node];
+	keep_text(r, key->from + 1, key_text(r, key), key->len);
+	n->key = r->made->text + (key->from + 1 - r->start);
+	n->key_bytes = (uint32_t)key->len;
+}
+
 /* "New" also for a duplicate, which ends the whole tree. */
 static void add_member(const struct reader *r, json_object *object,
 		       const struct key *key, json_object *value)
@@ -452,9 +475,12 @@ static bool read_member(struct reader *r, json_object *object)
 	struct key key = r->keys[r->key_count - 1];
 	const char *from = r->p;
 	json_object *value = NULL;
+	size_t node = r->made ? r->made->count : 0;
 	bool ok = read_value(r, &value);
 	if (ok && r->scan && r->depth == 1)
 		tell_member(r, &key, from);
+	if (ok && r->made)
+		name_node(r, node, &key);
 	if (r->build && (ok || value))
 		add_member(r, object, &key, value);
 	return ok;
@@ -500,8 +526,7 @@ static bool read_word(struct reader *r, json_object **out)
 	return fail_here(r, "this is no JSON value");
 }
 
-/* On failure `*out` may hold what was built so far: it is still to be put. */
-static bool read_value(struct reader *r, json_object **out)
+static bool read_any(struct reader *r, json_object **out)
 {
 	if (r->nodes == r->limits->max_nodes)
 		return err_set(r->err, ERR_DATA,
@@ -522,6 +547,22 @@ static bool read_value(struct reader *r, json_object **out)
 	default:
 		return read_word(r, out);
 	}
+}
+
+/* On failure `*out` may hold what was built so far: it is still to be put. */
+static bool read_value(struct reader *r, json_object **out)
+{
+	if (!r->made)
+		return read_any(r, out);
+	const char *from = r->p;
+	size_t at = json_builder_open(r->made);
+	if (!read_any(r, out))
+		return false;
+	r->last.type = type_at(r, from);
+	if (r->last.type == json_type_boolean)
+		r->last.is.i = *from == 't';
+	json_builder_close(r->made, at, &r->last);
+	return true;
 }
 
 static bool read_document(struct reader *r, json_object **out)
@@ -546,7 +587,8 @@ static bool read_document(struct reader *r, json_object **out)
 
 static json_object *read_all(const char *text, size_t bytes,
 			     const struct json_limits *limits, bool build,
-			     struct json_scan *scan, bool *ok, struct err *err)
+			     struct json_scan *scan, struct json_builder *made,
+			     bool *ok, struct err *err)
 {
 	struct reader r; /* keys_here stays as it is: most of it is not used */
 	memset(&r, 0, offsetof(struct reader, keys_here));
@@ -556,6 +598,7 @@ static json_object *read_all(const char *text, size_t bytes,
 	r.err = err;
 	r.build = build;
 	r.scan = scan;
+	r.made = made;
 	r.keys = r.keys_here;
 	r.key_cap = KEYS_HERE;
 	json_object *tree = NULL;
@@ -575,7 +618,7 @@ json_object *json_read(const char *text, size_t bytes,
 		       const struct json_limits *limits, struct err *err)
 {
 	bool ok;
-	return read_all(text, bytes, limits, true, NULL, &ok, err);
+	return read_all(text, bytes, limits, true, NULL, NULL, &ok, err);
 }
 
 json_object *json_read_str(const char *text, const struct json_limits *limits,
@@ -588,7 +631,7 @@ bool json_check(const char *text, size_t bytes,
 		const struct json_limits *limits, struct err *err)
 {
 	bool ok;
-	read_all(text, bytes, limits, false, NULL, &ok, err);
+	read_all(text, bytes, limits, false, NULL, NULL, &ok, err);
 	return ok;
 }
 
@@ -598,6 +641,14 @@ bool json_scan(const char *text, size_t bytes, const struct json_limits *limits,
 	bool ok;
 	scan->count = 0;
 	scan->odd = false;
-	read_all(text, bytes, limits, false, scan, &ok, err);
+	read_all(text, bytes, limits, false, scan, NULL, &ok, err);
+	return ok;
+}
+
+bool json_scan_nodes(size_t bytes, const struct json_limits *limits,
+		     struct json_builder *b, struct err *err)
+{
+	bool ok;
+	read_all(b->text, bytes, limits, false, NULL, b, &ok, err);
 	return ok;
 }

@@ -6,6 +6,7 @@
 #define BASE_JSON_SCAN_H
 
 #include "base/json_flat.h"
+#include "base/json_nodes.h"
 
 /* Offsets are into the text. */
 struct json_member {
@@ -31,6 +32,23 @@ struct json_scan {
 /* From text that is an object of these members. Takes over their trees. */
 struct json_flat *json_flat_make(const char *text, size_t bytes,
 				 const struct json_member *items, size_t count);
+
+/* Nodes that are being made, over text that is changed on the way: behind each
+ * string and key stands a NUL, and what was escaped is decoded. */
+struct json_builder {
+	char *text;
+	struct json_node *items;
+	size_t count, cap;
+};
+
+size_t json_builder_open(struct json_builder *b); /* the place of a new node */
+/* All that is in it was read, and it is that. */
+void json_builder_close(struct json_builder *b, size_t at,
+			const struct json_member *is);
+
+/* Reads its text. False with err. */
+bool json_scan_nodes(size_t bytes, const struct json_limits *limits,
+		     struct json_builder *b, struct err *err);
 
 /* json_check() that fills `scan`. */
 bool json_scan(const char *text, size_t bytes, const struct json_limits *limits,

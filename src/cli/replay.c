@@ -87,10 +87,11 @@ static void load_snapshot(struct source *s, struct found *found)
 	found->snapshot_text = source_snapshot(s);
 	if (!found->snapshot_text)
 		return;
-	json_object *o = snapshot_head(found->snapshot_text,
-				       strlen(found->snapshot_text), NULL);
-	found->snapshot_seq = (uint64_t)json_get_int(o, "seq", 0);
-	json_object_put(o);
+	struct json_nodes *head = snapshot_head(
+		found->snapshot_text, strlen(found->snapshot_text), NULL);
+	found->snapshot_seq =
+		(uint64_t)json_node_int(json_nodes_top(head), "seq", 0);
+	json_nodes_free(&head);
 }
 
 /* True at the end, or where it should stop. */

@@ -268,10 +268,13 @@ struct model *source_restore(struct source *s)
 	if (m)
 		return m;
 	text = source_snapshot(s);
-	json_object *o = text ? snapshot_head(text, strlen(text), NULL) : NULL;
-	if (o)
-		m = restore(s, json_get_str(o, "show", "none"), text);
-	json_object_put(o);
+	struct json_nodes *head =
+		text ? snapshot_head(text, strlen(text), NULL) : NULL;
+	if (head)
+		m = restore(s,
+			    json_node_str(json_nodes_top(head), "show", "none"),
+			    text);
+	json_nodes_free(&head);
 	free(text);
 	return m;
 }

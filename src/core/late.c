@@ -326,23 +326,24 @@ void late_put(struct json_out *o, const struct model *m)
 	json_out_end(o);
 }
 
-void late_read(struct model *m, json_object *a)
+void late_read(struct model *m, struct json_node *a)
 {
-	size_t n = a ? json_object_array_length(a) : 0;
-	for (size_t i = 0; i < n && i < LATE_MAX; i++) {
-		json_object *o = json_object_array_get_idx(a, i);
+	json_node_each(o, a)
+	{
+		if (m->late_count == LATE_MAX)
+			break;
 		struct late_proposal l = {
-			.seq = (uint64_t)json_get_int(o, "seq", 0),
-			.stage = xstrdup(json_get_str(o, "stage", "")),
-			.agent = xstrdup(json_get_str(o, "agent", "")),
-			.attempt = (int)json_get_int(o, "attempt", 0),
-			.verdict = xstrdup(json_get_str(o, "verdict", "")),
-			.at_ms = json_get_int(o, "at", 0),
-			.tokens = json_get_int(o, "tokens", -1),
-			.bytes = (size_t)json_get_int(o, "bytes", 0),
-			.result = json_object_get(json_get(o, "result")),
+			.seq = (uint64_t)json_node_int(o, "seq", 0),
+			.stage = xstrdup(json_node_str(o, "stage", "")),
+			.agent = xstrdup(json_node_str(o, "agent", "")),
+			.attempt = (int)json_node_int(o, "attempt", 0),
+			.verdict = xstrdup(json_node_str(o, "verdict", "")),
+			.at_ms = json_node_int(o, "at", 0),
+			.tokens = json_node_int(o, "tokens", -1),
+			.bytes = (size_t)json_node_int(o, "bytes", 0),
+			.result = json_node_tree(json_node_get(o, "result")),
 		};
-		text_copy(l.base, sizeof l.base, json_get_str(o, "base", ""));
+		text_copy(l.base, sizeof l.base, json_node_str(o, "base", ""));
 		add(m, &l);
 	}
 }

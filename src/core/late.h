@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/json_nodes.h"
 #include "base/json_out.h"
 
 #define LATE_MAX	  100	      /* the newest */
@@ -40,7 +41,7 @@ bool late_fits(const struct model *m, const struct late_proposal *l);
 void late_base(const struct model *m, int stage, char out[LATE_BASE_BYTES]);
 
 void late_put(struct json_out *o, const struct model *m); /* for snapshots */
-void late_read(struct model *m, json_object *list);
+void late_read(struct model *m, struct json_node *list);
 void late_free(struct model *m);
 
 #endif

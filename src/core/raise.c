@@ -597,16 +597,17 @@ static bool read_raise(struct model *m, json_object *o)
 	return sound;
 }
 
-bool raises_read(struct model *m, json_object *o)
+bool raises_read(struct model *m, struct json_node *o)
 {
-	json_object *all = json_get_array(o, "raises");
-	json_object *warned = json_get(o, "warned");
-	size_t n = all ? json_object_array_length(all) : 0;
+	struct json_node *warned = json_node_get(o, "warned");
 	bool sound = true;
-	for (size_t i = 0; i < n; i++)
-		sound = read_raise(m, json_object_array_get_idx(all, i)) &&
-			sound;
-	m->warned.tokens = json_get_bool(warned, "tokens", false);
-	m->warned.cost = json_get_bool(warned, "cost", false);
+	json_node_each(n, json_node_array(o, "raises"))
+	{
+		json_object *raise = json_node_tree(n);
+		sound = read_raise(m, raise) && sound;
+		json_object_put(raise);
+	}
+	m->warned.tokens = json_node_bool(warned, "tokens", false);
+	m->warned.cost = json_node_bool(warned, "cost", false);
 	return sound;
 }

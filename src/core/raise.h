@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/json.h"
+#include "base/json_nodes.h"
 #include "core/ledger.h"
 
 enum raise_until { UNTIL_TIME, UNTIL_CALL, UNTIL_STAGE };
@@ -60,6 +60,6 @@ struct checkpoint {
 struct model;
 json_object *raises_json(const struct model *m);
 json_object *warned_json(const struct model *m);
-bool raises_read(struct model *m, json_object *snapshot);
+bool raises_read(struct model *m, struct json_node *snapshot);
 
 #endif

@@ -4,6 +4,7 @@
 #ifndef CORE_RESTORE_H
 #define CORE_RESTORE_H
 
+#include "base/json_nodes.h"
 #include "core/model.h"
 
 /* One snapshot being read. It came from outside: what could stop the core later
@@ -14,20 +15,22 @@ struct reading {
 	bool *seen; /* by stage: it was read */
 };
 
-char *restore_text(json_object *o, const char *key); /* NULL: it is not there */
+char *restore_text(struct json_node *o,
+		   const char *key); /* NULL: it is not there */
 /* A number from `first` to `last`. */
-int restore_number(struct reading *r, json_object *o, const char *key,
+int restore_number(struct reading *r, struct json_node *o, const char *key,
 		   int first, int last);
-void restore_copy(char *out, size_t bytes, json_object *o, const char *key);
+void restore_copy(char *out, size_t bytes, struct json_node *o,
+		  const char *key);
 
 /* restore_ledger.c */
-void restore_purse(struct purse *p, json_object *o);
-void restore_ledger(struct reading *r, json_object *o);
+void restore_purse(struct purse *p, struct json_node *o);
+void restore_ledger(struct reading *r, struct json_node *o);
 /* They stand before the stages whose calls name them. */
-void restore_leases(struct reading *r, json_object *leases);
+void restore_leases(struct reading *r, struct json_node *leases);
 /* The slot of the lease that a call names; -1: it names none. */
 int restore_lease_slot(struct reading *r, const char *id);
 /* What was used today, as quotas of another definition see it. */
-void restore_inherit_days(struct model *heir, json_object *o);
+void restore_inherit_days(struct model *heir, struct json_node *o);
 
 #endif

@@ -586,11 +586,11 @@ static void put_facts(struct json_out *o, const struct model *m)
 	put_tree(o, "warned", warned_json(m));
 }
 
-json_object *snapshot_facts(const struct model *m)
+struct json_nodes *snapshot_facts(const struct model *m)
 {
 	struct json_out *o = json_out_new();
 	put_facts(o, m);
-	return json_out_read(&o);
+	return json_out_nodes(&o);
 }
 
 /* --- lines --------------------------------------------------------------- */

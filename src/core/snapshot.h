@@ -13,6 +13,7 @@
 #ifndef CORE_SNAPSHOT_H
 #define CORE_SNAPSHOT_H
 
+#include "base/json_nodes.h"
 #include "core/model.h"
 
 /* What is written here and what is read there go together, member by member:
@@ -20,8 +21,8 @@
  * the log is folded instead. */
 #define SNAPSHOT_FORMAT 4
 
-/* A line is ended behind that many. Its reader makes a tree of it, which takes
- * twenty times as much. */
+/* A line is ended behind that many. Its reader makes nodes of it, which take
+ * four times as much. */
 #define SNAPSHOT_LINE_BYTES (64 * 1024)
 /* Longer ones are not kept: the one before stays where a fold begins. */
 #define SNAPSHOT_MAX_BYTES (64u << 20)
@@ -32,14 +33,15 @@ bool model_snapshot_lines(const struct model *m,
 			  bool (*put)(void *whose, const char *text,
 				      size_t bytes),
 			  void *whose);
-/* What stands in it beside stages and document. Caller puts. */
-json_object *snapshot_facts(const struct model *m);
+/* What stands in it beside stages and document. Caller frees. */
+struct json_nodes *snapshot_facts(const struct model *m);
 /* The whole text. Caller frees. */
 char *model_snapshot(const struct model *m);
 
 /* The first line of a snapshot, for its facts: seq, show (the hash of the
- * definition). Caller puts. NULL with err. */
-json_object *snapshot_head(const char *text, size_t bytes, struct err *err);
+ * definition). Caller frees. NULL with err. */
+struct json_nodes *snapshot_head(const char *text, size_t bytes,
+				 struct err *err);
 /* The story in it, into `story` (which is new). False with err. */
 bool snapshot_story(const char *text, size_t bytes, struct story *story,
 		    struct err *err);

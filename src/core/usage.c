@@ -422,85 +422,87 @@ void usage_put(struct json_out *o, const struct model *m)
 
 /* --- and back ----------------------------------------------------------- */
 
-static struct spending read_spending(json_object *o)
+static struct spending read_spending(struct json_node *o)
 {
-	return (struct spending){json_get_int(o, "tokens", 0),
-				 json_get_int(o, "cost_micros", 0)};
+	return (struct spending){json_node_int(o, "tokens", 0),
+				 json_node_int(o, "cost_micros", 0)};
 }
 
-static size_t rows_of(json_object *a, size_t most)
+static size_t rows_of(struct json_node *a, size_t most)
 {
-	size_t n = a ? json_object_array_length(a) : 0;
+	size_t n = json_node_count(a);
 	return n < most ? n : most;
 }
 
-static void read_buckets(struct usage *u, json_object *o)
+static void read_buckets(struct usage *u, struct json_node *o)
 {
-	json_object *a = json_get_array(o, "buckets");
+	struct json_node *a = json_node_array(o, "buckets");
 	size_t n = rows_of(a, USAGE_BUCKETS);
-	u->newest = json_get_int(o, "newest", 0);
-	for (size_t i = 0; i < n; i++) {
-		json_object *row = json_object_array_get_idx(a, i);
-		int64_t at = json_get_int(row, "at", -1);
+	u->newest = json_node_int(o, "newest", 0);
+	struct json_node *row = json_node_first(a);
+	for (size_t i = 0; i < n; i++, row = json_node_next(a, row)) {
+		int64_t at = json_node_int(row, "at", -1);
 		if (at >= 0)
 			u->buckets[at / USAGE_BUCKET_MS % USAGE_BUCKETS] =
 				read_spending(row);
 	}
 }
 
-static void read_models(struct usage *u, json_object *a)
+static void read_models(struct usage *u, struct json_node *a)
 {
 	u->model_count = rows_of(a, USAGE_MODELS);
-	for (size_t i = 0; i < u->model_count; i++) {
-		json_object *row = json_object_array_get_idx(a, i);
+	struct json_node *row = json_node_first(a);
+	for (size_t i = 0; i < u->model_count;
+	     i++, row = json_node_next(a, row)) {
 		struct usage_model *to = &u->models[i];
 		*to = (struct usage_model){
 			.spent = read_spending(row),
-			.reports = json_get_int(row, "reports", 0),
-			.assumed_tokens = json_get_int(row, "assumed", 0),
+			.reports = json_node_int(row, "reports", 0),
+			.assumed_tokens = json_node_int(row, "assumed", 0),
 		};
-		strncpy(to->name, json_get_str(row, "model", ""),
+		strncpy(to->name, json_node_str(row, "model", ""),
 			sizeof to->name - 1);
 	}
 }
 
-static void read_episodes(struct usage *u, json_object *a)
+static void read_episodes(struct usage *u, struct json_node *a)
 {
 	u->episode_count = rows_of(a, USAGE_EPISODES);
-	for (size_t i = 0; i < u->episode_count; i++) {
-		json_object *row = json_object_array_get_idx(a, i);
+	struct json_node *row = json_node_first(a);
+	for (size_t i = 0; i < u->episode_count;
+	     i++, row = json_node_next(a, row)) {
 		struct usage_episode *to = &u->episodes[i];
-		const char *state = json_get_str(row, "state", "");
+		const char *state = json_node_str(row, "state", "");
 		*to = (struct usage_episode){
-			.started_ms = json_get_int(row, "started", 0),
-			.ended_ms = json_get_int(row, "ended", 0),
+			.started_ms = json_node_int(row, "started", 0),
+			.ended_ms = json_node_int(row, "ended", 0),
 			.spent = read_spending(row),
 		};
 		for (int s = RUN_NONE; s <= RUN_CANCELLED; s++)
 			if (strcmp(run_state_name((enum run_state)s), state) ==
 			    0)
 				to->state = s;
-		strncpy(to->run, json_get_str(row, "run", ""),
+		strncpy(to->run, json_node_str(row, "run", ""),
 			sizeof to->run - 1);
 	}
 }
 
-void usage_read(struct model *m, json_object *o)
+void usage_read(struct model *m, struct json_node *o)
 {
 	struct usage *u = &m->usage;
-	json_object *stages = json_get_object(o, "stages");
+	struct json_node *stages = json_node_object(o, "stages");
 	read_buckets(u, o);
-	read_models(u, json_get_array(o, "models"));
-	read_episodes(u, json_get_array(o, "episodes"));
+	read_models(u, json_node_array(o, "models"));
+	read_episodes(u, json_node_array(o, "episodes"));
 	for (size_t i = 0; stages && i < m->show->stage_count; i++) {
-		json_object *row =
-			json_get_object(stages, m->show->stages[i].id);
+		struct json_node *row =
+			json_node_object(stages, m->show->stages[i].id);
 		u->stages[i] = (struct usage_stage){
-			.runs = json_get_int(row, "runs", 0),
-			.sum_tokens = json_get_int(row, "sum", 0),
-			.low_tokens = json_get_int(row, "low", 0),
-			.high_tokens = json_get_int(row, "high", 0),
-			.last_tokens = json_get_int(row, "last", 0),
+			.runs = json_node_int(row, "runs", 0),
+			.sum_tokens = json_node_int(row, "sum", 0),
+			.low_tokens = json_node_int(row, "low", 0),
+			.high_tokens = json_node_int(row, "high", 0),
+			.last_tokens = json_node_int(row, "last", 0),
 		};
 	}
 }

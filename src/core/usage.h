@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/json_nodes.h"
 #include "base/json_out.h"
 
 #define USAGE_BUCKET_MS 10000
@@ -92,6 +93,6 @@ json_object *usage_report(const struct model *m);
 
 /* For snapshots. */
 void usage_put(struct json_out *o, const struct model *m);
-void usage_read(struct model *m, json_object *o);
+void usage_read(struct model *m, struct json_node *o);
 
 #endif

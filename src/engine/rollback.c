@@ -61,14 +61,15 @@ static bool begin_with(struct rollback *r, struct story *story, char **text,
 		       uint64_t first)
 {
 	size_t bytes = *text ? strlen(*text) : 0;
-	json_object *head = *text ? snapshot_head(*text, bytes, NULL) : NULL;
-	uint64_t seq = (uint64_t)json_get_int(head, "seq", 0);
+	struct json_nodes *head =
+		*text ? snapshot_head(*text, bytes, NULL) : NULL;
+	uint64_t seq = (uint64_t)json_node_int(json_nodes_top(head), "seq", 0);
 	bool ok = head && seq + 1 >= first &&
 		  snapshot_story(*text, bytes, story, NULL) &&
 		  story->version <= r->version;
 	if (ok)
 		r->after = seq;
-	json_object_put(head);
+	json_nodes_free(&head);
 	free(*text);
 	*text = NULL;
 	return ok;

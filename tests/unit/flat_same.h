@@ -1,6 +1,7 @@
 /*
- * flat_same: the flat reading of a text beside its tree: the same texts are
- * refused with the same words, and each member is the same value.
+ * flat_same: the flat reading of a text, and its nodes, beside its tree: the
+ * same texts are refused with the same words, and each member is the same
+ * value.
  */
 #ifndef TESTS_FLAT_SAME_H
 #define TESTS_FLAT_SAME_H
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "base/json_flat.h"
+#include "base/json_nodes.h"
 #include "base/mem.h"
 
 static inline bool flat_member_same(const struct json_flat *f, json_object *o,
@@ -53,6 +55,70 @@ static inline bool flat_whole_same(const struct json_flat *f, json_object *o)
 	return same;
 }
 
+static inline bool node_member_same(struct json_node *n, json_object *o,
+				    const char *key)
+{
+	const char *s = json_node_str(n, key, NULL);
+	const char *t = json_get_str(o, key, NULL);
+	double d = json_node_num(n, key, 7), e = json_get_num(o, key, 7);
+	return (s ? t && strcmp(s, t) == 0 : !t) &&
+	       json_node_int(n, key, 7) == json_get_int(o, key, 7) &&
+	       memcmp(&d, &e, sizeof d) == 0 &&
+	       json_node_bool(n, key, true) == json_get_bool(o, key, true) &&
+	       json_node_bool(n, key, false) == json_get_bool(o, key, false) &&
+	       !json_node_array(n, key) == !json_get_array(o, key) &&
+	       !json_node_object(n, key) == !json_get_object(o, key);
+}
+
+/* Members in their order, and then those of each other one back, which are
+ * looked for all around. */
+static inline bool node_same(struct json_node *n, json_object *o)
+{
+	bool is_object = json_object_is_type(o, json_type_object);
+	bool is_array = json_object_is_type(o, json_type_array);
+	size_t count = is_object  ? (size_t)json_object_object_length(o)
+		       : is_array ? json_object_array_length(o)
+				  : 0;
+	bool same = json_node_count(n) == count &&
+		    node_member_same(n, o, "no such member");
+	size_t i = 0;
+	json_node_each(item, n)
+	{
+		json_object *of = is_object ? json_get(o, item->key)
+					    : json_object_array_get_idx(o, i++);
+		same = same && node_same(item, of) &&
+		       (is_object ? node_member_same(n, o, item->key)
+				  : !*item->key);
+	}
+	for (struct json_node *m = json_node_first(n); m && is_object;) {
+		same = same && node_member_same(n, o, m->key);
+		m = json_node_next(n, m);
+		m = m ? json_node_next(n, m) : NULL;
+	}
+	json_object *tree = json_node_tree(n);
+	same = same && json_equal(tree, o);
+	json_object_put(tree);
+	return same;
+}
+
+static inline const char *nodes_same(const char *text, size_t bytes,
+				     const struct json_limits *limits)
+{
+	struct err one = {0}, two = {0};
+	json_object *o = json_read(text, bytes, limits, &one);
+	struct json_nodes *n = json_nodes_read(text, bytes, limits, &two);
+	const char *wrong = NULL;
+	if (!o != !n)
+		wrong = "refused as a tree alone, or as nodes alone";
+	else if (!o && strcmp(one.text, two.text) != 0)
+		wrong = "refused as nodes with other words";
+	else if (o && !node_same(json_nodes_top(n), o))
+		wrong = "another node";
+	json_nodes_free(&n);
+	json_object_put(o);
+	return wrong;
+}
+
 /* NULL when it is; else in what it is not. */
 static inline const char *flat_same(const char *text, size_t bytes,
 				    const struct json_limits *limits)
@@ -76,7 +142,7 @@ static inline const char *flat_same(const char *text, size_t bytes,
 	}
 	json_flat_free(&f);
 	json_object_put(o);
-	return wrong;
+	return wrong ? wrong : nodes_same(text, bytes, limits);
 }
 
 #endif
