@@ -99,7 +99,9 @@ static void read_poll(struct reading *r, int stage, struct json_node *o)
 		p->counts[i] = n < 0 || n > POLL_VOTES_MOST ? 0 : n;
 	}
 	poll_winner(def, p->counts, &p->total, &p->margin);
-	p->from = ballots_sum_read(json_get_object(o, "from"));
+	json_object *from = json_node_tree(json_node_object(o, "from"));
+	p->from = ballots_sum_read(from);
+	json_object_put(from);
 	p->state = (enum poll_state)restore_number(r, o, "state", POLL_NONE,
 						   POLL_VOID);
 	p->frozen = json_node_bool(o, "frozen", false);
