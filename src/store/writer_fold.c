@@ -176,19 +176,29 @@ static struct model *restore(struct writer *w, const struct snapshot *s,
 	return m;
 }
 
+/* A snapshot is of events that were stored: where the log ends before it,
+ * somebody took them away. To begin anew would do again what was done. */
+static bool log_lost(const struct writer *w, const struct snapshot *s,
+		     enum snapshot_got got, uint64_t tip, struct err *err)
+{
+	if (got != SNAPSHOT_FOUND || s->seq <= tip)
+		return false;
+	err_set(err, ERR_CONFIG,
+		"show %s: Redis at %s lost events: its log ends at %llu, and a "
+		"snapshot knows %llu; nothing was overwritten. Restore it from "
+		"a backup, or remove the keys showcaller:{%s}:*",
+		w->show, w->address->url, (unsigned long long)tip,
+		(unsigned long long)s->seq, w->show);
+	return true;
+}
+
 /* Replaces `*m` by that snapshot, if it holds; false: it does not. */
 static bool begin_with(struct writer *w, struct model **m,
 		       const struct snapshot *s, enum snapshot_got got,
 		       uint64_t tip, struct err *why)
 {
-	if (got == SNAPSHOT_FOUND && s->seq > tip)
-		err_set(why, ERR_DATA,
-			"it knows event %llu, the log ends at "
-			"%llu",
-			(unsigned long long)s->seq, (unsigned long long)tip);
-	struct model *found = got == SNAPSHOT_FOUND && !why->code
-				      ? restore(w, s, (*m)->show, why)
-				      : NULL;
+	struct model *found =
+		got == SNAPSHOT_FOUND ? restore(w, s, (*m)->show, why) : NULL;
 	if (!found)
 		return false;
 	log_info("store",
@@ -202,7 +212,7 @@ static bool begin_with(struct writer *w, struct model **m,
 }
 
 /* With the newest, else with the one that stands for what was trimmed, if there
- * is one that holds. False: Redis is away. */
+ * is one that holds. False: Redis is away, or lost what they know. */
 static bool begin_with_snapshot(struct writer *w, struct model **m,
 				struct err *err)
 {
@@ -212,22 +222,24 @@ static bool begin_with_snapshot(struct writer *w, struct model **m,
 	if (!ask_tip(w, &tip, err))
 		return false;
 	enum snapshot_got got = snapshot_read(w->ask, w->show, &s, &why);
-	bool found = begin_with(w, m, &s, got, tip, &why);
+	bool lost = log_lost(w, &s, got, tip, err);
+	bool found = !lost && begin_with(w, m, &s, got, tip, &why);
 	snapshot_release(&s);
-	if (found)
-		return true;
+	if (found || lost)
+		return found;
 	if (got != SNAPSHOT_NONE)
 		log_warn("store", "the snapshot is not used: %s", why.text);
 	why = none;
 	got = snapshot_read_ground(w->ask, w->show, "trimmed", &s, &why);
-	found = begin_with(w, m, &s, got, tip, &why);
-	if (!found && got != SNAPSHOT_NONE)
+	lost = log_lost(w, &s, got, tip, err);
+	found = !lost && begin_with(w, m, &s, got, tip, &why);
+	if (!found && !lost && got != SNAPSHOT_NONE)
 		log_warn("store",
 			 "the snapshot behind which the log was trimmed is not "
 			 "used: %s",
 			 why.text);
 	snapshot_release(&s);
-	return true;
+	return !lost;
 }
 
 void writer_put_story(const struct writer *w, struct buf *cmd, uint64_t version,
