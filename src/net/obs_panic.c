@@ -45,64 +45,40 @@ static void add_studio(json_object *requests, bool on)
 	obs_batch_add(requests, "SetStudioModeEnabled", o);
 }
 
-/* A switch is under way, to that scene; NULL: to any. */
-static bool is_asked_for(const struct obs_session *s, const char *scene)
+/* A switch is under way, or asked for. */
+static bool switches(const struct obs_session *s)
 {
 	for (size_t i = 0; i < OBS_MAX_REQUESTS; i++) {
 		const struct obs_call *c = &s->calls[i];
-		if (!c->used || !c->sent)
-			continue;
-		if (!scene && !strcmp(c->type, "TriggerStudioModeTransition"))
-			return true;
-		if (!strcmp(c->type, "SetCurrentProgramScene") &&
-		    (!scene ||
-		     !strcmp(json_get_str(c->data, "sceneName", ""), scene)))
+		if (c->used && c->sent &&
+		    (!strcmp(c->type, "TriggerStudioModeTransition") ||
+		     !strcmp(c->type, "SetCurrentProgramScene")))
 			return true;
 	}
-	return false;
-}
-
-/* A scene that a transition which runs neither comes from nor goes to, as far
- * as is known: another one each time. NULL: there is none. */
-static const char *third_scene(const struct obs_session *s, const char *safe,
-			       int tries)
-{
-	const struct obs_names *all = &s->facts.scenes;
-	const char *program = s->facts.program_scene;
-	for (int i = 0; i < all->count; i++) {
-		const char *name = all->items[(tries + i) % all->count];
-		if (strcmp(name, safe) != 0 &&
-		    (!program || strcmp(name, program) != 0) &&
-		    !is_asked_for(s, name))
-			return name;
-	}
-	return NULL;
+	return s->transition_runs;
 }
 
 /* A transition that runs goes on in its own time when one of its two scenes is
- * asked for, whatever was chosen meanwhile; any other scene begins it anew, as
- * the cut that is chosen now. So the way to the safe scene leads over a third
- * one, in the same message: at most a frame. In studio mode OBS drops what is
- * asked while a transition runs: asked again, it is left for as long. */
+ * asked for, whatever was chosen meanwhile; and in studio mode OBS drops what
+ * is asked while it runs. But OBS begins anew, with the cut that is chosen now,
+ * when studio mode was entered or left before: the copies of scenes that it
+ * works with there are other scenes. So it is, and back, in the same message.
+ */
 static void send(struct obs_session *s, struct obs_call *c, int64_t now_ms)
 {
 	json_object *requests = json_object_new_array();
-	const char *safe = json_get_str(c->data, "sceneName", "");
-	bool again = c->tries > 0, leaves = again && s->facts.studio;
-	bool runs = again || s->transition_runs || is_asked_for(s, NULL);
-	const char *third = runs ? third_scene(s, safe, c->tries) : NULL;
-	if (leaves)
-		add_studio(requests, false);
+	bool again = c->tries > 0, turns = again || switches(s);
+	bool studio = s->facts.studio;
 	if (needs_cut(s) || (again && s->cut))
 		obs_batch_add(requests, "SetCurrentSceneTransition",
 			      named("transitionName", s->cut));
-	if (third)
-		obs_batch_add(requests, "SetCurrentProgramScene",
-			      named("sceneName", third));
-	obs_batch_add(requests, "SetCurrentProgramScene",
-		      named("sceneName", safe));
-	if (leaves)
-		add_studio(requests, true);
+	if (turns)
+		add_studio(requests, !studio);
+	obs_batch_add(
+		requests, "SetCurrentProgramScene",
+		named("sceneName", json_get_str(c->data, "sceneName", "")));
+	if (turns)
+		add_studio(requests, studio);
 	obs_batch_send(s, c->number, requests, false);
 	json_object_put(requests);
 	c->tries++;

@@ -604,6 +604,45 @@ START_TEST(panic_ends_a_fade_that_leaves_the_safe_scene)
 }
 END_TEST
 
+/* As many scenes as a transition has: no third one to go over. */
+static void panic_with_two_scenes(bool studio)
+{
+	int fd = look_on(4);
+	free(tell(fd, "RemoveScene", "{\"sceneName\":\"Live\"}"));
+	free(tell(fd, "RemoveScene", "{\"sceneName\":\"Sound\"}"));
+	WAIT(s->obs.scenes.count == 2, 5000);
+	fade(4000);
+	if (studio) {
+		do_confirmed("studio", "{\"on\":true}");
+		do_confirmed("preview", "{\"scene\":\"Poll\"}");
+		do_obs("take", "{}", 200);
+	} else {
+		do_obs("scene", "{\"scene\":\"Poll\"}", 200);
+	}
+	becomes_active(fd, "Poll back", true);
+	ck_assert_int_lt((int)panic_settles(fd, "Poll back"),
+			 patience_at_most_ms(1000));
+	WAIT(s->obs.studio == studio && is(s->obs.transition, "Fade"), 5000);
+	becomes_active(fd, "Poll back", false); /* it goes on no more */
+	close(fd);
+	/* The scenes come back with it. */
+	kill(obs_pid(), SIGKILL);
+	WAIT(!s->obs.connected, 5000);
+	ck_assert_int_eq(obs_script("again"), 0);
+}
+
+START_TEST(panic_with_two_scenes_does_not_wait_for_a_fade)
+{
+	panic_with_two_scenes(false);
+}
+END_TEST
+
+START_TEST(panic_with_two_scenes_does_not_wait_for_a_take)
+{
+	panic_with_two_scenes(true);
+}
+END_TEST
+
 START_TEST(panic_in_studio_mode_while_a_take_runs)
 {
 	int fd = look_on(4);
@@ -694,6 +733,8 @@ int main(void)
 	ADD(panic_is_there_in_a_tenth_of_a_second);
 	ADD(panic_does_not_wait_for_a_fade);
 	ADD(panic_ends_a_fade_that_leaves_the_safe_scene);
+	ADD(panic_with_two_scenes_does_not_wait_for_a_fade);
+	ADD(panic_with_two_scenes_does_not_wait_for_a_take);
 	ADD(panic_in_studio_mode_while_a_take_runs);
 	ADD(panic_without_its_scene_says_so);
 	ADD(obs_is_let_go_and_taken_again);
