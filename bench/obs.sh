@@ -8,4 +8,4 @@
 		"${SWITCHES:-400}" "${ROUNDS:-20}"
 	"$top_builddir/bench/obs_flood_bench" "$top_builddir/showcaller" \
 		"${EVENTS:-100000}"
-} 2>/dev/null | grep '^{'
+} 2>/dev/null | grep --line-buffered '^{'

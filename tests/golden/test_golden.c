@@ -106,6 +106,9 @@ struct moment {
 	"{\"at\":14500,\"type\":\"obs:command\",\"data\":{\"id\":\"o40\","     \
 	"\"state\":\"held back\",\"what\":\"scene Poll\",\"by\":"            \
 	"\"rule poll-scene\"}}"
+#define OBS_RULE_OFF                                                           \
+	"{\"at\":14600,\"type\":\"rule:off\",\"data\":"                      \
+	"{\"rule\":\"poll-scene\"}}"
 #define OBS_SILENT                                                             \
 	"{\"at\":15000,\"type\":\"alarm:raise\",\"data\":{\"id\":"             \
 	"\"obs/silence\",\"text\":\"dead air: no sound above -60 dB for "     \
@@ -186,7 +189,8 @@ static const struct moment moments[] = {
 		   "{\"state\":\"failed\",\"why\":\"ambient failed\"}}"}},
 	{"obs-away-80x24", 80, 24, 33400, "5",
 	 .extra = {"{\"at\":13000,\"type\":\"obs:status\",\"data\":"
-		   "{\"connected\":false,\"error\":\"connection refused\"}}"}},
+		   "{\"connected\":false,\"error\":\"connection refused\"}}",
+		   OBS_RULE_OFF}},
 	{"run-focus-120x40", 120, 40, 33400, "1 Down"},
 	{"run-zoom-120x40", 120, 40, 33400, "1 1"},
 	{"poll-80x24", 80, 24, 33400, "2"},
@@ -229,7 +233,8 @@ static const struct moment moments[] = {
 	{"obs-trouble-ascii-80x24", 80, 24, 33400, "5", .ascii = true,
 	 .extra = {OBS_STUDIO, OBS_HELD, OBS_MISSED, OBS_SILENT}},
 	{"obs-trouble-120x40", 120, 40, 33400, "5",
-	 .extra = {OBS_STUDIO, OBS_HELD, OBS_MISSED, OBS_SILENT}},
+	 .extra = {OBS_STUDIO, OBS_HELD, OBS_MISSED, OBS_RULE_OFF,
+		   OBS_SILENT}},
 	{"obs-300x100", 300, 100, 33400, "5 5",
 	 .extra = {OBS_STUDIO, OBS_HELD, OBS_MISSED, OBS_SILENT}},
 	{"obs-styles-80x24", 80, 24, 33400, "5", .styles = true,

@@ -26,22 +26,6 @@ static bool is(const char *a, const char *b)
 	return a && b && strcmp(a, b) == 0;
 }
 
-static void put_away(const struct view *v, const struct area *a)
-{
-	struct pen p = pen_at(a, 0, 0);
-	if (!v->show->obs.given) {
-		pen_text(&p, STYLE_DIM, "This show uses no OBS.");
-		return;
-	}
-	pen_glyph(&p, STYLE_WAIT, GLYPH_OFF);
-	pen_text(&p, STYLE_WAIT, " not connected");
-	int y = 1;
-	if (v->model->obs.facts.error)
-		area_fold(a, &y, STYLE_TEXT, v->model->obs.facts.error, 0);
-	if (v->show->obs.url)
-		area_fold(a, &y, STYLE_DIM, v->show->obs.url, 0);
-}
-
 /* --- stream and record ---------------------------------------------------- */
 
 /* Figures that do not come any more are not those of now. */
@@ -75,12 +59,16 @@ static void put_stream(const struct view *v, struct pen *p)
 				   : "");
 	if (!f->streaming || put_age(v, p))
 		return;
-	pen_printf(p, v->obs.dropped ? STYLE_WAIT : STYLE_TEXT,
-		   "  %.1f Mb/s %lld drop", (double)v->obs.kbps / 1000,
-		   (long long)v->obs.dropped);
+	/* What is wrong comes first: a narrow pane has no room for all. */
 	if (v->obs.congestion >= CONGESTION)
 		pen_printf(p, STYLE_BAD, "  line %d%% full",
 			   (int)(v->obs.congestion * 100));
+	if (v->obs.dropped)
+		pen_printf(p, STYLE_WAIT, "  %lld drop",
+			   (long long)v->obs.dropped);
+	pen_printf(p, STYLE_TEXT, "  %.1f Mb/s", (double)v->obs.kbps / 1000);
+	if (!v->obs.dropped)
+		pen_text(p, STYLE_TEXT, " 0 drop");
 }
 
 static void put_record(const struct view *v, struct pen *p)
@@ -128,11 +116,34 @@ static bool put_hold(const struct view *v, struct pen *p)
 	else if (!h->until_ms)
 		pen_text(p, STYLE_WAIT, " rules wait until released");
 	else
-		pen_printf(p, STYLE_WAIT, " operator's choice: rules wait %s",
+		pen_printf(p, STYLE_WAIT, " rules wait %s: operator's choice",
 			   fmt_left(left, h->until_ms - v->now_ms));
 	if (h->missed_count)
 		pen_printf(p, STYLE_TEXT, "  held back: %s",
 			   h->missed ? h->missed : "");
+	return true;
+}
+
+/* The rules that were switched off. */
+static bool put_rules_off(const struct view *v, struct pen *p)
+{
+	const struct model *m = v->model;
+	bool any = false;
+	for (size_t i = 0; i < v->show->rule_count && !m->rules_off; i++) {
+		if (!m->rule_off[i])
+			continue;
+		if (!any) {
+			pen_glyph(p, STYLE_WAIT, GLYPH_OFF);
+			pen_text(p, STYLE_WAIT, " rules off:");
+		}
+		pen_printf(p, STYLE_WAIT, "%s %s", any ? "," : "",
+			   v->show->rules[i].name);
+		any = true;
+	}
+	if (!v->show->rule_count || !m->rules_off)
+		return any;
+	pen_glyph(p, STYLE_WAIT, GLYPH_OFF);
+	pen_text(p, STYLE_WAIT, " all rules are off");
 	return true;
 }
 
@@ -157,6 +168,27 @@ static bool put_trouble(const struct view *v, struct pen *p)
 	bool any = drift.count > 0;
 	obs_names_clear(&drift);
 	return any;
+}
+
+static void put_away(const struct view *v, const struct area *a)
+{
+	struct pen p = pen_at(a, 0, 0);
+	if (!v->show->obs.given) {
+		pen_text(&p, STYLE_DIM, "This show uses no OBS.");
+		return;
+	}
+	pen_glyph(&p, STYLE_WAIT, GLYPH_OFF);
+	pen_text(&p, STYLE_WAIT, " not connected");
+	int y = 1;
+	if (v->model->obs.facts.error)
+		area_fold(a, &y, STYLE_TEXT, v->model->obs.facts.error, 0);
+	if (v->show->obs.url)
+		area_fold(a, &y, STYLE_DIM, v->show->obs.url, 0);
+	p = pen_at(a, 0, y);
+	if (y < a->r.h && put_hold(v, &p))
+		p = pen_at(a, 0, ++y);
+	if (y < a->r.h)
+		put_rules_off(v, &p);
 }
 
 /* What was asked for and is not yet confirmed; else the last that failed, or
@@ -314,10 +346,14 @@ void obs_draw(struct view *v, const struct area *a)
 		p = pen_at(a, 0, --bottom);
 		put_pending(v, &p);
 	}
-	/* These two stand at the bottom, for the same reason. */
+	/* These stand at the bottom, for the same reason. */
 	if (bottom - y > 3) {
 		p = pen_at(a, 0, bottom - 1);
 		bottom -= put_hold(v, &p);
+	}
+	if (bottom - y > 3) {
+		p = pen_at(a, 0, bottom - 1);
+		bottom -= put_rules_off(v, &p);
 	}
 	if (bottom - y > 3) {
 		p = pen_at(a, 0, bottom - 1);
