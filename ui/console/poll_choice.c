@@ -120,8 +120,10 @@ static void put_other(const struct view *v, const struct area *a, int y,
 		pen_printf(&p, STYLE_TEXT, "%s  ", fmt_votes(text, c.total));
 	if (c.total && !c.too_few)
 		pen_printf(&p, STYLE_STRONG, "%s ", def->options[c.first].id);
+	/* The figures of what says nothing are for the one in full. */
 	pen_text(&p, c.total ? STYLE_TEXT : STYLE_DIM,
-		 poll_lead_text(lead, &c));
+		 c.too_close && !c.too_few ? "ahead, too close to call"
+					   : poll_lead_text(lead, &c));
 }
 
 void poll_choice_draw(const struct view *v, const struct area *a)

@@ -130,6 +130,15 @@ const struct view_act *view_act(const struct view *v, int i)
 	return &v->acts[(v->act_newest + VIEW_ACTS - i) % VIEW_ACTS];
 }
 
+static struct view_act *next_act(struct view *v, const struct event *event)
+{
+	v->act_newest = (v->act_newest + 1) % VIEW_ACTS;
+	v->act_count += v->act_count < VIEW_ACTS;
+	struct view_act *act = &v->acts[v->act_newest];
+	*act = (struct view_act){.at_ms = event->at_ms};
+	return act;
+}
+
 /* A human did something: who, and what. What follows from it in the same
  * decision is not told. */
 static void keep_act(struct view *v, const struct event *event)
@@ -146,10 +155,7 @@ static void keep_act(struct view *v, const struct event *event)
 		free(clean);
 		return;
 	}
-	v->act_newest = (v->act_newest + 1) % VIEW_ACTS;
-	v->act_count += v->act_count < VIEW_ACTS;
-	struct view_act *act = &v->acts[v->act_newest];
-	act->at_ms = event->at_ms;
+	struct view_act *act = next_act(v, event);
 	act->heard = v->link.caught_up && *v->by && strcmp(by, v->by) != 0;
 	snprintf(act->text, sizeof act->text, "%s: %s", clean,
 		 acts_words(event, words, sizeof words));
@@ -176,17 +182,21 @@ static const char *other_did(const struct view *v)
 }
 
 /* Nobody wished it, so nobody looks for it. */
-static void tell_void(struct view *v, const struct event *event)
+static void keep_void(struct view *v, const struct event *event)
 {
 	const char *why = event_str(event, "why", NULL);
-	if (!why || !v->link.caught_up)
+	if (!why)
 		return;
+	struct view_act *act = next_act(v, event);
 	char *question = text_clean_str(event_str(event, "question", ""), 120);
 	char *clean = text_clean_str(why, 60);
-	view_flash(v, STYLE_WAIT, "poll %s is void, %s: %s", event->stage,
-		   clean, question);
+	snprintf(act->text, sizeof act->text, "poll %s is void, %s: %s",
+		 event->stage, clean, question);
 	free(clean);
 	free(question);
+	act->heard = v->link.caught_up;
+	if (act->heard)
+		view_flash(v, STYLE_WAIT, "%s", act->text);
 }
 
 static void fold(struct view *v, const struct event *event)
@@ -197,7 +207,7 @@ static void fold(struct view *v, const struct event *event)
 	model_apply(v->model, event);
 	keep_act(v, event);
 	if (event->type == EVENT_POLL_VOID)
-		tell_void(v, event);
+		keep_void(v, event);
 	if (event->type == EVENT_RUN_START)
 		snprintf(v->run_hash, sizeof v->run_hash, "%s",
 			 event_str(event, "hash", ""));

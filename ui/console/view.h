@@ -122,7 +122,7 @@ struct view_command {
 };
 
 #define VIEW_ACTS 32
-struct view_act { /* what a person did */
+struct view_act {	/* what a person did, or what ended by itself */
 	int64_t at_ms;	/* show time */
 	bool heard;	/* it came while this console looked */
 	char text[280]; /* who, and what; clean */
