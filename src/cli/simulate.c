@@ -50,6 +50,7 @@ static const struct {
 	COUNT("commands", commands),
 	COUNT("answers", answers),
 	COUNT("votes", votes),
+	COUNT("bursts_excluded", bursts),
 	COUNT("calls_repeated", repeats),
 	COUNT("whole_checks", checks),
 #undef COUNT

@@ -9,15 +9,17 @@
 
 /* --- polls -------------------------------------------------------------- */
 
-/* Each voter once: counted again, voter by voter. */
+/* Each voter once, but for those of bursts that are excluded: counted again,
+ * voter by voter. */
 static void recount(struct sim *s, const struct event *e, int stage)
 {
 	const struct show_poll *poll = poll_def(s->follower, stage);
 	const struct ballot_box *box = &s->store.boxes[stage];
 	json_object *counts = event_object(e, "counts");
+	uint32_t out = s->audit->stages[stage].bursts_out;
 	int64_t votes[8] = {0};
 	for (int v = 0; v < SIM_VOTERS; v++)
-		if (box->votes[v] >= 0)
+		if (box->votes[v] >= 0 && !(out >> box->bursts[v] & 1))
 			votes[box->votes[v]]++;
 	for (size_t i = 0; i < poll->option_count; i++) {
 		int64_t told = json_get_int(counts, poll->options[i].id, -1);
@@ -133,9 +135,41 @@ static void proposed_no_more(struct audit *a, struct stage_book *b)
 	b->proposed = false;
 }
 
+/* The votes of a burst count until a person says that they do not; about each
+ * a person is asked once. */
+static void burst(struct sim *s, const struct event *e, int stage)
+{
+	struct stage_book *b = &s->audit->stages[stage];
+	uint32_t bit = UINT32_C(1) << (event_int(e, "burst", 0) & 31);
+	bool out = e->type == EVENT_POLL_EXCLUDE;
+	if (e->type == EVENT_POLL_BURST) {
+		s->audit->asking += !(b->bursts_asked & bit);
+		b->bursts_asked |= bit;
+		return;
+	}
+	if (out == !!(b->bursts_out & bit) && !(b->bursts_asked & bit))
+		sim_fail(s, "burst", "%s of %s says nothing new",
+			 event_type_name(e->type), e->stage);
+	s->result->bursts += out;
+	s->audit->asking -= !!(b->bursts_asked & bit);
+	b->bursts_asked &= ~bit;
+	b->bursts_out = out ? b->bursts_out | bit : b->bursts_out & ~bit;
+}
+
+static void bursts_no_more(struct audit *a, struct stage_book *b)
+{
+	for (; b->bursts_asked; b->bursts_asked &= b->bursts_asked - 1)
+		a->asking--;
+}
+
 void audit_poll(struct sim *s, const struct event *e, int stage)
 {
 	struct stage_book *b = &s->audit->stages[stage];
+	if (e->type == EVENT_POLL_CREATE)
+		b->bursts_out = 0;
+	if (e->type == EVENT_POLL_CREATE || e->type == EVENT_POLL_VOID ||
+	    e->type == EVENT_POLL_RESOLVE)
+		bursts_no_more(s->audit, b);
 	if (e->type == EVENT_POLL_PROPOSE)
 		propose(s, e, stage);
 	if (e->type == EVENT_POLL_CREATE || e->type == EVENT_POLL_VOID)
@@ -156,6 +190,11 @@ void audit_poll(struct sim *s, const struct event *e, int stage)
 		break;
 	case EVENT_POLL_RESOLVE:
 		poll_resolve(s, e, stage);
+		break;
+	case EVENT_POLL_BURST:
+	case EVENT_POLL_EXCLUDE:
+	case EVENT_POLL_INCLUDE:
+		burst(s, e, stage);
 		break;
 	case EVENT_POLL_VOID:
 		s->audit->asking -= b->asks;

@@ -49,6 +49,7 @@ struct stage_book {
 	bool poll_open, poll_closed, asks;
 	bool proposed;	  /* of a place: a person is asked */
 	bool poll_frozen; /* by hand */
+	uint32_t bursts_asked, bursts_out; /* by number, bits */
 	bool priced;	  /* a person said yes to what its choice takes */
 	bool resolved;
 	int newest[8];		   /* by agent's place: its newest lease, -1 */

@@ -166,8 +166,9 @@ static void say_post(struct sim *s, const struct sim_core *c,
 		[POST_COMMAND] = "command",  [POST_ANSWER] = "answer",
 		[POST_VOTE] = "vote",	     [POST_OBS] = "OBS is",
 		[POST_OBS_DONE] = "OBS did", [POST_TALLY] = "tally",
-		[POST_ALARM] = "alarm",	     [POST_LEAD] = "lead, epoch",
-		[POST_RESUMED] = "resume",   [POST_BEGIN] = "begin run",
+		[POST_BURST] = "a burst",    [POST_ALARM] = "alarm",
+		[POST_LEAD] = "lead, epoch", [POST_RESUMED] = "resume",
+		[POST_BEGIN] = "begin run",
 	};
 	struct buf b = {0};
 	buf_addf(&b, "core %d: %s", c->life, names[p->kind]);
@@ -185,8 +186,7 @@ static void say_post(struct sim *s, const struct sim_core *c,
 			 known ? s->show->agents[p->agent].id : "nobody",
 			 p->attempt, p->run, p->ok ? "ok" : p->code, p->tokens);
 	} else if (p->kind == POST_TALLY) {
-		buf_addf(&b, " %" PRId64 ":%" PRId64, p->counts[0],
-			 p->counts[1]);
+		buf_addf(&b, " %d:%d", p->count.all[0], p->count.all[1]);
 	} else if (p->kind == POST_OBS) {
 		buf_addf(&b, " %s",
 			 p->scene < 0 ? "gone" : sim_scenes[p->scene]);
@@ -368,6 +368,17 @@ void core_commit(struct sim *s, struct sim_core *c)
 
 /* --- acting ------------------------------------------------------------- */
 
+/* As the engine knows it of an address; 0: none. */
+static int burst_of(const struct model *m, int stage, int option, int voter)
+{
+	const struct poll_run *p = m->stages[stage].poll;
+	for (int k = 0; k < p->burst_count && k < SIM_BURSTS; k++)
+		if (p->bursts[k].option == option &&
+		    sim_is_of_burst(voter, k + 1))
+			return k + 1;
+	return 0;
+}
+
 static void act_op(struct sim *s, struct sim_core *c, enum op_kind kind,
 		   const struct effect *x)
 {
@@ -384,6 +395,13 @@ static void act_op(struct sim *s, struct sim_core *c, enum op_kind kind,
 		op.option = x->ballots->items[0].option;
 		op.may_change = x->ballots->may_change;
 		op.voter = atoi(ballot_voter(x->ballots, 0) + 1);
+		op.burst = burst_of(c->m, op.stage, op.option, op.voter);
+	}
+	if (kind == OP_MARK) {
+		op.burst = x->attempt;
+		op.close = 0;
+		if (op.burst > SIM_BURSTS)
+			return;
 	}
 	store_ask(s, c, op);
 }
@@ -432,8 +450,10 @@ static void act(struct sim *s, struct sim_core *c, const struct effect *x,
 	case EFFECT_REPLY:
 		people_told(s, x);
 		break;
-	case EFFECT_POLL_LOOK:
 	case EFFECT_POLL_BURST:
+		act_op(s, c, OP_MARK, x);
+		break;
+	case EFFECT_POLL_LOOK:
 	case EFFECT_STAND_CALL: /* its agents take their time as it is */
 	case EFFECT_CHECK:
 	case EFFECT_CHECK_KEEP:
@@ -452,7 +472,9 @@ static void counted(struct sim *s, struct sim_core *c, const struct op *op,
 	p->stage = op->stage;
 	p->attempt = op->close;
 	p->life = c->life;
-	memcpy(p->counts, due->counts, sizeof p->counts);
+	p->count = due->count;
+	if (plant_is(s, PLANT_BURST_STAYS))
+		memset(p->count.of_burst, 0, sizeof p->count.of_burst);
 	posts_add(&c->local, p);
 }
 

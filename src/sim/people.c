@@ -207,10 +207,11 @@ static int random_stage(const struct sim *s, struct dice *d)
 static void meddle_poll(struct sim *s, struct dice *d, const char *id)
 {
 	static const enum action_id what[] = {
-		ACTION_POLL_CLOSE,  ACTION_POLL_CLOSE,	  ACTION_POLL_EXTEND,
-		ACTION_POLL_EXTEND, ACTION_POLL_EXTEND,	  ACTION_POLL_VOID,
-		ACTION_POLL_FREEZE, ACTION_POLL_UNFREEZE, ACTION_POLL_FREEZE,
-		ACTION_POLL_RESOLVE};
+		ACTION_POLL_CLOSE,   ACTION_POLL_CLOSE,	   ACTION_POLL_EXTEND,
+		ACTION_POLL_EXTEND,  ACTION_POLL_EXTEND,   ACTION_POLL_VOID,
+		ACTION_POLL_FREEZE,  ACTION_POLL_UNFREEZE, ACTION_POLL_FREEZE,
+		ACTION_POLL_RESOLVE, ACTION_POLL_EXCLUDE,  ACTION_POLL_INCLUDE,
+		ACTION_POLL_EXCLUDE};
 	/* Somebody who cannot make up his mind. */
 	for (int i = 0; dice_one_in(d, 2) && i < 4; i++)
 		ask(s, d, what[i], id, NULL);
@@ -436,6 +437,18 @@ static int random_poll(const struct sim *s, struct dice *d)
 	return found;
 }
 
+/* The engine does, among the votes that it has seen. */
+static void find_burst(struct sim *s, struct dice *d, int stage, int option)
+{
+	if (s->follower->stages[stage].poll->burst_count >= SIM_BURSTS)
+		return;
+	struct post *p = post_new(s, POST_BURST);
+	p->life = s->lead->life;
+	p->stage = stage;
+	p->option = option;
+	post_send(s, p, (int64_t)dice_roll(d, 300));
+}
+
 static void vote(struct sim *s, struct dice *d)
 {
 	int stage = random_poll(s, d);
@@ -454,6 +467,8 @@ static void vote(struct sim *s, struct dice *d)
 		text_int(p->id, "v", (long long)dice_roll(d, SIM_VOTERS));
 		post_send(s, p, (int64_t)dice_roll(d, 300));
 	}
+	if (open && dice_one_in(d, 6))
+		find_burst(s, d, stage, (int)dice_roll(d, options));
 }
 
 /* --- a step ------------------------------------------------------------- */

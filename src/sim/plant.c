@@ -294,6 +294,8 @@ static const struct {
 				  is_commanded, forget_command,
 				  .whenever = true},
 	[PLANT_VOTE_TWICE] = {"vote-twice", "a vote is counted twice"},
+	[PLANT_BURST_STAYS] = {"burst-stays",
+			       "the votes of a burst are never taken out"},
 	[PLANT_EPOCH_IGNORED] = {"epoch-ignored",
 				 "the store takes commits of an old leader"},
 	[PLANT_STORED_TWICE] = {"stored-twice",

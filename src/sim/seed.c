@@ -294,6 +294,7 @@ void sim_add(struct sim_result *sum, const struct sim_result *more)
 	sum->commands += more->commands;
 	sum->answers += more->answers;
 	sum->votes += more->votes;
+	sum->bursts += more->bursts;
 	sum->checks += more->checks;
 	sum->repeats += more->repeats;
 	sum->restores += more->restores;

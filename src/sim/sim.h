@@ -53,6 +53,7 @@ enum sim_plant {
 	PLANT_NEW_KEY,
 	PLANT_DOUBLE_COMMAND,
 	PLANT_VOTE_TWICE,
+	PLANT_BURST_STAYS,
 	PLANT_EPOCH_IGNORED,
 	PLANT_STORED_TWICE,
 	PLANT_LOST_EVENT,
@@ -95,6 +96,7 @@ struct sim_result {
 	uint64_t seq;	 /* the event at which it was found */
 	int64_t events, runs, crashes, takeovers, fenced, away, cuts, jumps;
 	int64_t commands, answers, votes, repeats, checks, restores;
+	int64_t bursts; /* of votes, that were excluded */
 };
 
 /* Does one plan in this process. A REQUIRE that fails in the core ends it. */

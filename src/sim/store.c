@@ -18,6 +18,7 @@ void store_init(struct sim *s)
 			continue;
 		s->store.boxes[i].votes = xmalloc(SIM_VOTERS);
 		memset(s->store.boxes[i].votes, -1, SIM_VOTERS);
+		s->store.boxes[i].bursts = xcalloc(1, SIM_VOTERS);
 	}
 }
 
@@ -27,8 +28,10 @@ void store_release(struct sim *s)
 		free(s->store.log[i].text);
 	free(s->store.log);
 	free(s->store.snapshot);
-	for (size_t i = 0; i < show_poll_places(s->show); i++)
+	for (size_t i = 0; i < show_poll_places(s->show); i++) {
 		free(s->store.boxes[i].votes);
+		free(s->store.boxes[i].bursts);
+	}
 	free(s->store.boxes);
 }
 
@@ -157,7 +160,8 @@ static void open_box(struct sim *s, const struct event *e)
 	int stage = show_find_poll(s->show, e->stage);
 	struct ballot_box *box = &s->store.boxes[stage];
 	memset(box->votes, -1, SIM_VOTERS);
-	memset(box->tally, 0, sizeof box->tally);
+	memset(box->bursts, 0, SIM_VOTERS);
+	box->tally = (struct sim_count){0};
 	box->open = true;
 }
 
@@ -280,6 +284,15 @@ static enum op_outcome store_commit(struct sim *s, struct batch *b)
 	return OP_OK;
 }
 
+static void count(struct ballot_box *box, int voter, int by)
+{
+	int option = box->votes[voter], burst = box->bursts[voter];
+	box->tally.all[option] += by;
+	if (burst)
+		box->tally.of_burst[burst - 1][option] += by;
+}
+
+/* A vote that is changed stays of the burst that it was of. */
 static enum op_outcome store_vote(struct sim *s, const struct op *op)
 {
 	struct ballot_box *box = &s->store.boxes[op->stage];
@@ -287,15 +300,31 @@ static enum op_outcome store_vote(struct sim *s, const struct op *op)
 	if (!box->open)
 		return OP_CLOSED;
 	if (plant_now(s, PLANT_VOTE_TWICE))
-		box->tally[op->option]++;
+		box->tally.all[op->option]++;
 	if (*had >= 0 && !op->may_change)
 		return *had == op->option ? OP_OK : OP_DOUBLE;
+	if (*had >= 0 && *had == op->option)
+		return OP_OK;
 	if (*had >= 0)
-		box->tally[*had]--;
+		count(box, op->voter, -1);
 	*had = (signed char)op->option;
-	box->tally[op->option]++;
+	if (!box->bursts[op->voter])
+		box->bursts[op->voter] = (signed char)op->burst;
+	count(box, op->voter, 1);
 	s->result->votes++;
 	return OP_OK;
+}
+
+static void store_mark(struct sim *s, const struct op *op)
+{
+	struct ballot_box *box = &s->store.boxes[op->stage];
+	for (int v = 0; v < SIM_VOTERS; v++) {
+		if (box->votes[v] != op->option || box->bursts[v] ||
+		    !sim_is_of_burst(v, op->burst))
+			continue;
+		box->bursts[v] = (signed char)op->burst;
+		box->tally.of_burst[op->burst - 1][op->option]++;
+	}
 }
 
 static struct batch *batch_of(struct sim_core *c, uint64_t tag)
@@ -309,7 +338,7 @@ static struct batch *batch_of(struct sim_core *c, uint64_t tag)
 }
 
 static enum op_outcome serve(struct sim *s, struct sim_core *c,
-			     const struct op *op, int64_t counts[8])
+			     const struct op *op, struct sim_count *counted)
 {
 	struct ballot_box *box = &s->store.boxes[op->stage];
 	if (op->kind == OP_COMMIT)
@@ -318,8 +347,11 @@ static enum op_outcome serve(struct sim *s, struct sim_core *c,
 		return OP_FENCED;
 	if (op->kind == OP_VOTE)
 		return store_vote(s, op);
-	box->open = op->kind == OP_OPEN;
-	memcpy(counts, box->tally, sizeof box->tally);
+	if (op->kind == OP_MARK)
+		store_mark(s, op);
+	else
+		box->open = op->kind == OP_OPEN;
+	*counted = box->tally;
 	return OP_OK;
 }
 
@@ -330,8 +362,8 @@ void store_arrive(struct sim *s, const struct due *due)
 	if (s->store.away || due->conn < 0 || !found)
 		return; /* lost, or it came twice and is answered already */
 	struct op op = *found;
-	int64_t counts[8] = {0};
-	enum op_outcome outcome = serve(s, c, &op, counts);
+	struct sim_count counted = {0};
+	enum op_outcome outcome = serve(s, c, &op, &counted);
 	if (due->conn != c->conn || !c->alive)
 		return;
 	int64_t at = s->now_ms + delay_ms(s, 1);
@@ -348,7 +380,7 @@ void store_arrive(struct sim *s, const struct due *due)
 		d->conn = c->conn;
 		d->tag = op.tag;
 		d->outcome = outcome;
-		memcpy(d->counts, counts, sizeof d->counts);
+		d->count = counted;
 	}
 	if (sim_has(s, SIM_CUT) && dice_one_in(&air, 100)) {
 		SAY(s, "the link of core %d breaks: an answer is lost",

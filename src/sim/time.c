@@ -332,6 +332,22 @@ static void fill_command(const struct post *p, struct input *in)
 		in->args[i] = xstrdup(p->args[i]);
 }
 
+/* By burst and then by the options that the poll has. */
+static void fill_bursts(const struct sim *s, const struct post *p,
+			struct input *in)
+{
+	const struct show_poll *def = poll_def(s->follower, p->stage);
+	if (!def || !s->follower->stages[p->stage].poll->burst_count)
+		return;
+	in->burst_count = SIM_BURSTS;
+	in->of_bursts =
+		xcalloc(SIM_BURSTS * def->option_count, sizeof *in->of_bursts);
+	for (size_t k = 0; k < SIM_BURSTS; k++)
+		for (size_t i = 0; i < def->option_count; i++)
+			in->of_bursts[k * def->option_count + i] =
+				p->count.of_burst[k][i];
+}
+
 /* The options of all random polls are the first of these. */
 static void fill_poll(const struct sim *s, const struct post *p,
 		      struct input *in)
@@ -347,20 +363,35 @@ static void fill_poll(const struct sim *s, const struct post *p,
 			    p->id, 0, 0);
 		return;
 	}
+	if (p->kind == POST_BURST) {
+		in->choice = xstrdup(options[p->option]);
+		in->burst = (struct burst_facts){31, 2600, 3, 400};
+		return;
+	}
 	in->attempt = p->attempt;
 	in->count_count = (int)COUNT_OF(options);
 	in->counts = xcalloc(COUNT_OF(options), sizeof *in->counts);
-	memcpy(in->counts, p->counts, COUNT_OF(options) * sizeof *in->counts);
+	for (size_t i = 0; i < COUNT_OF(options); i++) {
+		in->counts[i] = p->count.all[i];
+		in->from.of[BALLOTS_CHAT] += p->count.all[i];
+	}
+	fill_bursts(s, p, in);
 }
 
 struct input *post_input(const struct sim *s, const struct post *p)
 {
 	static const enum input_kind kinds[] = {
-		[POST_COMMAND] = INPUT_COMMAND,	  [POST_ANSWER] = INPUT_ANSWER,
-		[POST_VOTE] = INPUT_VOTE,	  [POST_OBS] = INPUT_OBS,
-		[POST_OBS_DONE] = INPUT_OBS_DONE, [POST_TALLY] = INPUT_TALLY,
-		[POST_ALARM] = INPUT_ALARM,	  [POST_LEAD] = INPUT_LEAD,
-		[POST_RESUMED] = INPUT_RESUMED,	  [POST_BEGIN] = INPUT_BEGIN,
+		[POST_COMMAND] = INPUT_COMMAND,
+		[POST_ANSWER] = INPUT_ANSWER,
+		[POST_VOTE] = INPUT_VOTE,
+		[POST_OBS] = INPUT_OBS,
+		[POST_OBS_DONE] = INPUT_OBS_DONE,
+		[POST_TALLY] = INPUT_TALLY,
+		[POST_BURST] = INPUT_BURST,
+		[POST_ALARM] = INPUT_ALARM,
+		[POST_LEAD] = INPUT_LEAD,
+		[POST_RESUMED] = INPUT_RESUMED,
+		[POST_BEGIN] = INPUT_BEGIN,
 	};
 	struct input *in = input_new(kinds[p->kind]);
 	in->ok = p->ok;
@@ -373,7 +404,8 @@ struct input *post_input(const struct sim *s, const struct post *p)
 		fill_command(p, in);
 	else if (p->kind == POST_OBS)
 		fill_obs(p, in);
-	else if (p->kind == POST_VOTE || p->kind == POST_TALLY)
+	else if (p->kind == POST_VOTE || p->kind == POST_TALLY ||
+		 p->kind == POST_BURST)
 		fill_poll(s, p, in);
 	else if (p->kind == POST_LEAD)
 		in->epoch = p->tokens;

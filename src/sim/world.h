@@ -20,6 +20,15 @@
 #define SIM_ROUND    64	 /* events in one commit */
 #define SIM_SNAPSHOT 120 /* events between two snapshots */
 
+#define SIM_OPTIONS 4 /* no poll has more */
+#define SIM_BURSTS  2 /* of a poll, that votes are marked as */
+
+/* What the store has of a poll. */
+struct sim_count {
+	int all[SIM_OPTIONS];
+	int of_burst[SIM_BURSTS][SIM_OPTIONS]; /* of these */
+};
+
 /* --- what comes to a core ---------------------------------------------- */
 
 enum post_kind {
@@ -29,6 +38,7 @@ enum post_kind {
 	POST_OBS,
 	POST_OBS_DONE,
 	POST_TALLY,
+	POST_BURST, /* the engine found one */
 	POST_ALARM,
 	POST_LEAD,
 	POST_RESUMED,
@@ -60,7 +70,7 @@ struct post {
 	int shape;	/* of the result */
 	/* Votes and polls. */
 	int option;
-	int64_t counts[8];
+	struct sim_count count;
 	/* OBS. */
 	int scene; /* index into sim_scenes; -1: not connected */
 	bool attended;
@@ -93,8 +103,9 @@ struct line {
 
 struct ballot_box { /* by stage */
 	bool open;
-	int64_t tally[8];
-	signed char *votes; /* by voter: option, -1 */
+	struct sim_count tally;
+	signed char *votes;  /* by voter: option, -1 */
+	signed char *bursts; /* by voter: that the vote is of; 0: none */
 };
 
 #define SIM_VOTERS 40
@@ -112,7 +123,7 @@ struct store {
 	uint64_t snapshot_seq;
 };
 
-enum op_kind { OP_COMMIT, OP_OPEN, OP_FREEZE, OP_COUNT, OP_VOTE };
+enum op_kind { OP_COMMIT, OP_OPEN, OP_FREEZE, OP_COUNT, OP_VOTE, OP_MARK };
 enum op_outcome { OP_OK, OP_FENCED, OP_BROKEN, OP_DOUBLE, OP_CLOSED };
 
 /* One thing asked of the store, in order; sent again when the link broke. */
@@ -122,6 +133,7 @@ struct op {
 	int stage, option, voter;
 	bool may_change;
 	int close; /* of a count */
+	int burst; /* that a vote or a mark is of; 0: none */
 	struct origin origin;
 };
 
@@ -191,7 +203,7 @@ struct due {
 	int life, conn;
 	uint64_t tag;
 	enum op_outcome outcome;
-	int64_t counts[8];
+	struct sim_count count;
 	struct post *post;
 };
 
@@ -258,6 +270,12 @@ void post_send(struct sim *s, struct post *p, int64_t after_ms);
 /* The idempotency key of a call, as its agents expect it. Caller frees. */
 char *key_of(int run, const char *stage, int attempt);
 struct input *post_input(const struct sim *s, const struct post *p);
+
+/* Votes of a burst come from few addresses, each of which has some voters. */
+static inline bool sim_is_of_burst(int voter, int burst)
+{
+	return voter % 4 == burst;
+}
 
 /* store.c */
 void store_init(struct sim *s);

@@ -105,6 +105,7 @@ static const char *const found_by[PLANTS] = {
 	[PLANT_NEW_KEY] = "key",
 	[PLANT_DOUBLE_COMMAND] = "command",
 	[PLANT_VOTE_TWICE] = "votes",
+	[PLANT_BURST_STAYS] = "votes",
 	[PLANT_EPOCH_IGNORED] = NULL, /* it breaks what comes first */
 	[PLANT_STORED_TWICE] = NULL,
 	[PLANT_LOST_EVENT] = NULL,
