@@ -643,6 +643,7 @@ START_TEST(late_answers_are_adopted_or_discarded_by_name)
 	char want[80], id[24];
 	snprintf(id, sizeof id, "l%llu",
 		 (unsigned long long)v->model->late[0].seq);
+	ck_assert(drawn(v, 80, 24, "1 answer came too late, the last of"));
 	press(v, "l Enter Down Enter");
 	snprintf(want, sizeof want, "adopt %s", id);
 	ck_assert_str_eq(asked(v), want);

@@ -159,6 +159,25 @@ static int put_alarms(const struct view *v, const struct area *a, int y,
 	return y;
 }
 
+/* They run only when somebody adopts them, and nobody must. */
+static int put_late(const struct view *v, const struct area *a, int y)
+{
+	const struct action *look = &action_table[ACTION_LATE];
+	size_t n = v->model->late_count;
+	char hint[80] = "";
+	if (!n || y >= a->r.h)
+		return y;
+	if (a->r.w >= HINT_MIN)
+		snprintf(hint, sizeof hint, "  %s look", look->key);
+	const struct late_proposal *last = &v->model->late[n - 1];
+	struct pen p = begin_row(a, y, STYLE_TEXT, "late", STYLE_KEY, hint);
+	pen_printf(&p, STYLE_DIM,
+		   "%zu answer%s came too late, the last of %s "
+		   "for %s",
+		   n, n == 1 ? "" : "s", last->agent, last->stage);
+	return y + 1;
+}
+
 /* What other people did since we look, the newest first, in the rows that are
  * left. */
 static void put_others(const struct view *v, const struct area *a, int y)
@@ -205,7 +224,8 @@ static void put_rest(const struct view *v, const struct area *a, int y)
 		struct pen p = pen_at(a, 0, y++);
 		pen_text(&p, STYLE_DIM, "nothing waits for you");
 	}
-	put_others(v, a, put_alarms(v, a, y, true));
+	y = put_alarms(v, a, y, true);
+	put_others(v, a, put_late(v, a, y));
 }
 
 void inbox_draw(struct view *v, const struct area *a)
