@@ -16,6 +16,7 @@
 
 #define ANSWER_MS 60000 /* the core looks through the log first */
 #define NAMED	  12
+#define NAMES	  8 /* of members of the story */
 
 static bool read_version(const char *text, uint64_t *version)
 {
@@ -96,19 +97,28 @@ static bool fold(struct source *s, struct replay *now, struct past *then,
 		       *source_missing(s) ? "; " : "", source_missing(s));
 }
 
-static void print_members(json_object *patch)
+/* Those that are set (or taken out), the first few by name. */
+static void print_some(json_object *patch, bool set, const char *words)
 {
-	size_t gone = 0, set = 0;
+	size_t count = 0;
 	json_object_object_foreach(patch, key, value)
 	{
-		(void)key;
-		if (value)
-			set++;
-		else
-			gone++;
+		if ((value != NULL) != set || count++ >= NAMES)
+			continue;
+		char *name = text_clean_str(key, 40);
+		printf("%s%s", count > 1 ? ", " : words, name);
+		free(name);
 	}
-	printf("story    %zu member%s as before, %zu taken out\n", set,
-	       set == 1 ? "" : "s", gone);
+	if (count > NAMES)
+		printf(" and %zu more", count - NAMES);
+	if (count)
+		printf("\n");
+}
+
+static void print_members(json_object *patch)
+{
+	print_some(patch, true, "story    set back: ");
+	print_some(patch, false, "story    taken out: ");
 }
 
 static void print_preview(const struct model *m, const struct story *then,
