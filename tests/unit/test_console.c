@@ -1308,6 +1308,18 @@ START_TEST(an_alarm_says_what_is_wrong)
 	       "{\"id\":\"x\",\"text\":\"The lamp is out.\"}");
 	ck_assert(drawn(v, 80, 24, "ALARM   The lamp is out."));
 	ck_assert(!drawn(v, 80, 24, "nothing waits for you"));
+	for (int i = 0; i < 4; i++) {
+		char data[60];
+		snprintf(data, sizeof data, "{\"id\":\"y%d\",\"text\":\"y\"}", i);
+		happen(v, EVENT_ALARM_RAISE, "", data);
+	}
+	ck_assert(drawn(v, 80, 24, "  +2 more"));
+	for (int i = 0; i < 4; i++) {
+		char data[60];
+		snprintf(data, sizeof data, "{\"id\":\"y%d\"}", i);
+		happen(v, EVENT_ALARM_CLEAR, "", data);
+	}
+	ck_assert(!drawn(v, 80, 24, " more"));
 	happen(v, EVENT_ALARM_ACK, "", "{\"id\":\"x\"}");
 	ck_assert(drawn(v, 80, 24, "acked   The lamp is out."));
 	ck_assert(drawn(v, 80, 24, "nothing waits for you"));

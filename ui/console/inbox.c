@@ -143,10 +143,17 @@ static int put_alarms(const struct view *v, const struct area *a, int y,
 	char hint[80] = "";
 	if (!acked && !v->read_only && a->r.w >= HINT_MIN)
 		snprintf(hint, sizeof hint, "  %s %s", ack->key, ack->name);
+	size_t left = 0;
+	for (size_t i = 0; i < v->model->alarm_count; i++)
+		left += v->model->alarms[i].acked == acked;
 	for (size_t i = 0; i < v->model->alarm_count && y < a->r.h; i++) {
 		const struct alarm *alarm = &v->model->alarms[i];
 		if (alarm->acked != acked)
 			continue;
+		if (--left && y == a->r.h - 1)
+			snprintf(hint + strlen(hint),
+				 sizeof hint - strlen(hint), "  +%zu more",
+				 left);
 		struct pen p =
 			begin_row(a, y++, acked ? STYLE_DIM : STYLE_ALARM,
 				  acked ? "acked" : "ALARM", STYLE_KEY, hint);
