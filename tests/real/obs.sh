@@ -7,9 +7,10 @@
 #   obs.sh stop DIR                  ends what was started here, by its pid
 #
 # OBS has the collections House and Other (scenes "Starting Soon", Live, Poll and
-# Sound, each with a picture "NAME back"), and the profiles House, which streams
-# to RTMP_PORT, Brief, which gives up after two retries, and Dead, whose ingest is
-# not there. OBS_FPS and OBS_KBPS say how fast it draws and how much it sends.
+# Sound, each with a picture "NAME back") and Two (two of them), and the profiles
+# House, which streams to RTMP_PORT, Brief, which gives up after two retries, and
+# Dead, whose ingest is not there. OBS_FPS and OBS_KBPS say how fast it draws and
+# how much it sends.
 #
 # DIR/obs.pid and DIR/xvfb.pid name the processes. It returns when OBS was
 # started; the client under test waits for it to answer. Exit 77: something is
@@ -58,6 +59,19 @@ write_collection() { # NAME
 	$(write_scene Live 4278255360 Voice),
 	$(write_scene Poll 4294901760),
 	$(write_scene Sound 4278190080 Voice) ] }
+	JSON
+}
+
+# As many scenes as a transition has.
+write_two() {
+	cat >"$settings/basic/scenes/Two.json" <<-JSON
+	{ "name": "Two", "current_scene": "Starting Soon",
+	  "current_program_scene": "Starting Soon",
+	  "current_transition": "Cut", "transition_duration": 300,
+	  "scene_order": [ { "name": "Starting Soon" }, { "name": "Poll" } ],
+	  "sources": [
+	$(write_scene "Starting Soon" 4278190335),
+	$(write_scene Poll 4294901760) ] }
 	JSON
 }
 
@@ -133,6 +147,7 @@ write_settings() { # PORT PASSWORD [RTMP_PORT]
 	write_profile Dead 9 20
 	write_collection House
 	write_collection Other
+	write_two
 }
 
 start_display() {
@@ -157,6 +172,11 @@ start_obs() {
 		--disable-missing-files-check --profile House \
 		--collection House >"$dir/obs.log" 2>&1 </dev/null &
 	echo $! >"$dir/obs.pid"
+	# A scenario that ends with this ends all of its own process group.
+	while [ -e /proc/$! ] &&
+		[ "$(cut -d ' ' -f 6 /proc/$!/stat 2>/dev/null)" != $! ]; do
+		:
+	done
 }
 
 end_one() { # NAME SIGNAL: and KILL if that is not enough within 8 s
