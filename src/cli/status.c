@@ -223,7 +223,9 @@ void cli_print_status(json_object *o)
 		print_checks(json_get_array(o, "checks"));
 	if (json_get_object(o, "obs"))
 		print_obs(json_get_object(o, "obs"));
-	if (redis)
+	/* What a log folds to has no Redis, of which that it is away would
+	 * read as a trouble. */
+	if (redis && strcmp(json_get_str(o, "mode", ""), "replay") != 0)
 		print_redis(redis);
 	print_lines("inbox", json_get_array(o, "inbox"));
 	print_lines("alarm", json_get_array(o, "alarms"));

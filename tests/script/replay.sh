@@ -117,6 +117,8 @@ ok $? "replay --to EVENT too"
 ok $? "with the story"
 "$program" replay night --to v1 | grep -q '^folded .* and stopped there$'
 ok $? "in words, too"
+"$program" replay night --to v1 | grep -c '^redis' | grep -qx 0
+ok $? "and no word of Redis, which it does not need"
 fails 1 'the log ends at event' 'an event that is not there' \
 	"$program" replay night --to 99999
 fails 1 'no version 77' 'a version that is not there' \
