@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/pages.h"
 #include "net/voter.h"
 #include "core/snapshot.h"
 #include "engine/lock.h"
@@ -41,6 +42,7 @@ void engine_say_ready(struct engine *e)
 	log_info("engine", "%s runs: %s, event %llu", e->show->id, e->m->run.id,
 		 (unsigned long long)e->m->seq);
 	engine_say(e, "ready\n");
+	pages_give_back(); /* what only the start needed */
 }
 
 void engine_say_error(struct engine *e, const struct err *err)
