@@ -11,6 +11,10 @@
  * never returns. */
 void serve_sockets(int tell); /* send(), in one pass */
 void serve_lws(int tell);     /* as libwebsockets wants to be used */
+/* Node's ws, by the script that this variable names: fanout.sh sets it where
+ * there is node and npm brings ws. */
+#define FANOUT_NODE "FANOUT_NODE"
+void serve_node(int tell);
 void serve_showcaller(int tell);
 
 /* The text of a tally as long as ours, and its time. Caller frees. */

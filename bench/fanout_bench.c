@@ -3,8 +3,8 @@
  * many WebSockets: from the moment it is known to when each client has read it.
  *
  * In turns, with the same clients: bare sockets, a bare libwebsockets server,
- * and ours, the real net behind the real core. At the end: how many ours lets
- * in, and what the next one is told.
+ * Node's ws where it is (fanout.sh), and ours, the real net behind the real
+ * core. At the end: how many ours lets in, and what the next one is told.
  */
 #include <arpa/inet.h>
 #include <signal.h>
@@ -33,6 +33,7 @@ static const struct {
 } servers[] = {
 	{"bare sockets", serve_sockets},
 	{"bare libwebsockets", serve_lws},
+	{"node ws", serve_node},
 	{"showcaller", serve_showcaller},
 };
 #define SERVERS	  COUNT_OF(servers)
@@ -200,6 +201,11 @@ static double rss_mb(pid_t pid)
 	return (double)pages * (double)sysconf(_SC_PAGESIZE) / 1e6;
 }
 
+static bool is_here(size_t which)
+{
+	return servers[which].serve != serve_node || getenv(FANOUT_NODE);
+}
+
 static pid_t begin(size_t which, int *port)
 {
 	int ends[2];
@@ -334,9 +340,11 @@ int main(int argc, char **argv)
 	struct figures f[SERVERS][MAX_ROUND];
 	for (int i = 0; i < rounds; i++)
 		for (size_t k = 0; k < SERVERS; k++)
-			f[k][i] = run(k, seconds);
+			if (is_here(k))
+				f[k][i] = run(k, seconds);
 	for (size_t k = 0; k < SERVERS; k++)
-		print(k, f[k], rounds, MEDIAN(f[1], rounds, p99));
+		if (is_here(k))
+			print(k, f[k], rounds, MEDIAN(f[1], rounds, p99));
 	until_full();
 	free(load.ms);
 	free(load.clients);

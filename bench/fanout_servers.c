@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libwebsockets.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -169,6 +170,17 @@ void serve_lws(int tell)
 	bare_tick(&bare.timer);
 	while (lws_service(bare.context, 0) >= 0)
 		continue;
+	_exit(1);
+}
+
+/* --- Node's ws ------------------------------------------------------------ */
+
+void serve_node(int tell)
+{
+	char interval[16];
+	snprintf(interval, sizeof interval, "%d", FANOUT_INTERVAL_MS);
+	if (dup2(tell, 3) == 3)
+		execlp("node", "node", getenv(FANOUT_NODE), interval, NULL);
 	_exit(1);
 }
 
