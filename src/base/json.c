@@ -156,14 +156,60 @@ json_object *json_clone(json_object *o)
 	return NULL;
 }
 
+/* An object that a merge has made bears its mark, and stands in one tree: the
+ * next one may change it where it is. All others may be shared with a patch,
+ * and are copied first. */
+static const char own_mark;
+
+static bool is_own(json_object *object)
+{
+	return json_object_get_userdata(object) == &own_mark;
+}
+
+/* What has nulls is not what it leaves, and what is own in another tree is not
+ * to be changed with this one. */
+static bool may_share(json_object *object)
+{
+	struct lh_entry *e;
+	if (is_own(object))
+		return false;
+	lh_foreach(json_object_get_object(object), e)
+	{
+		json_object *v = lh_entry_v(e);
+		if (!v ||
+		    (json_object_is_type(v, json_type_object) && !may_share(v)))
+			return false;
+	}
+	return true;
+}
+
+static json_object *own_object(json_object *of)
+{
+	struct lh_entry *e;
+	if (of && is_own(of))
+		return json_object_get(of);
+	json_object *own = json_object_new_object();
+	json_object_set_userdata(own, (void *)(uintptr_t)&own_mark, NULL);
+	if (of)
+		lh_foreach(json_object_get_object(of), e)
+			json_object_object_add_ex(
+				own, lh_entry_k(e),
+				json_object_get(lh_entry_v(e)),
+				JSON_C_OBJECT_ADD_KEY_IS_NEW);
+	return own;
+}
+
 /* What a member becomes under a patch of any type. */
 static json_object *merged(json_object *target, json_object *patch)
 {
 	if (!json_object_is_type(patch, json_type_object))
 		return json_object_get(patch);
-	json_object *result = json_object_is_type(target, json_type_object)
-				      ? json_object_get(target)
-				      : json_object_new_object();
+	if (!json_object_is_type(target, json_type_object)) {
+		if (may_share(patch))
+			return json_object_get(patch);
+		target = NULL;
+	}
+	json_object *result = own_object(target);
 	json_merge(result, patch);
 	return result;
 }

@@ -103,10 +103,10 @@ void json_out_tree(struct json_out *out, const char *key, bool literal,
 /* A deep copy of its own. NULL -> NULL. */
 json_object *json_clone(json_object *o);
 
-/* RFC 7396: applies `patch` to the object `target` in place. Its objects are
- * made anew, its scalars and arrays are shared with it from then on: neither
- * tree's are changed in place. A patch that is no object changes nothing here.
- */
+/* RFC 7396: applies `patch` to the object `target` in place. What it puts there
+ * is shared with it from then on: what is in either tree is not changed in
+ * place, but by a merge, which copies first what is not the target's alone. A
+ * patch that is no object changes nothing here. */
 void json_merge(json_object *target, json_object *patch);
 
 /* RFC 6901. What `pointer` names in `o`, lent; a JSON null is there and NULL.

@@ -128,7 +128,7 @@ START_TEST(merges_patches)
 		json_merge(target, patch);
 		ck_assert_msg(json_equal(target, want), "%zu: %s", i,
 			      json_text(target));
-		/* The patch is still whole, and shares nothing. */
+		/* The patch is still whole. */
 		json_object *before = as_member(merges[i].patch);
 		ck_assert(json_equal(patch, before));
 		json_object_put(patch);
@@ -142,6 +142,40 @@ START_TEST(merges_patches)
 	ck_assert_str_eq(json_text(o), "{}");
 	json_object_put(o);
 	json_object_put(gone);
+}
+END_TEST
+
+static void merge_text(json_object *target, const char *patch)
+{
+	json_object *o = json_read_str(patch, answer, NULL);
+	json_merge(target, o);
+	json_object_put(o);
+}
+
+/* What trees have of one patch, and of each other, each changes for itself. */
+START_TEST(merges_change_no_other_tree)
+{
+	static const char first[] = "{\"x\":{\"y\":{\"z\":1},\"a\":2}}";
+	json_object *patch = json_read_str(first, answer, NULL);
+	json_object *one = json_object_new_object();
+	json_object *two = json_object_new_object();
+	json_object *three = json_object_new_object();
+	json_merge(one, patch);
+	json_merge(two, patch);
+	merge_text(one, "{\"x\":{\"y\":{\"z\":3}}}");
+	merge_text(one, "{\"x\":{\"y\":{\"w\":4}}}");
+	json_merge(three, one);
+	merge_text(three, "{\"x\":{\"y\":null,\"a\":5}}");
+	merge_text(one, "{\"x\":{\"a\":6}}");
+	ck_assert_str_eq(json_text(patch), first);
+	ck_assert_str_eq(json_text(two), first);
+	ck_assert_str_eq(json_text(one),
+			 "{\"x\":{\"y\":{\"z\":3,\"w\":4},\"a\":6}}");
+	ck_assert_str_eq(json_text(three), "{\"x\":{\"a\":5}}");
+	json_object_put(three);
+	json_object_put(two);
+	json_object_put(one);
+	json_object_put(patch);
 }
 END_TEST
 
@@ -226,6 +260,7 @@ int main(void)
 	tap_add(s, "adding members", adds_members);
 	tap_add(s, "equality", compares_by_type_and_value);
 	tap_add(s, "merge patch, RFC 7396", merges_patches);
+	tap_add(s, "merges change no other tree", merges_change_no_other_tree);
 	tap_add(s, "pointers, RFC 6901", follows_pointers);
 	tap_add(s, "cleaning trees", cleans_trees);
 	return tap_run(s);
