@@ -132,9 +132,14 @@ static bool is_given(const int *to, size_t count, int agent)
 size_t overage_fallbacks(const struct model *m, int stage, int *to)
 {
 	size_t count = m->show->stages[stage].agent_count, given = 0;
-	json_object *raises = budget_raises(m, stage, overage_total(m, stage));
-	for (size_t k = 0; k < count; k++)
+	bool any = false;
+	for (size_t k = 0; k < count; k++) {
 		to[k] = -1;
+		any = any || fallback_of(m, stage, k) >= 0;
+	}
+	if (!any)
+		return 0;
+	json_object *raises = budget_raises(m, stage, overage_total(m, stage));
 	for (size_t i = 0; i < 2 * count; i++) {
 		size_t k = i % count;
 		int other = fallback_of(m, stage, k);
@@ -156,14 +161,17 @@ static bool cheaper_fits(struct model *m, int stage)
 	size_t count = m->show->stages[stage].agent_count;
 	struct call *calls = m->stages[stage].calls;
 	int *was = xcalloc(2 * count + 1, sizeof *was), *to = was + count;
-	bool any = overage_fallbacks(m, stage, to) > 0;
+	if (!overage_fallbacks(m, stage, to)) {
+		free(was);
+		return false;
+	}
 	for (size_t k = 0; k < count; k++) {
 		was[k] = calls[k].agent;
 		if (to[k] >= 0)
 			calls[k].agent = to[k];
 	}
 	struct lack l = overage_lack(m, stage, overage_total(m, stage));
-	bool fits = any && !l.most && !l.cost_most && !l.unpriced;
+	bool fits = !l.most && !l.cost_most && !l.unpriced;
 	for (size_t k = 0; k < count; k++)
 		calls[k].agent = was[k];
 	free(was);

@@ -599,11 +599,10 @@ static void once(struct sim *s, const struct event *e, int decision)
 	a->by[n] = decision + 1;
 }
 
-void audit_event(struct sim *s, const struct event *e, int decision)
+void audit_event(struct sim *s, const struct event *e, int stage, int agent,
+		 int decision)
 {
 	struct audit *a = s->audit;
-	int stage = *e->stage ? show_find_stage(a->show, e->stage) : -1;
-	int agent = *e->agent ? show_find_agent(a->show, e->agent) : -1;
 	if (e->seq != ++a->seq)
 		sim_fail(s, "log", "event %" PRIu64 " stands at %" PRIu64,
 			 e->seq, a->seq);
@@ -617,7 +616,7 @@ void audit_event(struct sim *s, const struct event *e, int decision)
 	of_run(s, e);
 	audit_scopes(s, e, stage, agent);
 	audit_money(s, e, stage, agent);
-	int poll = show_find_poll(a->show, e->stage);
+	int poll = stage >= 0 ? -1 : show_find_poll(a->show, e->stage);
 	if (stage >= 0)
 		of_stage(s, e, stage, agent);
 	else if (poll >= 0)

@@ -13,8 +13,10 @@
 struct audit *audit_new(const struct show *show);
 void audit_free(struct audit **audit);
 
-/* One event, in the order of the log, after the follower has folded it. */
-void audit_event(struct sim *s, const struct event *e, int decision);
+/* One event, in the order of the log, after the follower has folded it; the
+ * stage and the agent of its names, or -1. */
+void audit_event(struct sim *s, const struct event *e, int stage, int agent,
+		 int decision);
 /* After the last event of one commit of a core that leads with `epoch`. */
 void audit_commit(struct sim *s, int64_t epoch);
 /* The whole model against the books, and the story against its own hash. */

@@ -187,22 +187,22 @@ static void append(struct sim *s, struct entry *entry)
 	struct event *e = entry->event;
 	int stage = *e->stage ? show_find_stage(s->show, e->stage) : -1;
 	int agent = *e->agent ? show_find_agent(s->show, e->agent) : -1;
-	if (stage < 0) /* a poll that no stage declares */
-		stage = show_find_poll(s->show, e->stage);
+	/* Or a poll that no stage declares. */
+	int place = stage >= 0 ? stage : show_find_poll(s->show, e->stage);
 	GROW(st->log, st->count, st->cap);
 	st->log[st->count++] =
 		(struct line){.text = entry->text,
 			      .at_ms = e->at_ms,
 			      .run = *e->run ? atoi(e->run + 1) : 0,
 			      .type = (short)e->type,
-			      .stage = (short)stage,
+			      .stage = (short)place,
 			      .agent = (short)agent};
 	entry->text = NULL;
 	if (e->type == EVENT_POLL_CREATE)
 		open_box(s, e);
 	model_apply(s->follower, e);
 	s->result->events++;
-	audit_event(s, e, entry->decision);
+	audit_event(s, e, stage, agent, entry->decision);
 	event_free(&entry->event);
 }
 
