@@ -25,6 +25,7 @@ static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
 static EVP_MD *sha256; /* EVP_sha256() would be looked up at every digest */
 static EVP_MAC *hmac;
 static pthread_key_t own_key;
+static char hex_pairs[256][2]; /* of each byte */
 
 static void forget_key(struct own *own)
 {
@@ -43,17 +44,21 @@ static void free_own(void *p)
 	free(own);
 }
 
-static void fetch_sha256(void)
+static void prepare(void)
 {
 	sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL);
 	hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	REQUIRE(sha256 != NULL && hmac != NULL);
 	REQUIRE(pthread_key_create(&own_key, free_own) == 0);
+	for (int i = 0; i < 256; i++) {
+		hex_pairs[i][0] = "0123456789abcdef"[i >> 4];
+		hex_pairs[i][1] = "0123456789abcdef"[i & 15];
+	}
 }
 
 static struct own *own(void)
 {
-	pthread_once(&sha256_once, fetch_sha256);
+	pthread_once(&sha256_once, prepare);
 	struct own *own = pthread_getspecific(own_key);
 	if (!own) {
 		own = xcalloc(1, sizeof *own);
@@ -77,10 +82,8 @@ static void digest(unsigned char out[SHA256_BYTES], const void *a,
 
 static char *to_hex(char out[HASH_HEX_BYTES], const unsigned char *sum)
 {
-	for (size_t i = 0; i < SHA256_BYTES; i++) {
-		out[2 * i] = "0123456789abcdef"[sum[i] >> 4];
-		out[2 * i + 1] = "0123456789abcdef"[sum[i] & 15];
-	}
+	for (size_t i = 0; i < SHA256_BYTES; i++)
+		memcpy(out + 2 * i, hex_pairs[sum[i]], 2);
 	out[HASH_HEX_BYTES - 1] = '\0';
 	return out;
 }
@@ -99,7 +102,7 @@ struct hash_sum {
 struct hash_sum *hash_sum_new(void)
 {
 	struct hash_sum *s = xmalloc(sizeof *s);
-	pthread_once(&sha256_once, fetch_sha256);
+	pthread_once(&sha256_once, prepare);
 	s->ctx = EVP_MD_CTX_new();
 	REQUIRE(s->ctx != NULL);
 	REQUIRE(EVP_DigestInit_ex2(s->ctx, sha256, NULL) == 1);

@@ -49,7 +49,10 @@ void *xreallocarray(void *p, size_t count, size_t bytes)
 
 char *xstrdup(const char *s)
 {
-	return s ? xstrndup(s, strlen(s)) : NULL;
+	if (!s)
+		return NULL;
+	size_t bytes = strlen(s) + 1;
+	return memcpy(xmalloc(bytes), s, bytes);
 }
 
 char *xstrndup(const char *s, size_t bytes)
