@@ -41,7 +41,8 @@ void input_free(struct input **input)
 	ballots_free(&in->ballots);
 	free(in->counts);
 	free(in->of_bursts);
-	obs_facts_release(&in->obs);
+	if (in->kind == INPUT_OBS)
+		obs_facts_release(&in->obs);
 	free(in);
 }
 

@@ -431,7 +431,7 @@ static json_object *redis_status(const struct status_extra *extra)
 	return o;
 }
 
-static json_object *budget_status(const struct model *m)
+json_object *status_budget(const struct model *m)
 {
 	const struct purse *p = &m->ledger.episode;
 	json_object *o = scope_status(&p->tokens);
@@ -478,8 +478,7 @@ static void add_rest(json_object *o, const struct model *m,
 		     const struct status_extra *extra)
 {
 	json_object_object_add(o, "story", story_status(m));
-	json_object_object_add(o, "budget", budget_status(m));
-	json_object_object_add(o, "usage", usage_report(m));
+	json_object_object_add(o, "budget", status_budget(m));
 	json_object_object_add(o, "poll", status_poll(m, polls_now(m)));
 	json_object_object_add(o, "polls", status_polls_on(m));
 	json_object_object_add(o, "checks", status_checks(m));
@@ -499,6 +498,7 @@ json_object *status_json(const struct model *m,
 	add_head(o, m, extra);
 	json_object_object_add(o, "run", status_run(m, extra->now_ms));
 	add_rest(o, m, extra);
+	json_object_object_add(o, "usage", usage_report(m));
 	return o;
 }
 
@@ -550,5 +550,7 @@ void status_print(struct buf *out, const struct model *m,
 	size_t at = out->len;
 	print_open(out, &rest);
 	out->data[at] = ','; /* its { */
+	buf_adds(out, ",\"usage\":");
+	usage_print(out, m);
 	buf_addc(out, '}');
 }

@@ -34,6 +34,7 @@ void status_print(struct buf *out, const struct model *m,
 json_object *status_run(const struct model *m, int64_t now_ms);
 /* What came too late, oldest first; large results are left out. */
 json_object *status_late(const struct model *m);
+json_object *status_budget(const struct model *m);
 json_object *status_inbox(const struct model *m);	    /* an array */
 json_object *status_polls(const struct model *m);	    /* an array */
 json_object *status_polls_on(const struct model *m);	    /* the same of those

@@ -373,7 +373,7 @@ static void put_outlook(struct json_out *o, const struct model *m)
 	json_out_end(o);
 }
 
-json_object *usage_report(const struct model *m)
+static struct json_out *report(const struct model *m)
 {
 	const struct usage *u = &m->usage;
 	struct json_out *o = json_out_new();
@@ -392,7 +392,21 @@ json_object *usage_report(const struct model *m)
 	put_models(o, u);
 	put_minutes(o, u);
 	put_episodes(o, u);
+	return o;
+}
+
+json_object *usage_report(const struct model *m)
+{
+	struct json_out *o = report(m);
 	return json_out_read(&o);
+}
+
+void usage_print(struct buf *out, const struct model *m)
+{
+	struct json_out *o = report(m);
+	const struct buf *text = json_out_text(o);
+	buf_add(out, text->data, text->len);
+	json_out_free(&o);
 }
 
 void usage_put(struct json_out *o, const struct model *m)

@@ -90,6 +90,7 @@ double usage_rate(const struct model *m, int64_t now_ms);
 /* All of it for programs: {minutes[], models[], stages[], agents[], episodes[],
  * outlook{}}; of the stages those that spent, ever. Caller puts. */
 json_object *usage_report(const struct model *m);
+void usage_print(struct buf *out, const struct model *m);
 
 /* For snapshots. */
 void usage_put(struct json_out *o, const struct model *m);

@@ -21,6 +21,8 @@ void audit_event(struct sim *s, const struct event *e, int stage, int agent,
 void audit_commit(struct sim *s, int64_t epoch);
 /* The whole model against the books, and the story against its own hash. */
 void audit_model(struct sim *s, const struct model *m);
+/* All that /status says, as text: that it can be read. */
+void audit_status(struct sim *s, const struct model *m);
 /* The whole log, read again from its text. */
 void audit_log(struct sim *s);
 void audit_run_over(struct sim *s);

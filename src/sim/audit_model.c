@@ -261,12 +261,10 @@ static void status_polls_sum(struct sim *s, json_object *polls)
 	}
 }
 
-static void status(struct sim *s, const struct model *m)
+static void status_budget_same(struct sim *s, const struct model *m)
 {
 	const struct audit *a = s->audit;
-	struct status_extra extra = {.mode = "live", .now_ms = m->at_ms};
-	json_object *o = status_json(m, &extra);
-	json_object *budget = json_get_object(o, "budget");
+	json_object *budget = status_budget(m);
 	int64_t spent = json_get_int(budget, "spent", -1);
 	if (plant_now(s, PLANT_WRONG_TOTAL))
 		spent++;
@@ -277,13 +275,13 @@ static void status(struct sim *s, const struct model *m)
 	     json_get_int(budget, "remaining", -1) -
 		     json_get_int(budget, "over", 0),
 	     a->episode.allocated - a->episode.leased - a->episode.spent);
-	same(s, "status", "inbox",
-	     (int64_t)json_object_array_length(json_get_array(o, "inbox")),
-	     (int64_t)(a->held + a->failed + a->asking + a->warnings +
-		       a->conflict_count));
-	same(s, "status", "event", json_get_int(o, "event", -1),
-	     (int64_t)a->seq);
-	json_object *run = json_get_object(o, "run");
+	json_object_put(budget);
+}
+
+static void status_run_same(struct sim *s, const struct model *m)
+{
+	const struct audit *a = s->audit;
+	json_object *run = status_run(m, m->at_ms);
 	json_object *stages = json_get_array(run, "stages");
 	for (size_t i = 0; stages && i < a->show->stage_count; i++) {
 		json_object *x = json_object_array_get_idx(stages, i);
@@ -292,10 +290,38 @@ static void status(struct sim *s, const struct model *m)
 		same(s, a->show->stages[i].id, "shown as spent",
 		     json_get_int(x, "spent", -1), a->stages_money[i].spent);
 	}
-	json_object *polls = status_polls(m);
+	json_object_put(run);
+}
+
+static void status(struct sim *s, const struct model *m)
+{
+	const struct audit *a = s->audit;
+	json_object *inbox = status_inbox(m), *polls = status_polls(m);
+	status_budget_same(s, m);
+	same(s, "status", "inbox", (int64_t)json_object_array_length(inbox),
+	     (int64_t)(a->held + a->failed + a->asking + a->warnings +
+		       a->conflict_count));
+	status_run_same(s, m);
 	status_polls_sum(s, polls);
+	json_object_put(inbox);
 	json_object_put(polls);
+}
+
+void audit_status(struct sim *s, const struct model *m)
+{
+	struct status_extra extra = {.mode = "live", .now_ms = m->at_ms};
+	struct buf text = {0};
+	struct err err = {0};
+	status_print(&text, m, &extra, NULL, NULL);
+	json_object *o =
+		json_read(text.data, text.len, &json_limits_own, &err);
+	if (!o)
+		sim_fail(s, "status", "it cannot be read: %s", err.text);
+	else
+		same(s, "status", "event", json_get_int(o, "event", -1),
+		     (int64_t)s->audit->seq);
 	json_object_put(o);
+	buf_release(&text);
 }
 
 /* A key of the story and the hash that says on which shelf it stands. */

@@ -261,8 +261,10 @@ static void last_look(struct sim *s)
 		sim_fail(s, "fold", "at the end decided and folded differ");
 	free(a);
 	free(b);
-	if (s->plan->check_every == 1 || s->plan->seed % 16 == 0)
+	if (s->plan->check_every == 1 || s->plan->seed % 16 == 0) {
+		audit_status(s, s->lead->m);
 		audit_log(s);
+	}
 }
 
 void sim_do(const struct sim_plan *plan, struct sim_result *result)
