@@ -321,8 +321,10 @@ void obs_show_meters(struct obs_session *s, bool shown, int64_t now_ms)
 
 static void watch(struct obs_session *s, int64_t now_ms)
 {
-	if (now_ms >= s->figures_ms)
+	if (now_ms >= s->figures_ms) {
 		ask_figures(s, now_ms);
+		obs_facts_look(s, now_ms);
+	}
 	look(s, now_ms);
 	obs_watch_tick(&s->watch, &s->facts, now_ms);
 	follow_mask(s);

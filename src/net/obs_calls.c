@@ -362,6 +362,9 @@ void obs_call_answered(struct obs_session *s, struct obs_call *c, bool ok,
 	if (ours) {
 		struct obs_call gone = *c;
 		*c = (struct obs_call){0};
+		s->answered = gone.number;
+		if (!ok)
+			obs_facts_refused(s, type, now_ms);
 		if (ok) {
 			obs_facts_answer(s, type, gone.data, data, now_ms);
 			obs_watch_answer(&s->watch, type, gone.data, data,

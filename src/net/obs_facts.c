@@ -9,7 +9,9 @@
 #include "core/live.h"
 #include "net/obs_priv.h"
 
-#define NAME_MAX_BYTES 200
+#define NAME_MAX_BYTES	      200
+#define TRANSITION	      "SceneTransition" /* Started, Ended, VideoEnded */
+#define LONGEST_TRANSITION_MS 20000 /* then its end was not told */
 
 void obs_facts_set(char **place, const char *text)
 {
@@ -189,6 +191,21 @@ static void list_came(struct obs_session *s, enum obs_list list, int64_t now_ms)
 		ask_list(s, list, now_ms);
 }
 
+void obs_facts_refused(struct obs_session *s, const char *type, int64_t now_ms)
+{
+	for (enum obs_list i = 0; i < OBS_LISTS; i++)
+		if (!strcmp(list_gets[i], type))
+			list_came(s, i, now_ms);
+}
+
+void obs_facts_look(struct obs_session *s, int64_t now_ms)
+{
+	int64_t quiet_ms = s->transition_runs ? LONGEST_TRANSITION_MS
+					      : OBS_FIGURES_MS;
+	if (now_ms - s->picture_ms >= quiet_ms)
+		ask_list(s, OBS_LIST_SCENES, now_ms);
+}
+
 static void take_names(struct obs_names *names, json_object *list,
 		       const char *member)
 {
@@ -212,10 +229,16 @@ static void take_scene_list(struct obs_session *s, json_object *data,
 {
 	struct obs_facts *f = &s->facts;
 	take_scenes(f, json_get_array(data, "scenes"));
-	obs_facts_set(&f->program_scene,
-		      json_get_str(data, "currentProgramSceneName", NULL));
-	obs_facts_set(&f->preview_scene,
-		      json_get_str(data, "currentPreviewSceneName", NULL));
+	if (s->answered < s->picture_number) {
+		s->lists[OBS_LIST_SCENES].stale = true;
+	} else {
+		obs_facts_set(&f->program_scene,
+			      json_get_str(data, "currentProgramSceneName",
+					   NULL));
+		obs_facts_set(&f->preview_scene,
+			      json_get_str(data, "currentPreviewSceneName",
+					   NULL));
+	}
 	list_came(s, OBS_LIST_SCENES, now_ms);
 }
 
@@ -452,9 +475,21 @@ static void studio_event(struct obs_session *s, json_object *data,
 		obs_facts_set(&s->facts.preview_scene, NULL);
 }
 
+static bool is_of_picture(const char *event)
+{
+	return !strcmp(event, "CurrentProgramSceneChanged") ||
+	       !strcmp(event, "CurrentPreviewSceneChanged") ||
+	       !strcmp(event, "StudioModeStateChanged") ||
+	       !strncmp(event, TRANSITION, strlen(TRANSITION));
+}
+
 void obs_facts_event(struct obs_session *s, const char *type, json_object *data,
 		     int64_t now_ms)
 {
+	if (is_of_picture(type)) {
+		s->picture_ms = now_ms;
+		s->picture_number = s->next_number;
+	}
 	struct obs_facts *f = &s->facts;
 	const char *state = json_get_str(data, "outputState", "");
 	if (take_of_input(s, type, data, data, true))
@@ -477,7 +512,7 @@ void obs_facts_event(struct obs_session *s, const char *type, json_object *data,
 			      json_get_str(data, "transitionName", NULL));
 	else if (!strcmp(type, "CurrentSceneTransitionDurationChanged"))
 		f->transition_ms = json_get_int(data, "transitionDuration", 0);
-	else if (!strncmp(type, "SceneTransition", 15))
+	else if (!strncmp(type, TRANSITION, strlen(TRANSITION)))
 		s->transition_runs = !strcmp(type, "SceneTransitionStarted");
 	ask_after(s, type, now_ms);
 }

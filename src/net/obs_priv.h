@@ -51,6 +51,11 @@ struct obs_session {
 		bool stale; /* and another such event came since */
 	} lists[OBS_LISTS];
 	bool asking_all;     /* calls made now are such reads */
+	uint64_t answered;   /* the call whose answer is being taken */
+	/* Events told of scenes or a transition: then, and calls before this
+	 * one may know less. */
+	int64_t picture_ms;
+	uint64_t picture_number;
 	int64_t deadline_ms; /* of the handshake, of a change */
 	int64_t figures_ms;  /* when to ask for figures next */
 	int64_t soft_ms;     /* when to tell what need not be told at once; 0:
@@ -117,6 +122,11 @@ void obs_facts_answer(struct obs_session *s, const char *type,
 		      json_object *asked, json_object *data, int64_t now_ms);
 void obs_facts_event(struct obs_session *s, const char *type, json_object *data,
 		     int64_t now_ms);
+/* Of two events OBS sends either one first, and some it does not send: which
+ * scenes are on is asked for, too, while they seem to be at rest. */
+void obs_facts_look(struct obs_session *s, int64_t now_ms);
+/* OBS refused it: `type` may be asked for again. */
+void obs_facts_refused(struct obs_session *s, const char *type, int64_t now_ms);
 /* What may be told a little later: it comes in floods. */
 bool obs_facts_is_soft(const char *event);
 void obs_facts_set(char **place, const char *text);

@@ -461,7 +461,9 @@ static const struct key obs_keys[] = {
 	      "The environment variable that holds its password."),
 	EXACT("password_file", AT(show_obs, password_file),
 	      "A file (mode 0600) that holds its password."),
-	EXACT("safe_scene", AT(show_obs, safe_scene), "Where panic goes."),
+	EXACT("safe_scene", AT(show_obs, safe_scene), "Where panic goes: by a cut, also out of a transition that runs. "
+	      "To end that, OBS enters studio mode for a moment, or leaves it; "
+	      "the preview is another then."),
 	ROW("scenes", KEY_NAMES, AT(show_obs, scenes),
 	    "Scenes that are expected to be there.", .item = KEY_EXACT,
 	    .max = 1000),

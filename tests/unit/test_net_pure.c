@@ -454,6 +454,50 @@ START_TEST(obs_scene_is_confirmed_by_its_event)
 }
 END_TEST
 
+/* Events come in any order with answers, or not at all. */
+START_TEST(obs_is_asked_which_scene_is_on)
+{
+	static const char list[] = "{\"currentProgramSceneName\":\"%s\","
+				   "\"scenes\":[{\"sceneName\":\"Poll\"},"
+				   "{\"sceneName\":\"Live\"}]}";
+	char *live = xasprintf(list, "Live"), *poll = xasprintf(list, "Poll");
+	obs_ready();
+	event("SceneCreated", "{}");
+	ck_assert_ptr_nonnull(strstr(seen.sent, "GetSceneList"));
+	event("CurrentProgramSceneChanged", "{\"sceneName\":\"Poll\"}");
+	int before = seen.sends;
+	answer(12, "GetSceneList", live); /* from before the event */
+	ck_assert_str_eq(seen.facts.program_scene, "Poll");
+	ck_assert_int_eq(seen.sends, before + 1);
+	answer(13, "GetSceneList", live);
+	ck_assert_str_eq(seen.facts.program_scene, "Live");
+	/* Once a second, but not while a transition runs. */
+	event("SceneTransitionStarted", "{}");
+	obs_tick(obs, 3000);
+	ck_assert_ptr_null(strstr(seen.sent, "GetSceneList"));
+	event("SceneTransitionEnded", "{}");
+	obs_tick(obs, 5000);
+	ck_assert_ptr_nonnull(strstr(seen.sent, "GetSceneList"));
+	answer(20, "GetSceneList", poll);
+	ck_assert_str_eq(seen.facts.program_scene, "Poll");
+	free(live);
+	free(poll);
+}
+END_TEST
+
+START_TEST(obs_is_asked_again_for_what_it_refused)
+{
+	obs_ready();
+	event("InputCreated", "{}");
+	ck_assert_ptr_nonnull(strstr(seen.sent, "GetInputList"));
+	hear("{\"d\":{\"requestId\":\"r12\",\"requestStatus\":{\"code\":207,"
+	     "\"result\":false},\"requestType\":\"GetInputList\"},\"op\":7}");
+	int before = seen.sends;
+	event("InputCreated", "{}");
+	ck_assert_int_eq(seen.sends, before + 1);
+}
+END_TEST
+
 START_TEST(obs_that_never_confirms_has_not_done_it)
 {
 	obs_ready();
@@ -551,6 +595,8 @@ int main(void)
 	ADD(obs_that_says_nothing_is_given_up);
 	ADD(obs_reconnecting_is_still_streaming);
 	ADD(obs_scene_is_confirmed_by_its_event);
+	ADD(obs_is_asked_which_scene_is_on);
+	ADD(obs_is_asked_again_for_what_it_refused);
 	ADD(obs_that_never_confirms_has_not_done_it);
 	ADD(obs_requests_wait_while_it_changes);
 	ADD(obs_that_is_none_is_given_up);
