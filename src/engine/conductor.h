@@ -145,6 +145,7 @@ struct engine {
 	bool brake_insists;  /* the newest was a second press */
 	bool opened;	     /* all of engine_open() was done */
 	bool said_ready;
+	int64_t pages_at_ms; /* mono: when pages are given back; 0: they were */
 	int64_t run_began_us; /* mono, for settings->run_us */
 
 	enum engine_end end;

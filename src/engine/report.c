@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/pages.h"
 #include "core/live.h"
 #include "core/status.h"
 
@@ -105,6 +106,10 @@ void report_tick(struct engine *e, int64_t mono_ms)
 			  writer_why_away(e->writer));
 	if (e->m->seq != e->report_seq)
 		watch_ledger(e);
+	if (e->pages_at_ms && mono_ms >= e->pages_at_ms) {
+		e->pages_at_ms = 0;
+		pages_give_back();
+	}
 	send_figures(e);
 	tally_report(e);
 	if (e->net && e->show->obs.given)

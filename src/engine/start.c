@@ -14,7 +14,6 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/pages.h"
 #include "net/voter.h"
 #include "core/snapshot.h"
 #include "engine/lock.h"
@@ -22,6 +21,7 @@
 
 #define TOKEN_BYTES   24
 #define REPLAY_EVENTS 2000
+#define PAGES_MS      2000 /* what only the start needed goes after it */
 
 void engine_say(struct engine *e, const char *line)
 {
@@ -42,7 +42,7 @@ void engine_say_ready(struct engine *e)
 	log_info("engine", "%s runs: %s, event %llu", e->show->id, e->m->run.id,
 		 (unsigned long long)e->m->seq);
 	engine_say(e, "ready\n");
-	pages_give_back(); /* what only the start needed */
+	e->pages_at_ms = clock_mono_ms() + PAGES_MS;
 }
 
 void engine_say_error(struct engine *e, const struct err *err)

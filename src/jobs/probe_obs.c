@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "core/obs_commands.h"
 #include "jobs/wire_ws.h"
 
 #define MESSAGE_MOST (8 * 1024 * 1024)
@@ -208,17 +209,22 @@ static bool identify(struct talk *t)
 /* --- requests ----------------------------------------------------------- */
 
 /* What it answered goes to p->json. */
-static bool request(struct talk *t, const char *type, json_object *data)
+static bool request(struct talk *t, const char *name, json_object *given)
 {
 	struct probe *p = t->p;
+	const char *why = NULL;
+	json_object *data = given ? json_clone(given) : NULL;
+	const char *type = obs_request_known(name, &data, &why);
+	if (!type) {
+		json_object_put(data);
+		return probe_fail(p, "%s is not sent: %s", name, why);
+	}
 	json_object *d = json_object_new_object();
 	char *id = xasprintf("check-%d", ++t->requests);
 	json_add_str(d, "requestType", type);
 	json_add_str(d, "requestId", id);
-	if (data) {
-		json_object *copy = json_clone(data);
-		json_add(d, "requestData", &copy);
-	}
+	if (data)
+		json_add(d, "requestData", &data);
 	free(id);
 	if (!send_op(t, OP_REQUEST, &d))
 		return false;

@@ -47,6 +47,8 @@ jq '.cards |= (map(select(.card == "Streaming Control")) |
 	{name: "request", kind: "obs", payload: {request: "GetNothing"}},
 	{name: "scene", kind: "obs", payload: {request: "SetCurrentProgramScene",
 		data: {sceneName: "Nowhere"}}},
+	{name: "old name", kind: "obs", payload: {request: "SetCurrentScene",
+		data: {"scene-name": "Live"}}},
 	{name: "password", kind: "obs", endpoint: $url, timeout_ms: 5000},
 	{name: "other", kind: "obs", payload: {request: "GetSceneList"},
 		expected: {"/currentProgramSceneName": "Nowhere"}}]}]' \
@@ -74,6 +76,7 @@ result "Streaming Control" "OBS scenes" true "1 request in "
 result "Streaming Control" "Start and stop macros" true "4 steps in "
 result Bad request false "OBS refuses GetNothing (204)"
 result Bad scene false "OBS refuses SetCurrentProgramScene (600)"
+result Bad "old name" true "1 request in "
 result Bad password false "OBS wants a password"
 result Bad other false "/currentProgramSceneName: wanted \"Nowhere\""
 jq -e '.[] | select(.test == "Start and stop macros") |

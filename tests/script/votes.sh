@@ -89,7 +89,7 @@ item_kind() { [ "$("$program" inbox night --json | jq -r '.[0].kind')" = "$1" ];
 until_true item_kind burst
 ok $? "the burst is told: $("$program" inbox night --json | jq -r '.[0].text')"
 "$program" inbox night --json | jq -r '.[0].text' |
-	grep -Eq 'way: [0-9]+ votes for ridge in [0-9]+ s from 1 address; the rest of the audience votes [0-9]+% ridge'
+	grep -Eq 'way: [0-9]+ votes for ridge in [0-9]+ s from 1 address; (the rest of the audience votes [0-9]+% ridge|nobody else votes)'
 ok $? "in words"
 until_true poll_says '.options | map(.votes) | join(" ")' "11 $((5 + many))"
 ok $? "it counts until somebody says otherwise"
