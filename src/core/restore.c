@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/decide.h"
-#include "core/poll_own.h"
 #include "core/restore.h"
 #include "core/snapshot.h"
 
@@ -61,92 +60,6 @@ static void read_call(struct reading *r, int stage, size_t k,
 	}
 	if (c->state == CALL_OUT)
 		m->agent_calls[c->agent]++;
-}
-
-static void read_bursts(struct reading *r, struct poll_run *p,
-			struct json_node *a, size_t options)
-{
-	size_t n = json_node_count(a);
-	if (n > POLL_BURSTS_MOST) {
-		r->sound = false;
-		return;
-	}
-	p->bursts = n ? xcalloc(n, sizeof *p->bursts) : NULL;
-	p->burst_count = (int)n;
-	struct poll_burst *b = p->bursts;
-	json_node_each(o, a)
-	{
-		b->option = restore_number(r, o, "option", 0, (int)options - 1);
-		b->at_ms = json_node_int(o, "at", 0);
-		b->excluded = json_node_bool(o, "excluded", false);
-		poll_burst_read(b++,
-				&(struct burst_facts){
-					json_node_int(o, "votes", 0),
-					json_node_int(o, "span", 0),
-					(int)json_node_int(o, "sources", 0),
-					(int)json_node_int(o, "rest", -1)});
-	}
-}
-
-static void read_poll(struct reading *r, int stage, struct json_node *o)
-{
-	struct model *m = r->m;
-	const struct show_poll *def = poll_def(m, stage);
-	struct poll_run *p = m->stages[stage].poll;
-	struct json_node *counts = json_node_get(o, "counts");
-	for (size_t i = 0; i < def->option_count; i++) {
-		int64_t n = json_node_int(counts, def->options[i].id, 0);
-		p->counts[i] = n < 0 || n > POLL_VOTES_MOST ? 0 : n;
-	}
-	poll_winner(def, p->counts, &p->total, &p->margin);
-	json_object *from = json_node_tree(json_node_object(o, "from"));
-	p->from = ballots_sum_read(from);
-	json_object_put(from);
-	p->state = (enum poll_state)restore_number(r, o, "state", POLL_NONE,
-						   POLL_VOID);
-	p->frozen = json_node_bool(o, "frozen", false);
-	p->opened_ms = json_node_int(o, "opened", 0);
-	p->deadline_ms = json_node_int(o, "deadline", 0);
-	p->left_ms = json_node_int(o, "left", 0);
-	p->extensions = (int)json_node_int(o, "extensions", 0);
-	p->closes = (int)json_node_int(o, "closes", 0);
-	p->winner =
-		restore_number(r, o, "winner", -1, (int)def->option_count - 1);
-	p->by_hand = json_node_bool(o, "by_hand", false);
-	p->choice =
-		restore_number(r, o, "choice", -1, (int)def->option_count - 1);
-	read_bursts(r, p, json_node_array(o, "bursts"), def->option_count);
-	p->why = restore_text(o, "why");
-	timers_set(&m->timers, TIMER_POLL, stage, p->deadline_ms);
-}
-
-static struct poll_own *read_own(struct json_node *o)
-{
-	json_object *options = json_node_tree(json_node_array(o, "options"));
-	struct poll_own *own =
-		poll_own_read(json_node_str(o, "question", ""), options,
-			      json_node_int(o, "open_ms", 0), NULL);
-	json_object_put(options);
-	return own;
-}
-
-static void read_places(struct reading *r, struct json_node *a)
-{
-	const struct show *show = r->m->show;
-	json_node_each(o, a)
-	{
-		int place = show_find_poll(show, json_node_str(o, "place", ""));
-		struct poll_run *p =
-			place < 0 ? NULL : r->m->stages[place].poll;
-		if (place < (int)show->stage_count || p->own || p->closes) {
-			r->sound = false;
-			return;
-		}
-		if (json_node_get(o, "poll") && (p->own = read_own(o)))
-			read_poll(r, place, json_node_get(o, "poll"));
-		p->proposed = p->own && json_node_bool(o, "proposed", false);
-		p->closes = (int)json_node_int(o, "closes", 0);
-	}
 }
 
 static enum stage_state state_named(const char *name)
@@ -217,7 +130,7 @@ static void read_stage(struct reading *r, int stage, struct json_node *o)
 		call = call ? json_node_next(calls, call) : NULL;
 	}
 	if (s->poll)
-		read_poll(r, stage, json_node_get(o, "poll"));
+		restore_poll(r, stage, json_node_get(o, "poll"));
 	if (s->outcome != OUTCOME_OPEN)
 		m->open_stages--;
 	if (s->deadline_ms && !may_have_deadline(s->state))
@@ -596,6 +509,19 @@ static bool read_lines(struct reading *r, struct json_node *head,
 	return !why.code;
 }
 
+/* What goes on under another definition of the show, too. */
+static void read_lasting(struct reading *r, struct json_node *o)
+{
+	struct model *m = r->m;
+	read_checks(r, json_node_array(o, "checks"));
+	m->drift_allowed = json_node_bool(o, "drift_allowed", false);
+	read_alarms(m, json_node_array(o, "alarms"));
+	late_read(m, json_node_array(o, "late"));
+	read_killed(m, json_node_array(o, "killed"));
+	read_obs(m, json_node_get(o, "obs"));
+	read_chat(m, json_node_get(o, "chat"));
+}
+
 static bool read_all(struct reading *r, struct json_node *head,
 		     const char *text, size_t bytes, struct err *err)
 {
@@ -607,17 +533,11 @@ static bool read_all(struct reading *r, struct json_node *head,
 		return false;
 	usage_read(m, json_node_get(head, "usage"));
 	read_ready(r, json_node_array(head, "ready"));
-	read_places(r, json_node_array(head, "places"));
+	restore_places(r, json_node_array(head, "places"));
 	read_inbox(r, json_node_array(head, "inbox"));
 	if (!raises_read(r->m, head))
 		r->sound = false;
-	read_checks(r, json_node_array(head, "checks"));
-	r->m->drift_allowed = json_node_bool(head, "drift_allowed", false);
-	read_alarms(m, json_node_array(head, "alarms"));
-	late_read(m, json_node_array(head, "late"));
-	read_killed(m, json_node_array(head, "killed"));
-	read_obs(m, json_node_get(head, "obs"));
-	read_chat(m, json_node_get(head, "chat"));
+	read_lasting(r, head);
 	read_rules(m, json_node_get(head, "rules"));
 	read_rest(m, head);
 	return is_whole(r, head, err);
@@ -683,13 +603,7 @@ struct model *model_inherit(const struct model *m, const struct show *next)
 	heir->at_ms = m->at_ms;
 	struct reading r = {.m = heir, .sound = true};
 	read_run(&r, json_node_get(o, "run"));
-	read_checks(&r, json_node_array(o, "checks"));
-	heir->drift_allowed = json_node_bool(o, "drift_allowed", false);
-	read_alarms(heir, json_node_array(o, "alarms"));
-	late_read(heir, json_node_array(o, "late"));
-	read_killed(heir, json_node_array(o, "killed"));
-	read_obs(heir, json_node_get(o, "obs"));
-	read_chat(heir, json_node_get(o, "chat"));
+	read_lasting(&r, o);
 	restore_inherit_days(heir, json_node_get(o, "ledger"));
 	usage_read(heir, json_node_get(o, "usage"));
 	read_rest(heir, o);

@@ -33,4 +33,9 @@ int restore_lease_slot(struct reading *r, const char *id);
 /* What was used today, as quotas of another definition see it. */
 void restore_inherit_days(struct model *heir, struct json_node *o);
 
+/* restore_polls.c */
+void restore_poll(struct reading *r, int stage, struct json_node *o);
+/* Of polls that no stage declares. */
+void restore_places(struct reading *r, struct json_node *places);
+
 #endif

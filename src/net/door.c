@@ -1,8 +1,8 @@
 /*
  * door: accepts, reads the head without taking it (MSG_PEEK), and decides who
- * gets the connection: a WebSocket handshake goes to the ws thread, a plain vote
- * to fast.c, everything else to libmicrohttpd. What is no HTTP is answered here and let go, so that
- * neither library ever sees it.
+ * gets the connection: a WebSocket handshake goes to the ws thread, a plain
+ * vote to fast.c, everything else to libmicrohttpd. What is no HTTP is answered
+ * here and let go, so that neither library ever sees it.
  */
 #include <arpa/inet.h>
 #include <errno.h>
