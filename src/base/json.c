@@ -75,7 +75,7 @@ const char *json_item_str(json_object *array, size_t i)
 
 /* ---- adding ---- */
 
-void json_add_tree_(json_object *o, const char *key, bool literal,
+void json_add_tree_(json_object *o, const char *key, size_t literal,
 		    json_object **v)
 {
 	json_object *value = *v;
@@ -84,26 +84,26 @@ void json_add_tree_(json_object *o, const char *key, bool literal,
 	REQUIRE(json_object_object_add_ex(o, key, value, flags) == 0);
 }
 
-void json_add_str_(json_object *o, const char *key, bool literal, const char *v)
+void json_add_str_(json_object *o, const char *key, size_t literal, const char *v)
 {
 	json_object *value = v ? json_object_new_string(v) : NULL;
 	if (value)
 		json_add_tree_(o, key, literal, &value);
 }
 
-void json_add_int_(json_object *o, const char *key, bool literal, int64_t v)
+void json_add_int_(json_object *o, const char *key, size_t literal, int64_t v)
 {
 	json_object *value = json_object_new_int64(v);
 	json_add_tree_(o, key, literal, &value);
 }
 
-void json_add_num_(json_object *o, const char *key, bool literal, double v)
+void json_add_num_(json_object *o, const char *key, size_t literal, double v)
 {
 	json_object *value = isfinite(v) ? json_object_new_double(v) : NULL;
 	json_add_tree_(o, key, literal, &value);
 }
 
-void json_add_bool_(json_object *o, const char *key, bool literal, bool v)
+void json_add_bool_(json_object *o, const char *key, size_t literal, bool v)
 {
 	json_object *value = json_object_new_boolean(v);
 	json_add_tree_(o, key, literal, &value);

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/err.h"
 
@@ -71,33 +72,39 @@ const char *json_item_str(json_object *array, size_t i);
 
 /* Adding to a tree, or to what is written without one (base/json_out.h); a NULL
  * string adds nothing, NaN and infinities add a null. json_add moves `*v`. A
- * key that is a string literal is not copied. */
+ * key that is a string literal is not copied, and its length is reckoned by the
+ * compiler: `literal` is that, 0 of any other key. */
 struct json_out;
+static inline size_t json_literal_bytes(const char *key, size_t literal)
+{
+	return literal && key ? strlen(key) : 0;
+}
 #define JSON_ADD(what, o, key, v)                                              \
 	_Generic((o), struct json_out *                                        \
 		 : json_out_##what, json_object *                              \
-		 : json_add_##what##_)((o), (key), __builtin_constant_p(key),  \
-				       (v))
+		 : json_add_##what##_)(                                        \
+		(o), (key),                                                    \
+		json_literal_bytes((key), __builtin_constant_p(key)), (v))
 #define json_add_str(o, key, v)	 JSON_ADD(str, o, key, v)
 #define json_add_int(o, key, v)	 JSON_ADD(int, o, key, v)
 #define json_add_num(o, key, v)	 JSON_ADD(num, o, key, v)
 #define json_add_bool(o, key, v) JSON_ADD(bool, o, key, v)
 #define json_add(o, key, v)	 JSON_ADD(tree, o, key, v)
-void json_add_str_(json_object *o, const char *key, bool literal,
+void json_add_str_(json_object *o, const char *key, size_t literal,
 		   const char *v);
-void json_add_int_(json_object *o, const char *key, bool literal, int64_t v);
-void json_add_num_(json_object *o, const char *key, bool literal, double v);
-void json_add_bool_(json_object *o, const char *key, bool literal, bool v);
-void json_add_tree_(json_object *o, const char *key, bool literal,
+void json_add_int_(json_object *o, const char *key, size_t literal, int64_t v);
+void json_add_num_(json_object *o, const char *key, size_t literal, double v);
+void json_add_bool_(json_object *o, const char *key, size_t literal, bool v);
+void json_add_tree_(json_object *o, const char *key, size_t literal,
 		    json_object **v);
-void json_out_str(struct json_out *out, const char *key, bool literal,
+void json_out_str(struct json_out *out, const char *key, size_t literal,
 		  const char *v);
-void json_out_int(struct json_out *out, const char *key, bool literal,
+void json_out_int(struct json_out *out, const char *key, size_t literal,
 		  int64_t v);
-void json_out_num(struct json_out *out, const char *key, bool literal,
+void json_out_num(struct json_out *out, const char *key, size_t literal,
 		  double v);
-void json_out_bool(struct json_out *out, const char *key, bool literal, bool v);
-void json_out_tree(struct json_out *out, const char *key, bool literal,
+void json_out_bool(struct json_out *out, const char *key, size_t literal, bool v);
+void json_out_tree(struct json_out *out, const char *key, size_t literal,
 		   json_object **v);
 
 /* A deep copy of its own. NULL -> NULL. */

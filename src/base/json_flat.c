@@ -187,8 +187,8 @@ static const struct json_member *find(const struct json_flat *f,
 				      const char *key, size_t n)
 {
 	const char *text = text_of(f);
-	for (const struct json_member *m = f->items; m < f->items + f->count;
-	     m++)
+	const struct json_member *m = f->items, *end = f->items + f->count;
+	for (; m < end; m++)
 		if (m->key_bytes == n && (!n || text[m->key] == *key) &&
 		    memcmp(text + m->key, key, n) == 0)
 			return m;

@@ -95,10 +95,10 @@ static struct json_member *new_member(struct json_out *w)
 	return &w->members[w->count++];
 }
 
-static void put_key(struct buf *text, const char *key, size_t n, bool literal)
+static void put_key(struct buf *text, const char *key, size_t n)
 {
-	if (!literal) {
-		json_put_string(text, key, n);
+	if (!n) {
+		json_put_string(text, key, strlen(key));
 		json_put_char(text, ':');
 		return;
 	}
@@ -111,7 +111,7 @@ static void put_key(struct buf *text, const char *key, size_t n, bool literal)
 }
 
 /* Comma and key. */
-static void begin(struct json_out *w, const char *key, bool literal)
+static void begin(struct json_out *w, const char *key, size_t literal)
 {
 	struct buf *text = &w->text;
 	char before = text->data[text->len - 1];
@@ -122,7 +122,7 @@ static void begin(struct json_out *w, const char *key, bool literal)
 	if (!key)
 		return;
 	size_t at = text->len;
-	put_key(text, key, strlen(key), literal);
+	put_key(text, key, literal);
 	if (w->depth > 1)
 		return;
 	struct json_member *m = new_member(w);
@@ -143,7 +143,7 @@ static struct json_member *end(struct json_out *w, json_type type)
 	return m;
 }
 
-static void add_text(struct json_out *w, const char *key, bool literal,
+static void add_text(struct json_out *w, const char *key, size_t literal,
 		     const char *v, size_t n)
 {
 	begin(w, key, literal);
@@ -153,14 +153,14 @@ static void add_text(struct json_out *w, const char *key, bool literal,
 		m->plain = plain;
 }
 
-void json_out_str(struct json_out *w, const char *key, bool literal,
+void json_out_str(struct json_out *w, const char *key, size_t literal,
 		  const char *v)
 {
 	if (v)
 		add_text(w, key, literal, v, strlen(v));
 }
 
-void json_out_int(struct json_out *w, const char *key, bool literal, int64_t v)
+void json_out_int(struct json_out *w, const char *key, size_t literal, int64_t v)
 {
 	begin(w, key, literal);
 	json_put_int(&w->text, v);
@@ -169,7 +169,7 @@ void json_out_int(struct json_out *w, const char *key, bool literal, int64_t v)
 		m->is.i = v;
 }
 
-void json_out_num(struct json_out *w, const char *key, bool literal, double v)
+void json_out_num(struct json_out *w, const char *key, size_t literal, double v)
 {
 	begin(w, key, literal);
 	json_put_double(&w->text, v);
@@ -179,7 +179,7 @@ void json_out_num(struct json_out *w, const char *key, bool literal, double v)
 		m->is.d = v;
 }
 
-void json_out_bool(struct json_out *w, const char *key, bool literal, bool v)
+void json_out_bool(struct json_out *w, const char *key, size_t literal, bool v)
 {
 	begin(w, key, literal);
 	json_put_bytes(&w->text, v ? "true" : "false", v ? 4 : 5);
@@ -191,7 +191,7 @@ void json_out_bool(struct json_out *w, const char *key, bool literal, bool v)
 /* --- what is nested ----------------------------------------------------- */
 
 /* The tree stays with the member, for whoever asks for it. */
-static void add_nested(struct json_out *w, const char *key, bool literal,
+static void add_nested(struct json_out *w, const char *key, size_t literal,
 		       json_object *tree)
 {
 	begin(w, key, literal);
@@ -203,7 +203,7 @@ static void add_nested(struct json_out *w, const char *key, bool literal,
 		json_object_put(tree);
 }
 
-void json_out_tree(struct json_out *w, const char *key, bool literal,
+void json_out_tree(struct json_out *w, const char *key, size_t literal,
 		   json_object **v)
 {
 	json_object *tree = *v;
@@ -237,7 +237,7 @@ void json_out_tree(struct json_out *w, const char *key, bool literal,
 
 static void open_nested(struct json_out *w, const char *key, bool array)
 {
-	begin(w, key, false);
+	begin(w, key, 0);
 	REQUIRE(++w->depth < 64);
 	json_put_char(&w->text, array ? '[' : '{');
 	w->arrays &= ~(UINT64_C(1) << w->depth);
@@ -246,7 +246,7 @@ static void open_nested(struct json_out *w, const char *key, bool array)
 
 void json_out_object(struct json_out *w, const char *key)
 {
-	open_nested(w, key, false);
+	open_nested(w, key, 0);
 }
 
 void json_out_array(struct json_out *w, const char *key)
@@ -267,7 +267,7 @@ void json_out_end(struct json_out *w)
 
 void json_out_canonical(struct json_out *w, const char *key, json_object *tree)
 {
-	begin(w, key, false);
+	begin(w, key, 0);
 	json_print_canonical(&w->text, tree);
 	struct json_member *m = end(w, json_object_get_type(tree));
 	if (m)
@@ -290,6 +290,7 @@ static bool is_twice(const struct json_out *w, size_t i)
 	const struct json_member *m = &w->members[i];
 	for (size_t k = 0; k < i; k++)
 		if (w->members[k].key_bytes == m->key_bytes &&
+		    w->text.data[w->members[k].key] == w->text.data[m->key] &&
 		    memcmp(w->text.data + w->members[k].key,
 			   w->text.data + m->key, m->key_bytes) == 0)
 			return true;

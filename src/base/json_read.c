@@ -65,13 +65,20 @@ static bool fail_here(struct reader *r, const char *why)
 	return fail(r, r->p, r->p == r->end ? "the text ends too early" : why);
 }
 
+static bool is_blank(const struct reader *r)
+{
+	return r->p < r->end && *r->p <= ' ' &&
+	       (*r->p == ' ' || *r->p == '\n' || *r->p == '\t' ||
+		*r->p == '\r');
+}
+
 static void skip_blanks(struct reader *r)
 {
-	const char *from = r->p;
-	while (r->p < r->end && (*r->p == ' ' || *r->p == '\n' ||
-				 *r->p == '\t' || *r->p == '\r'))
+	if (!is_blank(r)) /* what we write has none */
+		return;
+	while (is_blank(r))
 		r->p++;
-	if (r->p > from && r->scan)
+	if (r->scan)
 		r->scan->odd = true;
 }
 

@@ -33,7 +33,8 @@ void input_free(struct input **input)
 			 in->key,    in->model,	     in->check.phases,
 			 in->check.failed,	     in->check.detail};
 	for (size_t i = 0; i < COUNT_OF(owned); i++)
-		free(owned[i]);
+		if (owned[i]) /* most are not */
+			free(owned[i]);
 	for (int i = 0; i < ACTION_MAX_ARGS; i++)
 		free(in->args[i]);
 	json_object_put(in->result);

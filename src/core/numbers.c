@@ -37,12 +37,17 @@ static bool add_all(int64_t *sum, json_object *o)
 /* Members that tell an amount. */
 static bool is_amount(const char *key, size_t bytes)
 {
-	static const char *const keys[] = {
-		"tokens", "cost_micros", "overrun", "cost_overrun",
-		"used",	  "cost_used",	 "cost"};
-	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-		if (keys[i][0] == *key && strlen(keys[i]) == bytes &&
-		    memcmp(keys[i], key, bytes) == 0)
+#define AMOUNT(name) {name, sizeof name - 1}
+	static const struct {
+		const char *name;
+		size_t bytes;
+	} amounts[] = {AMOUNT("tokens"),       AMOUNT("cost_micros"),
+		       AMOUNT("overrun"),      AMOUNT("cost_overrun"),
+		       AMOUNT("used"),	       AMOUNT("cost_used"),
+		       AMOUNT("cost")};
+	for (size_t i = 0; i < COUNT_OF(amounts); i++)
+		if (amounts[i].bytes == bytes &&
+		    memcmp(amounts[i].name, key, bytes) == 0)
 			return true;
 	return false;
 }

@@ -48,7 +48,7 @@ int *names_slot(struct names *names, const char *name)
 
 int names_find(const struct names *names, const char *name)
 {
-	if (!names->mask || !name)
+	if (!names->mask || !name || !*name)
 		return NAME_NONE;
 	const struct names_slot *slot = find_slot(names, name);
 	return slot->name ? slot->value : NAME_NONE;

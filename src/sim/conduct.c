@@ -45,10 +45,12 @@ static struct entry entry_of(struct sim *s, struct event **decided, bool read)
 	char at[TEXT_INT_BYTES];
 	struct err err;
 	struct event *e = *decided;
-	struct buf text = {0};
-	event_print(&text, e);
-	struct entry entry = {
-		.text = buf_take(&text), .event = e, .decision = s->decision};
+	buf_clear(&s->print);
+	event_print(&s->print, e);
+	struct entry entry = {.text = arena_strndup(&s->texts, s->print.data,
+						    s->print.len),
+			      .event = e,
+			      .decision = s->decision};
 	*decided = NULL;
 	if (!read)
 		return entry;
@@ -272,7 +274,6 @@ void core_batch_clear(struct sim *s, struct batch *b)
 {
 	struct post *p;
 	for (size_t i = 0; i < b->count; i++) {
-		free(b->entries[i].text);
 		event_free(&b->entries[i].event);
 	}
 	for (size_t i = 0; i < b->effect_count; i++)

@@ -128,6 +128,8 @@ static void sim_close(struct sim *s)
 	model_free(&s->follower);
 	audit_free(&s->audit);
 	show_unref(&s->show);
+	arena_release(&s->texts);
+	buf_release(&s->print);
 }
 
 /* --- steps -------------------------------------------------------------- */

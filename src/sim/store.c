@@ -24,8 +24,6 @@ void store_init(struct sim *s)
 
 void store_release(struct sim *s)
 {
-	for (size_t i = 0; i < s->store.count; i++)
-		free(s->store.log[i].text);
 	free(s->store.log);
 	free(s->store.snapshot);
 	for (size_t i = 0; i < show_poll_places(s->show); i++) {
@@ -269,7 +267,7 @@ static enum op_outcome store_commit(struct sim *s, struct batch *b)
 	if (twice) { /* the planted defect: it is stored once more */
 		struct event *e = store_read(s, b->first_seq - 1);
 		e->seq = st->count + 1;
-		struct entry again = {xstrdup("{}"), e, -1};
+		struct entry again = {"{}", e, -1};
 		append(s, &again);
 		return OP_OK;
 	}

@@ -87,7 +87,7 @@ struct post *posts_take(struct posts *q);	  /* or NULL */
 /* --- the store ---------------------------------------------------------- */
 
 struct entry {		     /* of a commit on its way */
-	char *text;	     /* of its data */
+	const char *text;    /* of its data; the simulator's */
 	struct event *event; /* read back from the text */
 	int decision;	     /* which one made it */
 };
@@ -95,7 +95,7 @@ struct entry {		     /* of a commit on its way */
 /* One event of the log, as text; the rest is as good as text: small and the
  * same for ever. */
 struct line {
-	char *text;
+	const char *text; /* the simulator's */
 	int64_t at_ms;
 	int run;
 	short type, stage, agent; /* -1: none */
@@ -240,6 +240,8 @@ struct sim {
 	bool *told; /* by command: it was answered */
 	size_t told_cap;
 	int64_t since_check, since_snapshot;
+	struct arena texts; /* of all events */
+	struct buf print;   /* one of them, while it is made */
 };
 
 /* Dice for the weather: the same at the same moment, whatever else is left out
