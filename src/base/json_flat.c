@@ -59,6 +59,7 @@ static void end_strings(struct json_flat *f)
 	size_t at = f->text_bytes + 1;
 	for (size_t i = 0; i < f->count; i++) {
 		struct json_member *m = &f->items[i];
+		m->nodes = NULL;
 		if (m->type != json_type_string)
 			continue;
 		if (m->plain) {
@@ -152,18 +153,22 @@ void json_flat_free(struct json_flat **flat)
 	struct json_flat *f = *flat;
 	*flat = NULL;
 	for (size_t i = 0; f && i < f->count; i++)
-		if (is_nested(&f->items[i]))
+		if (is_nested(&f->items[i])) {
 			json_object_put(f->items[i].is.tree);
+			json_nodes_free(&f->items[i].nodes);
+		}
 	free(f);
 }
 
-/* Without its trees: their counts of references are one thread's. */
+/* Without its trees (their counts of references are one thread's) and nodes. */
 struct json_flat *json_flat_copy(const struct json_flat *flat)
 {
 	struct json_flat *f = memcpy(xmalloc(flat->bytes), flat, flat->bytes);
 	for (size_t i = 0; i < f->count; i++)
-		if (is_nested(&f->items[i]))
+		if (is_nested(&f->items[i])) {
 			f->items[i].is.tree = NULL;
+			f->items[i].nodes = NULL;
+		}
 	return f;
 }
 
@@ -232,16 +237,33 @@ bool json_flat_bool_(const struct json_flat *f, const char *key, size_t n,
 	return m ? m->is.i != 0 : fallback;
 }
 
-json_object *json_flat_nested(struct json_flat *f, const char *key,
-			      json_type type)
+static struct json_member *nested(struct json_flat *f, const char *key,
+				  json_type type)
 {
 	struct json_member *m = (struct json_member *)(uintptr_t)find_typed(
 		f, key, strlen(key), type);
-	if (!m || !is_nested(m))
-		return NULL;
-	if (!m->is.tree)
+	return m && is_nested(m) ? m : NULL;
+}
+
+json_object *json_flat_nested(struct json_flat *f, const char *key,
+			      json_type type)
+{
+	struct json_member *m = nested(f, key, type);
+	if (m && !m->is.tree)
 		m->is.tree = parse(f, m);
-	return m->is.tree;
+	return m ? m->is.tree : NULL;
+}
+
+struct json_node *json_flat_nodes(struct json_flat *f, const char *key,
+				  json_type type)
+{
+	struct json_member *m = nested(f, key, type);
+	if (m && !m->nodes) {
+		m->nodes = json_nodes_read(text_of(f) + m->from,
+					   m->end - m->from, &again, NULL);
+		REQUIRE(m->nodes != NULL);
+	}
+	return m ? json_nodes_top(m->nodes) : NULL;
 }
 
 bool json_flat_next_int(const struct json_flat *f, size_t *at, const char **key,

@@ -4,8 +4,8 @@
  * Text from outside passes the strict door (base/json.h) as a whole: what
  * json_read() refuses is refused here, with the same words. What we write
  * ourselves comes from base/json_out.h. Scalar members are read where they
- * stand; a nested one becomes a tree when it is asked for. One allocation
- * beside those trees, one owner, no thread's.
+ * stand; a nested one becomes nodes or a tree when it is asked for. One
+ * allocation beside those, one owner, no thread's.
  */
 #ifndef BASE_JSON_FLAT_H
 #define BASE_JSON_FLAT_H
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/json_nodes.h"
 
 struct json_flat;
 
@@ -67,7 +68,10 @@ static inline bool json_flat_bool(const struct json_flat *flat, const char *key,
 }
 
 /* The array or object that is this member, lent; it is made by the first who
- * asks. NULL: it is another type. */
+ * asks: nodes for who reads it, a tree for who keeps some of it. NULL: it is
+ * another type. */
+struct json_node *json_flat_nodes(struct json_flat *flat, const char *key,
+				  json_type type);
 json_object *json_flat_nested(struct json_flat *flat, const char *key,
 			      json_type type);
 /* The next member that is an integer, from member `*at` on (0 at first), and its

@@ -20,6 +20,7 @@ struct json_member {
 		size_t at;	   /* a string: json_flat knows where */
 		json_object *tree; /* an array or object; NULL: not made yet */
 	} is;
+	struct json_nodes *nodes; /* the same; json_flat makes and frees it */
 };
 
 struct json_scan {

@@ -38,7 +38,7 @@ struct past {
 
 static void past_event(struct past *p, const struct event *e)
 {
-	json_object *patch = event_object(e, "patch");
+	json_object *patch = event_patch(e);
 	if (e->type == EVENT_RUN_START) {
 		story_clear(&p->story);
 		p->known = true;

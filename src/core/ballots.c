@@ -93,14 +93,26 @@ void ballots_sum_put(struct json_out *o, const struct ballots_sum *sum)
 	json_out_end(o);
 }
 
+static void sum_set(struct ballots_sum *sum, int from, int64_t n)
+{
+	sum->of[from] = n < 0 || n > BALLOTS_SUM_MOST ? 0 : n;
+}
+
 struct ballots_sum ballots_sum_read(json_object *o)
 {
 	struct ballots_sum sum = {0};
-	for (int i = 0; o && i < BALLOTS_FROMS; i++) {
-		int64_t n =
-			from_names[i] ? json_get_int(o, from_names[i], 0) : 0;
-		sum.of[i] = n < 0 || n > BALLOTS_SUM_MOST ? 0 : n;
-	}
+	for (int i = 0; o && i < BALLOTS_FROMS; i++)
+		if (from_names[i])
+			sum_set(&sum, i, json_get_int(o, from_names[i], 0));
+	return sum;
+}
+
+struct ballots_sum ballots_sum_of(struct json_node *o)
+{
+	struct ballots_sum sum = {0};
+	for (int i = 0; o && i < BALLOTS_FROMS; i++)
+		if (from_names[i])
+			sum_set(&sum, i, json_node_int(o, from_names[i], 0));
 	return sum;
 }
 

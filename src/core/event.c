@@ -280,14 +280,19 @@ struct event *event_read(uint64_t seq, const char *type, const char *run,
 /* --- what it carries ----------------------------------------------------- */
 
 /* A place to keep what was read anyway; nothing of the event changes. */
-json_object *event_object(const struct event *e, const char *key)
+struct json_node *event_object(const struct event *e, const char *key)
 {
-	return json_flat_nested(e->data, key, json_type_object);
+	return json_flat_nodes(e->data, key, json_type_object);
 }
 
-json_object *event_array(const struct event *e, const char *key)
+struct json_node *event_array(const struct event *e, const char *key)
 {
-	return json_flat_nested(e->data, key, json_type_array);
+	return json_flat_nodes(e->data, key, json_type_array);
+}
+
+json_object *event_patch(const struct event *e)
+{
+	return json_flat_nested(e->data, "patch", json_type_object);
 }
 
 json_object *event_ref(const struct event *e, const char *key)

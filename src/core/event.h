@@ -146,8 +146,11 @@ static inline bool event_bool(const struct event *event, const char *key,
 	return json_flat_bool(event->data, key, fallback);
 }
 
-json_object *event_object(const struct event *event, const char *key);
-json_object *event_array(const struct event *event, const char *key);
+/* What is nested, lent; NULL: it is not there, or another type. */
+struct json_node *event_object(const struct event *event, const char *key);
+struct json_node *event_array(const struct event *event, const char *key);
+/* Its "patch" of the story, lent: parts of it may be kept, none changed. */
+json_object *event_patch(const struct event *event);
 /* A reference to that member, which is not to be changed. The caller puts.
  * NULL: it is not there. */
 json_object *event_ref(const struct event *event, const char *key);

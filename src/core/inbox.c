@@ -247,11 +247,10 @@ unsigned inbox_always(enum inbox_kind kind)
 /* A log of an earlier version does not say what it offered. */
 static unsigned offers_of(const struct event *e, enum inbox_kind kind)
 {
-	json_object *list = event_array(e, "offers");
-	size_t n = list ? json_object_array_length(list) : 0;
 	unsigned offers = inbox_always(kind);
-	for (size_t i = 0; i < n; i++) {
-		int choice = inbox_choice_find(json_item_str(list, i));
+	json_node_each(n, event_array(e, "offers"))
+	{
+		int choice = inbox_choice_find(json_node_text(n));
 		if (choice >= 0)
 			offers |= OFFER(choice);
 	}

@@ -531,28 +531,27 @@ static void apply_return(struct model *m, const struct event *e, int stage,
 	}
 }
 
-static void raise_named(json_object *named, struct purse *purses, bool cost,
+static void raise_named(struct json_node *named, struct purse *purses,
+			bool cost,
 			int (*find)(const struct show *show, const char *id),
 			const struct show *show)
 {
-	if (!named)
-		return;
-	json_object_object_foreach(named, id, v)
+	json_node_each(n, named)
 	{
-		int i = find(show, id);
+		int i = find(show, n->key);
 		struct scope *s = i < 0	 ? NULL
 				  : cost ? &purses[i].cost
 					 : &purses[i].tokens;
 		if (s && s->limited)
-			s->allocated += json_object_get_int64(v);
+			s->allocated += json_node_number(n);
 	}
 }
 
 static void apply_raises(struct model *m, const struct event *e, int stage)
 {
 	struct ledger *l = &m->ledger;
-	json_object *raises = event_object(e, "raises");
-	json_object *cost = json_get_object(raises, "cost");
+	struct json_node *raises = event_object(e, "raises");
+	struct json_node *cost = json_node_object(raises, "cost");
 	const struct {
 		enum scope_kind kind;
 		struct purse *purses;
@@ -563,23 +562,23 @@ static void apply_raises(struct model *m, const struct event *e, int stage)
 		{SCOPE_SERVICE, l->services, show_find_service},
 		{SCOPE_SERVICE_DAY, l->service_days, show_find_service},
 	};
-	json_object *lent = json_get_object(raises, "stages");
-	l->episode.tokens.allocated += json_get_int(raises, "episode", 0);
-	l->episode.cost.allocated += json_get_int(cost, "episode", 0);
+	struct json_node *lent = json_node_object(raises, "stages");
+	l->episode.tokens.allocated += json_node_int(raises, "episode", 0);
+	l->episode.cost.allocated += json_node_int(cost, "episode", 0);
 	if (stage >= 0) {
 		struct purse *p = &l->stages[stage];
-		p->tokens.allocated += json_get_int(raises, "stage", 0);
-		p->cost.allocated += json_get_int(cost, "stage", 0);
+		p->tokens.allocated += json_node_int(raises, "stage", 0);
+		p->cost.allocated += json_node_int(cost, "stage", 0);
 	}
 	/* Of whom it is borrowed: less. */
 	raise_named(lent, l->stages, false, show_find_stage, m->show);
-	raise_named(json_get_object(cost, "stages"), l->stages, true,
+	raise_named(json_node_object(cost, "stages"), l->stages, true,
 		    show_find_stage, m->show);
 	for (size_t i = 0; i < COUNT_OF(named); i++) {
 		const char *name = scope_kind_name(named[i].kind);
-		raise_named(json_get_object(raises, name), named[i].purses,
+		raise_named(json_node_object(raises, name), named[i].purses,
 			    false, named[i].find, m->show);
-		raise_named(json_get_object(cost, name), named[i].purses, true,
+		raise_named(json_node_object(cost, name), named[i].purses, true,
 			    named[i].find, m->show);
 	}
 }

@@ -254,7 +254,7 @@ void model_apply(struct model *m, const struct event *e)
 	late_apply(m, e, stage, agent);
 	kill_apply(m, e, stage, agent);
 	if (event_patches_story(e->type))
-		story_patch(&m->story, event_object(e, "patch"));
+		story_patch(&m->story, event_patch(e));
 	/* Before stages: the inbox looks at the state that asks. After budget:
 	 * its text tells what is left. */
 	polls_apply(m, e, stage, agent);

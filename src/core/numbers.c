@@ -21,16 +21,15 @@ static bool add_size(int64_t *sum, int64_t n)
 	return !__builtin_add_overflow(*sum, size, sum) && *sum <= NUMBER_MOST;
 }
 
-static bool add_all(int64_t *sum, json_object *o)
+static bool add_all(int64_t *sum, struct json_node *o)
 {
 	bool ok = true;
-	if (json_object_is_type(o, json_type_int))
-		return add_size(sum, json_object_get_int64(o));
-	if (!json_object_is_type(o, json_type_object))
+	if (o && o->type == json_type_int)
+		return add_size(sum, o->is.i);
+	if (!o || o->type != json_type_object)
 		return true;
-	struct lh_entry *e;
-	lh_foreach(json_object_get_object(o), e) ok =
-		ok && add_all(sum, lh_entry_v(e));
+	json_node_each(n, o)
+		ok = ok && add_all(sum, n);
 	return ok;
 }
 

@@ -85,9 +85,9 @@ static void set_deadline(struct model *m, int stage, int64_t at_ms)
 }
 
 /* So few that those of all options add up. */
-static int64_t votes_of(json_object *counts, const char *option)
+static int64_t votes_of(struct json_node *counts, const char *option)
 {
-	int64_t n = json_get_int(counts, option, 0);
+	int64_t n = json_node_int(counts, option, 0);
 	return n < 0 || n > POLL_VOTES_MOST ? 0 : n;
 }
 
@@ -95,13 +95,13 @@ static void read_counts(struct model *m, const struct event *e, int stage)
 {
 	const struct show_poll *def = poll_def(m, stage);
 	struct poll_run *p = m->stages[stage].poll;
-	json_object *counts = event_object(e, "counts");
+	struct json_node *counts = event_object(e, "counts");
 	for (size_t i = 0; counts && i < def->option_count; i++)
 		p->counts[i] = votes_of(counts, def->options[i].id);
 	poll_winner(def, p->counts, &p->total, &p->margin);
-	json_object *from = event_object(e, "from");
+	struct json_node *from = event_object(e, "from");
 	if (from)
-		p->from = ballots_sum_read(from);
+		p->from = ballots_sum_of(from);
 }
 
 static void stand_still(struct model *m, const struct event *e, int stage)
@@ -149,9 +149,12 @@ static void apply_freeze(struct model *m, const struct event *e, int stage)
 
 static struct poll_own *question_of(const struct event *e)
 {
-	return poll_own_read(event_str(e, "question", ""),
-			     event_array(e, "options"),
-			     event_int(e, "open_ms", 0), NULL);
+	json_object *options = event_ref(e, "options");
+	struct poll_own *own =
+		poll_own_read(event_str(e, "question", ""), options,
+			      event_int(e, "open_ms", 0), NULL);
+	json_object_put(options);
+	return own;
 }
 
 static void apply_create(struct model *m, const struct event *e, int stage)

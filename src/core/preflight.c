@@ -174,13 +174,10 @@ bool preflight_override(struct deciding *d, const char *reason)
 
 static void take_override(struct model *m, const struct event *e)
 {
-	json_object *names = event_array(e, "checks");
-	size_t n = names ? json_object_array_length(names) : 0;
 	m->drift_allowed = m->drift_allowed || event_bool(e, "drift", false);
-	for (size_t i = 0; i < n; i++) {
-		const char *name = json_object_get_string(
-			json_object_array_get_idx(names, i));
-		int at = name ? show_find_check_name(m->show, name) : -1;
+	json_node_each(n, event_array(e, "checks"))
+	{
+		int at = show_find_check_name(m->show, json_node_text(n));
 		if (at >= 0)
 			m->checks[at].overridden = true;
 	}

@@ -72,33 +72,31 @@ static void add_part(struct raise *r, enum scope_kind kind, int index,
 }
 
 /* One kind of tokens or of money, as `raises` of an event tells it. */
-static void read_kind(const struct model *m, json_object *from,
+static void read_kind(const struct model *m, struct json_node *from,
 		      enum scope_kind kind, bool cost, struct raise *r)
 {
 	const char *name = scope_kind_name(kind);
 	if (kind == SCOPE_EPISODE) {
-		add_part(r, kind, 0, cost, json_get_int(from, name, 0));
+		add_part(r, kind, 0, cost, json_node_int(from, name, 0));
 		return;
 	}
 	if (kind == SCOPE_STAGE) {
-		add_part(r, kind, r->stage, cost, json_get_int(from, name, 0));
+		add_part(r, kind, r->stage, cost, json_node_int(from, name, 0));
 		return;
 	}
-	json_object *named = json_get_object(from, name);
-	if (!named)
-		return;
-	json_object_object_foreach(named, id, v)
+	json_node_each(n, json_node_object(from, name))
 	{
-		int index = is_of_service(kind) ? show_find_service(m->show, id)
-						: show_find_agent(m->show, id);
-		add_part(r, kind, index, cost, json_object_get_int64(v));
+		int index = is_of_service(kind)
+				    ? show_find_service(m->show, n->key)
+				    : show_find_agent(m->show, n->key);
+		add_part(r, kind, index, cost, json_node_number(n));
 	}
 }
 
-static void read_parts(const struct model *m, json_object *raises,
+static void read_parts(const struct model *m, struct json_node *raises,
 		       struct raise *r)
 {
-	json_object *cost = json_get_object(raises, "cost");
+	struct json_node *cost = json_node_object(raises, "cost");
 	for (int i = 0; i < SCOPE_KINDS; i++) {
 		read_kind(m, raises, (enum scope_kind)i, false, r);
 		read_kind(m, cost, (enum scope_kind)i, true, r);
@@ -128,13 +126,14 @@ static void write_part(const struct model *m, const struct raise_part *p,
 
 /* What an object such as `raises` says of that part. */
 static int64_t part_of(const struct model *m, const struct raise_part *p,
-		       json_object *raises)
+		       struct json_node *raises)
 {
-	json_object *from = p->cost ? json_get_object(raises, "cost") : raises;
+	struct json_node *from =
+		p->cost ? json_node_object(raises, "cost") : raises;
 	const char *kind = scope_kind_name(p->kind);
 	if (p->kind <= SCOPE_STAGE)
-		return json_get_int(from, kind, 0);
-	return json_get_int(json_get_object(from, kind), part_name(m, p), 0);
+		return json_node_int(from, kind, 0);
+	return json_node_int(json_node_object(from, kind), part_name(m, p), 0);
 }
 
 /* --- folding ------------------------------------------------------------ */
@@ -227,7 +226,7 @@ static void begin_raise(struct model *m, const struct event *e, int stage,
 static void take_back(struct model *m, const struct event *e)
 {
 	struct raise *r = find_raise(m, (uint64_t)event_int(e, "raise", 0));
-	json_object *raises = event_object(e, "raises");
+	struct json_node *raises = event_object(e, "raises");
 	if (!r)
 		return;
 	r->over = true;
@@ -291,10 +290,9 @@ static void turn_day(struct model *m)
 
 static void renewed(struct model *m, const struct event *e)
 {
-	json_object *list = event_array(e, "stages");
-	size_t n = m->raise_count && list ? json_object_array_length(list) : 0;
-	for (size_t i = 0; i < n; i++) {
-		int stage = show_find_stage(m->show, json_item_str(list, i));
+	json_node_each(n, m->raise_count ? event_array(e, "stages") : NULL)
+	{
+		int stage = show_find_stage(m->show, json_node_text(n));
 		if (stage >= 0)
 			renew_stage(m, stage);
 	}
@@ -558,38 +556,41 @@ json_object *raises_json(const struct model *m)
 }
 
 /* As earlier versions wrote them: only for a while, and tokens alone. */
-static json_object *read_older(json_object *o)
+static void read_older(const struct model *m, struct json_node *o,
+		       struct raise *r)
 {
-	json_object *raises = json_clone(o);
-	json_add_int(raises, "episode", json_get_int(o, "episode_tokens", 0));
-	json_object_object_del(raises, "stage");
-	json_add_int(raises, "stage", json_get_int(o, "stage_tokens", 0));
-	return raises;
+	add_part(r, SCOPE_EPISODE, 0, false,
+		 json_node_int(o, "episode_tokens", 0));
+	add_part(r, SCOPE_STAGE, r->stage, false,
+		 json_node_int(o, "stage_tokens", 0));
+	for (int i = SCOPE_STAGE + 1; i < SCOPE_KINDS; i++)
+		read_kind(m, o, (enum scope_kind)i, false, r);
 }
 
-static bool read_raise(struct model *m, json_object *o)
+static bool read_raise(struct model *m, struct json_node *o)
 {
 	const struct show *show = m->show;
-	json_object *raises = json_get_object(o, "raises");
-	json_object *older = raises ? NULL : read_older(o);
-	int until = raise_until_find(json_get_str(o, "until", "time"));
+	struct json_node *raises = json_node_object(o, "raises");
+	int until = raise_until_find(json_node_str(o, "until", "time"));
 	struct raise to = {
-		.seq = (uint64_t)json_get_int(o, "seq", 0),
+		.seq = (uint64_t)json_node_int(o, "seq", 0),
 		.until = until < 0 ? UNTIL_TIME : (enum raise_until)until,
-		.stage = show_find_stage(show, json_get_str(o, "stage", "")),
-		.agent = show_find_agent(show, json_get_str(o, "agent", "")),
-		.first = (int)json_get_int(o, "first", 0),
-		.last = (int)json_get_int(o, "last", 0),
-		.expires_ms = json_get_int(o, "expires", 0),
-		.closed_ms = json_get_int(o, "closed", 0),
-		.over = json_get_bool(o, "expired", false),
+		.stage = show_find_stage(show, json_node_str(o, "stage", "")),
+		.agent = show_find_agent(show, json_node_str(o, "agent", "")),
+		.first = (int)json_node_int(o, "first", 0),
+		.last = (int)json_node_int(o, "last", 0),
+		.expires_ms = json_node_int(o, "expires", 0),
+		.closed_ms = json_node_int(o, "closed", 0),
+		.over = json_node_bool(o, "expired", false),
 	};
 	bool sound = to.until == UNTIL_TIME ? to.expires_ms > 0 : to.stage >= 0;
-	read_parts(m, older ? older : raises, &to);
-	json_object_put(older);
+	if (raises)
+		read_parts(m, raises, &to);
+	else
+		read_older(m, o, &to);
 	for (size_t i = 0; i < to.part_count; i++)
 		to.parts[i].idle =
-			part_of(m, &to.parts[i], json_get_object(o, "idle"));
+			part_of(m, &to.parts[i], json_node_object(o, "idle"));
 	if (sound)
 		add_raise(m, &to);
 	else
@@ -602,11 +603,7 @@ bool raises_read(struct model *m, struct json_node *o)
 	struct json_node *warned = json_node_get(o, "warned");
 	bool sound = true;
 	json_node_each(n, json_node_array(o, "raises"))
-	{
-		json_object *raise = json_node_tree(n);
-		sound = read_raise(m, raise) && sound;
-		json_object_put(raise);
-	}
+		sound = read_raise(m, n) && sound;
 	m->warned.tokens = json_node_bool(warned, "tokens", false);
 	m->warned.cost = json_node_bool(warned, "cost", false);
 	return sound;

@@ -200,17 +200,12 @@ json_object *reset_patch(json_object *from, json_object *to)
 
 /* --- folding ------------------------------------------------------------ */
 
-static int listed(const struct model *m, json_object *list, size_t i)
-{
-	return show_find_stage(m->show, json_item_str(list, i));
-}
-
 void reset_apply(struct model *m, const struct event *e)
 {
-	json_object *list = event_array(e, "stages");
-	size_t n = list ? json_object_array_length(list) : 0;
-	for (size_t i = 0; i < n; i++) {
-		int stage = listed(m, list, i);
+	struct json_node *list = event_array(e, "stages");
+	json_node_each(n, list)
+	{
+		int stage = show_find_stage(m->show, json_node_text(n));
 		if (stage < 0)
 			continue;
 		inbox_close(m, stage);
@@ -218,8 +213,9 @@ void reset_apply(struct model *m, const struct event *e)
 		ledger_renew(m, stage);
 	}
 	/* Only now every outcome is what it will be. */
-	for (size_t i = 0; i < n; i++) {
-		int stage = listed(m, list, i);
+	json_node_each(n, list)
+	{
+		int stage = show_find_stage(m->show, json_node_text(n));
 		if (stage < 0)
 			continue;
 		const struct show_stage *def = &m->show->stages[stage];

@@ -227,15 +227,13 @@ static enum stage_outcome outcome_of_failure(const char *on_failure)
 }
 
 /* What agents asked for and are leased next, by their ids. */
-static void set_least(struct model *m, json_object *least, int stage)
+static void set_least(struct model *m, struct json_node *least, int stage)
 {
-	if (!least)
-		return;
-	json_object_object_foreach(least, id, v)
+	json_node_each(n, least)
 	{
 		int k = stage_agent_place(m, stage,
-					  show_find_agent(m->show, id));
-		int64_t tokens = json_object_get_int64(v);
+					  show_find_agent(m->show, n->key));
+		int64_t tokens = json_node_number(n);
 		if (k >= 0 && tokens > 0 && tokens <= NUMBER_MOST)
 			m->stages[stage].calls[k].least_tokens = tokens;
 	}
@@ -340,17 +338,13 @@ static void give_call(struct call *c, int agent)
 }
 
 /* The calls of the next start go to others: {"from": "to"}. */
-static void change_agents(struct model *m, int stage, json_object *agents)
+static void change_agents(struct model *m, int stage, struct json_node *agents)
 {
-	if (!agents)
-		return;
-	json_object_object_foreach(agents, from, nothing)
+	json_node_each(n, agents)
 	{
-		(void)nothing;
 		int k = stage_agent_place(m, stage,
-					  show_find_agent(m->show, from));
-		int other = show_find_agent(m->show,
-					    json_get_str(agents, from, ""));
+					  show_find_agent(m->show, n->key));
+		int other = show_find_agent(m->show, json_node_text(n));
 		if (k >= 0 && other >= 0 &&
 		    stage_agent_place(m, stage, other) < 0)
 			give_call(&m->stages[stage].calls[k], other);

@@ -41,7 +41,7 @@ static bool fold_one(struct rollback *r, struct story *story,
 	if (!event_patches_story(e->type) || strcmp(e->run, r->run) != 0)
 		return false;
 	uint64_t before = story->version;
-	story_patch(story, event_object(e, "patch"));
+	story_patch(story, event_patch(e));
 	if (story->version == before || story->version < r->version)
 		return false;
 	const char *hash = event_str(e, "post_state_hash", "");

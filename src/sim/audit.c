@@ -145,10 +145,10 @@ static int64_t share_of(const struct audit *a, int stage, size_t k)
 static void told_least(struct sim *s, const struct event *e, int stage)
 {
 	struct stage_book *b = &s->audit->stages[stage];
-	json_object *least = event_object(e, "least");
+	struct json_node *least = event_object(e, "least");
 	for (size_t k = 0; k < s->show->stages[stage].agent_count; k++) {
 		int64_t n =
-			json_get_int(least, s->show->agents[b->who[k]].id, 0);
+			json_node_int(least, s->show->agents[b->who[k]].id, 0);
 		if (n > share_of(s->audit, stage, k))
 			sim_fail(s, "share",
 				 "%s is to get %" PRId64 ", which is more "
@@ -239,8 +239,8 @@ static void call_ended(struct sim *s, const struct event *e, int stage,
 	if (e->type != EVENT_STAGE_PROPOSAL)
 		return;
 	b->answered |= 1u << k;
-	json_object *result = event_object(e, "result");
-	int64_t mark = json_get_int(result, "mark", 0);
+	struct json_node *result = event_object(e, "result");
+	int64_t mark = json_node_int(result, "mark", 0);
 	const struct deed *d =
 		mark ? agent_deed(s, (uint64_t)mark, stage, agent) : NULL;
 	/* Without a key nobody can tell an answer to another run from ours. */
@@ -276,7 +276,7 @@ static void chain(struct sim *s, const struct event *e)
 	const struct story *now = &s->follower->story; /* after this event */
 	const char *pre = event_str(e, "pre_state_hash", "");
 	const char *post = event_str(e, "post_state_hash", "");
-	json_object *patch = event_object(e, "patch");
+	json_object *patch = event_patch(e);
 	bool changes = patch && json_object_object_length(patch) > 0;
 	uint64_t version = a->version + changes;
 	if (strcmp(pre, a->hash) != 0)
@@ -336,7 +336,7 @@ static void hold(struct sim *s, const struct event *e, int stage)
 static void approved(struct audit *a, const struct event *e, int stage)
 {
 	struct stage_book *b = &a->stages[stage];
-	json_object *agents = event_object(e, "agents");
+	struct json_node *agents = event_object(e, "agents");
 	if (b->poll_closed) {
 		b->priced = true;
 		return;
@@ -344,7 +344,7 @@ static void approved(struct audit *a, const struct event *e, int stage)
 	leave(a, stage, SB_WAITING);
 	b->approved = event_int(e, "lease", 0) > 0;
 	for (size_t k = 0; k < a->show->stages[stage].agent_count; k++) {
-		const char *to = json_get_str(
+		const char *to = json_node_str(
 			agents, a->show->agents[b->who[k]].id, NULL);
 		if (!to)
 			continue;
@@ -420,11 +420,9 @@ static void of_stage(struct sim *s, const struct event *e, int stage, int agent)
 static void reset(struct sim *s, const struct event *e)
 {
 	struct audit *a = s->audit;
-	json_object *list = event_array(e, "stages");
-	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
-		int stage = show_find_stage(
-			a->show, json_object_get_string(
-					 json_object_array_get_idx(list, i)));
+	json_node_each(n, event_array(e, "stages"))
+	{
+		int stage = show_find_stage(a->show, json_node_text(n));
 		struct stage_book *b = &a->stages[stage];
 		if (audit_holds_lease(a, stage) || b->poll_open ||
 		    b->poll_closed)

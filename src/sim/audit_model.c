@@ -15,14 +15,14 @@ static void recount(struct sim *s, const struct event *e, int stage)
 {
 	const struct show_poll *poll = poll_def(s->follower, stage);
 	const struct ballot_box *box = &s->store.boxes[stage];
-	json_object *counts = event_object(e, "counts");
+	struct json_node *counts = event_object(e, "counts");
 	uint32_t out = s->audit->stages[stage].bursts_out;
 	int64_t votes[8] = {0};
 	for (int v = 0; v < SIM_VOTERS; v++)
 		if (box->votes[v] >= 0 && !(out >> box->bursts[v] & 1))
 			votes[box->votes[v]]++;
 	for (size_t i = 0; i < poll->option_count; i++) {
-		int64_t told = json_get_int(counts, poll->options[i].id, -1);
+		int64_t told = json_node_int(counts, poll->options[i].id, -1);
 		if (told != votes[i])
 			sim_fail(s, "votes",
 				 "%s: %s has %" PRId64 " voters, the log says "

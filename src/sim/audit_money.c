@@ -250,19 +250,19 @@ static void raise(struct scope_book *b, int64_t tokens)
 
 static void approve(struct audit *a, const struct event *e, int stage)
 {
-	json_object *raises = event_object(e, "raises");
-	json_object *agents = json_get_object(raises, "agents");
-	json_object *stages = json_get_object(raises, "stages");
-	raise(&a->episode, json_get_int(raises, "episode", 0));
+	struct json_node *raises = event_object(e, "raises");
+	struct json_node *agents = json_node_object(raises, "agents");
+	struct json_node *stages = json_node_object(raises, "stages");
+	raise(&a->episode, json_node_int(raises, "episode", 0));
 	if (stage >= 0)
 		raise(&a->stages_money[stage],
-		      json_get_int(raises, "stage", 0));
+		      json_node_int(raises, "stage", 0));
 	for (size_t i = 0; stages && i < a->show->stage_count; i++)
 		raise(&a->stages_money[i],
-		      json_get_int(stages, a->show->stages[i].id, 0));
+		      json_node_int(stages, a->show->stages[i].id, 0));
 	for (size_t i = 0; i < a->show->agent_count; i++)
 		raise(&a->agents_money[i],
-		      json_get_int(agents, a->show->agents[i].id, 0));
+		      json_node_int(agents, a->show->agents[i].id, 0));
 }
 
 void audit_money(struct sim *s, const struct event *e, int stage, int agent)

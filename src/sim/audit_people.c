@@ -153,7 +153,7 @@ void audit_people(struct sim *s, const struct event *e, int stage, int agent)
 		a->doc = json_object_new_object();
 	}
 	json_object *patch =
-		event_patches_story(e->type) ? event_object(e, "patch") : NULL;
+		event_patches_story(e->type) ? event_patch(e) : NULL;
 	if (patch)
 		json_merge(a->doc, patch);
 }

@@ -40,19 +40,19 @@ static int64_t left_of(struct audit *a, const struct raise_part_book *p)
 }
 
 /* What an event says of that part. */
-static int64_t told(const struct audit *a, json_object *raises,
+static int64_t told(const struct audit *a, struct json_node *raises,
 		    const struct raise_part_book *p)
 {
 	static const char *const names[] = {"episode",	"stage",
 					    "agents",	"days",
 					    "services", "service_days"};
-	json_object *from = p->cost ? json_get_object(raises, "cost") : raises;
+	struct json_node *from = p->cost ? json_node_object(raises, "cost") : raises;
 	if (p->kind <= SCOPE_STAGE)
-		return json_get_int(from, names[p->kind], 0);
+		return json_node_int(from, names[p->kind], 0);
 	const char *id = p->kind >= SCOPE_SERVICE
 				 ? a->show->services[p->index].id
 				 : a->show->agents[p->index].id;
-	return json_get_int(json_get_object(from, names[p->kind]), id, 0);
+	return json_node_int(json_node_object(from, names[p->kind]), id, 0);
 }
 
 static size_t count_of(const struct audit *a, enum scope_kind kind)
@@ -62,7 +62,7 @@ static size_t count_of(const struct audit *a, enum scope_kind kind)
 				       : a->show->agent_count;
 }
 
-static void read_parts(struct audit *a, json_object *raises,
+static void read_parts(struct audit *a, struct json_node *raises,
 		       struct raise_book *r)
 {
 	for (int i = 0; i < 2 * SCOPE_KINDS; i++) {
@@ -118,7 +118,7 @@ static void given(struct sim *s, const struct event *e, int stage, int agent)
 static void take(struct sim *s, const struct event *e, struct raise_book *r)
 {
 	struct audit *a = s->audit;
-	json_object *raises = event_object(e, "raises");
+	struct json_node *raises = event_object(e, "raises");
 	for (size_t i = 0; i < r->part_count; i++) {
 		struct raise_part_book *p = &r->parts[i];
 		int64_t n = -told(a, raises, p);

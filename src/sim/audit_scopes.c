@@ -216,31 +216,31 @@ static void raise_one(struct scope_book *b, int64_t more)
 static void approve(struct audit *a, const struct event *e, int stage)
 {
 	const struct show *show = a->show;
-	json_object *raises = event_object(e, "raises");
-	json_object *cost = json_get_object(raises, "cost");
-	json_object *days = json_get_object(raises, "days");
-	raise_one(&a->cost, json_get_int(cost, "episode", 0));
+	struct json_node *raises = event_object(e, "raises");
+	struct json_node *cost = json_node_object(raises, "cost");
+	struct json_node *days = json_node_object(raises, "days");
+	raise_one(&a->cost, json_node_int(cost, "episode", 0));
 	if (stage >= 0)
 		raise_one(&a->stage_costs[stage],
-			  json_get_int(cost, "stage", 0));
+			  json_node_int(cost, "stage", 0));
 	for (size_t i = 0; i < show->stage_count; i++)
 		raise_one(&a->stage_costs[i],
-			  json_get_int(json_get_object(cost, "stages"),
+			  json_node_int(json_node_object(cost, "stages"),
 				       show->stages[i].id, 0));
 	for (size_t i = 0; days && i < show->agent_count; i++)
 		raise_one(&a->days[i],
-			  json_get_int(days, show->agents[i].id, 0));
+			  json_node_int(days, show->agents[i].id, 0));
 	for (size_t i = 0; i < show->service_count; i++) {
 		const char *id = show->services[i].id;
 		raise_one(&a->services[i],
-			  json_get_int(json_get_object(raises, "services"), id,
+			  json_node_int(json_node_object(raises, "services"), id,
 				       0));
 		raise_one(&a->service_days[i],
-			  json_get_int(json_get_object(raises, "service_days"),
+			  json_node_int(json_node_object(raises, "service_days"),
 				       id, 0));
 		raise_one(
 			&a->service_costs[i],
-			json_get_int(json_get_object(cost, "services"), id, 0));
+			json_node_int(json_node_object(cost, "services"), id, 0));
 	}
 }
 

@@ -148,7 +148,7 @@ static void find_version(struct sim *s, const struct sim_core *c,
 		if (story.version >= to || !event_patches_story(type))
 			continue;
 		struct event *e = store_read(s, i);
-		story_patch(&story, event_object(e, "patch"));
+		story_patch(&story, event_patch(e));
 		event_free(&e);
 	}
 	if (story.version == to) {

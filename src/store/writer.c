@@ -71,7 +71,7 @@ static void plan_event(struct writer *w, struct commit_plan *plan,
 	}
 	plan->polls += e->type == EVENT_POLL_CREATE;
 	json_object *patch =
-		event_patches_story(e->type) ? event_object(e, "patch") : NULL;
+		event_patches_story(e->type) ? event_patch(e) : NULL;
 	if (!patch || json_object_object_length(patch) == 0)
 		return;
 	json_merge(w->story, patch);

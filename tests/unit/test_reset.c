@@ -263,7 +263,9 @@ START_TEST(what_never_ran_waits_for_more)
 	ck_assert_int_eq(run_of(w, "both")->unmet, 1);
 	ck_assert(world_do(w, "rerun", "a", NULL));
 	const struct event *e = world_last(w, EVENT_STAGE_RESET);
-	ck_assert_str_eq(json_text(event_array(e, "stages")), "[\"a\"]");
+	struct json_node *stages = event_array(e, "stages");
+	ck_assert_uint_eq(json_node_count(stages), 1);
+	ck_assert_str_eq(json_node_text(json_node_first(stages)), "a");
 	ck_assert_int_eq(run_of(w, "both")->unmet, 2);
 	world_answer(w, "b", NULL, "{}", 0);
 	ck_state(w, "both", "waiting");
