@@ -84,7 +84,8 @@ void json_add_tree_(json_object *o, const char *key, size_t literal,
 	REQUIRE(json_object_object_add_ex(o, key, value, flags) == 0);
 }
 
-void json_add_str_(json_object *o, const char *key, size_t literal, const char *v)
+void json_add_str_(json_object *o, const char *key, size_t literal,
+		   const char *v)
 {
 	json_object *value = v ? json_object_new_string(v) : NULL;
 	if (value)

@@ -103,7 +103,8 @@ void json_out_int(struct json_out *out, const char *key, size_t literal,
 		  int64_t v);
 void json_out_num(struct json_out *out, const char *key, size_t literal,
 		  double v);
-void json_out_bool(struct json_out *out, const char *key, size_t literal, bool v);
+void json_out_bool(struct json_out *out, const char *key, size_t literal,
+		   bool v);
 void json_out_tree(struct json_out *out, const char *key, size_t literal,
 		   json_object **v);
 

@@ -160,7 +160,8 @@ void json_out_str(struct json_out *w, const char *key, size_t literal,
 		add_text(w, key, literal, v, strlen(v));
 }
 
-void json_out_int(struct json_out *w, const char *key, size_t literal, int64_t v)
+void json_out_int(struct json_out *w, const char *key, size_t literal,
+		  int64_t v)
 {
 	begin(w, key, literal);
 	json_put_int(&w->text, v);

@@ -287,8 +287,11 @@ void proposals_answer(struct deciding *d);
 void proposals_settle(struct deciding *d, int stage);
 /* Which of the calls of `stage` is the agent's; -1: none. */
 int stage_agent_place(const struct model *m, int stage, int agent);
-/* The patch that `result` means for the story of this stage; NULL and a
- * sentence in `why` when it misses an output. */
+/* False and a sentence in `why` when `result` misses an output. */
+bool proposals_fit(const struct model *m, int stage, json_object *result,
+		   char *why, size_t why_bytes);
+/* The patch that it means for the story of this stage; NULL when it does not
+ * fit. */
 json_object *proposals_patch(const struct model *m, int stage,
 			     json_object *result, char *why, size_t why_bytes);
 

@@ -28,25 +28,18 @@ static bool add_all(int64_t *sum, struct json_node *o)
 		return add_size(sum, o->is.i);
 	if (!o || o->type != json_type_object)
 		return true;
-	json_node_each(n, o)
-		ok = ok && add_all(sum, n);
+	json_node_each(n, o) ok = ok && add_all(sum, n);
 	return ok;
 }
 
 /* Members that tell an amount. */
 static bool is_amount(const char *key, size_t bytes)
 {
-#define AMOUNT(name) {name, sizeof name - 1}
-	static const struct {
-		const char *name;
-		size_t bytes;
-	} amounts[] = {AMOUNT("tokens"),       AMOUNT("cost_micros"),
-		       AMOUNT("overrun"),      AMOUNT("cost_overrun"),
-		       AMOUNT("used"),	       AMOUNT("cost_used"),
-		       AMOUNT("cost")};
-	for (size_t i = 0; i < COUNT_OF(amounts); i++)
-		if (amounts[i].bytes == bytes &&
-		    memcmp(amounts[i].name, key, bytes) == 0)
+	static const char *const keys[] = {
+		"tokens", "cost_micros", "overrun", "cost_overrun",
+		"used",	  "cost_used",	 "cost"};
+	for (size_t i = 0; i < COUNT_OF(keys); i++)
+		if (strncmp(keys[i], key, bytes) == 0 && !keys[i][bytes])
 			return true;
 	return false;
 }
@@ -60,8 +53,8 @@ bool numbers_take(struct model *m, const struct event *e)
 	if (!moves(e->type))
 		return true;
 	while (json_flat_next_int(e->data, &at, &key, &bytes, &n))
-		ok = ok && (!bytes || !is_amount(key, bytes) ||
-			    add_size(&sum, n));
+		ok = ok &&
+		     (!bytes || !is_amount(key, bytes) || add_size(&sum, n));
 	if (e->type == EVENT_BUDGET_APPROVE || e->type == EVENT_BUDGET_RAISE)
 		ok = ok && add_all(&sum, event_object(e, "raises"));
 	if (ok)

@@ -332,13 +332,10 @@ static bool call_succeeded(struct deciding *d, int stage, int agent,
 			    "the result is larger than an event may be");
 		return false;
 	}
-	json_object *patch =
-		proposals_patch(d->m, stage, in->result, why, sizeof why);
-	if (!patch) {
+	if (!proposals_fit(d->m, stage, in->result, why, sizeof why)) {
 		call_failed(d, stage, agent, "missing_output", why);
 		return false;
 	}
-	json_object_put(patch);
 	if (!covered) {
 		call_failed(d, stage, agent, "overrun",
 			    "it used more than its lease");
@@ -516,38 +513,47 @@ void proposals_settle(struct deciding *d, int stage)
 		stages_fail(d, stage, "missing_output", why);
 }
 
+/* What `result` says of the i-th output, lent; NULL: nothing. */
+static json_object *output_of(const struct show_names *outputs, size_t i,
+			      json_object *result)
+{
+	if (json_object_is_type(result, json_type_object))
+		return json_get(result, outputs->items[i]);
+	/* One output, and no object that could name it: the whole is it. */
+	return outputs->count == 1 ? result : NULL;
+}
+
+bool proposals_fit(const struct model *m, int stage, json_object *result,
+		   char *why, size_t why_bytes)
+{
+	const struct show_names *outputs = &m->show->stages[stage].outputs;
+	if (m->show->agents[stage_agent(m, stage, 0)].via == VIA_NOOP)
+		return true;
+	for (size_t i = 0; i < outputs->count; i++)
+		if (!output_of(outputs, i, result)) {
+			snprintf(why, why_bytes,
+				 "the result has no member `%s`",
+				 outputs->items[i]);
+			return false;
+		}
+	return true;
+}
+
 json_object *proposals_patch(const struct model *m, int stage,
 			     json_object *result, char *why, size_t why_bytes)
 {
 	const struct show_stage *def = &m->show->stages[stage];
 	const struct show_names *outputs = &def->outputs;
-	bool object = json_object_is_type(result, json_type_object);
+	if (!proposals_fit(m, stage, result, why, why_bytes))
+		return NULL;
 	json_object *patch = json_object_new_object();
-	json_object *value = NULL;
-	if (outputs->count == 0) {
-		if (result)
-			json_object_object_add(patch, def->id,
-					       json_object_get(result));
-		return patch;
-	}
+	if (outputs->count == 0 && result)
+		json_object_object_add(patch, def->id, json_object_get(result));
 	for (size_t i = 0; i < outputs->count; i++) {
-		const char *name = outputs->items[i];
-		if (object && json_object_object_get_ex(result, name, &value) &&
-		    value) {
-			json_object_object_add(patch, name,
+		json_object *value = output_of(outputs, i, result);
+		if (value)
+			json_object_object_add(patch, outputs->items[i],
 					       json_object_get(value));
-		} else if (outputs->count == 1 && result && !object) {
-			/* One output, and no object that could name it: the
-			 * whole result is it. */
-			json_object_object_add(patch, name,
-					       json_object_get(result));
-		} else if (m->show->agents[stage_agent(m, stage, 0)].via !=
-			   VIA_NOOP) {
-			snprintf(why, why_bytes,
-				 "the result has no member `%s`", name);
-			json_object_put(patch);
-			return NULL;
-		}
 	}
 	return patch;
 }

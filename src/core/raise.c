@@ -602,8 +602,8 @@ bool raises_read(struct model *m, struct json_node *o)
 {
 	struct json_node *warned = json_node_get(o, "warned");
 	bool sound = true;
-	json_node_each(n, json_node_array(o, "raises"))
-		sound = read_raise(m, n) && sound;
+	json_node_each(n, json_node_array(o, "raises")) sound =
+		read_raise(m, n) && sound;
 	m->warned.tokens = json_node_bool(warned, "tokens", false);
 	m->warned.cost = json_node_bool(warned, "cost", false);
 	return sound;

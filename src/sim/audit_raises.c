@@ -46,7 +46,8 @@ static int64_t told(const struct audit *a, struct json_node *raises,
 	static const char *const names[] = {"episode",	"stage",
 					    "agents",	"days",
 					    "services", "service_days"};
-	struct json_node *from = p->cost ? json_node_object(raises, "cost") : raises;
+	struct json_node *from =
+		p->cost ? json_node_object(raises, "cost") : raises;
 	if (p->kind <= SCOPE_STAGE)
 		return json_node_int(from, names[p->kind], 0);
 	const char *id = p->kind >= SCOPE_SERVICE

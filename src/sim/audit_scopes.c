@@ -226,21 +226,22 @@ static void approve(struct audit *a, const struct event *e, int stage)
 	for (size_t i = 0; i < show->stage_count; i++)
 		raise_one(&a->stage_costs[i],
 			  json_node_int(json_node_object(cost, "stages"),
-				       show->stages[i].id, 0));
+					show->stages[i].id, 0));
 	for (size_t i = 0; days && i < show->agent_count; i++)
 		raise_one(&a->days[i],
 			  json_node_int(days, show->agents[i].id, 0));
 	for (size_t i = 0; i < show->service_count; i++) {
 		const char *id = show->services[i].id;
 		raise_one(&a->services[i],
-			  json_node_int(json_node_object(raises, "services"), id,
-				       0));
-		raise_one(&a->service_days[i],
-			  json_node_int(json_node_object(raises, "service_days"),
-				       id, 0));
+			  json_node_int(json_node_object(raises, "services"),
+					id, 0));
 		raise_one(
-			&a->service_costs[i],
-			json_node_int(json_node_object(cost, "services"), id, 0));
+			&a->service_days[i],
+			json_node_int(json_node_object(raises, "service_days"),
+				      id, 0));
+		raise_one(&a->service_costs[i],
+			  json_node_int(json_node_object(cost, "services"), id,
+					0));
 	}
 }
 

@@ -47,10 +47,10 @@ static struct entry entry_of(struct sim *s, struct event **decided, bool read)
 	struct event *e = *decided;
 	buf_clear(&s->print);
 	event_print(&s->print, e);
-	struct entry entry = {.text = arena_strndup(&s->texts, s->print.data,
-						    s->print.len),
-			      .event = e,
-			      .decision = s->decision};
+	struct entry entry = {
+		.text = arena_strndup(&s->texts, s->print.data, s->print.len),
+		.event = e,
+		.decision = s->decision};
 	*decided = NULL;
 	if (!read)
 		return entry;

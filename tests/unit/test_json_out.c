@@ -177,8 +177,18 @@ START_TEST(many_members)
 		/* Made once. */
 		ck_assert(json_flat_nested(f, key, json_type_object) == o);
 		ck_assert(!json_flat_nested(f, key, json_type_array));
+		struct json_node *n = json_flat_nodes(f, key, json_type_object);
+		ck_assert_int_eq(json_node_int(n, "i", -1), i);
+		ck_assert(json_flat_nodes(f, key, json_type_object) == n);
+		ck_assert(!json_flat_nodes(f, key, json_type_array));
+		ck_assert(!json_flat_nodes(f, "none", json_type_object));
 	}
+	struct json_flat *copy = json_flat_copy(f);
+	struct json_node *own = json_flat_nodes(copy, "k7", json_type_object);
+	ck_assert(own != json_flat_nodes(f, "k7", json_type_object));
 	json_flat_free(&f);
+	ck_assert_int_eq(json_node_int(own, "i", -1), 7);
+	json_flat_free(&copy);
 }
 END_TEST
 

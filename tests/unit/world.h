@@ -310,8 +310,7 @@ static inline json_object *world_story(struct world *w, uint64_t version)
 		for (size_t i = 0; i < w->log_count; i++)
 			if (story.version < version &&
 			    event_patches_story(w->log[i]->type))
-				story_patch(&story,
-					    event_patch(w->log[i]));
+				story_patch(&story, event_patch(w->log[i]));
 	json_object *doc =
 		story.version == version ? json_clone(story.doc) : NULL;
 	story_release(&story);
