@@ -1,5 +1,6 @@
 #include "cli/on_top.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "cli/halt.h"
@@ -11,11 +12,23 @@ bool cli_has_terminal(void)
 	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 }
 
+static bool core_here(const char *state_dir)
+{
+	return engine_lock_held(state_dir, NULL);
+}
+
+/* A private Redis, which is in the folder of its show, has one core. */
+static bool is_alone(const struct cli_place *place)
+{
+	const char *path = place->address->path;
+	return !place->remote && path &&
+	       strncmp(path, place->state_dir, strlen(place->state_dir)) == 0;
+}
+
 /* Its core was killed under the console, and nobody else can lead it. */
 static bool is_dead(const struct cli_place *place)
 {
-	return !place->remote && place->address->path &&
-	       !engine_lock_held(place->state_dir, NULL);
+	return is_alone(place) && !core_here(place->state_dir);
 }
 
 static void say_how_to_come_back(const struct cli_place *place)
@@ -40,6 +53,8 @@ int cli_console(const struct cli_place *place, bool read_only,
 		.read_only = read_only,
 		.exit_when_done = exit_when_done,
 		.state_dir = place->state_dir,
+		.core_here = core_here,
+		.alone = is_alone(place),
 	};
 	struct err err = {0};
 	enum console_end end = console_run(&settings, &err);

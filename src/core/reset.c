@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/overage.h"
+#include "core/polls.h"
 
 /* Of one event's data, beside which a hundred bytes more stand. */
 #define PART_BYTES  (200 * 1024)
@@ -53,6 +54,9 @@ static void add_to_plan(const struct model *m, int stage,
 	const struct show_stage *def = &m->show->stages[stage];
 	plan->stages[plan->count++] = stage;
 	plan->spent_tokens += m->ledger.stages[stage].tokens.spent;
+	plan->held_tokens += m->ledger.stages[stage].tokens.leased;
+	const struct poll_run *poll = m->stages[stage].poll;
+	plan->open_polls += poll && poll_goes_on(poll);
 	if (!def->agent_count || def->poll)
 		return;
 	if (def->token_cap == SHOW_UNSET)
@@ -161,6 +165,13 @@ char *reset_plan_text(const struct model *m, const struct reset_plan *plan,
 	if (plan->uncapped)
 		buf_addf(&b, ", and %zu of them %s no cap", plan->uncapped,
 			 plan->uncapped == 1 ? "has" : "have");
+	if (plan->held_tokens)
+		buf_addf(&b, "; calls with %s are stopped",
+			 text_thousands(cap, sizeof cap, plan->held_tokens));
+	if (plan->open_polls)
+		buf_addf(&b, "; %zu open poll%s from no vote on",
+			 plan->open_polls,
+			 plan->open_polls == 1 ? " begins" : "s begin");
 	if (plan->ask_count) {
 		buf_adds(&b, "; ");
 		put_names(m, plan->asking, plan->ask_count, names, &b);

@@ -17,6 +17,8 @@ struct reset_plan {
 	int *stages; /* indices, in the order of the show */
 	size_t count;
 	int64_t spent_tokens; /* by them in this run; that stays spent */
+	int64_t held_tokens;  /* leased to their calls, which are stopped */
+	size_t open_polls;    /* of them; their votes do not count */
 	int64_t cap_tokens;   /* what they may spend again, all together */
 	size_t uncapped;      /* of them have agents and no cap */
 	int *asking;	      /* those that will not fit when they start, if the

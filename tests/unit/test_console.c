@@ -13,6 +13,7 @@
 #include "console/keys.h"
 #include "console/operate.h"
 #include "console/plan.h"
+#include "console/poll_choice.h"
 #include "core/poll_own.h"
 #include "show/show_read.h"
 
@@ -394,6 +395,87 @@ START_TEST(a_poll_has_its_keys_where_it_has_the_focus)
 	ck_assert_str_eq(asked(v), "poll-exclude vote");
 	press(v, "i");
 	ck_assert_str_eq(asked(v), "poll-include vote");
+	view_free(&v);
+}
+END_TEST
+
+static void open_two_polls(struct view *v)
+{
+	happen(v, EVENT_STAGE_START, "vote", "{\"attempt\":1}");
+	happen(v, EVENT_POLL_CREATE, "vote", "{}");
+	later(v, 10);
+	happen(v, EVENT_POLL_CREATE, "1",
+	       "{\"question\":\"Q\",\"open_ms\":60000,\"options\":["
+	       "{\"id\":\"p\"},{\"id\":\"q\"}]}");
+	happen(v, EVENT_POLL_BURST, "1",
+	       "{\"burst\":1,\"option\":\"p\",\"votes\":9,\"sources\":1}");
+	happen(v, EVENT_POLL_EXCLUDE, "1", "{\"burst\":1}");
+	happen(v, EVENT_POLL_BURST, "vote",
+	       "{\"burst\":1,\"option\":\"x\",\"votes\":9,\"sources\":1}");
+	later(v, 10);
+	later(v, 1000);
+}
+
+/* Pane 2 shows another poll than the one that the inbox asks about. */
+START_TEST(x_means_the_burst_that_the_inbox_asks_about)
+{
+	struct view *v = running_view();
+	open_two_polls(v);
+	ck_assert_str_eq(v->show->stages[poll_choice(v)].id, "1");
+	ck_assert(drawn(v, 160, 40, "x poll-exclude"));
+	press(v, "x");
+	ck_assert_str_eq(asked(v), "poll-exclude vote 1");
+	/* And what takes it back means the same. */
+	press(v, "i");
+	ck_assert_str_eq(asked(v), "poll-include vote");
+	view_free(&v);
+
+	v = running_view();
+	open_two_polls(v);
+	press(v, "2"); /* the pane has its keys, and the inbox says so */
+	ck_assert(!drawn(v, 160, 40, "x poll-exclude"));
+	press(v, "x");
+	ck_assert_str_eq(asked(v), "poll-exclude 1");
+	press(v, "n");
+	ck_assert(drawn(v, 160, 40, "x poll-exclude"));
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(a_rollback_says_what_it_throws_away)
+{
+	struct view *v = running_view();
+	v->model->story.version = 3;
+	operate_action(v, ACTION_ROLLBACK);
+	press(v, "2 Enter");
+	ck_assert_str_eq(asked(v), "");
+	ck_assert(drawn(v, 120, 40, "Back from version 3 to 2?"));
+	press(v, "n");
+	ck_assert_str_eq(asked(v), "");
+	operate_action(v, ACTION_ROLLBACK);
+	press(v, "v 2 Enter y");
+	ck_assert_str_eq(asked(v), "rollback v2");
+	operate_action(v, ACTION_ROLLBACK);
+	press(v, "9 Enter"); /* that the core refuses, and says why */
+	ck_assert_str_eq(asked(v), "rollback 9");
+	view_free(&v);
+}
+END_TEST
+
+/* Its open polls are ended first: they are not what was done. */
+START_TEST(a_rerun_is_told_not_what_it_ends)
+{
+	struct view *v = running_view();
+	snprintf(v->by, sizeof v->by, "me@here");
+	happen(v, EVENT_STAGE_START, "vote", "{\"attempt\":1}");
+	happen(v, EVENT_POLL_CREATE, "vote", "{}");
+	later(v, 10);
+	int before = v->act_count;
+	happen(v, EVENT_POLL_VOID, "vote", "{\"by\":\"you@there\"}");
+	happen(v, EVENT_STAGE_RESET, "vote", "{\"by\":\"you@there\"}");
+	ck_assert_str_eq(v->flash.text, "you@there: runs vote again");
+	ck_assert_str_eq(view_act(v, 0)->text, "you@there: runs vote again");
+	ck_assert_int_eq(v->act_count, before + 1);
 	view_free(&v);
 }
 END_TEST
@@ -838,6 +920,88 @@ START_TEST(what_was_done_is_said_once)
 	ck_assert_str_eq(asked(v), "go b");
 	reply(v, "id1", false, "nothing is in standby");
 	ck_assert_str_eq(v->flash.text, "go b: nothing is in standby");
+	view_free(&v);
+}
+END_TEST
+
+/* Over the core's own listener, while the log cannot tell. */
+START_TEST(a_brake_that_the_log_has_not_yet_is_seen)
+{
+	struct view *v = running_view();
+	tell(v, FEED_LOST, "connection refused");
+	press(v, "!");
+	ck_assert_str_eq(asked(v), "panic");
+	ck_assert(!drawn(v, 80, 24, "halted by PANIC"));
+	reply(v, "id1", true, "PANIC: run paused");
+	later(v, 60000);
+	ck_assert(drawn(v, 80, 24, " PANIC"));
+	ck_assert(drawn(v, 80, 24, "halted by PANIC; the log has it when"));
+	ck_assert(!drawn(v, 80, 24, "GO: "));
+	press(v, "space");
+	ck_assert_str_eq(asked(v), "");
+	/* The log tells of it... */
+	tell(v, FEED_BACK, "");
+	tell(v, FEED_LIVE, "{\"topic\":\"core\",\"at\":1}");
+	happen(v, EVENT_RUN_PAUSE, "", "{\"panic\":true}");
+	ck_assert(drawn(v, 80, 24, "halted by PANIC; R twice resumes"));
+	happen(v, EVENT_RUN_RESUME, "", "{}");
+	later(v, 1000);
+	ck_assert(!drawn(v, 80, 24, "PANIC;"));
+	ck_assert(drawn(v, 80, 24, "GO: "));
+	/* ...or of a core that never heard of it... */
+	press(v, "!");
+	ck_assert_str_eq(asked(v), "panic");
+	reply(v, "id1", true, "");
+	ck_assert(view_is_halted(v));
+	happen(v, EVENT_LEADER_TAKE, "", "{\"epoch\":2}");
+	ck_assert(!view_is_halted(v));
+	/* ...or tells nothing of it, and can be read. */
+	later(v, 4000);
+	press(v, "!");
+	ck_assert_str_eq(asked(v), "panic");
+	reply(v, "id1", true, "");
+	for (int i = 0; i < 6; i++) {
+		ck_assert(view_is_halted(v));
+		later(v, 1000);
+		tell(v, FEED_LIVE, "{\"topic\":\"core\",\"at\":1}");
+	}
+	later(v, 1);
+	ck_assert(!view_is_halted(v));
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(a_brake_that_did_not_get_through_says_so)
+{
+	struct view *v = running_view();
+	press(v, "!");
+	ck_assert_str_eq(asked(v), "panic");
+	reply(v, "id1", false, "Redis is away");
+	ck_assert_ptr_nonnull(
+		strstr(v->flash.text, "PANIC NOT confirmed: Redis is away"));
+	ck_assert(!view_is_halted(v));
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(whether_a_core_lives_here_is_said)
+{
+	struct view *v = running_view();
+	tell(v, FEED_LOST, "connection refused");
+	later(v, 2000);
+	v->link.alive = ALIVE_NOWHERE;
+	ck_assert(drawn(v, 80, 24, "none runs: q, then `showcaller run"));
+	v->link.alive = ALIVE_HERE;
+	later(v, 9000);
+	ck_assert(drawn(v, 80, 24, "runs, and waits for Redis; !"));
+	v->link.alive = ALIVE_UNKNOWN;
+	ck_assert(drawn(v, 80, 24, "dead, too? q, then `showcaller run"));
+	tell(v, FEED_BACK, "");
+	tell(v, FEED_LEADER, "1 host 1");
+	tell(v, FEED_LEADER, "");
+	ck_assert(!view_has_no_core(v)); /* another one may lead in a moment */
+	v->link.alive = ALIVE_NOWHERE;
+	ck_assert(view_has_no_core(v));
 	view_free(&v);
 }
 END_TEST
@@ -1425,6 +1589,9 @@ int main(void)
 	tcase_add_test(tc, go_names_the_stage_and_is_debounced);
 	tcase_add_test(tc, scenes_of_obs_have_letters);
 	tcase_add_test(tc, a_poll_has_its_keys_where_it_has_the_focus);
+	tcase_add_test(tc, x_means_the_burst_that_the_inbox_asks_about);
+	tcase_add_test(tc, a_rollback_says_what_it_throws_away);
+	tcase_add_test(tc, a_rerun_is_told_not_what_it_ends);
 	tcase_add_test(tc, rules_are_switched_by_name_or_all_at_once);
 	tcase_add_test(tc, go_waits_for_the_eye_when_another_stage_steps_up);
 	tcase_add_test(tc, go_without_standby_only_flashes);
@@ -1446,6 +1613,9 @@ int main(void)
 	tcase_add_test(tc, ack_says_that_it_wants_a_reason);
 	tcase_add_test(tc, every_act_of_a_person_has_words);
 	tcase_add_test(tc, what_was_done_is_said_once);
+	tcase_add_test(tc, a_brake_that_the_log_has_not_yet_is_seen);
+	tcase_add_test(tc, a_brake_that_did_not_get_through_says_so);
+	tcase_add_test(tc, whether_a_core_lives_here_is_said);
 	tcase_add_test(tc, a_read_only_console_asks_for_nothing);
 	tcase_add_test(tc, focus_and_zoom_follow_the_keys);
 	tcase_add_test(tc, a_scene_is_switched_by_enter);

@@ -317,6 +317,33 @@ static void tally(struct world *w, int64_t l, int64_t r)
 	world_step(w, in);
 }
 
+/* What a rerun ends is told before: the tokens of its calls are spent then, and
+ * who voted has not. */
+START_TEST(what_is_under_way_is_in_the_plan)
+{
+	struct world *w = world_new(show_text);
+	world_begin(w, true);
+	struct reset_plan plan;
+	reset_plan_rerun(w->m, world_stage(w, "a"), &plan);
+	char *text = reset_plan_text(w->m, &plan, 4);
+	ck_assert_int_eq(plan.held_tokens, 100);
+	ck_assert_ptr_nonnull(strstr(text, "; calls with 100 are stopped"));
+	free(text);
+	reset_plan_release(&plan);
+	world_free(w);
+
+	w = world_new(poll_text);
+	world_begin(w, true);
+	reset_plan_rerun(w->m, world_stage(w, "way"), &plan);
+	text = reset_plan_text(w->m, &plan, 4);
+	ck_assert_uint_eq(plan.open_polls, 1);
+	ck_assert_ptr_nonnull(strstr(text, "; 1 open poll begins from no vote"));
+	free(text);
+	reset_plan_release(&plan);
+	world_free(w);
+}
+END_TEST
+
 START_TEST(a_poll_opens_anew)
 {
 	struct world *w = world_new(poll_text);
@@ -469,6 +496,7 @@ int main(void)
 	tcase_add_test(t, a_failed_run_goes_on);
 	tcase_add_test(t, what_never_ran_waits_for_more);
 	tcase_add_test(t, what_waits_for_a_human_waits_no_more);
+	tcase_add_test(t, what_is_under_way_is_in_the_plan);
 	tcase_add_test(t, a_poll_opens_anew);
 	tcase_add_test(t, a_large_reset_is_many_events);
 	tcase_add_test(t, the_patch_is_the_difference);

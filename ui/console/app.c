@@ -74,6 +74,7 @@ struct app {
 	int64_t start_ms, frame_ms, happened_ms;
 	int64_t paid_ms;   /* the pictures so far have had their time by then */
 	int64_t reopen_ms; /* when a broken feed is opened anew, 0 */
+	int64_t alive_ms;  /* when it was last looked whether a core lives */
 	bool folding; /* towards a moment of the past; there is more to do */
 	bool over;
 	enum console_end end;
@@ -498,6 +499,24 @@ static bool follow_new_show(struct app *app)
 	return ok;
 }
 
+/* Once a second while nobody leads, or Redis cannot tell. */
+static void look_for_core(struct app *app)
+{
+	const struct console_settings *s = app->settings;
+	struct view_link *l = &app->view->link;
+	bool asks = l->lost || (l->leader_known && !*l->leader);
+	int64_t now = clock_mono_ms();
+	if (!asks || !s->core_here || !s->state_dir) {
+		l->alive = ALIVE_UNKNOWN;
+		app->alive_ms = 0;
+	} else if (!app->alive_ms || now - app->alive_ms >= 1000) {
+		app->alive_ms = now;
+		l->alive = s->core_here(s->state_dir) ? ALIVE_HERE
+			   : s->alone		      ? ALIVE_NOWHERE
+						      : ALIVE_UNKNOWN;
+	}
+}
+
 static void look_at_end(struct app *app)
 {
 	const struct view *v = app->view;
@@ -526,6 +545,7 @@ static void loop(struct app *app)
 		send_commands(app);
 		hurry_panic(app);
 		look_at_end(app);
+		look_for_core(app);
 		if (may_draw(app))
 			draw(app);
 		run_script(app);

@@ -73,7 +73,7 @@ const char *header_badge(const struct view *v, enum style *style,
 	const struct run *run = &v->model->run;
 	*mark = table[run->state].mark;
 	*style = run->rehearsal ? STYLE_REHEARSAL : table[run->state].style;
-	if (run->state == RUN_PAUSED && run->panic) {
+	if (view_is_halted(v)) {
 		*mark = GLYPH_STOP;
 		*style = STYLE_ALARM;
 		return run->rehearsal ? "REHEARSAL PANIC" : "PANIC";

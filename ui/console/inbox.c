@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "console/fmt.h"
 #include "console/panes.h"
+#include "console/poll_choice.h"
 
 #define LEFT_COLUMNS 5
 #define KIND_COLUMNS 8
@@ -25,12 +26,17 @@ static const struct {
 	[INBOX_BURST] = {ACTION_POLL_EXCLUDE, ACTION_OPEN},
 };
 
-static void hint(char *out, size_t out_bytes, enum inbox_kind kind)
+static void hint(const struct view *v, char *out, size_t out_bytes,
+		 const struct inbox_item *item)
 {
+	enum inbox_kind kind = item->kind;
 	const struct action *one = &action_table[answers[kind].first];
 	const struct action *two = &action_table[answers[kind].second];
 	const char *more = action_table[ACTION_ANSWER].key;
-	if (one == two)
+	/* There x means what pane 2 shows. */
+	bool elsewhere = kind == INBOX_BURST && v->focus == PANE_POLL &&
+			 poll_choice(v) != item->stage;
+	if (one == two || elsewhere)
 		snprintf(out, out_bytes, "  %s answer", more);
 	else
 		snprintf(out, out_bytes, "  %s %s  %s %s  %s more", one->key,
@@ -78,7 +84,7 @@ static void put_item(const struct view *v, const struct area *a, int y,
 	if (selected && !view_item_armed(v))
 		snprintf(keys, sizeof keys, "  new");
 	else if (selected && !v->read_only && a->r.w >= HINT_MIN)
-		hint(keys, sizeof keys, item->kind);
+		hint(v, keys, sizeof keys, item);
 	int width = text_width(keys);
 	struct pen p = pen_within(a, LEFT_COLUMNS + 1, y,
 				  a->r.w - LEFT_COLUMNS - 1 - width);
@@ -206,18 +212,22 @@ static void put_others(const struct view *v, const struct area *a, int y)
 }
 
 /* How a show comes back that nobody runs. A Redis that is away may have died
- * with its core; from here nobody can tell. */
+ * with its core; on another machine nobody can tell. */
 static int put_way_back(const struct view *v, const struct area *a, int y)
 {
 	bool away = v->link.lost &&
 		    v->mono_ms - v->link.lost_mono_ms >= VIEW_AWAY_MS;
-	if ((!away && !view_has_no_core(v)) || y >= a->r.h)
+	bool none = view_has_no_core(v);
+	if ((!away && !none) || y >= a->r.h)
 		return y;
-	struct pen p = begin_row(a, y, STYLE_ALARM, "CORE", STYLE_KEY, "");
+	bool here = !none && v->link.alive == ALIVE_HERE;
+	struct pen p = begin_row(a, y, here ? STYLE_TEXT : STYLE_ALARM, "CORE",
+				 STYLE_KEY, "");
 	pen_text(
 		&p, STYLE_TEXT,
-		away ? "dead, too? q, then `showcaller run SHOW.yaml` goes on"
-		     : "none runs: q, then `showcaller run SHOW.yaml` goes on");
+		none ? "none runs: q, then `showcaller run SHOW.yaml` goes on"
+		: here ? "runs, and waits for Redis; ! reaches it all the same"
+		: "dead, too? q, then `showcaller run SHOW.yaml` goes on");
 	return y + 1;
 }
 

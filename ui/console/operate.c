@@ -61,8 +61,8 @@ static int target_stage(struct view *v, enum action_id action)
 	return item ? item->stage : -1;
 }
 
-static void confirm(struct view *v, enum action_id action, const char *arg,
-		    const char *question)
+void operate_confirm(struct view *v, enum action_id action, const char *arg,
+		     const char *question)
 {
 	char title[64];
 	snprintf(title, sizeof title, " %s ", action_table[action].name);
@@ -85,7 +85,7 @@ void operate_type(struct view *v, enum action_id action, const char *arg,
 
 static void do_go(struct view *v, enum action_id action)
 {
-	if (v->model->run.state == RUN_PAUSED)
+	if (v->model->run.state == RUN_PAUSED || view_is_halted(v))
 		view_flash(v, STYLE_WAIT, "GO: the run is paused");
 	else if (v->standby < 0)
 		view_flash(v, STYLE_WAIT, "GO: nothing is in standby");
@@ -176,7 +176,7 @@ static void do_stage(struct view *v, enum action_id action)
 	char question[512];
 	snprintf(question, sizeof question, "%s %s? %s",
 		 action_table[action].name, id, action_table[action].help);
-	confirm(v, action, id, question);
+	operate_confirm(v, action, id, question);
 }
 
 /* The question says what it costs: the core will say the same. */
@@ -189,7 +189,7 @@ static void do_rerun(struct view *v, enum action_id action)
 	reset_plan_rerun(v->model, stage, &plan);
 	char *text = reset_plan_text(v->model, &plan, 6);
 	char *question = xasprintf("Run again %s?", text);
-	confirm(v, action, v->show->stages[stage].id, question);
+	operate_confirm(v, action, v->show->stages[stage].id, question);
 	free(question);
 	free(text);
 	reset_plan_release(&plan);
@@ -206,75 +206,36 @@ static void do_rollback(struct view *v, enum action_id action)
 	operate_type(v, action, NULL, question);
 }
 
+/* It says what it throws away before anything is. */
+static void rollback_typed(struct view *v, const char *typed)
+{
+	const struct model *m = v->model;
+	const char *digits = typed + (*typed == 'v');
+	uint64_t to = strtoull(digits, NULL, 10);
+	if (!*digits || digits[strspn(digits, "0123456789")] ||
+	    to >= m->story.version) { /* the core says what is wrong with it */
+		view_ask(v, ACTION_ROLLBACK, typed, NULL, NULL, NULL);
+		return;
+	}
+	struct reset_plan plan;
+	reset_plan_rollback(m, to, &plan);
+	char *text = reset_plan_text(m, &plan, 6);
+	char *question =
+		xasprintf("Back from version %llu to %llu? Running again %s.",
+			  (unsigned long long)m->story.version,
+			  (unsigned long long)to, text);
+	operate_confirm(v, ACTION_ROLLBACK, typed, question);
+	free(question);
+	free(text);
+	reset_plan_release(&plan);
+}
+
 static void do_supply(struct view *v, enum action_id action)
 {
 	int stage = target_stage(v, action);
 	if (stage >= 0)
 		operate_type(v, action, v->show->stages[stage].id,
 			  "The result of this stage, as a JSON object:");
-}
-
-static void do_poll(struct view *v, enum action_id action)
-{
-	const char *id = poll_choice_of_key(v, action);
-	if (!id)
-		return;
-	int stage = poll_choice(v);
-	if (action == ACTION_POLL_FREEZE &&
-	    v->model->stages[stage].poll->frozen)
-		action = ACTION_POLL_UNFREEZE;
-	char question[512];
-	snprintf(question, sizeof question, "%s %s: %.200s - %s",
-		 action_table[action].name, id,
-		 poll_def(v->model, stage)->question,
-		 action_table[action].help);
-	if (action_table[action].danger)
-		confirm(v, action, id, question);
-	else
-		view_ask(v, action, id, NULL, NULL, NULL);
-}
-
-/* Question, options and time, one after the other. */
-static void do_poll_new(struct view *v, enum action_id action)
-{
-	operate_type(v, action, NULL, "What is the audience asked?");
-}
-
-static void poll_typed(struct view *v, const struct dialog *d)
-{
-	static const char *const next[] = {
-		"What may they choose? hers|his, or a=Her hat|b=His hat",
-		"For how long? 30s, 5m or the like",
-	};
-	if (d->arg_count == 2) {
-		view_ask(v, d->action, d->args[0], d->args[1], d->input, NULL);
-		return;
-	}
-	operate_type(v, d->action, d->arg_count ? d->args[0] : d->input,
-		  next[d->arg_count]);
-	if (!d->arg_count)
-		return;
-	struct dialog *time = &v->dialog;
-	dialog_add_arg(time, d->input);
-	time->input_len =
-		(size_t)snprintf(time->input, sizeof time->input, "30s");
-}
-
-/* Which option: of the list, and whoever chooses there means it. */
-static void do_poll_resolve(struct view *v, enum action_id action)
-{
-	char title[96], question[320];
-	const char *id = poll_choice_of_key(v, action);
-	if (!id)
-		return;
-	const struct show_poll *def = poll_def(v->model, poll_choice(v));
-	snprintf(title, sizeof title, " %s %s ", action_table[action].name, id);
-	snprintf(question, sizeof question,
-		 "%.200s - What wins, whatever was voted?", def->question);
-	dialog_open(&v->dialog, DIALOG_CHOOSE, action, title, question);
-	dialog_add_arg(&v->dialog, id);
-	for (size_t i = 0; i < def->option_count; i++)
-		dialog_add_row(&v->dialog, "%s", def->options[i].id);
 }
 
 /* Which of those that are as they should not be, or all of them. */
@@ -318,7 +279,7 @@ static void do_plain(struct view *v, enum action_id action)
 
 static void do_cancel_run(struct view *v, enum action_id action)
 {
-	confirm(v, action, NULL,
+	operate_confirm(v, action, NULL,
 		"Cancel the whole run? Every stage that is not done is "
 		"cancelled.");
 }
@@ -464,15 +425,15 @@ static void (*const table[ACTIONS])(struct view *, enum action_id) = {
 	[ACTION_OVERRIDE] = check_do_override,
 	[ACTION_RULES_HOLD] = do_plain,
 	[ACTION_RULES_RELEASE] = do_plain,
-	[ACTION_POLL] = do_poll_new,
-	[ACTION_POLL_EXTEND] = do_poll,
-	[ACTION_POLL_FREEZE] = do_poll,
-	[ACTION_POLL_UNFREEZE] = do_poll,
-	[ACTION_POLL_CLOSE] = do_poll,
-	[ACTION_POLL_RESOLVE] = do_poll_resolve,
-	[ACTION_POLL_VOID] = do_poll,
-	[ACTION_POLL_EXCLUDE] = do_poll,
-	[ACTION_POLL_INCLUDE] = do_poll,
+	[ACTION_POLL] = poll_do_new,
+	[ACTION_POLL_EXTEND] = poll_do,
+	[ACTION_POLL_FREEZE] = poll_do,
+	[ACTION_POLL_UNFREEZE] = poll_do,
+	[ACTION_POLL_CLOSE] = poll_do,
+	[ACTION_POLL_RESOLVE] = poll_do_resolve,
+	[ACTION_POLL_VOID] = poll_do,
+	[ACTION_POLL_EXCLUDE] = poll_do_exclude,
+	[ACTION_POLL_INCLUDE] = poll_do,
 	[ACTION_POLL_NEXT] = poll_choice_next,
 	[ACTION_ACK] = alarm_do_ack,
 	[ACTION_NOTE] = do_note,
@@ -538,11 +499,13 @@ static void typed(struct view *v, const struct dialog *d)
 	if (d->action == ACTION_ANSWER)
 		menu_typed(v, d);
 	else if (d->action == ACTION_POLL)
-		poll_typed(v, d);
+		poll_do_typed(v, d);
 	else if (d->action >= ACTION_SCENE && d->action <= ACTION_OBS)
 		obs_do_typed(v, d);
 	else if (d->action == ACTION_STOP)
 		view_ask(v, d->action, NULL, NULL, NULL, NULL);
+	else if (d->action == ACTION_ROLLBACK)
+		rollback_typed(v, d->input);
 	else if (arg)
 		view_ask(v, d->action, arg, d->input, NULL, NULL);
 	else

@@ -33,6 +33,16 @@ void check_do_override(struct view *v, enum action_id action);
 void check_do_listen(struct view *v, enum action_id action);
 void alarm_do_ack(struct view *v, enum action_id action);
 
+/* Polls. poll_do.c. */
+void poll_do(struct view *v, enum action_id action);
+void poll_do_exclude(struct view *v, enum action_id action);
+void poll_do_new(struct view *v, enum action_id action);
+void poll_do_resolve(struct view *v, enum action_id action);
+void poll_do_typed(struct view *v, const struct dialog *d);
+
+/* Asks for a y, and for nothing else; `arg` (NULL: none) is the argument. */
+void operate_confirm(struct view *v, enum action_id action, const char *arg,
+		     const char *question);
 /* Asks for a text, which becomes the argument behind `arg` (NULL: the first). */
 void operate_type(struct view *v, enum action_id action, const char *arg,
 		  const char *question);

@@ -61,6 +61,22 @@ static size_t place_of(const int *stages, size_t count, int shown)
 	return i;
 }
 
+bool poll_choice_asked(const struct view *v)
+{
+	const struct inbox_item *item = view_item(v);
+	return v->focus != PANE_POLL && item && item->kind == INBOX_BURST;
+}
+
+void poll_choice_pick(struct view *v, int stage)
+{
+	const struct poll_run *poll = v->model->stages[stage].poll;
+	if (!poll || !poll_goes_on(poll))
+		return;
+	v->polls.chosen = stage;
+	v->polls.chosen_opened_ms = poll->opened_ms;
+	show(v, stage, 0); /* a key did it: nothing is too early */
+}
+
 void poll_choice_next(struct view *v, enum action_id action)
 {
 	size_t count;
@@ -70,11 +86,7 @@ void poll_choice_next(struct view *v, enum action_id action)
 		view_flash(v, STYLE_WAIT, "%s: no other poll is open",
 			   action_table[action].name);
 	} else {
-		int next = stages[at < count ? (at + 1) % count : 0];
-		v->polls.chosen = next;
-		v->polls.chosen_opened_ms =
-			v->model->stages[next].poll->opened_ms;
-		show(v, next, 0); /* a key did it: nothing is too early */
+		poll_choice_pick(v, stages[at < count ? (at + 1) % count : 0]);
 	}
 	free(stages);
 }

@@ -14,6 +14,11 @@ void poll_choice_settle(struct view *v);
 /* Its name, for a key of `action`; NULL: there is none, or another one came so
  * lately that the key was meant for the one before. The operator is told. */
 const char *poll_choice_of_key(struct view *v, enum action_id action);
+/* The inbox asks about a burst of votes, and `x` means that one: pane 2 has not
+ * the keys. */
+bool poll_choice_asked(const struct view *v);
+/* Shows that one, if it goes on. */
+void poll_choice_pick(struct view *v, int stage);
 /* The next one that goes on. */
 void poll_choice_next(struct view *v, enum action_id action);
 /* How many others go on. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "console/fmt.h"
+#include "console/poll_choice.h"
 
 #define BURSTS_SHOWN  3
 #define CHART_ROWS    4
@@ -35,11 +36,16 @@ static void put_burst(const struct view *v, struct rows *r, int stage, int k)
 {
 	const struct poll_run *poll = v->model->stages[stage].poll;
 	bool out = poll->bursts[k - 1].excluded;
+	/* x means another one's, which the inbox asks about. */
+	bool elsewhere =
+		poll_choice_asked(v) && view_item(v)->stage != stage;
 	char *text = poll_burst_text(v->model, stage, k);
 	struct pen p = next_row(r);
 	pen_printf(&p, out ? STYLE_GOOD : STYLE_WAIT, "burst %d  ", k);
 	pen_text(&p, out ? STYLE_STRONG : STYLE_KEY,
-		 out ? "excluded (i: back)  " : "counted (x: out)  ");
+		 out	     ? "excluded (i: back)  "
+		 : elsewhere ? "counted  "
+			     : "counted (x: out)  ");
 	pen_text(&p, STYLE_TEXT, text);
 	free(text);
 }

@@ -46,7 +46,10 @@ static void put_stage(const struct view *v, struct pen *p, int index)
 static void put_nothing(const struct view *v, struct pen *p)
 {
 	const struct run *run = &v->model->run;
-	if (run->panic && run->state == RUN_PAUSED)
+	if (v->ahead_mono_ms && view_is_halted(v))
+		pen_text(p, STYLE_STRONG,
+			 "halted by PANIC; the log has it when Redis is back");
+	else if (view_is_halted(v))
 		pen_printf(p, STYLE_STRONG, "halted by PANIC%s",
 			   v->read_only ? "" : "; R twice resumes");
 	else if (run->state == RUN_PAUSED)

@@ -18,6 +18,7 @@
 #define FLASH_MS     3000
 #define FLASH_BAD_MS 6000
 #define TAKEOVER_MS  2500 /* a standby core, if there is one, leads by then */
+#define AHEAD_MS     5000 /* what the core said stands in the log by then */
 
 struct view *view_new(const struct show *show, int64_t mono_ms)
 {
@@ -140,7 +141,7 @@ static struct view_act *next_act(struct view *v, const struct event *event)
 }
 
 /* A human did something: who, and what. What follows from it in the same
- * decision is not told. */
+ * decision is not told, nor what a reset has to end before. */
 static void keep_act(struct view *v, const struct event *event)
 {
 	char words[160];
@@ -149,13 +150,16 @@ static void keep_act(struct view *v, const struct event *event)
 		return;
 	char *clean = text_clean_str(by, 100);
 	size_t len = strlen(clean);
-	const struct view_act *last = view_act(v, 0);
-	if (v->act_count && event->at_ms == last->at_ms &&
-	    strncmp(last->text, clean, len) == 0 && last->text[len] == ':') {
+	struct view_act *act = &v->acts[v->act_newest];
+	bool same = v->act_count && event->at_ms == act->at_ms &&
+		    strncmp(act->text, clean, len) == 0 &&
+		    act->text[len] == ':';
+	if (same && event->type != EVENT_STAGE_RESET) {
 		free(clean);
 		return;
 	}
-	struct view_act *act = next_act(v, event);
+	if (!same)
+		act = next_act(v, event);
 	act->heard = v->link.caught_up && *v->by && strcmp(by, v->by) != 0;
 	snprintf(act->text, sizeof act->text, "%s: %s", clean,
 		 acts_words(event, words, sizeof words));
@@ -199,12 +203,21 @@ static void keep_void(struct view *v, const struct event *event)
 		view_flash(v, STYLE_WAIT, "%s", act->text);
 }
 
+/* The log tells of it, or of a leader that may never have heard of it. */
+static void forget_ahead(struct view *v, const struct event *event)
+{
+	if (event->type == EVENT_RUN_PAUSE || event->type == EVENT_RUN_START ||
+	    event->type == EVENT_LEADER_TAKE)
+		v->ahead_mono_ms = 0;
+}
+
 static void fold(struct view *v, const struct event *event)
 {
 	if (event->seq && event->seq <= v->model->seq)
 		return; /* read again after the link was lost */
 	past_add(v->past, v->model, event);
 	model_apply(v->model, event);
+	forget_ahead(v, event);
 	keep_act(v, event);
 	if (event->type == EVENT_POLL_VOID)
 		keep_void(v, event);
@@ -242,10 +255,15 @@ static void take_reply(struct view *v, const struct feed_item *item)
 		return;
 	*found->id = '\0';
 	const char *text = item->text ? item->text : "";
+	bool panic = found->action == ACTION_PANIC;
+	if (panic && item->ok && v->model->run.state == RUN_RUNNING)
+		v->ahead_mono_ms = v->mono_ms;
 	if (item->ok && *text) /* it says what was done */
 		view_flash(v, STYLE_GOOD, "%s", text);
 	else if (item->ok)
 		view_flash(v, STYLE_GOOD, "%s: done", found->text);
+	else if (panic)
+		view_flash(v, STYLE_ALARM, " PANIC NOT confirmed: %s", text);
 	else if (other_did(v))
 		view_flash(v, STYLE_BAD, "%s: too late; %s", found->text,
 			   other_did(v));
@@ -358,11 +376,23 @@ static void settle_scenes(struct view *v)
 	v->scenes_mono_ms = v->mono_ms;
 }
 
+/* What a log that can be read does not tell, is not so. */
+static void settle_ahead(struct view *v)
+{
+	if (!v->ahead_mono_ms)
+		return;
+	if (view_is_stale(v))
+		v->ahead_mono_ms = v->mono_ms;
+	else if (v->mono_ms - v->ahead_mono_ms > AHEAD_MS)
+		v->ahead_mono_ms = 0;
+}
+
 void view_settle(struct view *v)
 {
 	if (!v->link.caught_up)
 		return; /* what is past needs nobody any more */
-	int standby = v->model->run.state == RUN_RUNNING
+	settle_ahead(v);
+	int standby = v->model->run.state == RUN_RUNNING && !view_is_halted(v)
 			      ? stage_in_standby(v->model)
 			      : -1;
 	if ((int)v->model->run.state != v->run_state)
@@ -411,9 +441,19 @@ static bool core_tries(const struct view *v)
 
 bool view_has_no_core(const struct view *v)
 {
+	if (v->link.alive == ALIVE_NOWHERE &&
+	    (v->link.lost || (v->link.leader_known && !*v->link.leader)))
+		return true;
 	return !v->link.lost && !v->link.broken && !core_tries(v) &&
 	       v->link.leader_known && !*v->link.leader &&
 	       v->mono_ms - v->link.leaderless_mono_ms >= TAKEOVER_MS;
+}
+
+bool view_is_halted(const struct view *v)
+{
+	const struct run *run = &v->model->run;
+	return (run->state == RUN_PAUSED && run->panic) ||
+	       (run->state == RUN_RUNNING && v->ahead_mono_ms);
 }
 
 const char *view_trouble(const struct view *v, char *out, size_t out_bytes)

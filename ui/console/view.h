@@ -31,6 +31,13 @@
 
 enum view_end { VIEW_GOES_ON, VIEW_LEFT, VIEW_STOPPED };
 
+/* Whether a core of the show is alive, as far as this machine can tell. */
+enum view_alive {
+	ALIVE_UNKNOWN, /* none here; elsewhere one may be */
+	ALIVE_HERE,
+	ALIVE_NOWHERE, /* none here, and no other can lead */
+};
+
 /* Show time, carried on between the core's own statements of it. */
 struct view_pace {
 	bool known;
@@ -48,6 +55,7 @@ struct view_link {
 	int64_t leaderless_mono_ms; /* ...since then */
 	char led_last[128];	    /* the last one that did */
 	int64_t told_until_mono_ms; /* that another one does */
+	enum view_alive alive;	    /* while it is not heard of */
 };
 
 struct view_core { /* live `core` */
@@ -202,6 +210,8 @@ struct view {
 	int run_state;		  /* enum run_state; since when, */
 	int64_t run_state_mono_ms; /* for VIEW_TOO_EARLY_MS */
 	int64_t panic_mono_ms;	  /* of the last `!`; 0: none */
+	int64_t ahead_mono_ms;	  /* the core took it, and as late as then the
+				     log could not tell; 0: no such */
 	int64_t resume_mono_ms;	  /* of the last `R`; 0: none */
 	struct dialog dialog;
 	struct view_flash flash;
@@ -243,6 +253,8 @@ const char *view_trouble(const struct view *v, char *out, size_t out_bytes);
 bool view_is_stale(const struct view *v);
 /* No core leads, and none has taken over by now. */
 bool view_has_no_core(const struct view *v);
+/* The brake is on: as the log has it, or as the core has said. */
+bool view_is_halted(const struct view *v);
 
 /* The selected inbox item, or NULL. */
 const struct inbox_item *view_item(const struct view *v);
