@@ -1,8 +1,10 @@
 #include "store/bus.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/text.h"
 #include "store/entry.h"
@@ -177,15 +179,57 @@ bool bus_answer(const char *json, char **text)
 	return ok;
 }
 
-char *bus_send(struct link *link, const char *show, const char *command,
-	       struct err *err)
+/* KEYS commands, ARGV command until-ms: {ms} or {ms, entry}, by its clock. */
+static const char send_until[] =
+	"local t = redis.call('TIME')\n"
+	"local ms = t[1] * 1000 + math.floor(t[2] / 1000)\n"
+	"if ms > tonumber(ARGV[2]) then return {ms} end\n"
+	"return {ms, redis.call('XADD', KEYS[1], '*', 'data', ARGV[1])}\n";
+
+/* A look that costs no write; later each answer brings it up to date. */
+static bool ask_clock(struct link *link, struct err *err)
 {
-	char *key = key_of(show, "commands");
-	link_add(link, "XADD", key, "*", "data", command, (char *)NULL);
-	free(key);
-	redisReply *r = link_ask(link, "Redis takes no command", err);
-	char *entry = r && r->str ? xstrdup(r->str) : NULL;
+	if (link->redis_ms)
+		return true;
+	link_add(link, "TIME", (char *)NULL);
+	redisReply *r = link_ask(link, "Redis tells no time", err);
+	bool ok = r && r->type == REDIS_REPLY_ARRAY && r->elements == 2;
+	if (ok)
+		link->redis_ms = strtoll(reply_str(r, 0), NULL, 10) * 1000 +
+				 strtoll(reply_str(r, 1), NULL, 10) / 1000 -
+				 clock_mono_ms();
+	else if (r)
+		err_set(err, ERR_UNAVAILABLE, "Redis tells no time");
 	reply_free(r);
+	return ok;
+}
+
+char *bus_send(struct link *link, const char *show, const char *command,
+	       int patience_ms, struct err *err)
+{
+	if (!ask_clock(link, err))
+		return NULL;
+	char *until = xasprintf("%" PRId64, clock_mono_ms() + link->redis_ms +
+						    patience_ms);
+	char *key = key_of(show, "commands");
+	link_add(link, "EVAL", send_until, "1", key, command, until,
+		 (char *)NULL);
+	redisReply *r = link_ask(link, "Redis takes no command", err);
+	char *entry = NULL;
+	if (r && r->type == REDIS_REPLY_ARRAY && r->elements) {
+		link->redis_ms = r->element[0]->integer - clock_mono_ms();
+		if (r->elements > 1)
+			entry = xstrdup(reply_str(r, 1));
+		else
+			err_set(err, ERR_AGAIN,
+				"Redis stood still, and did not take it; "
+				"say it again");
+	} else if (r) {
+		err_set(err, ERR_UNAVAILABLE, "Redis takes no command");
+	}
+	reply_free(r);
+	free(until);
+	free(key);
 	return entry;
 }
 

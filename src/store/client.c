@@ -544,7 +544,7 @@ bool client_command(struct client *c, const char *action,
 	bool ok = false, taken = false;
 	*text = NULL;
 	if (reach(c, &why))
-		entry = bus_send(c->link, c->show, command, &why);
+		entry = bus_send(c->link, c->show, command, LINK_ASK_MS, &why);
 	if (entry)
 		answer = wait_answer(c, id, timeout_ms, &why);
 	if (entry && !answer && !why.code)

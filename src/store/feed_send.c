@@ -63,7 +63,8 @@ static char *send_order(struct sender *s, const struct feed_order *order,
 	for (int tries = 0; !entry && tries < 2; tries++) {
 		if (!reach(s, &s->out, err))
 			return NULL;
-		entry = bus_send(s->out, s->f->show, order->command, err);
+		entry = bus_send(s->out, s->f->show, order->command,
+				 LINK_ASK_MS, err);
 		if (!entry)
 			link_close(&s->out);
 	}

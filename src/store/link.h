@@ -24,6 +24,8 @@
 struct link {
 	redisContext *c;
 	struct buf out; /* whole commands, not sent yet */
+	int64_t redis_ms; /* its clock was so far ahead of our monotonic one
+			     (ms); 0: it was not asked. bus.c */
 };
 
 /* Connects, authenticates, selects the database and names the connection.

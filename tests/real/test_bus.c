@@ -1,4 +1,5 @@
 /* Tail, feed and client against a real redis-server. */
+#define REPLY_BESIDE_HIREDIS
 #include "tap.h"
 
 #include <pthread.h>
@@ -6,8 +7,10 @@
 #include "redis_here.h"
 #include "core/input.h"
 #include "show/show_read.h"
+#include "store/bus.h"
 #include "store/client.h"
 #include "store/feed.h"
+#include "store/link.h"
 #include "store/tail.h"
 
 static struct writer *w;
@@ -444,6 +447,28 @@ static void *answer_one(void *engine)
 	return NULL;
 }
 
+/* It has the bytes, and its sender was told that it failed. */
+START_TEST(a_redis_that_stood_still_does_nothing_late)
+{
+	struct err err = {0};
+	struct link *link = link_open(redis_server_address(here), "t", &err);
+	ck_assert_ptr_nonnull(link);
+	char *entry = bus_send(link, "late", "{}", LINK_ASK_MS, &err);
+	ck_assert_msg(entry != NULL, "%s", err.text);
+	free(entry);
+	here_do("CLIENT PAUSE 300 ALL");
+	entry = bus_send(link, "late", "{}", 100, &err);
+	ck_assert_ptr_null(entry);
+	ck_assert_msg(strstr(err.text, "stood still") != NULL, "%s", err.text);
+	ck_assert_int_eq(here_int("XLEN showcaller:{late}:commands"), 1);
+	entry = bus_send(link, "late", "{}", LINK_ASK_MS, &err);
+	ck_assert_msg(entry != NULL, "%s", err.text);
+	ck_assert_int_eq(here_int("XLEN showcaller:{late}:commands"), 2);
+	free(entry);
+	link_close(&link);
+}
+END_TEST
+
 START_TEST(the_command_line_asks)
 {
 	struct err err = {0};
@@ -614,6 +639,8 @@ int main(void)
 	here_case(s, "feed: live", the_feed_tells_what_is_live, 0);
 	here_case(s, "feed: garbage", the_feed_stops_at_garbage, 2);
 	here_case(s, "feed: commands", a_console_asks_and_is_answered, 0);
+	here_case(s, "feed: late", a_redis_that_stood_still_does_nothing_late,
+		  0);
 	here_case(s, "client", the_command_line_asks, 0);
 	here_case(s, "client: many events", many_events_are_read, 0);
 	here_case(s, "fold", the_log_folds, 0);
