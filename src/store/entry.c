@@ -41,7 +41,12 @@ static struct event *wrong(const redisReply *entry, uint64_t expected,
 	const char *id = is_entry(entry) ? entry->element[0]->str : "?";
 	char *clean = text_clean_str(id, 48);
 	uint64_t seq = entry_seq(entry);
-	if (seq > expected)
+	if (seq > expected && expected == 1)
+		err_set(err, ERR_DATA,
+			"the log begins with %s, and no snapshot tells what "
+			"was before. Somebody trimmed or deleted events",
+			clean);
+	else if (seq > expected)
 		err_set(err, ERR_DATA,
 			"the log has a gap: event %llu is followed by %s. "
 			"Somebody trimmed or deleted events",

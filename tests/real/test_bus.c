@@ -613,7 +613,7 @@ START_TEST(the_log_folds)
 	here_do("XDEL showcaller:{fold}:events 500-0");
 	struct model *again = model_new(show);
 	ck_assert(!writer_fold(w, &again, &err));
-	ck_assert_int_eq(err.code, ERR_DATA);
+	ck_assert_int_eq(err.code, ERR_CONFIG);
 	ck_assert_ptr_nonnull(strstr(err.text, "gap"));
 	ck_assert_uint_eq(again->seq, 499);
 	model_free(&m);
