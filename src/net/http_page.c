@@ -143,6 +143,9 @@ const char *vote_note_words(enum vote_note note, const char *text)
 		return "Your vote is counted. Thank you.";
 	case NOTE_DUPLICATE:
 		return "You have already voted in this poll.";
+	case NOTE_UNSURE:
+		return "Your vote may not be counted yet. Please send it "
+		       "again: it counts once.";
 	case NOTE_OTHER:
 		return text;
 	default:

@@ -96,6 +96,7 @@ static void respond_vote(struct request *r, int status, int stage,
 	}
 	enum vote_note note = ok			   ? NOTE_COUNTED
 			      : !strcmp(code, "duplicate") ? NOTE_DUPLICATE
+			      : status == 504		   ? NOTE_UNSURE
 							   : NOTE_OTHER;
 	vote_respond_page(r, status, stage, note, text);
 }

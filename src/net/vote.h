@@ -9,7 +9,13 @@
 #include "net/request.h"
 
 /* What a page says above the options. */
-enum vote_note { NOTE_NONE, NOTE_COUNTED, NOTE_DUPLICATE, NOTE_OTHER };
+enum vote_note {
+	NOTE_NONE,
+	NOTE_COUNTED,
+	NOTE_DUPLICATE,
+	NOTE_UNSURE, /* nobody knows whether it is counted */
+	NOTE_OTHER,
+};
 
 /* The poll in the address, by its stage; -1: there is none, and that was
  * answered. */

@@ -210,12 +210,28 @@ START_TEST(a_silent_engine_is_504)
 {
 	atomic_store(&s->silent, true);
 	int64_t began = clock_mono_ms();
+	int voter = peer_open(aud);
+	char *q = xasprintf(
+		"POST /vote/route HTTP/1.1\r\nHost: %s\r\nContent-Type: "
+		"application/x-www-form-urlencoded"
+		"\r\nContent-Length: 12\r\nConnection: close\r\n\r\n"
+		"option=ridge",
+		aud);
+	peer_say(voter, q);
+	free(q);
 	char *a = operator_ask(s, "POST", "/api/v1/actions/go", "{}");
 	int64_t took = clock_mono_ms() - began;
 	ck_assert_msg(peer_status(a) == 504, "%s", a);
 	ck_assert_msg(took > 4000 && took < patience_at_most_ms(7000), "%d ms",
 		      (int)took);
 	free(a);
+	/* The audience is told what to do, and nothing of engines. */
+	a = peer_read(voter, NULL);
+	ck_assert_msg(peer_status(a) == 504, "%s", a);
+	ck_assert_ptr_nonnull(strstr(a, "Please send it again: it counts once"));
+	ck_assert_ptr_nonnull(strstr(a, "<button"));
+	free(a);
+	close(voter);
 }
 END_TEST
 
