@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -243,9 +242,8 @@ pid_t bare_votes_start(const char *redis_socket, int *port)
 		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 		"Content-Length: %zu\r\n\r\n%s",
 		sizeof said - 1, said);
-	pid_t pid = fork();
+	pid_t pid = stand_fork();
 	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		bare.ep = epoll_create1(0);
 		open_redis(redis_socket);
 		add(bare.fd, &bare.fd);

@@ -20,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -162,9 +161,8 @@ static pid_t bare_start(int side, int *port)
 	pthread_t waker;
 	if (pipe(ends))
 		stand_give_up("no pipe");
-	pid_t pid = fork();
+	pid_t pid = stand_fork();
 	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		memset(bare_pids, 0, sizeof bare_pids);
 		unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD;
 		if (side != AT_ONCE) {

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -72,8 +73,21 @@ static void tell_guard(void)
 
 static void clean_up(void)
 {
+	if (guard_fd < 0)
+		return;
 	close(guard_fd);
 	waitpid(guard_pid, NULL, 0);
+}
+
+pid_t stand_fork(void)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(guard_fd);
+		guard_fd = -1;
+	}
+	return pid;
 }
 
 static void start_guard(void)

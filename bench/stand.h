@@ -13,6 +13,9 @@
 /* The first call of a bench: its name, for what it prints. Makes the folder,
  * which is $SHOWCALLER_STATE from now on, and starts Redis. */
 void stand_begin(const char *bench);
+/* fork() for a server that the bench is itself: it ends with the bench, and
+ * does not hold up its end. */
+pid_t stand_fork(void);
 void stand_give_up(const char *fmt, ...)
 	__attribute__((format(printf, 1, 2), noreturn));
 
