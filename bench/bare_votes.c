@@ -101,8 +101,8 @@ static size_t take_http(struct peer *p)
 	if (!end)
 		return 0;
 	const char *length = strstr(p->room, "\r\nContent-Length: ");
-	size_t body = length && length < end ? strtoul(length + 18, NULL, 10)
-					     : 0;
+	size_t body =
+		length && length < end ? strtoul(length + 18, NULL, 10) : 0;
 	size_t whole = (size_t)(end + 4 - p->room) + body;
 	if (whole > p->len)
 		return 0;
