@@ -354,10 +354,11 @@ static void queue_first(struct engine *e, bool go_on, bool changed)
 		waiting_add(&e->local,
 			    &(struct input *){input_new(INPUT_RESUMED)});
 	if (changed)
-		queue_note(e, xasprintf("run %s goes on by the show as it was "
-					"when it began; the file has changed "
-					"since, and counts for the next run",
-					e->m->run.id));
+		queue_note(e,
+			   xasprintf("the file has changed: run %s goes on by "
+				     "the show as it was when it began; run "
+				     "--new begins one by the file",
+				     e->m->run.id));
 	if (writer_warnings(e->writer)[0])
 		queue_note(e,
 			   xasprintf("Redis: %s", writer_warnings(e->writer)));

@@ -209,8 +209,8 @@ char *bus_send(struct link *link, const char *show, const char *command,
 {
 	if (!ask_clock(link, err))
 		return NULL;
-	char *until = xasprintf("%" PRId64, clock_mono_ms() + link->redis_ms +
-						    patience_ms);
+	char *until = xasprintf("%" PRId64,
+				clock_mono_ms() + link->redis_ms + patience_ms);
 	char *key = key_of(show, "commands");
 	link_add(link, "EVAL", send_until, "1", key, command, until,
 		 (char *)NULL);

@@ -228,7 +228,8 @@ START_TEST(a_silent_engine_is_504)
 	/* The audience is told what to do, and nothing of engines. */
 	a = peer_read(voter, NULL);
 	ck_assert_msg(peer_status(a) == 504, "%s", a);
-	ck_assert_ptr_nonnull(strstr(a, "Please send it again: it counts once"));
+	ck_assert_ptr_nonnull(
+		strstr(a, "Please send it again: it counts once"));
 	ck_assert_ptr_nonnull(strstr(a, "<button"));
 	free(a);
 	close(voter);

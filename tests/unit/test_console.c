@@ -232,18 +232,24 @@ static struct view *small_view(void)
 	return v;
 }
 
-static void happen(struct view *v, enum event_type type, const char *stage,
-		   const char *data)
+static void happen_at(struct view *v, enum event_type type, const char *stage,
+		      int64_t at_ms, const char *data)
 {
 	struct json_flat *o =
 		json_flat_read(data, strlen(data), &json_limits_own, NULL);
 	ck_assert_ptr_nonnull(o);
-	struct event *event = event_of(type, "run", stage, "", v->now_ms, &o);
+	struct event *event = event_of(type, "run", stage, "", at_ms, &o);
 	event->seq = v->model->seq + 1;
 	struct feed_item item = {
 		.kind = FEED_EVENTS, .events = &event, .count = 1};
 	view_take(v, &item);
 	event_free(&event);
+}
+
+static void happen(struct view *v, enum event_type type, const char *stage,
+		   const char *data)
+{
+	happen_at(v, type, stage, v->now_ms, data);
 }
 
 static void tell(struct view *v, enum feed_kind kind, const char *text)
@@ -476,6 +482,37 @@ START_TEST(a_rerun_is_told_not_what_it_ends)
 	ck_assert_str_eq(v->flash.text, "you@there: runs vote again");
 	ck_assert_str_eq(view_act(v, 0)->text, "you@there: runs vote again");
 	ck_assert_int_eq(v->act_count, before + 1);
+	view_free(&v);
+}
+END_TEST
+
+/* Whoever starts a core has to see what it says then; later it is the past. */
+START_TEST(what_a_core_says_as_it_begins_is_seen)
+{
+	static const char note[] = "{\"by\":\"showcaller\",\"text\":"
+				   "\"the file has changed\"}";
+	struct view *v = small_view();
+	int64_t at;
+	happen(v, EVENT_RUN_START, "", "{\"attended\":true}");
+	happen(v, EVENT_LEADER_TAKE, "", "{\"epoch\":1}");
+	happen(v, EVENT_NOTE, "", note);
+	tell(v, FEED_CAUGHT_UP, "");
+	later(v, 2000);
+	ck_assert(drawn(v, 120, 40, "the file has changed"));
+	later(v, 10);
+	happen(v, EVENT_NOTE, "", note); /* not as it begins */
+	ck_assert_int_eq(v->act_count, 1);
+	view_free(&v);
+
+	/* A console that is opened an hour later. */
+	v = small_view();
+	happen(v, EVENT_RUN_START, "", "{\"attended\":true}");
+	happen(v, EVENT_LEADER_TAKE, "", "{\"epoch\":1}");
+	at = v->now_ms;
+	v->now_ms = at + 3600000;
+	happen_at(v, EVENT_NOTE, "", at, note);
+	later(v, 2000);
+	ck_assert(!drawn(v, 120, 40, "the file has changed"));
 	view_free(&v);
 }
 END_TEST
@@ -1592,6 +1629,7 @@ int main(void)
 	tcase_add_test(tc, x_means_the_burst_that_the_inbox_asks_about);
 	tcase_add_test(tc, a_rollback_says_what_it_throws_away);
 	tcase_add_test(tc, a_rerun_is_told_not_what_it_ends);
+	tcase_add_test(tc, what_a_core_says_as_it_begins_is_seen);
 	tcase_add_test(tc, rules_are_switched_by_name_or_all_at_once);
 	tcase_add_test(tc, go_waits_for_the_eye_when_another_stage_steps_up);
 	tcase_add_test(tc, go_without_standby_only_flashes);

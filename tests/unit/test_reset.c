@@ -337,7 +337,8 @@ START_TEST(what_is_under_way_is_in_the_plan)
 	reset_plan_rerun(w->m, world_stage(w, "way"), &plan);
 	text = reset_plan_text(w->m, &plan, 4);
 	ck_assert_uint_eq(plan.open_polls, 1);
-	ck_assert_ptr_nonnull(strstr(text, "; 1 open poll begins from no vote"));
+	ck_assert_ptr_nonnull(
+		strstr(text, "; 1 open poll begins from no vote"));
 	free(text);
 	reset_plan_release(&plan);
 	world_free(w);

@@ -1,5 +1,6 @@
 #include "console/acts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "base/text.h"
 #include "console/fmt.h"
 
+#define FIRST_WORDS_MS 60000 /* a console that was started with it looks */
 #define NAME_BYTES 24
 #define PART_BYTES 80
 
@@ -153,4 +155,110 @@ const char *acts_words(const struct event *e, char *out, size_t out_bytes)
 	free(clean);
 	buf_release(&b);
 	return out;
+}
+
+/* --- what is kept of them ------------------------------------------------ */
+
+const struct view_act *view_act(const struct view *v, int i)
+{
+	return &v->acts[(v->act_newest + VIEW_ACTS - i) % VIEW_ACTS];
+}
+
+static struct view_act *next_act(struct view *v, const struct event *event)
+{
+	v->act_newest = (v->act_newest + 1) % VIEW_ACTS;
+	v->act_count += v->act_count < VIEW_ACTS;
+	struct view_act *act = &v->acts[v->act_newest];
+	*act = (struct view_act){.at_ms = event->at_ms};
+	return act;
+}
+
+/* A human did something: who, and what. What follows from it in the same
+ * decision is not told, nor what a reset has to end before. */
+static void keep_person(struct view *v, const struct event *event)
+{
+	char words[160];
+	const char *by = event_str(event, "by", "");
+	if (!strchr(by, '@') && strcmp(by, "web") != 0)
+		return;
+	char *clean = text_clean_str(by, 100);
+	size_t len = strlen(clean);
+	struct view_act *act = &v->acts[v->act_newest];
+	bool same = v->act_count && event->at_ms == act->at_ms &&
+		    strncmp(act->text, clean, len) == 0 &&
+		    act->text[len] == ':';
+	if (same && event->type != EVENT_STAGE_RESET) {
+		free(clean);
+		return;
+	}
+	if (!same)
+		act = next_act(v, event);
+	act->heard = v->link.caught_up && *v->by && strcmp(by, v->by) != 0;
+	snprintf(act->text, sizeof act->text, "%s: %s", clean,
+		 acts_words(event, words, sizeof words));
+	free(clean);
+	if (!act->heard)
+		return;
+	v->other_mono_ms = v->mono_ms;
+	/* What waited for a new leader comes right behind it. */
+	if (v->mono_ms >= v->link.told_until_mono_ms)
+		view_flash(v, STYLE_WAIT, "%s", act->text);
+}
+
+const char *acts_other(const struct view *v)
+{
+	for (int i = 0; i < v->act_count; i++)
+		if (view_act(v, i)->heard)
+			return v->other_mono_ms &&
+					       v->mono_ms - v->other_mono_ms <
+						       VIEW_TWICE_MS
+				       ? view_act(v, i)->text
+				       : NULL;
+	return NULL;
+}
+
+/* Nobody wished it, so nobody looks for it. */
+static void keep_void(struct view *v, const struct event *event)
+{
+	const char *why = event_str(event, "why", NULL);
+	if (!why)
+		return;
+	struct view_act *act = next_act(v, event);
+	char *question = text_clean_str(event_str(event, "question", ""), 120);
+	char *clean = text_clean_str(why, 60);
+	snprintf(act->text, sizeof act->text, "poll %s is void, %s: %s",
+		 event->stage, clean, question);
+	free(clean);
+	free(question);
+	act->heard = v->link.caught_up;
+	if (act->heard)
+		view_flash(v, STYLE_WAIT, "%s", act->text);
+}
+
+/* What a core says as it begins: that the show file has changed, or what its
+ * Redis may lose. Whoever started it has to see that. */
+static void keep_first_words(struct view *v, const struct event *event)
+{
+	if (event->at_ms != v->led_ms ||
+	    strcmp(event_str(event, "by", ""), "showcaller") != 0)
+		return;
+	struct view_act *act = next_act(v, event);
+	char *clean = text_clean_str(event_str(event, "text", ""),
+				     sizeof act->text - 1);
+	snprintf(act->text, sizeof act->text, "%s", clean);
+	free(clean);
+	act->heard = v->now_ms - event->at_ms < FIRST_WORDS_MS;
+	if (act->heard)
+		view_flash(v, STYLE_WAIT, "%s", act->text);
+}
+
+void acts_keep(struct view *v, const struct event *event)
+{
+	keep_person(v, event);
+	if (event->type == EVENT_POLL_VOID)
+		keep_void(v, event);
+	if (event->type == EVENT_LEADER_TAKE)
+		v->led_ms = event->at_ms;
+	if (event->type == EVENT_NOTE)
+		keep_first_words(v, event);
 }

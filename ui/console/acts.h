@@ -1,16 +1,23 @@
 /*
- * acts: what a person did, in words, from the event that says it. Pure; the
- * console's thread.
+ * acts: what a person did, in words, from the event that says it, and what the
+ * view keeps of it. Pure; the console's thread.
  */
 #ifndef CONSOLE_ACTS_H
 #define CONSOLE_ACTS_H
 
 #include <stddef.h>
 
+#include "console/view.h"
 #include "core/event.h"
 
 /* "approved 1,500 tokens for monologue" into `out`, which is returned. Clean.
  */
 const char *acts_words(const struct event *e, char *out, size_t out_bytes);
+
+/* Keeps what a person did, what became void by itself, and what the core said
+ * as it began. */
+void acts_keep(struct view *v, const struct event *event);
+/* What another one did so lately that it may be why we are refused; NULL. */
+const char *acts_other(const struct view *v);
 
 #endif

@@ -26,8 +26,9 @@ struct console_settings {
 	bool exit_when_done;
 	const char *state_dir;   /* bound addresses (vote page) are read from
 				    here; NULL: unknown */
-	bool (*core_here)(const char *state_dir); /* whether one is alive on
-						     this machine; NULL: unknown */
+	bool (*core_here)(
+		const char *state_dir); /* whether one is alive on
+					   this machine; NULL: unknown */
 	bool alone; /* no core of another machine can lead the show */
 };
 

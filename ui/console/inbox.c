@@ -223,11 +223,11 @@ static int put_way_back(const struct view *v, const struct area *a, int y)
 	bool here = !none && v->link.alive == ALIVE_HERE;
 	struct pen p = begin_row(a, y, here ? STYLE_TEXT : STYLE_ALARM, "CORE",
 				 STYLE_KEY, "");
-	pen_text(
-		&p, STYLE_TEXT,
-		none ? "none runs: q, then `showcaller run SHOW.yaml` goes on"
-		: here ? "runs, and waits for Redis; ! reaches it all the same"
-		: "dead, too? q, then `showcaller run SHOW.yaml` goes on");
+	pen_text(&p, STYLE_TEXT,
+		 none ? "none runs: q, then `showcaller run SHOW.yaml` goes on"
+		 : here ? "runs, and waits for Redis; ! reaches it all the same"
+			: "dead, too? q, then `showcaller run SHOW.yaml` goes "
+			  "on");
 	return y + 1;
 }
 

@@ -235,7 +235,7 @@ static void do_supply(struct view *v, enum action_id action)
 	int stage = target_stage(v, action);
 	if (stage >= 0)
 		operate_type(v, action, v->show->stages[stage].id,
-			  "The result of this stage, as a JSON object:");
+			     "The result of this stage, as a JSON object:");
 }
 
 /* Which of those that are as they should not be, or all of them. */
@@ -280,8 +280,8 @@ static void do_plain(struct view *v, enum action_id action)
 static void do_cancel_run(struct view *v, enum action_id action)
 {
 	operate_confirm(v, action, NULL,
-		"Cancel the whole run? Every stage that is not done is "
-		"cancelled.");
+			"Cancel the whole run? Every stage that is not done is "
+			"cancelled.");
 }
 
 static void do_stop(struct view *v, enum action_id action)

@@ -60,7 +60,7 @@ void poll_do_typed(struct view *v, const struct dialog *d)
 		return;
 	}
 	operate_type(v, d->action, d->arg_count ? d->args[0] : d->input,
-		  next[d->arg_count]);
+		     next[d->arg_count]);
 	if (!d->arg_count)
 		return;
 	struct dialog *time = &v->dialog;

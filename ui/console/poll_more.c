@@ -37,8 +37,7 @@ static void put_burst(const struct view *v, struct rows *r, int stage, int k)
 	const struct poll_run *poll = v->model->stages[stage].poll;
 	bool out = poll->bursts[k - 1].excluded;
 	/* x means another one's, which the inbox asks about. */
-	bool elsewhere =
-		poll_choice_asked(v) && view_item(v)->stage != stage;
+	bool elsewhere = poll_choice_asked(v) && view_item(v)->stage != stage;
 	char *text = poll_burst_text(v->model, stage, k);
 	struct pen p = next_row(r);
 	pen_printf(&p, out ? STYLE_GOOD : STYLE_WAIT, "burst %d  ", k);

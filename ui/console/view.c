@@ -126,83 +126,6 @@ int64_t view_next_change(const struct view *v)
 
 /* --- what the feed brings ------------------------------------------------ */
 
-const struct view_act *view_act(const struct view *v, int i)
-{
-	return &v->acts[(v->act_newest + VIEW_ACTS - i) % VIEW_ACTS];
-}
-
-static struct view_act *next_act(struct view *v, const struct event *event)
-{
-	v->act_newest = (v->act_newest + 1) % VIEW_ACTS;
-	v->act_count += v->act_count < VIEW_ACTS;
-	struct view_act *act = &v->acts[v->act_newest];
-	*act = (struct view_act){.at_ms = event->at_ms};
-	return act;
-}
-
-/* A human did something: who, and what. What follows from it in the same
- * decision is not told, nor what a reset has to end before. */
-static void keep_act(struct view *v, const struct event *event)
-{
-	char words[160];
-	const char *by = event_str(event, "by", "");
-	if (!strchr(by, '@') && strcmp(by, "web") != 0)
-		return;
-	char *clean = text_clean_str(by, 100);
-	size_t len = strlen(clean);
-	struct view_act *act = &v->acts[v->act_newest];
-	bool same = v->act_count && event->at_ms == act->at_ms &&
-		    strncmp(act->text, clean, len) == 0 &&
-		    act->text[len] == ':';
-	if (same && event->type != EVENT_STAGE_RESET) {
-		free(clean);
-		return;
-	}
-	if (!same)
-		act = next_act(v, event);
-	act->heard = v->link.caught_up && *v->by && strcmp(by, v->by) != 0;
-	snprintf(act->text, sizeof act->text, "%s: %s", clean,
-		 acts_words(event, words, sizeof words));
-	free(clean);
-	if (!act->heard)
-		return;
-	v->other_mono_ms = v->mono_ms;
-	/* What waited for a new leader comes right behind it. */
-	if (v->mono_ms >= v->link.told_until_mono_ms)
-		view_flash(v, STYLE_WAIT, "%s", act->text);
-}
-
-/* What another one did so lately that it may be why we are refused; NULL. */
-static const char *other_did(const struct view *v)
-{
-	for (int i = 0; i < v->act_count; i++)
-		if (view_act(v, i)->heard)
-			return v->other_mono_ms &&
-					       v->mono_ms - v->other_mono_ms <
-						       VIEW_TWICE_MS
-				       ? view_act(v, i)->text
-				       : NULL;
-	return NULL;
-}
-
-/* Nobody wished it, so nobody looks for it. */
-static void keep_void(struct view *v, const struct event *event)
-{
-	const char *why = event_str(event, "why", NULL);
-	if (!why)
-		return;
-	struct view_act *act = next_act(v, event);
-	char *question = text_clean_str(event_str(event, "question", ""), 120);
-	char *clean = text_clean_str(why, 60);
-	snprintf(act->text, sizeof act->text, "poll %s is void, %s: %s",
-		 event->stage, clean, question);
-	free(clean);
-	free(question);
-	act->heard = v->link.caught_up;
-	if (act->heard)
-		view_flash(v, STYLE_WAIT, "%s", act->text);
-}
-
 /* The log tells of it, or of a leader that may never have heard of it. */
 static void forget_ahead(struct view *v, const struct event *event)
 {
@@ -218,9 +141,7 @@ static void fold(struct view *v, const struct event *event)
 	past_add(v->past, v->model, event);
 	model_apply(v->model, event);
 	forget_ahead(v, event);
-	keep_act(v, event);
-	if (event->type == EVENT_POLL_VOID)
-		keep_void(v, event);
+	acts_keep(v, event);
 	if (event->type == EVENT_RUN_START)
 		snprintf(v->run_hash, sizeof v->run_hash, "%s",
 			 event_str(event, "hash", ""));
@@ -264,9 +185,9 @@ static void take_reply(struct view *v, const struct feed_item *item)
 		view_flash(v, STYLE_GOOD, "%s: done", found->text);
 	else if (panic)
 		view_flash(v, STYLE_ALARM, " PANIC NOT confirmed: %s", text);
-	else if (other_did(v))
+	else if (acts_other(v))
 		view_flash(v, STYLE_BAD, "%s: too late; %s", found->text,
-			   other_did(v));
+			   acts_other(v));
 	else
 		view_flash(v, STYLE_BAD, "%s: %s", found->text,
 			   *text ? text : "refused");

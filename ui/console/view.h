@@ -170,6 +170,7 @@ struct view {
 	struct view_act acts[VIEW_ACTS]; /* a ring; view_act() */
 	int act_count, act_newest;
 	int64_t other_mono_ms; /* when we heard what another one did; 0: never */
+	int64_t led_ms;	       /* show time: since when the core leads; 0 */
 	char *vote_base;       /* "http://host:port" of the vote page, NULL */
 	char *redis_url;       /* NULL: not known */
 
