@@ -196,6 +196,40 @@ static int judge_word(const char *word)
 	return err.code ? cli_fail(&err) : 0;
 }
 
+/* A show whose log is in a shared Redis would begin anew in a private one, and
+ * do again what was done, beside a core that may lead it elsewhere. */
+static int judge_place(const struct engine_settings *s)
+{
+	if (s->redis_url || s->rehearsal || s->new_run)
+		return 0;
+	struct err err = {0};
+	char *state_dir = file_state_dir(s->show->id);
+	struct address *last = address_of_show(s->show->id, NULL);
+	bool shared = last && (!last->path || strncmp(last->path, state_dir,
+						      strlen(state_dir)) != 0);
+	if (shared && !engine_lock_held(state_dir, NULL))
+		err_set(&err, ERR_CONFIG,
+			"%s: its log is in the Redis at %s: go on there with "
+			"--redis %s, or begin anew in a private one with --new",
+			s->show->id, last->url, last->url);
+	address_free(&last);
+	free(state_dir);
+	return err.code ? cli_fail(&err) : 0;
+}
+
+static int run_show(const struct cli_args *args,
+		    const struct engine_settings *settings)
+{
+	if (cli_option_value(args, "headless"))
+		return run_headless(settings);
+	if (cli_has_terminal())
+		return run_with_console(args, settings->show);
+	return cli_usage("run",
+			 "the console needs a terminal; use --headless here, "
+			 "and showcaller attach %s from a terminal",
+			 settings->show->id);
+}
+
 int cli_run(int argc, char **argv)
 {
 	struct cli_args args;
@@ -215,16 +249,9 @@ int cli_run(int argc, char **argv)
 	if (!show)
 		return status;
 	settings.show = show;
-	if (cli_option_value(&args, "headless"))
-		status = run_headless(&settings);
-	else if (cli_has_terminal())
-		status = run_with_console(&args, show);
-	else
-		status = cli_usage("run",
-				   "the console needs a terminal; use "
-				   "--headless here, and showcaller attach %s "
-				   "from a terminal",
-				   show->id);
+	status = judge_place(&settings);
+	if (status == 0)
+		status = run_show(&args, &settings);
 	show_unref(&show);
 	return status;
 }

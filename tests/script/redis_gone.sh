@@ -113,6 +113,10 @@ ok $? "in a later epoch"
 end_core
 ok $? "and ends in good order"
 core=
+fails 78 'its log is in the Redis at unix://.*/shared.sock: go on there with --redis unix' \
+	"it is not begun anew in a private Redis by a word that is missing" \
+	"$program" run --headless --operator 127.0.0.1:0 \
+	--audience 127.0.0.1:0 night.yaml
 
 # The brake works while Redis hangs: calls end now, and the log says it later.
 cat >endless <<'AGENT'
