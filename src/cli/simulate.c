@@ -96,12 +96,10 @@ static bool read_plant(const struct cli_args *args, struct sim_plan *plan)
 		names[i - 1] = sim_plant_name((enum sim_plant)i);
 	names[PLANTS - 1] = NULL;
 	const char *near = text_nearest(name, names);
-	struct buf b = {0};
-	for (int i = 0; names[i] && !near; i++)
-		buf_addf(&b, "%s%s", i ? " " : "one of: ", names[i]);
 	cli_usage("simulate", "no defect `%s`%s%s", name,
-		  near ? ": did you mean " : ", ", near ? near : buf_str(&b));
-	buf_release(&b);
+		  near ? ": did you mean " : "; one of these", near ? near : "");
+	for (int i = 0; names[i] && !near; i++)
+		fprintf(stderr, "  %s\n", names[i]);
 	return false;
 }
 

@@ -178,7 +178,8 @@ static void say_post(struct sim *s, const struct sim_core *c,
 		buf_addf(&b, " %s: %s %s %s", p->id,
 			 action_table[p->action].name, p->args[0], p->args[1]);
 	else if (*p->id)
-		buf_addf(&b, " %s%s", p->id, p->ok ? "" : " not ok");
+		buf_addf(&b, " %s%s", p->id,
+			 p->kind == POST_OBS_DONE && !p->ok ? " not ok" : "");
 	if (p->stage >= 0 && (size_t)p->stage < s->show->stage_count)
 		buf_addf(&b, " %s", s->show->stages[p->stage].id);
 	if (p->kind == POST_ANSWER) {
