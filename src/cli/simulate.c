@@ -97,7 +97,8 @@ static bool read_plant(const struct cli_args *args, struct sim_plan *plan)
 	names[PLANTS - 1] = NULL;
 	const char *near = text_nearest(name, names);
 	cli_usage("simulate", "no defect `%s`%s%s", name,
-		  near ? ": did you mean " : "; one of these", near ? near : "");
+		  near ? ": did you mean " : "; they stand below",
+		  near ? near : "");
 	for (int i = 0; names[i] && !near; i++)
 		fprintf(stderr, "  %s\n", names[i]);
 	return false;
