@@ -225,6 +225,7 @@ static void gone(struct chat_link *link, const char *why, int64_t pause_ms)
 	log_warn("net", "the chat: %s", why);
 	tell(link, why);
 	plan(link);
+	lws_cancel_service(link->ws->context); /* see ws_loop.c */
 }
 
 static void hang_up(struct chat_link *link, const char *why, int64_t pause_ms)
@@ -348,6 +349,14 @@ static int look_at(struct chat_link *link, struct lws *wsi, const char *bytes,
 	return 0;
 }
 
+/* From a timer, after which nobody would look for what lws itself has read and
+ * kept: only the wake does that. */
+static void read_again(struct chat_link *link, struct lws *wsi)
+{
+	lws_rx_flow_control(wsi, 1);
+	lws_cancel_service(link->ws->context);
+}
+
 /* After a pause: goes on where it stopped. */
 static void go_on(struct chat_link *link)
 {
@@ -360,7 +369,7 @@ static void go_on(struct chat_link *link)
 	link->held = false;
 	if (look_at(link, wsi, buf_str(&rest), rest.len, false) == 0 &&
 	    !link->held)
-		lws_rx_flow_control(wsi, 1);
+		read_again(link, wsi);
 	buf_release(&rest);
 }
 

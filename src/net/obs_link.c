@@ -265,6 +265,7 @@ static void gone(struct obs_link *link, const char *why)
 	link->close_text = NULL;
 	link->close_code = 0;
 	plan(link);
+	lws_cancel_service(link->ws->context); /* see ws_loop.c */
 }
 
 static void on_give_up(void *who, const char *why, bool stop)

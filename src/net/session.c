@@ -39,16 +39,28 @@ void session_kill(struct session *s)
 	lws_set_timeout(s->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
 }
 
-void session_queue(struct session *s, struct note *note)
+static bool put(struct session *s, struct note *note)
 {
 	if (s->count == SESSION_MAX_QUEUE) {
 		session_kill(s);
-		return;
+		return false;
 	}
 	if (!s->queue)
 		s->queue = xcalloc(SESSION_MAX_QUEUE, sizeof(struct note *));
 	s->queue[(s->head + s->count++) % SESSION_MAX_QUEUE] = note_ref(note);
-	session_want_write(s);
+	return true;
+}
+
+void session_queue(struct session *s, struct note *note)
+{
+	if (put(s, note))
+		session_want_write(s);
+}
+
+void session_send(struct session *s, struct note *note)
+{
+	if (put(s, note))
+		session_tell(s);
 }
 
 static void count_wanted(struct ws *ws)

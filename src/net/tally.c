@@ -3,7 +3,7 @@
  * all of them in one pass, each time there is something to tell; only who has
  * no room waits for a turn of its own.
  *
- * lws would have each of them asked for, found by poll() and called back, which
+ * lws would have each of them asked for, found by the loop and called back, which
  * takes as long as the writing itself.
  */
 #include <stdlib.h>

@@ -191,7 +191,7 @@ static void publish(struct ws *ws, const struct ws_mail *mail)
 			continue;
 		if (!note)
 			note = note_new(mail->text);
-		session_queue(s, note);
+		session_send(s, note);
 	}
 	note_unref(&note);
 }
@@ -281,8 +281,7 @@ static void *run(void *arg)
 	obs_link_start(ws->obs);
 	chat_link_start(ws->chat);
 	while (!atomic_load(&ws->stopping) || !obs_link_may_end(ws->obs)) {
-		if (lws_service(ws->context, 0) < 0)
-			break;
+		ws_loop_turn(ws);
 		take_mail(ws);
 		ws_votes_post(ws);
 		obs_link_look(ws->obs);
@@ -325,11 +324,12 @@ static bool open_context(struct ws *ws, struct err *err)
 	info.max_http_header_data = 20 * 1024; /* the door lets 16 KiB in */
 	info.max_http_header_pool = 64;
 	info.user = ws;
-	ws->context = lws_create_context(&info);
-	if (!ws->context)
+	if (!ws_loop_open(ws, &info))
 		return err_set(err, ERR_UNAVAILABLE,
-			       "the WebSocket library does not start: too few "
-			       "descriptors or no memory");
+			       "the WebSocket library does not start: the "
+			       "package libwebsockets-evlib-uv is not "
+			       "installed, or there are too few descriptors or "
+			       "no memory");
 	ws->vhosts[SIDE_OPERATOR] =
 		vhost_new(ws, "operator", session_protocols[SIDE_OPERATOR]);
 	ws->vhosts[SIDE_AUDIENCE] =
@@ -384,7 +384,7 @@ void ws_stop(struct ws **wsp)
 				 LWS_SET_TIMER_USEC_CANCEL);
 		obs_link_free(&ws->obs);
 		chat_link_free(&ws->chat);
-		lws_context_destroy(ws->context);
+		ws_loop_close(ws);
 	}
 	mailbox_free(&ws->mail);
 	tally_release(ws);

@@ -50,8 +50,7 @@ void ws_votes(struct ws *ws, struct ballots **ballots);
 
 /* Newest wins. `*text` is moved. */
 void ws_polls(struct ws *ws, enum side_id side, char **text); /* all of them */
-/* A tally as each side is told it; in one letter, because the thread looks at
- * all its sockets each time it is woken. */
+/* A tally as each side is told it; in one letter, so one wake. */
 void ws_tally(struct ws *ws, const char *poll, char *texts[SIDES]);
 /* To all who follow the topic; may be lost when the thread cannot keep up. */
 void ws_publish(struct ws *ws, enum ws_topic topic, char **text);

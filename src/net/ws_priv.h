@@ -4,6 +4,7 @@
 
 #include <libwebsockets.h>
 #include <stdatomic.h>
+#include <uv.h>
 
 #include "base/mem.h"
 #include "net/board.h"
@@ -58,6 +59,7 @@ struct chat_link;
 
 struct ws {
 	struct net *net;
+	uv_loop_t loop; /* what the thread sleeps in */
 	struct lws_context *context;
 	struct lws_vhost *vhosts[SIDES], *obs_vhost, *chat_vhost;
 	/* Audiences sleep their phones: a peer that answers no ping goes. */
@@ -83,6 +85,12 @@ struct ws {
 	struct chat_link *chat;
 };
 
+/* ws_loop.c: the context, and what it sleeps in. False: nothing is left of it.
+ */
+bool ws_loop_open(struct ws *ws, struct lws_context_creation_info *info);
+void ws_loop_turn(struct ws *ws);
+void ws_loop_close(struct ws *ws);
+
 /* The server side of both vhosts: callbacks of topics and tallies. */
 int session_callback(struct lws *wsi, enum lws_callback_reasons reason,
 		     void *user, void *in, size_t len);
@@ -90,8 +98,11 @@ int session_callback(struct lws *wsi, enum lws_callback_reasons reason,
 void session_want_write(struct session *s);
 /* Writes what of the polls it has not seen, if there is room now. */
 void session_tell(struct session *s);
-/* Queues a message; a follower that is too far behind is dropped. */
+/* Queues a message; a follower that is too far behind is dropped. In a callback
+ * of its socket. */
 void session_queue(struct session *s, struct note *note);
+/* The same outside of it: writes it at once, if there is room. */
+void session_send(struct session *s, struct note *note);
 /* Ends it without waiting for the other side. */
 void session_kill(struct session *s);
 /* What a client of /ws said. False: close; the reason is set. */

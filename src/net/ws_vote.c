@@ -36,7 +36,7 @@ static void say(struct session *s, const struct ballots *b, int64_t id,
 	if (new_voter)
 		json_add_str(o, "token", s->token);
 	struct note *note = note_new(json_text(o));
-	session_queue(s, note);
+	session_send(s, note);
 	note_unref(&note);
 	json_object_put(o);
 }

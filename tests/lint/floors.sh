@@ -26,6 +26,7 @@ BEGIN {
 	home["ebur128.h"] = "jobs"
 	home["microhttpd.h"] = "net"
 	home["libwebsockets.h"] = "net"
+	home["uv.h"] = "net"
 	home["curses.h"] = "console"
 	home["ncurses"] = "console"
 	home["term.h"] = "console"
