@@ -3,8 +3,8 @@
  * all of them in one pass, each time there is something to tell; only who has
  * no room waits for a turn of its own.
  *
- * lws would have each of them asked for, found by the loop and called back, which
- * takes as long as the writing itself.
+ * lws would have each of them asked for, found by the loop and called back,
+ * which takes as long as the writing itself.
  */
 #include <stdlib.h>
 #include <string.h>
