@@ -21,7 +21,7 @@
 
 #define TOKEN_BYTES   24
 #define REPLAY_EVENTS 2000
-#define PAGES_MS      2000 /* what only the start needed goes after it */
+#define PAGES_MS      500 /* what only the start needed goes after it */
 
 void engine_say(struct engine *e, const char *line)
 {
