@@ -75,16 +75,16 @@ const char *json_item_str(json_object *array, size_t i);
  * key that is a string literal is not copied, and its length is reckoned by the
  * compiler: `literal` is that, 0 of any other key. */
 struct json_out;
-static inline size_t json_literal_bytes(const char *key, size_t literal)
+static inline size_t json_literal_bytes(const char *key)
 {
-	return literal && key ? strlen(key) : 0;
+	return key ? strlen(key) : 0;
 }
 #define JSON_ADD(what, o, key, v)                                              \
 	_Generic((o), struct json_out *                                        \
 		 : json_out_##what, json_object *                              \
 		 : json_add_##what##_)(                                        \
 		(o), (key),                                                    \
-		json_literal_bytes((key), __builtin_constant_p(key)), (v))
+		__builtin_constant_p(key) ? json_literal_bytes(key) : 0, (v))
 #define json_add_str(o, key, v)	 JSON_ADD(str, o, key, v)
 #define json_add_int(o, key, v)	 JSON_ADD(int, o, key, v)
 #define json_add_num(o, key, v)	 JSON_ADD(num, o, key, v)

@@ -59,7 +59,6 @@ static void end_strings(struct json_flat *f)
 	size_t at = f->text_bytes + 1;
 	for (size_t i = 0; i < f->count; i++) {
 		struct json_member *m = &f->items[i];
-		m->nodes = NULL;
 		if (m->type != json_type_string)
 			continue;
 		if (m->plain) {
@@ -87,6 +86,8 @@ struct json_flat *json_flat_make(const char *text, size_t bytes,
 	f->text_bytes = bytes;
 	f->count = count;
 	memcpy(f->items, items, used);
+	for (size_t i = 0; i < count; i++)
+		f->items[i].nodes = NULL;
 	memcpy(text_of(f), text, bytes);
 	text_of(f)[bytes] = '\0';
 	end_strings(f);

@@ -1,8 +1,9 @@
 /*
  * json_nodes: JSON as one array of nodes over a copy of its text.
  *
- * For long texts that are taken apart as soon as they are read, as a snapshot
- * is: a tree costs several allocations a member, this a few in all. It comes
+ * For texts that are taken apart and not kept, as a snapshot is, or what is
+ * nested in an event: a tree costs several allocations a member, this a few in
+ * all. It comes
  * through the strict door (base/json.h): what json_read() refuses is refused
  * here, with the same words. Nodes are lent by the whole. One owner, no
  * thread's.
@@ -97,7 +98,8 @@ static inline size_t json_node_count(const struct json_node *of)
 	return of ? of->count : 0;
 }
 
-/* The members or items of `of` in turn; `of` may be NULL. */
+/* The members or items of `of` in turn; `of` may be NULL, and is looked at in
+ * each turn. */
 #define json_node_each(n, of)                                                  \
 	for (struct json_node *n = json_node_first(of); n;                     \
 	     n = json_node_next((of), n))

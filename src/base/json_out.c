@@ -247,7 +247,7 @@ static void open_nested(struct json_out *w, const char *key, bool array)
 
 void json_out_object(struct json_out *w, const char *key)
 {
-	open_nested(w, key, 0);
+	open_nested(w, key, false);
 }
 
 void json_out_array(struct json_out *w, const char *key)

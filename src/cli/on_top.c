@@ -20,9 +20,8 @@ static bool core_here(const char *state_dir)
 /* A private Redis, which is in the folder of its show, has one core. */
 static bool is_alone(const struct cli_place *place)
 {
-	const char *path = place->address->path;
-	return !place->remote && path &&
-	       strncmp(path, place->state_dir, strlen(place->state_dir)) == 0;
+	return !place->remote &&
+	       address_is_private(place->address, place->state_dir);
 }
 
 /* Its core was killed under the console, and nobody else can lead it. */
@@ -53,7 +52,7 @@ int cli_console(const struct cli_place *place, bool read_only,
 		.read_only = read_only,
 		.exit_when_done = exit_when_done,
 		.state_dir = place->state_dir,
-		.core_here = core_here,
+		.core_here = place->remote ? NULL : core_here,
 		.alone = is_alone(place),
 	};
 	struct err err = {0};

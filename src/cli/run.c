@@ -196,6 +196,16 @@ static int judge_word(const char *word)
 	return err.code ? cli_fail(&err) : 0;
 }
 
+/* The folder of a show with a private Redis is elsewhere now. */
+static bool was_moved(const struct address *last, const char *state_dir)
+{
+	char *data = xasprintf("%s/redis", state_dir);
+	bool moved = last->path && access(last->path, F_OK) != 0 &&
+		     access(data, F_OK) == 0;
+	free(data);
+	return moved;
+}
+
 /* A show whose log is in a shared Redis would begin anew in a private one, and
  * do again what was done, beside a core that may lead it elsewhere. */
 static int judge_place(const struct engine_settings *s)
@@ -205,9 +215,8 @@ static int judge_place(const struct engine_settings *s)
 	struct err err = {0};
 	char *state_dir = file_state_dir(s->show->id);
 	struct address *last = address_of_show(s->show->id, NULL);
-	bool shared = last && (!last->path || strncmp(last->path, state_dir,
-						      strlen(state_dir)) != 0);
-	if (shared && !engine_lock_held(state_dir, NULL))
+	if (last && !address_is_private(last, state_dir) &&
+	    !was_moved(last, state_dir) && !engine_lock_held(state_dir, NULL))
 		err_set(&err, ERR_CONFIG,
 			"%s: its log is in the Redis at %s: go on there with "
 			"--redis %s, or begin anew in a private one with --new",

@@ -59,13 +59,10 @@ static struct source *open_file(const char *path, struct err *err)
 static bool start_server(struct source *s, const struct cli_place *place,
 			 struct err *err)
 {
-	char *sock = xasprintf("%s/redis.sock", place->state_dir);
 	char *data = xasprintf("%s/redis", place->state_dir);
-	bool private = place->address && place->address->path &&
-		       !place->remote && !place->here &&
-		       strcmp(place->address->path, sock) == 0 &&
+	bool private = place->address && !place->remote && !place->here &&
+		       address_is_private(place->address, place->state_dir) &&
 		       access(data, F_OK) == 0;
-	free(sock);
 	free(data);
 	if (!private)
 		return false;

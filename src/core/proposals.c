@@ -527,16 +527,15 @@ bool proposals_fit(const struct model *m, int stage, json_object *result,
 		   char *why, size_t why_bytes)
 {
 	const struct show_names *outputs = &m->show->stages[stage].outputs;
-	if (m->show->agents[stage_agent(m, stage, 0)].via == VIA_NOOP)
+	size_t i = 0;
+	while (i < outputs->count && output_of(outputs, i, result))
+		i++;
+	if (i == outputs->count ||
+	    m->show->agents[stage_agent(m, stage, 0)].via == VIA_NOOP)
 		return true;
-	for (size_t i = 0; i < outputs->count; i++)
-		if (!output_of(outputs, i, result)) {
-			snprintf(why, why_bytes,
-				 "the result has no member `%s`",
-				 outputs->items[i]);
-			return false;
-		}
-	return true;
+	snprintf(why, why_bytes, "the result has no member `%s`",
+		 outputs->items[i]);
+	return false;
 }
 
 json_object *proposals_patch(const struct model *m, int stage,

@@ -290,7 +290,8 @@ static void turn_day(struct model *m)
 
 static void renewed(struct model *m, const struct event *e)
 {
-	json_node_each(n, m->raise_count ? event_array(e, "stages") : NULL)
+	struct json_node *list = event_array(e, "stages");
+	json_node_each(n, list)
 	{
 		int stage = show_find_stage(m->show, json_node_text(n));
 		if (stage >= 0)

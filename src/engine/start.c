@@ -118,6 +118,19 @@ static bool has_definition(struct engine *e, struct err *err)
 	return !why.code;
 }
 
+/* A log that cannot be folded is never begun anew: that would do again what was
+ * done. What can be done about it is the house's. */
+static bool say_remedy(const struct engine *e, struct err *err)
+{
+	if (err->code != ERR_DATA)
+		return false;
+	struct err why = *err;
+	return err_set(err, ERR_CONFIG,
+		       "%s; nothing was overwritten. Restore it from a backup, "
+		       "or remove the keys showcaller:{%s}:*",
+		       why.text, e->settings->show->id);
+}
+
 /* An unfinished run goes on by the show that it began with. A rehearsal that
  * was left is not worth keeping a live show from its stage. */
 static bool choose_run(struct engine *e, bool *go_on, bool *changed,
@@ -127,7 +140,7 @@ static bool choose_run(struct engine *e, bool *go_on, bool *changed,
 	model_free(&e->m);
 	e->m = model_new(file);
 	if (!writer_fold(e->writer, &e->m, err))
-		return false;
+		return say_remedy(e, err);
 	bool unfinished = e->m->run.id[0] && !run_is_over(e->m->run.state);
 	*go_on = unfinished && !e->settings->new_run &&
 		 (e->settings->rehearsal || !e->m->run.rehearsal);

@@ -258,3 +258,11 @@ struct address *address_of_show(const char *show, struct err *err)
 	free(path);
 	return a;
 }
+
+bool address_is_private(const struct address *a, const char *state_dir)
+{
+	char *path = xasprintf("%s/redis.sock", state_dir);
+	bool same = a->path && strcmp(a->path, path) == 0;
+	free(path);
+	return same;
+}

@@ -32,5 +32,7 @@ bool address_save(const struct address *address, const char *show,
 		  struct err *err);
 /* NULL with err (ERR_UNAVAILABLE: no such show has run here). */
 struct address *address_of_show(const char *show, struct err *err);
+/* It is that of the private server of a show with this folder. */
+bool address_is_private(const struct address *address, const char *state_dir);
 
 #endif

@@ -45,10 +45,10 @@ char *bus_command_text(const char *action, const char *const *args,
  * its `ok`; false with a sentence of our own when it is no answer. */
 bool bus_answer(const char *json, char **text);
 
-/* XADD of a command. The entry's id (caller frees), NULL with err. A Redis that
- * stands still has the bytes all the same and would do it when it wakes up,
- * long after somebody was told that it failed: it refuses what it gets to later
- * than `patience_ms`, LINK_ASK_MS at most, by its own clock. */
+/* Adds a command, by a script. The entry's id (caller frees), NULL with err. A
+ * Redis that stands still has the bytes all the same and would do it when it
+ * wakes up, long after somebody was told that it failed: it refuses what it gets
+ * to later than `patience_ms` (of use up to LINK_ASK_MS), by its own clock. */
 char *bus_send(struct link *link, const char *show, const char *command,
 	       int patience_ms, struct err *err);
 

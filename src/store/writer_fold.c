@@ -125,19 +125,6 @@ static bool fold_chunk(struct writer *w, const redisReply *r, struct model **m,
 	return true;
 }
 
-/* A log that cannot be folded is never begun anew: that would do again what was
- * done. What can be done about it is the house's. */
-static bool say_remedy(const struct writer *w, struct err *err)
-{
-	if (err->code != ERR_DATA)
-		return err_wrap(err, "show %s", w->show);
-	struct err why = *err;
-	return err_set(err, ERR_CONFIG,
-		       "show %s: %s; nothing was overwritten. Restore it from "
-		       "a backup, or remove the keys showcaller:{%s}:*",
-		       w->show, why.text, w->show);
-}
-
 static bool fold_log(struct writer *w, struct model **m, struct err *err)
 {
 	struct ahead ahead = {0};
@@ -153,7 +140,7 @@ static bool fold_log(struct writer *w, struct model **m, struct err *err)
 	}
 	take_ahead(w, &ahead);
 	reply_free(ahead.reply);
-	return ok || say_remedy(w, err);
+	return ok || err_wrap(err, "show %s", w->show);
 }
 
 /* The number of the last event in the log, 0: none; false: it is away. */
