@@ -180,7 +180,8 @@ START_TEST(obs_closed_while_it_streams_is_no_stream)
 {
 	start_stream();
 	kill(obs_pid(), SIGINT);
-	WAIT(!s->obs.connected && !s->obs.streaming, 8000);
+	/* It ends its outputs first. */
+	WAIT(!s->obs.connected && !s->obs.streaming, 30000);
 	/* It knocks again at once, and then nothing listens there. (Where the
 	 * machine is busy, OBS may be gone before its goodbye is sent.) */
 	WAIT(strstr(s->obs_errors, "clos") || strstr(s->obs_errors, "lost"),
