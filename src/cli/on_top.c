@@ -1,6 +1,5 @@
 #include "cli/on_top.h"
 
-#include <string.h>
 #include <unistd.h>
 
 #include "cli/halt.h"

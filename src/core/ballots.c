@@ -107,7 +107,7 @@ struct ballots_sum ballots_sum_read(json_object *o)
 	return sum;
 }
 
-struct ballots_sum ballots_sum_of(struct json_node *o)
+struct ballots_sum ballots_sum_of_node(struct json_node *o)
 {
 	struct ballots_sum sum = {0};
 	for (int i = 0; o && i < BALLOTS_FROMS; i++)

@@ -81,7 +81,7 @@ json_object *ballots_sum_json(const struct ballots_sum *sum);
 /* The same as the member "from" of `o`; nothing when there are none. */
 void ballots_sum_put(struct json_out *o, const struct ballots_sum *sum);
 struct ballots_sum ballots_sum_read(json_object *o); /* NULL: none */
-struct ballots_sum ballots_sum_of(struct json_node *o);
+struct ballots_sum ballots_sum_of_node(struct json_node *o);
 
 struct ballot {
 	uint64_t source; /* where it came from, as ballots_source(); 0: unknown,

@@ -101,7 +101,7 @@ static void read_counts(struct model *m, const struct event *e, int stage)
 	poll_winner(def, p->counts, &p->total, &p->margin);
 	struct json_node *from = event_object(e, "from");
 	if (from)
-		p->from = ballots_sum_of(from);
+		p->from = ballots_sum_of_node(from);
 }
 
 static void stand_still(struct model *m, const struct event *e, int stage)

@@ -42,7 +42,7 @@ void restore_poll(struct reading *r, int stage, struct json_node *o)
 		p->counts[i] = n < 0 || n > POLL_VOTES_MOST ? 0 : n;
 	}
 	poll_winner(def, p->counts, &p->total, &p->margin);
-	p->from = ballots_sum_of(json_node_object(o, "from"));
+	p->from = ballots_sum_of_node(json_node_object(o, "from"));
 	p->state = (enum poll_state)restore_number(r, o, "state", POLL_NONE,
 						   POLL_VOID);
 	p->frozen = json_node_bool(o, "frozen", false);

@@ -194,6 +194,7 @@ static void keep_person(struct view *v, const struct event *event)
 	if (!same)
 		act = next_act(v, event);
 	act->heard = v->link.caught_up && *v->by && strcmp(by, v->by) != 0;
+	act->other = act->heard;
 	snprintf(act->text, sizeof act->text, "%s: %s", clean,
 		 acts_words(event, words, sizeof words));
 	free(clean);
@@ -208,7 +209,7 @@ static void keep_person(struct view *v, const struct event *event)
 const char *acts_other(const struct view *v)
 {
 	for (int i = 0; i < v->act_count; i++)
-		if (view_act(v, i)->heard)
+		if (view_act(v, i)->other)
 			return v->other_mono_ms &&
 					       v->mono_ms - v->other_mono_ms <
 						       VIEW_TWICE_MS

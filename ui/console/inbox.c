@@ -34,7 +34,7 @@ static void hint(const struct view *v, char *out, size_t out_bytes,
 	const struct action *two = &action_table[answers[kind].second];
 	const char *more = action_table[ACTION_ANSWER].key;
 	/* There x means what pane 2 shows. */
-	bool elsewhere = kind == INBOX_BURST && v->focus == PANE_POLL &&
+	bool elsewhere = kind == INBOX_BURST && !poll_choice_asked(v) &&
 			 poll_choice(v) != item->stage;
 	if (one == two || elsewhere)
 		snprintf(out, out_bytes, "  %s answer", more);

@@ -133,6 +133,7 @@ struct view_command {
 struct view_act {	/* what a person did, or what ended by itself */
 	int64_t at_ms;	/* show time */
 	bool heard;	/* it came while this console looked */
+	bool other;	/* and it was another person */
 	char text[280]; /* who, and what; clean */
 };
 
