@@ -9,7 +9,9 @@
 #               when the script wrote to the FIFO `ready`, whose text is then in
 #               $scratch/shot. $console is its process
 #   ended       waits for the end of $console: 0 when it ended
-#   until_true COMMAND...   waits (some 60 s) until COMMAND is true
+#   ended_with CODE         the same, and whether it was with that exit status
+#   until_true COMMAND...   waits (some 60 s) until COMMAND is true; else prints
+#               what stands in the terminals
 #   on_screen TEXT          TEXT stands in the terminal now
 #   shows FILE TEXT    a test point: TEXT stands in the dumped screen
 command -v tmux >/dev/null || skip_all "tmux is missing"
@@ -31,10 +33,9 @@ enter() { # NAME WxH SHOW VARS...: a session NAME with a console in it
 			SHOWCALLER_SCRIPT='$scratch/script.$name' $* \
 			'$program' ${how:-attach $show}
 	START
-	rm -f "$scratch/status"
 	# A shell of its own: tmux itself would wake a process that was stopped.
 	term_of new-session -d -s "$name" -x "$width" -y "$height" \
-		"sh '$scratch/start.$name'; echo \$? >'$scratch/status'; \
+		"sh '$scratch/start.$name'; echo \$? >'$scratch/status.$name'; \
 		tmux -S '$scratch/tmux.sock' wait-for -S $name; exec cat"
 }
 how=
@@ -46,7 +47,7 @@ play() {
 	timeout 120 tmux -S "$scratch/tmux.sock" wait-for "$stays"
 	term_of capture-pane -p -J -t "$stays" >"$scratch/said"
 	term_of kill-session -t "$stays"
-	status=$(cat "$scratch/status")
+	status=$(cat "$scratch/status.$stays")
 	[ "$status" = 0 ] || sed '/^ *$/d; s/^/# /' "$scratch/said"
 	return "${status:-99}"
 }
@@ -67,8 +68,19 @@ until_true() {
 	while ! "$@"; do
 		i=$((i + 1))
 		# Each turn waits for tmux to answer: some 5 ms.
-		[ "$i" -lt 12000 ] || return 1
+		[ "$i" -lt 12000 ] || {
+			echo "# never true: $*"
+			say_terminals
+			return 1
+		}
 		term_of display-message -p x >/dev/null
+	done
+}
+
+say_terminals() {
+	for session in $(term_of list-sessions -F '#S'); do
+		echo "# in terminal $session:"
+		term_of capture-pane -p -J -t "$session" | sed '/^ *$/d; s/^/# /'
 	done
 }
 
@@ -81,6 +93,11 @@ is_gone() {
 	return 1
 }
 ended() { until_true is_gone; }
+# The shell around it writes the status down when it has reaped it.
+ended_with() {
+	ended && until_true [ -s "$scratch/status.$stays" ] &&
+		[ "$(cat "$scratch/status.$stays")" = "$1" ]
+}
 
 shows() {
 	grep -qF -- "$2" "$1"

@@ -238,7 +238,7 @@ ok $? "a console that hears nothing says so"
 echo '  - { id: curtain, agents: [quick], inputs: [two] }' >>calm.yaml
 start_core calm.yaml --new
 ok $? "the show runs again, with another stage"
-ended && [ "$(cat status)" = 0 ]
+ended_with 0
 ok $? "and the console follows"
 stay 80x24 calm <<SCRIPT
 wait quiet

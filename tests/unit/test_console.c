@@ -887,8 +887,8 @@ START_TEST(what_somebody_else_did_is_told_in_words)
 	for (size_t i = 0; i < COUNT_OF(acts); i++) {
 		struct view *v = running_view();
 		snprintf(v->by, sizeof v->by, "me@here");
-		char *data = xasprintf("{\"by\":\"you@there\"%s}",
-				       acts[i].data);
+		char *data =
+			xasprintf("{\"by\":\"you@there\"%s}", acts[i].data);
 		char *told = xasprintf("you@there: %s", acts[i].words);
 		happen(v, acts[i].type, acts[i].stage, data);
 		ck_assert_str_eq(v->flash.text, told);
@@ -910,7 +910,8 @@ START_TEST(what_people_did_is_kept)
 	struct view *v = running_view();
 	snprintf(v->by, sizeof v->by, "me@here");
 	for (int i = 0; i < VIEW_ACTS; i++, later(v, 10))
-		happen(v, EVENT_NOTE, "", "{\"by\":\"me@here\",\"text\":\"x\"}");
+		happen(v, EVENT_NOTE, "",
+		       "{\"by\":\"me@here\",\"text\":\"x\"}");
 	happen(v, EVENT_STAGE_SKIP, "c", "{\"by\":\"you@there\"}");
 	later(v, 60000);
 	ck_assert_int_eq(v->act_count, VIEW_ACTS);
@@ -922,6 +923,42 @@ START_TEST(what_people_did_is_kept)
 	operate_action(v, ACTION_HISTORY);
 	ck_assert(drawn(v, 80, 24, "me@here: noted: x"));
 	ck_assert(drawn(v, 80, 24, "you@there: skipped c"));
+	view_free(&v);
+}
+END_TEST
+
+/* Answers and events come on two connections. */
+START_TEST(who_loses_is_told_who_won_whichever_is_heard_first)
+{
+	for (int answer_first = 0; answer_first < 2; answer_first++) {
+		struct view *v = running_view();
+		snprintf(v->by, sizeof v->by, "me@here");
+		press(v, "space");
+		ck_assert_str_eq(asked(v), "go b");
+		for (int turn = 0; turn < 2; turn++)
+			if (turn == answer_first)
+				happen(v, EVENT_STAGE_GO, "b",
+				       "{\"by\":\"you@there\"}");
+			else
+				reply(v, "id1", false, "b does not stand by");
+		ck_assert_str_eq(v->flash.text,
+				 "go b: too late; you@there: GO for b");
+		view_free(&v);
+	}
+}
+END_TEST
+
+START_TEST(what_another_one_does_later_is_no_reason)
+{
+	struct view *v = running_view();
+	snprintf(v->by, sizeof v->by, "me@here");
+	press(v, "space");
+	ck_assert_str_eq(asked(v), "go b");
+	reply(v, "id1", false, "the brake is on");
+	ck_assert_str_eq(v->flash.text, "go b: the brake is on");
+	later(v, 1000);
+	happen(v, EVENT_STAGE_GO, "b", "{\"by\":\"you@there\"}");
+	ck_assert_str_eq(v->flash.text, "you@there: GO for b");
 	view_free(&v);
 }
 END_TEST
@@ -1511,7 +1548,8 @@ START_TEST(an_alarm_says_what_is_wrong)
 	ck_assert(!drawn(v, 80, 24, "nothing waits for you"));
 	for (int i = 0; i < 4; i++) {
 		char data[60];
-		snprintf(data, sizeof data, "{\"id\":\"y%d\",\"text\":\"y\"}", i);
+		snprintf(data, sizeof data, "{\"id\":\"y%d\",\"text\":\"y\"}",
+			 i);
 		happen(v, EVENT_ALARM_RAISE, "", data);
 	}
 	ck_assert(drawn(v, 80, 24, "  +2 more"));
@@ -1649,6 +1687,8 @@ int main(void)
 	tcase_add_test(tc, what_somebody_else_did_is_told_in_words);
 	tcase_add_test(tc, what_people_did_is_kept);
 	tcase_add_test(tc, ack_says_that_it_wants_a_reason);
+	tcase_add_test(tc, who_loses_is_told_who_won_whichever_is_heard_first);
+	tcase_add_test(tc, what_another_one_does_later_is_no_reason);
 	tcase_add_test(tc, every_act_of_a_person_has_words);
 	tcase_add_test(tc, what_was_done_is_said_once);
 	tcase_add_test(tc, a_brake_that_the_log_has_not_yet_is_seen);

@@ -9,8 +9,9 @@
 #include "console/fmt.h"
 
 #define FIRST_WORDS_MS 60000 /* a console that was started with it looks */
-#define NAME_BYTES 24
-#define PART_BYTES 80
+#define BEHIND_MS      1000  /* answers and events come on two ways */
+#define NAME_BYTES     24
+#define PART_BYTES     80
 
 /* {stage}, {agent}, {amount} and members of the data, with what stands there
  * when there is none: "{agent|all agents}". Of the rows of a type the first
@@ -68,7 +69,8 @@ static const struct {
 	{EVENT_OBS_COMMAND, NULL, NULL, "told OBS: {what}"},
 	{EVENT_RULE_OFF, NULL, NULL, "switched off {rule|all rules}"},
 	{EVENT_RULE_ON, NULL, NULL, "switched on {rule|the rules}"},
-	{EVENT_CHECK_OVERRIDE, NULL, NULL, "goes on without pre-flight: {reason}"},
+	{EVENT_CHECK_OVERRIDE, NULL, NULL,
+	 "goes on without pre-flight: {reason}"},
 	{EVENT_ALARM_ACK, NULL, NULL, "acknowledged {id}"},
 	{EVENT_NOTE, NULL, NULL, "noted: {text}"},
 };
@@ -173,6 +175,12 @@ static struct view_act *next_act(struct view *v, const struct event *event)
 	return act;
 }
 
+static void flash_too_late(struct view *v, const char *asked, const char *other)
+{
+	view_flash(v, STYLE_BAD, "%s: too late; %s", asked, other);
+	*v->refused = '\0';
+}
+
 /* A human did something: who, and what. What follows from it in the same
  * decision is not told, nor what a reset has to end before. */
 static void keep_person(struct view *v, const struct event *event)
@@ -201,12 +209,15 @@ static void keep_person(struct view *v, const struct event *event)
 	if (!act->heard)
 		return;
 	v->other_mono_ms = v->mono_ms;
+	if (*v->refused && v->mono_ms - v->refused_mono_ms < BEHIND_MS)
+		flash_too_late(v, v->refused, act->text);
 	/* What waited for a new leader comes right behind it. */
-	if (v->mono_ms >= v->link.told_until_mono_ms)
+	else if (v->mono_ms >= v->link.told_until_mono_ms)
 		view_flash(v, STYLE_WAIT, "%s", act->text);
 }
 
-const char *acts_other(const struct view *v)
+/* What another one did so lately that it may be why we are refused; NULL. */
+static const char *lately(const struct view *v)
 {
 	for (int i = 0; i < v->act_count; i++)
 		if (view_act(v, i)->other)
@@ -216,6 +227,18 @@ const char *acts_other(const struct view *v)
 				       ? view_act(v, i)->text
 				       : NULL;
 	return NULL;
+}
+
+void acts_refused(struct view *v, const char *asked, const char *why)
+{
+	const char *other = lately(v);
+	if (other) {
+		flash_too_late(v, asked, other);
+		return;
+	}
+	view_flash(v, STYLE_BAD, "%s: %s", asked, why);
+	snprintf(v->refused, sizeof v->refused, "%s", asked);
+	v->refused_mono_ms = v->mono_ms;
 }
 
 /* Nobody wished it, so nobody looks for it. */

@@ -17,7 +17,9 @@ const char *acts_words(const struct event *e, char *out, size_t out_bytes);
 /* Keeps what a person did, what became void by itself, and what the core said
  * as it began. */
 void acts_keep(struct view *v, const struct event *event);
-/* What another one did so lately that it may be why we are refused; NULL. */
-const char *acts_other(const struct view *v);
+/* The core refused what we asked for (clean, "go two"), and says why: unless
+ * another person did something so lately that this is why. What another one did
+ * may be heard of behind the refusal: then it is told again. */
+void acts_refused(struct view *v, const char *asked, const char *why);
 
 #endif

@@ -185,12 +185,8 @@ static void take_reply(struct view *v, const struct feed_item *item)
 		view_flash(v, STYLE_GOOD, "%s: done", found->text);
 	else if (panic)
 		view_flash(v, STYLE_ALARM, " PANIC NOT confirmed: %s", text);
-	else if (acts_other(v))
-		view_flash(v, STYLE_BAD, "%s: too late; %s", found->text,
-			   acts_other(v));
 	else
-		view_flash(v, STYLE_BAD, "%s: %s", found->text,
-			   *text ? text : "refused");
+		acts_refused(v, found->text, *text ? text : "refused");
 	if (found->action == ACTION_STOP && item->ok)
 		v->end = VIEW_STOPPED;
 }
