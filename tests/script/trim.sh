@@ -181,7 +181,9 @@ ok $? "it comes to the same hash"
 fails 1 'older than what the log still holds.*were archived in' \
 	'a version that was trimmed' "$program" rollback long --to 3 --dry-run
 
-ground=$(redis GET "$(key trimmed)" | cut -d ' ' -f 2)
+# A round may be under way yet: it is asked before and after.
+ground() { redis GET "$(key trimmed)" | cut -d ' ' -f 2; }
+ground=$(ground)
 where() { sed -n 's/.*REWIND  event \([0-9,]*\) of.*/\1/p' "$1" | tr -d ,; }
 back() { # a little further than the ground; a stage makes three events
 	for i in $(seq $((($(last) - ground) / 3 / 40 + 2))); do
@@ -206,8 +208,8 @@ dump end
 quit
 SCRIPT
 ok $? "the console looks back"
-[ "$(where end)" -eq "$ground" ]
-ok $? "as far as event $ground, behind which the log was trimmed"
+[ "$(where end)" -ge "$ground" ] && [ "$(where end)" -le "$(ground)" ]
+ok $? "as far as event $(where end), behind which the log was trimmed"
 mkdir -p "$folder"
 mv away/* "$folder"
 play 120x40 long <<SCRIPT
