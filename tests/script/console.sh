@@ -40,11 +40,14 @@ enter() { # NAME WxH SHOW VARS...: a session NAME with a console in it
 }
 how=
 
+# A long look back takes its time under a sanitizer.
+patience_s=$(($(at_most 120000) / 1000))
+
 play() {
 	plays=$((plays + 1))
 	stays=p$plays
 	enter "$stays" "$@"
-	timeout 120 tmux -S "$scratch/tmux.sock" wait-for "$stays"
+	timeout "$patience_s" tmux -S "$scratch/tmux.sock" wait-for "$stays"
 	term_of capture-pane -p -J -t "$stays" >"$scratch/said"
 	term_of kill-session -t "$stays"
 	status=$(cat "$scratch/status.$stays")
@@ -58,7 +61,7 @@ stay() {
 	rm -f "$scratch/ready"
 	mkfifo "$scratch/ready"
 	enter "$stays" "$@"
-	timeout 120 cat "$scratch/ready" >"$scratch/shot"
+	timeout "$patience_s" cat "$scratch/ready" >"$scratch/shot"
 	console=$(cat "$scratch/pid")
 	[ -s "$scratch/shot" ]
 }
