@@ -401,6 +401,33 @@ static bool is_final(const struct mcp *m, const struct mcp_answer *out)
 	return strncmp(out->code, "http_3", 6) == 0;
 }
 
+/* A program that was slow to start reads only now what it was asked first. If
+ * it did not bear that, it is greeted alone; if it takes no greeting, it is
+ * asked again. */
+static bool begin_late(struct mcp *m, struct mcp_answer *out)
+{
+	if (stop_raised(m->s.stop) || clock_mono_ms() >= m->s.deadline_ms)
+		return false;
+	if (strcmp(out->code, "exit_status") == 0 ||
+	    strcmp(out->code, "killed") == 0) {
+		clear_answer(out);
+		return greet(m, out);
+	}
+	if (strcmp(out->code, "mcp_error") != 0)
+		return false;
+	struct mcp_answer refusal = *out;
+	*out = (struct mcp_answer){0};
+	bool has = discover(m, out);
+	if (has) {
+		clear_answer(out);
+		mcp_answer_release(&refusal);
+	} else {
+		mcp_answer_release(out);
+		*out = refusal;
+	}
+	return has;
+}
+
 static bool begin(struct mcp *m, struct mcp_answer *out)
 {
 	const char *wanted = m->s.protocol;
@@ -423,8 +450,9 @@ static bool begin(struct mcp *m, struct mcp_answer *out)
 				"the server does not speak MCP " MCP_STATELESS);
 		return false;
 	}
+	bool late = strcmp(out->code, "timeout") == 0;
 	clear_answer(out);
-	return greet(m, out);
+	return greet(m, out) || (late && begin_late(m, out));
 }
 
 /* --- the client --------------------------------------------------------- */

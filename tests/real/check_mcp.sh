@@ -97,7 +97,7 @@ ok $? "what was agreed on stands in a header"
 cat >late.json <<JSON
 { "cards": [ { "card": "m", "tests": [
   { "name": "cancel", "kind": "mcp", "endpoint": "http://127.0.0.1:$port/cancel",
-    "timeout_ms": 1500, "payload": { "tool": "echo" } } ] } ] }
+    "timeout_ms": 5000, "payload": { "tool": "echo" } } ] } ] }
 JSON
 "$program" check late.json >late
 grep -q '^FAIL m / cancel .* no answer after ' late
@@ -115,6 +115,9 @@ mcp:
   new: { argv: [node, $source/tests/real/mcp_peer.mjs, stdio, new] }
   mute: { argv: [node, $source/tests/real/mcp_peer.mjs, stdio, mute] }
   dies-asked: { argv: [node, $source/tests/real/mcp_peer.mjs, stdio, dies-asked] }
+  late-new: { argv: [node, $source/tests/real/mcp_peer.mjs, stdio, late-new] }
+  late-dies: { argv: [node, $source/tests/real/mcp_peer.mjs, stdio, late-dies-asked] }
+  late-plain: { argv: [node, $source/tests/real/mcp_peer.mjs, stdio, late-plain] }
   asks: { argv: [node, $source/tests/real/mcp_peer.mjs, stdio, asks] }
   ends: { argv: [node, $source/tests/real/mcp_peer.mjs, stdio, ends] }
   leaves: { argv: [node, $source/tests/real/mcp_peer.mjs, stdio, leaves] }
@@ -130,6 +133,9 @@ noise true hi
 new true 2026-07-28
 mute true hi
 dies-asked true hi
+late-new true 2026-07-28
+late-dies true hi
+late-plain true hi
 asks true refused -32601
 ends false node: it ended with exit status 3 before it answered: the stage is dark
 leaves false node: it ended with exit status 7 before it answered

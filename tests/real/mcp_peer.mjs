@@ -1,7 +1,8 @@
 // An MCP server that behaves well or badly as the path says. The port that it
 // got is its first line on stdout; then each request is a line of JSON there.
 // With the argument "stdio" it is a program that speaks MCP on its stdin and
-// stdout, as the next argument says.
+// stdout, as the next argument says; with "late-" in front it does not read before
+// it was greeted, as one that is slow to start.
 import { createServer } from 'node:http'
 import { createInterface } from 'node:readline'
 
@@ -25,8 +26,16 @@ function stdio(how) {
 	}
 	if (how === 'noise')
 		process.stdout.write('Welcome!\n{"half":\n\n')
+	const unread = []
+	let late = how.startsWith('late-')
+	how = how.replace('late-', '')
 	createInterface({ input: process.stdin }).on('line', (line) => {
-		const m = JSON.parse(line)
+		unread.push(JSON.parse(line))
+		late = late && unread.at(-1).method !== 'initialize'
+		while (!late && unread.length)
+			read(unread.shift())
+	})
+	function read(m) {
 		if (m.method === 'server/discover' && how === 'dies-asked')
 			process.exit(1)
 		if (m.method === 'server/discover' && how === 'new')
@@ -35,6 +44,8 @@ function stdio(how) {
 		else if (m.method === 'server/discover' && how === 'mute')
 			return
 		else if (m.method === 'server/discover')
+			say(failure(m.id, -32601, 'Method not found'))
+		else if (m.method === 'initialize' && how === 'new')
 			say(failure(m.id, -32601, 'Method not found'))
 		else if (m.method === 'initialize')
 			say(answer(m.id, greeting(m.params.protocolVersion)))
@@ -52,7 +63,7 @@ function stdio(how) {
 				: m.params.arguments.message)))
 		if (m.method === 'tools/call')
 			call = m.id
-	})
+	}
 	let call = 0
 }
 
