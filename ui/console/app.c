@@ -353,6 +353,8 @@ static bool is_quiet(const struct app *app)
 	       v->mono_ms - app->happened_ms >= QUIET_MS &&
 	       (v->standby < 0 || view_standby_armed(v)) &&
 	       v->mono_ms - v->run_state_mono_ms >= VIEW_TOO_EARLY_MS &&
+	       v->mono_ms - v->scenes_mono_ms >= VIEW_TOO_EARLY_MS &&
+	       v->mono_ms - v->polls.shown_mono_ms >= VIEW_TOO_EARLY_MS &&
 	       (!*v->item || view_item_armed(v));
 }
 

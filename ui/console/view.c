@@ -119,6 +119,7 @@ int64_t view_next_change(const struct view *v)
 	earliest(&at, v->flash.until_mono_ms, v->mono_ms);
 	earliest(&at, v->item_mono_ms + VIEW_TOO_EARLY_MS, v->mono_ms);
 	earliest(&at, v->polls.shown_mono_ms + VIEW_TOO_EARLY_MS, v->mono_ms);
+	earliest(&at, v->scenes_mono_ms + VIEW_TOO_EARLY_MS, v->mono_ms);
 	earliest(&at, v->standby_mono_ms + VIEW_TOO_EARLY_MS, v->mono_ms);
 	earliest(&at, v->run_state_mono_ms + VIEW_TOO_EARLY_MS, v->mono_ms);
 	return at;
