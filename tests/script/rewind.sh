@@ -80,7 +80,6 @@ keys 1 Home Down Down z
 wait text ▸1 Run
 wait quiet
 dump ready
-wait text never
 SCRIPT
 kill -HUP "$console"
 ended

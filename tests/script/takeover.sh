@@ -96,13 +96,13 @@ others="$a $b"
 timeout 120 sh -c 'until grep -q call calls; do :; done'
 ok $? "an agent is at work"
 
-# Two consoles, one on each machine.
+# Two consoles, one on each machine. Their scripts end without `quit`: they stay
+# for as long as the test takes.
 for place in a b; do
 	folder "$place"
 	stay 120x40 night "SHOWCALLER_STATE=$SHOWCALLER_STATE" <<-SCRIPT
 		wait quiet
 		dump ready
-		wait text never
 	SCRIPT
 	ok $? "a console is attached in the folder of $place"
 	eval "screen_$place=\$stays console_$place=\$console"
@@ -134,7 +134,8 @@ kill -KILL "$a"
 wait "$a" 2>/dev/null
 both 'another core leads now'
 ok $? "both consoles say that another core leads"
-timeout 120 "$program" do night note between --redis "$url" >/dev/null
+timeout 120 "$program" do night note between --wait 100s --redis "$url" \
+	>/dev/null
 ok $? "a command that comes when nobody leads is done by the next core"
 followed 2
 ok $? "the standby leads"
@@ -156,10 +157,14 @@ timeout 120 sh -c 'until [ "$(grep -c call calls)" -ge 3 ]; do :; done'
 # Its machine sleeps, and the console on it.
 stopped=$(now_ms)
 kill -STOP "$b" "$console_b"
-timeout 120 "$program" do night note stopped --redis "$url" >/dev/null
-ok $? "what a leader took that was stopped then is done by the next"
+timeout 120 "$program" do night note stopped --wait 100s --redis "$url" \
+	>/dev/null &
+noter=$!
+# It stands there for three seconds, so it is looked for meanwhile.
 says_on a 'another core leads now (epoch, host, pid: 3 '
 ok $? "the console elsewhere says that another core leads"
+wait "$noter"
+ok $? "what a leader took that was stopped then is done by the next"
 followed 3
 ok $? "the standby leads"
 ms=$(took "$stopped" 3)
