@@ -38,11 +38,13 @@ flood() {
 	sed -i '$d' config
 	curl -s -Z --parallel-max 20 -K config >>said 2>/dev/null
 }
-# Who has no answer that settles it.
+# Who has no answer that settles it. Some of them stay behind for each kill that
+# is still to come, however late the one before it is.
 open_ones() {
 	awk '$2 == 200 || $2 == 409 { print $1 }' said | sort -u >settled
-	seq "$voters" | sort | comm -23 - settled >open
-	[ -s open ]
+	seq "$voters" | sort | comm -23 - settled >left
+	head -n -$((kills < 2 ? (2 - kills) * 150 : 0)) left >open
+	[ -s left ]
 }
 
 : >said
