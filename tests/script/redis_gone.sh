@@ -145,18 +145,23 @@ redis_pid=$(redis-cli -s shared.sock info server |
 	tr -d '\r' | sed -n 's/^process_id://p')
 operator=http://$(cat "$SHOWCALLER_STATE/brake/operator.addr")
 act() { # ACTION ARGS: what the operator asks over HTTP
-	curl -s -m "${3:-5}" -H 'Content-Type: application/json' \
+	curl -s -m 60 -H 'Content-Type: application/json' \
 		-H "Authorization: Bearer $(cat \
 		"$SHOWCALLER_STATE/brake/operator.token")" \
 		-d "{\"args\":$2}" "$operator/api/v1/actions/$1" 2>&1
 }
 kill -STOP "$redis_pid"
-act go '["four"]' 1 >/dev/null
+act go '["four"]' >gone &
+asker=$!
+timeout 1 tail -f /dev/null
 [ ! -e marked ]
 ok $? "while Redis hangs nothing is done that is not remembered"
 kill -CONT "$redis_pid"
 wait_event brake '"stage:complete".*"four"' && [ -e marked ]
 ok $? "and then it is"
+wait "$asker"
+jq -e .ok gone >/dev/null
+ok $? "and answered"
 : >core.log
 stays=brake
 term_of new-session -d -s "$stays" -x 160 -y 40 \
@@ -167,16 +172,16 @@ until_true on_screen 'core silent'
 term_of send-keys -t "$stays" '!'
 until_true on_screen 'Redis is away; the log has it'
 ok $? "! in a console works while Redis hangs, and is answered"
-act panic '[]' 5 >said
+act panic '[]' >said
 jq -e '.ok and (.message | test("Redis is away; the log has it"))' said >/dev/null
 ok $? "a panic is answered while Redis hangs: the lease is surely ours"
-act panic '["all"]' 5 >said
+act panic '["all"]' >said
 jq -e '.ok' said >/dev/null
 ok $? "so is a second press, which stops the calls"
 timeout 120 tail --pid="$agent" -f /dev/null
 ok $? "panic ends the call while Redis hangs"
 health_is_away() {
-	curl -s -m 5 "$operator/health" | jq -e '.redis == false' >/dev/null
+	curl -s -m 60 "$operator/health" | jq -e '.redis == false' >/dev/null
 }
 wait_log '"engine",.*Redis is away: ' && until_true health_is_away
 ok $? "then Redis is known to be away, and /health says so"

@@ -187,12 +187,13 @@ until_true bgsaved
 rcli config set save '' >/dev/null
 over disk
 
-# A script of someone else, for three seconds at most.
+# A script of someone else, until it was seen.
 rcli config set busy-reply-threshold 50 >/dev/null
 rcli eval "local t = redis.call('time')
-	while redis.call('time')[1] - t[1] < 4 do end" 0 >/dev/null 2>&1 &
+	while redis.call('time')[1] - t[1] < 120 do end" 0 >/dev/null 2>&1 &
 script=$!
 away 'busy with a script'
+rcli script kill >/dev/null
 over busy
 wait "$script"
 
@@ -264,14 +265,15 @@ start_redis --appendfsync everysec --aof-load-truncated yes
 over after
 ok $? "its file was cut off: it goes on"
 
-# A Redis that takes its time to load.
-awk 'BEGIN { for (i = 1; i <= 5000; i++)
+# A Redis that takes its time to load, until it was seen.
+awk 'BEGIN { for (i = 1; i <= 100000; i++)
 	printf "SET filler%d x\r\n", i }' | rcli --pipe >pipe.log 2>&1
 kill_redis TERM
 start_redis --appendfsync everysec --key-load-delay 200
 away 'loading its data'
 says 'loading'
 ok $? "it loads its data: status says so"
+rcli config set key-load-delay 0 >/dev/null
 over loaded
 
 "$program" events calm --json >log
