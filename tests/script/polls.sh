@@ -220,6 +220,7 @@ wait quiet
 dump wish
 keys a
 wait text nothing waits for you
+wait quiet
 quit
 SCRIPT
 ok $? "a in a console opens it"

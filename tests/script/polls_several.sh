@@ -49,7 +49,8 @@ play 80x24 night <<'SCRIPT'
 wait text poll open
 keys 2
 wait text One more?
-wait text 6 votes
+wait text 1 vote   too few votes to tell
+wait text 6 votes  his lead 100.0%
 wait quiet
 dump all
 keys n

@@ -29,9 +29,14 @@ stages:
   - { id: c, inputs: [ob, way], agents: [x], outputs: [oc] }
 SHOW
 vote() { # VOTER OPTION
-	[ "$(curl -s -o answer -w '%{http_code}' -m 10 -b "$1" -c "$1" \
+	[ "$(curl -s -o answer -w '%{http_code}' -m 60 -b "$1" -c "$1" \
 		-H 'Content-Type: application/json' -d "{\"option\":\"$2\"}" \
 		"http://$(cat state/night/audience.addr)/vote/way")" = 200 ]
+}
+votes_are_taken() { # the listener follows the log, a moment behind it
+	timeout 120 sh -c "until curl -s -m 60 \
+		'http://$(cat state/night/audience.addr)/vote/way' |
+		grep -q '<button[^>]*name=\"option\"'; do :; done"
 }
 wait_nth() { # COUNT PATTERN: until that many events match
 	fifo=$scratch/nth.$$
@@ -48,7 +53,7 @@ wait_nth() { # COUNT PATTERN: until that many events match
 
 start_core night.yaml
 ok $? "the core says that the show runs"
-wait_nth 1 '"poll:create"' && vote v l && vote w r && vote u l
+wait_nth 1 '"poll:create"' && votes_are_taken && vote v l && vote w r && vote u l
 ok $? "three votes are taken"
 "$program" do night poll-close way >out
 wait_nth 1 '"run:complete"'
@@ -79,7 +84,7 @@ wait_nth 2 '"poll:create"'
 ok $? "the stages after that version run again"
 [ "$(redis-cli -s state/night/redis.sock EXISTS 'showcaller:{night}:votes:way')" = 0 ]
 ok $? "the poll opens with no old votes"
-vote v r
+votes_are_taken && vote v r
 ok $? "whoever voted before votes again"
 "$program" do night poll-close way >out
 wait_nth 2 '"run:complete"'
@@ -197,10 +202,13 @@ ok $? "and is right again"
 # Not while the core makes its first one.
 timeout 120 sh -c "until redis-cli -s state/night/redis.sock \
 	GET 'showcaller:{night}:snapshot:last' | grep -q .; do :; done"
+# Nor the next one in its place: the core stands still meanwhile.
+kill -STOP "$core"
 redis SET 'showcaller:{night}:snapshot:r1' '{"seq":10}'
 fails 1 'event 10: the snapshot that was taken there is not' \
 	'a snapshot that is not the fold' "$program" replay night --verify
 redis DEL 'showcaller:{night}:snapshot:r1'
+kill -CONT "$core"
 "$program" stop night >out
 wait "$core"
 ok $? "the core ends in good order"
