@@ -12,21 +12,17 @@ case $top_srcdir in /*) source=$top_srcdir ;; *) source=$PWD/$top_srcdir ;; esac
 case $program in /*) ;; *) program=$PWD/$program ;; esac
 cd "$scratch" || exit 99
 echo '{"private": true}' >package.json
-timeout 120 npm install --no-audit --no-fund --no-progress --silent \
+timeout 300 npm install --no-audit --no-fund --no-progress --silent \
 	@modelcontextprotocol/server-everything >npm.log 2>&1 ||
 	skip_all "the npm registry does not give server-everything: $(tail -n 1 npm.log)"
 everything=$scratch/node_modules/@modelcontextprotocol/server-everything/dist/index.js
 
-free_port() {
-	node -e 'const s = require("net").createServer().listen(0, "127.0.0.1",
-		() => { console.log(s.address().port); s.close() })'
+answers() { # URL: within two minutes
+	timeout 120 curl -s -o /dev/null --retry 600 --retry-delay 0 \
+		--retry-max-time 120 --retry-connrefused "$1"
 }
-answers() { # URL: within a minute
-	timeout 60 curl -s -o /dev/null --retry 300 --retry-delay 0 \
-		--retry-max-time 60 --retry-connrefused "$1"
-}
-mcp=$(free_port) rtmp=$(free_port) stat=$(free_port)
-prom=$(free_port) node_port=$(free_port)
+set -- $(node "$source/tests/real/free_ports.mjs" 5)
+mcp=$1 rtmp=$2 stat=$3 prom=$4 node_port=$5
 PORT=$mcp node "$everything" streamableHttp >mcp.log 2>&1 &
 others="$others $!"
 node "$source/tests/real/tts_peer.mjs" >tts.port &

@@ -17,7 +17,7 @@ case ${NODE_MAJOR:-$(node -p 'process.versions.node.split(".")[0]')} in
 *) packages="openai@6 @anthropic-ai/sdk@1" ;;
 esac
 # shellcheck disable=SC2086
-timeout 120 npm install --no-audit --no-fund --no-progress --silent \
+timeout 300 npm install --no-audit --no-fund --no-progress --silent \
 	$packages >npm.log 2>&1 ||
 	skip_all "the npm registry does not give openai and @anthropic-ai/sdk: $(tail -n 1 npm.log)"
 cp "$source/tests/real/gateway_clients.mjs" clients.mjs
