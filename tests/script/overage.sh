@@ -122,7 +122,7 @@ ok $? "and what is unused is taken back when it expires"
 token=$(cat state/night/operator.token)
 port=$(cat state/night/operator.addr)
 post() {
-	curl -s -m 20 -o answer.json -w '%{http_code}' -X POST \
+	curl -s -m 60 -o answer.json -w '%{http_code}' -X POST \
 		-H "Authorization: Bearer $token" \
 		-H 'Content-Type: application/json' -d "$2" "http://$port$1"
 }

@@ -37,7 +37,7 @@ SHOW
 mkfifo heard
 printf '#!/bin/sh\ncat "$1" >%s/heard\n' "$PWD" >player
 chmod +x player
-timeout 120 head -c 4 heard >bytes &
+timeout 600 head -c 4 heard >bytes &
 listener=$!
 TTS_KEY=tts-secret-1234
 export TTS_KEY
