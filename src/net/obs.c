@@ -106,7 +106,8 @@ void obs_opened(struct obs_session *s, int64_t now_ms)
 	s->state = OBS_HELLO;
 	s->now_ms = now_ms;
 	s->transition_runs = false;
-	s->mask_ms = 0;
+	s->mask_ms = s->inputs_ms = 0;
+	s->inputs_came = false;
 	memset(s->lists, 0, sizeof s->lists);
 	s->deadline_ms = now_ms + OBS_HANDSHAKE_MS;
 }

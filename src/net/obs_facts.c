@@ -204,6 +204,14 @@ void obs_facts_look(struct obs_session *s, int64_t now_ms)
 					      : OBS_FIGURES_MS;
 	if (now_ms - s->picture_ms >= quiet_ms)
 		ask_list(s, OBS_LIST_SCENES, now_ms);
+	if (!s->inputs_ms || now_ms - s->inputs_ms < OBS_FIGURES_MS)
+		return;
+	s->inputs_ms = 0;
+	if (s->inputs_came)
+		ask_list(s, OBS_LIST_INPUTS, now_ms);
+	else
+		obs_inputs_read(s, now_ms);
+	s->inputs_came = false;
 }
 
 static void take_names(struct obs_names *names, json_object *list,
@@ -444,6 +452,11 @@ static void ask_after(struct obs_session *s, const char *event, int64_t now_ms)
 	for (size_t i = 0; i < COUNT_OF(askers); i++) {
 		if (strcmp(askers[i].event, event))
 			continue;
+		/* OBS tells of an input before it lists it. */
+		if (askers[i].list == OBS_LIST_INPUTS) {
+			s->inputs_ms = now_ms;
+			s->inputs_came = true;
+		}
 		if (!askers[i].get)
 			ask_list(s, askers[i].list, now_ms);
 		else if (!obs_calls_are_held(s))
@@ -451,11 +464,12 @@ static void ask_after(struct obs_session *s, const char *event, int64_t now_ms)
 	}
 }
 
-/* OBS still lists it for a while. */
+/* OBS still lists it for a while: the list is not to be asked for now. */
 static void input_removed(struct obs_session *s, json_object *data)
 {
 	struct obs_facts *f = &s->facts;
 	struct obs_source *gone = input_of(s, data, "inputName");
+	s->inputs_came = false;
 	if (!gone)
 		return;
 	free(gone->name);
@@ -492,8 +506,10 @@ void obs_facts_event(struct obs_session *s, const char *type, json_object *data,
 	}
 	struct obs_facts *f = &s->facts;
 	const char *state = json_get_str(data, "outputState", "");
-	if (take_of_input(s, type, data, data, true))
+	if (take_of_input(s, type, data, data, true)) {
+		s->inputs_ms = now_ms;
 		return;
+	}
 	for (size_t i = 0; i < COUNT_OF(outputs); i++)
 		if (!strcmp(outputs[i].event, type))
 			outputs[i].take(f, state);

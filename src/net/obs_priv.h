@@ -56,6 +56,9 @@ struct obs_session {
 	 * one may know less. */
 	int64_t picture_ms;
 	uint64_t picture_number;
+	int64_t inputs_ms; /* an event told of inputs: then; 0: they have been
+			      read since */
+	bool inputs_came;  /* and one of them is new, or has another name */
 	int64_t deadline_ms; /* of the handshake, of a change */
 	int64_t figures_ms;  /* when to ask for figures next */
 	int64_t soft_ms;     /* when to tell what need not be told at once; 0:
@@ -123,7 +126,8 @@ void obs_facts_answer(struct obs_session *s, const char *type,
 void obs_facts_event(struct obs_session *s, const char *type, json_object *data,
 		     int64_t now_ms);
 /* Of two events OBS sends either one first, and some it does not send: which
- * scenes are on is asked for, too, while they seem to be at rest. */
+ * scenes are on is asked for, too, while they seem to be at rest, and how the
+ * inputs are when something was told of them. */
 void obs_facts_look(struct obs_session *s, int64_t now_ms);
 /* OBS refused it: `type` may be asked for again. */
 void obs_facts_refused(struct obs_session *s, const char *type, int64_t now_ms);

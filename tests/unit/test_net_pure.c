@@ -498,6 +498,33 @@ START_TEST(obs_is_asked_again_for_what_it_refused)
 }
 END_TEST
 
+/* It tells of an input before it lists it, and of two changes either first. */
+START_TEST(obs_is_asked_for_its_inputs_when_they_are_at_rest)
+{
+	obs_ready();
+	event("InputCreated", "{}");
+	answer(12, "GetInputList", "{\"inputs\":[]}");
+	obs_tick(obs, 1500);
+	ck_assert_ptr_null(strstr(seen.sent, "GetInputList"));
+	obs_tick(obs, 2500);
+	ck_assert_ptr_nonnull(strstr(seen.sent, "GetInputList"));
+	answer(20, "GetInputList", "{\"inputs\":[{\"inputName\":\"Card\"}]}");
+	ck_assert_ptr_nonnull(obs_facts_input(&seen.facts, "Card"));
+	event("InputMuteStateChanged",
+	      "{\"inputName\":\"Card\",\"inputMuted\":false}");
+	event("InputMuteStateChanged",
+	      "{\"inputName\":\"Card\",\"inputMuted\":true}");
+	obs_tick(obs, 3500);
+	ck_assert_ptr_nonnull(strstr(seen.sent, "GetInputMute"));
+	hear("{\"d\":{\"requestId\":\"b25\",\"results\":[{\"requestType\":"
+	     "\"GetInputMute\",\"requestStatus\":{\"result\":true},"
+	     "\"responseData\":{\"inputMuted\":false}}]},\"op\":9}");
+	ck_assert(!obs_facts_input(&seen.facts, "Card")->muted);
+	obs_tick(obs, 4500);
+	ck_assert_ptr_null(strstr(seen.sent, "GetInput"));
+}
+END_TEST
+
 START_TEST(obs_that_never_confirms_has_not_done_it)
 {
 	obs_ready();
@@ -597,6 +624,7 @@ int main(void)
 	ADD(obs_scene_is_confirmed_by_its_event);
 	ADD(obs_is_asked_which_scene_is_on);
 	ADD(obs_is_asked_again_for_what_it_refused);
+	ADD(obs_is_asked_for_its_inputs_when_they_are_at_rest);
 	ADD(obs_that_never_confirms_has_not_done_it);
 	ADD(obs_requests_wait_while_it_changes);
 	ADD(obs_that_is_none_is_given_up);
