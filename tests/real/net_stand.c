@@ -119,15 +119,16 @@ static void decide(struct stand *s, struct input *in)
 	in->now_ms = clock_show_ms();
 	core_decide(s->model, in, &d);
 	for (size_t i = 0; i < d.event_count; i++) {
+		/* Who sees it in the log finds it in the pages, too. */
+		if (s->net) {
+			struct event *copy = event_clone(d.events[i]);
+			net_events(s->net, &copy, 1);
+		}
 		pthread_mutex_lock(&s->lock);
 		GROW(s->log, s->log_count, s->log_cap);
 		s->log[s->log_count++] = event_clone(d.events[i]);
 		pthread_cond_broadcast(&s->news);
 		pthread_mutex_unlock(&s->lock);
-		if (s->net) {
-			struct event *copy = event_clone(d.events[i]);
-			net_events(s->net, &copy, 1);
-		}
 	}
 	for (size_t i = 0; i < d.effect_count; i++)
 		if (s->net)

@@ -3,7 +3,8 @@
 #
 #   obs.sh start DIR PORT PASSWORD [RTMP_PORT]
 #                                    the display, the settings, and OBS
-#   obs.sh again DIR                 OBS once more, with what DIR holds
+#   obs.sh again DIR                 OBS once more, with what DIR holds, when the
+#                                    one before has ended
 #   obs.sh stop DIR                  ends what was started here, by its pid
 #
 # OBS has the collections House and Other (scenes "Starting Soon", Live, Poll and
@@ -179,6 +180,17 @@ start_obs() {
 	done
 }
 
+# The one before: it may still have the port that the next one wants. (A wait of
+# 0.2 s, or less; nobody may be there to reap it.)
+has_ended() {
+	pid=$(cat "$dir/obs.pid")
+	while case $(cut -d ' ' -f 3 "/proc/$pid/stat" 2>/dev/null) in
+		'' | Z) false ;;
+		esac; do
+		timeout 0.2 tail --pid="$pid" -f /dev/null
+	done
+}
+
 end_one() { # NAME SIGNAL: and KILL if that is not enough within 8 s
 	[ -s "$dir/$1.pid" ] || return 0
 	pid=$(cat "$dir/$1.pid")
@@ -218,6 +230,7 @@ start)
 	start_obs
 	;;
 again)
+	has_ended
 	start_obs
 	;;
 stop)

@@ -99,8 +99,9 @@ START_TEST(what_obs_is_is_read_whole)
 	ck_assert(voice && voice->audio && !voice->muted && !voice->active);
 	ck_assert_int_eq(voice->volume_cdb, 0);
 	ck_assert(back && !back->audio);
-	ck_assert(obs_facts_input(f, "Starting Soon back")->active);
 	pthread_mutex_unlock(&s->lock);
+	/* With the first frame, which OBS may draw later. */
+	WAIT(obs_facts_input(&s->obs, "Starting Soon back")->active, 8000);
 	char *answer = operator_ask(s, "GET", "/api/v1/obs", NULL);
 	ck_assert_ptr_nonnull(strstr(answer, "\"volume_cdb\":0"));
 	ck_assert_ptr_nonnull(strstr(answer, "\"collection\":\"House\""));
@@ -147,11 +148,11 @@ START_TEST(a_scene_is_sent_and_confirmed)
 	await(EVENT_OBS_COMMAND, CONFIRMED, 5000);
 	WAIT(is(s->obs.program_scene, "Poll"), 3000);
 	until_status_has("\"last_done\":\"scene Poll\"");
-	/* No event comes for what is so already. */
+	/* No event comes for what is so already, and none is waited for. */
 	int64_t began = clock_mono_ms();
 	do_confirmed("scene", "{\"scene\":\"Poll\"}");
 	ck_assert_int_lt((int)(clock_mono_ms() - began),
-			 patience_at_most_ms(2000));
+			 patience_at_most_ms(4000));
 }
 END_TEST
 
@@ -199,6 +200,8 @@ START_TEST(others_switch_too_and_are_followed)
 		free(tell(fd, "SetCurrentProgramScene",
 			  "{\"sceneName\":\"Poll\"}"));
 	}
+	/* What the house has still to send would be the last word. */
+	WAIT(s->done_count >= 10, 20000);
 	free(tell(fd, "SetCurrentProgramScene", "{\"sceneName\":\"Sound\"}"));
 	WAIT(is(s->obs.program_scene, "Sound"), 5000);
 	close(fd);
@@ -517,14 +520,18 @@ static int64_t panic_takes(int fd)
 	return took;
 }
 
+/* Longer than any machine takes to brake. */
+#define FADE_MS 10000
+
 /* A frame or two after it was asked for. */
 static void becomes_active(int fd, const char *name, bool wanted)
 {
 	char *asked = xasprintf("{\"sourceName\":\"%s\"}", name);
 	const char *words =
 		wanted ? "\"videoActive\":true" : "\"videoActive\":false";
+	int64_t end = clock_mono_ms() + patience_ms(8000);
 	bool so = false;
-	for (int i = 0; i < 100 && !so; i++) {
+	while (!so && clock_mono_ms() < end) {
 		char *m = tell(fd, "GetSourceActive", asked);
 		so = strstr(m, words) != NULL;
 		free(m);
@@ -573,20 +580,19 @@ START_TEST(panic_is_there_in_a_tenth_of_a_second)
 }
 END_TEST
 
-/* Though a fade of four seconds runs; what the house had chosen is put back. */
+/* Though a fade of ten seconds runs; what the house had chosen is put back. */
 static void panic_is_quicker(int fd, const char *other)
 {
-	ck_assert_int_lt((int)panic_settles(fd, other),
-			 patience_at_most_ms(1500));
-	WAIT(is(s->obs.transition, "Fade") && s->obs.transition_ms == 4000,
-	     5000);
+	ck_assert_int_lt((int)panic_settles(fd, other), FADE_MS / 2);
+	WAIT(is(s->obs.transition, "Fade") && s->obs.transition_ms == FADE_MS,
+	     8000);
 }
 
 START_TEST(panic_does_not_wait_for_a_fade)
 {
 	int fd = look_on(4);
 	scene("Live");
-	fade(4000);
+	fade(FADE_MS);
 	do_obs("scene", "{\"scene\":\"Poll\"}", 200); /* it is under way */
 	panic_is_quicker(fd, "Poll back");
 	close(fd);
@@ -597,7 +603,7 @@ END_TEST
 START_TEST(panic_ends_a_fade_that_leaves_the_safe_scene)
 {
 	int fd = look_on(4);
-	fade(4000);
+	fade(FADE_MS);
 	do_obs("scene", "{\"scene\":\"Poll\"}", 200);
 	becomes_active(fd, "Poll back", true);
 	panic_is_quicker(fd, "Poll back");
@@ -611,7 +617,7 @@ static void panic_with_two_scenes(bool studio)
 	int fd = look_on(4);
 	do_confirmed("collection", "{\"name\":\"Two\"}");
 	WAIT(s->obs.scenes.count == 2 && !s->obs.changing, 8000);
-	fade(4000);
+	fade(FADE_MS);
 	if (studio) {
 		do_confirmed("studio", "{\"on\":true}");
 		do_confirmed("preview", "{\"scene\":\"Poll\"}");
@@ -620,9 +626,8 @@ static void panic_with_two_scenes(bool studio)
 		do_obs("scene", "{\"scene\":\"Poll\"}", 200);
 	}
 	becomes_active(fd, "Poll back", true);
-	ck_assert_int_lt((int)panic_settles(fd, "Poll back"),
-			 patience_at_most_ms(1000));
-	WAIT(s->obs.studio == studio && is(s->obs.transition, "Fade"), 5000);
+	ck_assert_int_lt((int)panic_settles(fd, "Poll back"), FADE_MS / 2);
+	WAIT(s->obs.studio == studio && is(s->obs.transition, "Fade"), 8000);
 	becomes_active(fd, "Poll back", false); /* it goes on no more */
 	close(fd);
 }
@@ -644,7 +649,7 @@ START_TEST(panic_in_studio_mode_while_a_take_runs)
 	int fd = look_on(4);
 	scene("Live");
 	do_confirmed("studio", "{\"on\":true}");
-	fade(4000);
+	fade(FADE_MS);
 	do_confirmed("preview", "{\"scene\":\"Poll\"}");
 	do_obs("take", "{}", 200);
 	panic_is_quicker(fd, "Live back");

@@ -44,9 +44,13 @@ void obs_add(Suite *suite, const char *name, const TTest *test);
 int obs_script(const char *what);
 int ingest_script(const char *what);
 pid_t obs_pid(void);
+/* Until it has gone, whoever reaps it. */
+void obs_ended(void);
 pid_t ingest_pid(void);
 /* The stream of the house is published now; bytes that came so far. */
 bool ingest_has_stream(int64_t *bytes);
+/* Until the ingest has it, or has it no more. */
+void ingest_has(bool wanted);
 void ingest_drop(void); /* its publisher */
 
 /* The house: what stands below `obs:` besides url and password, and what

@@ -5,17 +5,7 @@
  */
 #include "obs_stand.h"
 
-#include <poll.h>
 #include <stdlib.h>
-
-/* Until the ingest has it, or has it no more. */
-static void ingest_has(bool wanted)
-{
-	int64_t end = clock_mono_ms() + patience_ms(15000);
-	while (ingest_has_stream(NULL) != wanted && clock_mono_ms() < end)
-		poll(NULL, 0, 50);
-	ck_assert_int_eq(ingest_has_stream(NULL), wanted);
-}
 
 static void start_stream(void)
 {
@@ -131,10 +121,12 @@ START_TEST(a_stream_that_obs_gives_up_is_an_alarm)
 	do_confirmed("profile", "{\"name\":\"Brief\"}");
 	WAIT(is(s->obs.profile, "Brief") && !s->obs.changing, 8000);
 	start_stream();
-	ingest_script("stop");
-	WAIT(s->obs.streaming && s->obs.reconnecting, 8000);
 	mark();
-	/* It tries again after one second, and after one and a half. */
+	ingest_script("stop");
+	/* It tries again after one second, and after one and a half: that may
+	 * be over already. */
+	await(EVENT_OBS_STATUS, "\"streaming\":true,\"reconnecting\":true",
+	      8000);
 	WAIT(!s->obs.streaming && !s->obs.reconnecting, 20000);
 	await(EVENT_ALARM_RAISE, "the stream has ended", 3000);
 	ck_assert_int_eq(ingest_script("again"), 0);

@@ -40,6 +40,7 @@ static bool is_up(const char *id)
 
 static void start_stream(void)
 {
+	ingest_has(false); /* no second one while it has one of before */
 	ask("StartStream", NULL);
 	WAIT(s->done_ok && s->obs.streaming, 5000);
 }
@@ -109,8 +110,11 @@ START_TEST(a_dropped_stream_is_an_alarm_until_it_is_back)
 {
 	start_stream();
 	WAIT(figure("kbps") > 0, 8000);
+	mark();
 	ingest_drop();
-	WAIT(s->obs.reconnecting && s->obs.streaming, 5000);
+	/* For a second. */
+	await(EVENT_OBS_STATUS, "\"streaming\":true,\"reconnecting\":true",
+	      8000);
 	raised("obs/stream", 5000);
 	WAIT(s->obs.streaming && !s->obs.reconnecting, 15000);
 	cleared("obs/stream", 5000);
