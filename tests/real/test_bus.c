@@ -140,7 +140,7 @@ START_TEST(garbage_is_answered_and_dropped)
 	input_free(&in);
 
 	redisContext *c = here_connect();
-	redisReply *r = redisCommand(c, "BLPOP showcaller:{junk}:reply:u2 5");
+	redisReply *r = redisCommand(c, "BLPOP showcaller:{junk}:reply:u2 60");
 	ck_assert_uint_eq(r->elements, 2);
 	ck_assert_ptr_nonnull(strstr(r->element[1]->str, "\"ok\":false"));
 	ck_assert_ptr_nonnull(strstr(r->element[1]->str, "approve"));
@@ -456,7 +456,10 @@ START_TEST(a_redis_that_stood_still_does_nothing_late)
 	char *entry = bus_send(link, "late", "{}", LINK_ASK_MS, &err);
 	ck_assert_msg(entry != NULL, "%s", err.text);
 	free(entry);
-	here_do("CLIENT PAUSE 2000 ALL");
+	char pause[48]; /* longer than what is asked in it takes to be lost */
+	snprintf(pause, sizeof pause, "CLIENT PAUSE %d ALL",
+		 patience_at_most_ms(4000));
+	here_do(pause);
 	entry = bus_send(link, "late", "{}", 100, &err);
 	ck_assert_ptr_null(entry);
 	ck_assert_msg(strstr(err.text, "stood still") != NULL, "%s", err.text);
@@ -489,12 +492,12 @@ START_TEST(the_command_line_asks)
 
 	struct tail *tail = tail_start(a, "cli", engine, &err);
 	pthread_create(&thread, NULL, answer_one, engine);
-	ck_assert(client_command(c, "go", NULL, 0, "ann", NULL, 5000, &text,
-				 &err));
+	ck_assert(client_command(c, "go", NULL, 0, "ann", NULL,
+				 patience_ms(5000), &text, &err));
 	ck_assert_str_eq(text, "go");
 	free(text);
-	ck_assert(!client_command(c, "pause", NULL, 0, "ann", NULL, 5000, &text,
-				  &err));
+	ck_assert(!client_command(c, "pause", NULL, 0, "ann", NULL,
+				  patience_ms(5000), &text, &err));
 	ck_assert_int_eq(err.code, ERR_NO);
 	free(text);
 	pthread_join(thread, NULL);

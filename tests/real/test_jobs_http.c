@@ -28,6 +28,8 @@ int getaddrinfo(const char *node, const char *service,
 	static int (*real)(const char *, const char *, const struct addrinfo *,
 			   struct addrinfo **);
 	size_t n = node ? strlen(node) : 0;
+	if (n > 8 && strcmp(node + n - 8, ".invalid") == 0)
+		return EAI_NONAME; /* whatever the machine's server does */
 	if (n > 5 && strcmp(node + n - 5, ".slow") == 0) {
 		poll(NULL, 0, 3000);
 		return EAI_AGAIN;
@@ -88,8 +90,8 @@ static const struct failure {
 	{"/http09", "garbage", "HTTP", 5000, -1, 0},
 	{"/not-http", "garbage", "HTTP", 5000, -1, 0},
 	{"/hang", "timeout", "no answer", 700, -1, 0},
-	{"/slow-body", "timeout", "complete", 700, -1, 0},
-	{"/drip", "timeout", "complete", 700, -1, 0},
+	{"/slow-body", "timeout", "complete", 1500, -1, 0},
+	{"/drip", "timeout", "complete", 1500, -1, 0},
 	{"/huge", "too_large", "1048576", 5000, -1, 0},
 	{"/endless-chunks", "too_large", "1048576", 5000, -1, 0},
 	{"/one-more", "too_large", "1048576", 5000, -1, 0},
@@ -101,7 +103,10 @@ START_TEST(test_failure)
 	const struct failure *f = &failures[_i];
 	begin(1, f->path);
 	int64_t began = clock_mono_ms();
-	struct input *in = jobs_stand_call(&stand, "a", f->limit_ms, REQUEST);
+	/* One that has to begin its answer in time is given it. */
+	int limit_ms = f->limit_ms < 5000 ? patience_at_most_ms(f->limit_ms)
+					  : f->limit_ms;
+	struct input *in = jobs_stand_call(&stand, "a", limit_ms, REQUEST);
 	int64_t took = clock_mono_ms() - began;
 	ck_assert_ptr_nonnull(in);
 	ck_assert_msg(!in->ok, "%s is ok", f->path);
@@ -119,7 +124,7 @@ START_TEST(test_failure)
 	ck_assert_int_eq(in->needs_tokens, f->needs);
 	ck_assert_int_eq(in->retry_after_ms,
 			 strcmp(f->path, "/429") == 0 ? 3000 : 0);
-	ck_assert_msg(took < patience_at_most_ms(f->limit_ms + 2000),
+	ck_assert_msg(took < patience_at_most_ms(f->limit_ms + 4000),
 		      "%s took %lld ms", f->path, (long long)took);
 	input_free(&in);
 	end();
@@ -290,7 +295,7 @@ START_TEST(test_cancel_running)
 	}
 	ck_assert(jobs_stand_quiet(&stand));
 	int64_t took = clock_mono_ms() - began;
-	ck_assert_msg(took < patience_at_most_ms(500),
+	ck_assert_msg(took < patience_at_most_ms(5000),
 		      "cancelling took %lld ms", (long long)took);
 	/* The other side sees it, too. */
 	ck_assert(http_peer_wait_closed(peer));
@@ -314,7 +319,7 @@ START_TEST(test_cancel_lookup)
 			 show_find_agent(stand.show, "a"));
 	ck_assert(jobs_stand_quiet(&stand));
 	int64_t took = clock_mono_ms() - began;
-	ck_assert_msg(took < patience_at_most_ms(1500),
+	ck_assert_msg(took < patience_at_most_ms(2500),
 		      "cancelling took %lld ms", (long long)took);
 	ck_assert_ptr_null(mailbox_take(stand.engine));
 	jobs_stand_close(&stand);
@@ -366,7 +371,7 @@ END_TEST
 START_TEST(test_too_late_in_queue)
 {
 	begin(1, "/hang");
-	jobs_stand_ask(&stand, "a", 1, 1000, REQUEST);
+	jobs_stand_ask(&stand, "a", 1, patience_at_most_ms(2000), REQUEST);
 	wait_requests(1);
 	jobs_stand_ask(&stand, "a", 2, 50, REQUEST);
 	struct input *in = jobs_stand_wait(&stand, INPUT_ANSWER, NULL);
@@ -432,7 +437,8 @@ START_TEST(test_full_mailbox)
 	for (int i = 1; i <= 3; i++) {
 		char key[32];
 		snprintf(key, sizeof key, "r1/s/%d", i);
-		pool_call(pool, 0, a, i, key, NULL, 0, 5000, REQUEST);
+		pool_call(pool, 0, a, i, key, NULL, 0, patience_ms(5000),
+			  REQUEST);
 		while (i == 1 && f.done == 0)
 			pool_figures(pool, &f);
 	}

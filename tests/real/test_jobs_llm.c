@@ -112,7 +112,7 @@ static const struct failure {
 	 false},
 	{"finish=refusal", "refused", "declined", -2, 0, 5000, false},
 	{"wait=1500", "timeout", "no answer", -1, 0, 700, false},
-	{"slow=100", "timeout", "complete", -1, 0, 700, true},
+	{"slow=1000", "timeout", "complete", -1, 0, 2000, true},
 	{"comments=99", "timeout", "complete", -1, 0, 700, true},
 	{"endless", "overrun", "beyond max_tokens", -1, 0, 5000, true},
 	{"huge=3000000", "too_large", "", -1, 0, 8000, false},

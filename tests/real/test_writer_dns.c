@@ -5,7 +5,7 @@
 #include "dns_here.h"
 #include "redis_here.h"
 
-#define TURN_MS 1000 /* a pump takes microseconds */
+#define TURN_MS 5000 /* a pump takes microseconds, a DNS that hangs for ever */
 
 /* A port that was free a moment ago. */
 static int free_port(void)
