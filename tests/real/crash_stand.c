@@ -25,6 +25,7 @@
 #include "crash_outcome.h"
 #include "crash_people.h"
 #include "patience.h"
+#include "temp.h"
 
 #define PATIENCE_MS 30000
 
@@ -189,18 +190,6 @@ static void start_guard(struct stand *s)
 	s->guard_fd = ends[1];
 }
 
-static int free_port(void)
-{
-	struct sockaddr_in at = {.sin_family = AF_INET,
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t bytes = sizeof at;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
-	getsockname(fd, (struct sockaddr *)&at, &bytes);
-	close(fd);
-	return ntohs(at.sin_port);
-}
-
 void stand_start_redis(struct stand *s)
 {
 	char port[16];
@@ -346,9 +335,9 @@ void stand_open(struct stand *s, enum stand_redis kind)
 	write_in(s, "crash.yaml", show_text, 0600);
 	write_in(s, "hand", hand_text, 0700);
 	if (kind != STAND_PRIVATE) {
-		s->port = s->via_port = free_port();
+		s->port = s->via_port = temp_port();
 		if (kind == STAND_PROXY)
-			s->via_port = free_port();
+			s->via_port = temp_port();
 		snprintf(s->url, sizeof s->url, "redis://127.0.0.1:%d",
 			 s->via_port);
 		stand_start_redis(s);

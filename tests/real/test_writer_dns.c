@@ -7,21 +7,6 @@
 
 #define TURN_MS 5000 /* a pump takes microseconds, a DNS that hangs for ever */
 
-/* A port that was free a moment ago. */
-static int free_port(void)
-{
-	struct sockaddr_storage at;
-	socklen_t len = sizeof at;
-	char port[NI_MAXSERV];
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	ck_assert_int_eq(listen(fd, 1), 0);
-	getsockname(fd, (struct sockaddr *)&at, &len);
-	getnameinfo((struct sockaddr *)&at, len, NULL, 0, port, sizeof port,
-		    NI_NUMERICSERV);
-	close(fd);
-	return atoi(port);
-}
-
 static void move_to(const char *host, int port)
 {
 	char command[64];
@@ -52,7 +37,7 @@ static bool pump_until(struct writer *w, int64_t away_ms)
 START_TEST(the_engine_waits_for_no_name)
 {
 	struct err err = {0};
-	int port = free_port();
+	int port = temp_port();
 	dns_let_go(); /* at first it answers */
 	move_to("127.0.0.1", port);
 	char *url = xasprintf("redis://hangs.test:%d", port);

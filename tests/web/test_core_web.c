@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <netinet/in.h>
 #include <unistd.h>
 
 #include "../real/net_stand.h"
@@ -35,18 +33,6 @@ static int tests;
 static void ok(bool yes, const char *what)
 {
 	printf("%sok %d - %s\n", yes ? "" : "not ", ++tests, what);
-}
-
-static void choose_addr(void)
-{
-	struct sockaddr_in at = {.sin_family = AF_INET,
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof at;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	REQUIRE(!bind(fd, (struct sockaddr *)&at, len) &&
-		!getsockname(fd, (struct sockaddr *)&at, &len));
-	close(fd);
-	snprintf(addr, sizeof addr, "127.0.0.1:%d", ntohs(at.sin_port));
 }
 
 /* Somebody without a browser. */
@@ -89,7 +75,7 @@ int main(void)
 		return 0;
 	}
 	char *program = xasprintf("%s/showcaller", getenv("top_builddir"));
-	choose_addr();
+	snprintf(addr, sizeof addr, "127.0.0.1:%d", temp_port());
 	stand_begin("test_core_web");
 	stand_audience(addr);
 	stand_start_core(program, "night", show);

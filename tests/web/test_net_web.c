@@ -12,6 +12,7 @@
 #include "temp.h"
 
 static struct stand *s;
+static int64_t began_ms; /* the polls of the show opened after that */
 
 /* Texts as bad as they come. */
 static const char show[] =
@@ -70,6 +71,7 @@ static const char two_polls[] =
 
 static void setup(void)
 {
+	began_ms = clock_mono_ms();
 	s = stand_new(fine_show);
 	page_open();
 }
@@ -284,8 +286,14 @@ START_TEST(the_page_follows_the_poll)
 {
 	go("/vote/route");
 	WAIT(LIVE " && " TOTAL " == '0'");
-	HOLDS("document.getElementById('left').textContent.match(/^1:[0-3]. "
-	      "left$/) !== null");
+	/* Of 95 s what is left since then, and at least what was then. */
+	double left = page_number(
+		"(function () { var m = document.getElementById('left')"
+		".textContent.match(/^([01]):([0-5][0-9]) left$/); return m ? "
+		"m[1] * 60 + +m[2] : -1; })()");
+	double gone = (double)(clock_mono_ms() - began_ms) / 1000;
+	ck_assert_msg(left >= 0 && left <= 95 && left + gone >= 94,
+		      "%.0f s are left after %.1f s", left, gone);
 	tally(0, 41, 0);
 	WAIT(TOTAL " == '41' && "
 		   "document.querySelectorAll('progress')[1].value == 41 && "
@@ -392,7 +400,7 @@ static void see_through(bool yes)
 		  yes ? "{\"color\":{\"r\":0,\"g\":0,\"b\":0,\"a\":0}}" : "{}");
 }
 
-/* Ten tallies, each timed from here to the change of the page. */
+/* Ten tallies, and more while all of them were late, each timed from here to the change of the page. */
 static void follow_within(int want_ms)
 {
 	HOLDS("(function () { window.seen = {}; new MutationObserver(function "
@@ -400,7 +408,8 @@ static void follow_within(int want_ms)
 	      "getElementById('total'), {childList: true}); return true; "
 	      "})()");
 	double best = 1e9;
-	for (int i = 1; i <= 10; i++) {
+	/* A machine that does other things may be late now and then. */
+	for (int i = 1; i <= 10 || (i <= 50 && best >= want_ms); i++) {
 		struct timespec now;
 		clock_gettime(CLOCK_REALTIME, &now);
 		double at =
@@ -417,6 +426,20 @@ static void follow_within(int want_ms)
 	}
 	ck_assert_msg(best < want_ms, "%.0f ms", best);
 }
+
+/* Keeps what the overlay says, though it may say it for a second alone. */
+static void note_what_is_said(void)
+{
+	HOLDS("(function () { window.said = []; function note() { "
+	      "var won = document.querySelector('.won'); said.push("
+	      "document.querySelector('h1').textContent + '|' + " KICKER
+	      " + '|' + (won ? won.dataset.option : '')); } "
+	      "new MutationObserver(note).observe(document.body, {subtree: "
+	      "true, childList: true, characterData: true, attributes: true}); "
+	      "return true; })()");
+}
+
+#define SAID(what) "said.indexOf('" what "') >= 0"
 
 START_TEST(the_overlay_follows_and_is_transparent)
 {
@@ -462,9 +485,9 @@ START_TEST(the_overlay_shows_what_was_opened_last)
 	go("/overlay/poll?linger=1");
 	WAIT(QUESTION " == 'And now?'");
 	/* Its end is seen, then the one that is still open. */
+	note_what_is_said();
 	act("poll-void", "\"late\"");
-	WAIT(QUESTION " == 'And now?' && " KICKER " == 'This vote was "
-		      "cancelled'");
+	WAIT(SAID("And now?|This vote was cancelled|"));
 	WAIT(QUESTION " == 'At first?' && " KICKER " == 'Vote now'");
 	/* What is opened then is seen at once. */
 	act("poll", "\"Her hat?\",\"yes|no\"");
@@ -511,9 +534,9 @@ START_TEST(the_overlay_tells_who_won_and_goes)
 	WAIT(SHOWN);
 	tally(700, 320, 120);
 	WAIT(TOTAL " == '1140'");
+	note_what_is_said();
 	act("poll-close", "\"route\"");
-	WAIT(KICKER " == 'Decided' && "
-		    "document.querySelector('.won').dataset.option == 'cave'");
+	WAIT(SAID("The lantern goes out. Which way do we run?|Decided|cave"));
 	see_through(true);
 	page_picture("overlay-decided");
 	WAIT("document.getElementById('poll').hidden");
