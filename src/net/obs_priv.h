@@ -56,9 +56,9 @@ struct obs_session {
 	 * one may know less. */
 	int64_t picture_ms;
 	uint64_t picture_number;
-	int64_t inputs_ms; /* an event told of inputs: then; 0: they have been
-			      read since */
-	bool inputs_came;  /* and one of them is new, or has another name */
+	int64_t inputs_ms;   /* an event told of inputs: then; 0: they have been
+				read since */
+	bool inputs_came;    /* and one of them is new, or has another name */
 	int64_t deadline_ms; /* of the handshake, of a change */
 	int64_t figures_ms;  /* when to ask for figures next */
 	int64_t soft_ms;     /* when to tell what need not be told at once; 0:

@@ -382,8 +382,8 @@ static bool is_own(const char *type)
 static bool is_trimmed_to(const struct stand *s, uint64_t id)
 {
 	redisContext *c = people_connect(s);
-	redisReply *r = redisCommand(
-		c, "XRANGE showcaller:{crash}:events - + COUNT 1");
+	redisReply *r =
+		redisCommand(c, "XRANGE showcaller:{crash}:events - + COUNT 1");
 	uint64_t first =
 		r && r->type == REDIS_REPLY_ARRAY && r->elements
 			? strtoull(r->element[0]->element[0]->str, NULL, 10)
@@ -398,8 +398,8 @@ static void take_entry(struct stand *s, const redisReply *entry, char type[32])
 	uint64_t id = strtoull(entry->element[0]->str, NULL, 10);
 	const char *its = entry->element[1]->element[1]->str;
 	ck_assert_msg(id == s->seen + 1 || is_trimmed_to(s, id),
-		      "event %llu follows %llu",
-		      (unsigned long long)id, (unsigned long long)s->seen);
+		      "event %llu follows %llu", (unsigned long long)id,
+		      (unsigned long long)s->seen);
 	s->seen = id;
 	if (strcmp(its, "run:complete") == 0)
 		s->done = true;

@@ -207,8 +207,8 @@ static void rest(void)
 	};
 	int fd = look_on(0);
 	pthread_mutex_lock(&s->lock);
-	bool at_rest = is(s->obs.collection, "House") &&
-		       is(s->obs.profile, "House");
+	bool at_rest =
+		is(s->obs.collection, "House") && is(s->obs.profile, "House");
 	pthread_mutex_unlock(&s->lock);
 	for (size_t i = 0; i < COUNT_OF(all); i++)
 		if (!at_rest || (strcmp(all[i].type, "SetCurrentProfile") &&

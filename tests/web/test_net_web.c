@@ -400,7 +400,8 @@ static void see_through(bool yes)
 		  yes ? "{\"color\":{\"r\":0,\"g\":0,\"b\":0,\"a\":0}}" : "{}");
 }
 
-/* Ten tallies, and more while all of them were late, each timed from here to the change of the page. */
+/* Ten tallies, and more while all of them were late, each timed from here to
+ * the change of the page. */
 static void follow_within(int want_ms)
 {
 	HOLDS("(function () { window.seen = {}; new MutationObserver(function "
