@@ -948,6 +948,28 @@ START_TEST(who_loses_is_told_who_won_whichever_is_heard_first)
 }
 END_TEST
 
+/* The one that won this race had won the one before, too. */
+START_TEST(an_older_act_gives_way_to_the_one_that_was_the_reason)
+{
+	struct view *v = running_view();
+	snprintf(v->by, sizeof v->by, "me@here");
+	happen(v, EVENT_STAGE_SKIP, "c", "{\"by\":\"you@there\"}");
+	later(v, 1500);
+	press(v, "space");
+	ck_assert_str_eq(asked(v), "go b");
+	later(v, 10);
+	reply(v, "id1", false, "b does not stand by");
+	ck_assert_str_eq(v->flash.text,
+			 "go b: too late; you@there: skipped c");
+	happen(v, EVENT_STAGE_GO, "b", "{\"by\":\"you@there\"}");
+	ck_assert_str_eq(v->flash.text, "go b: too late; you@there: GO for b");
+	later(v, 10);
+	happen(v, EVENT_NOTE, "", "{\"by\":\"you@there\",\"text\":\"x\"}");
+	ck_assert_str_eq(v->flash.text, "you@there: noted: x");
+	view_free(&v);
+}
+END_TEST
+
 START_TEST(what_another_one_does_later_is_no_reason)
 {
 	struct view *v = running_view();
@@ -1688,6 +1710,8 @@ int main(void)
 	tcase_add_test(tc, what_people_did_is_kept);
 	tcase_add_test(tc, ack_says_that_it_wants_a_reason);
 	tcase_add_test(tc, who_loses_is_told_who_won_whichever_is_heard_first);
+	tcase_add_test(tc,
+		       an_older_act_gives_way_to_the_one_that_was_the_reason);
 	tcase_add_test(tc, what_another_one_does_later_is_no_reason);
 	tcase_add_test(tc, every_act_of_a_person_has_words);
 	tcase_add_test(tc, what_was_done_is_said_once);

@@ -229,14 +229,17 @@ static const char *lately(const struct view *v)
 	return NULL;
 }
 
-void acts_refused(struct view *v, const char *asked, const char *why)
+void acts_refused(struct view *v, const char *asked, const char *why,
+		  int64_t sent_mono_ms)
 {
 	const char *other = lately(v);
 	if (other) {
 		flash_too_late(v, asked, other);
-		return;
+		if (v->other_mono_ms >= sent_mono_ms)
+			return;
+	} else {
+		view_flash(v, STYLE_BAD, "%s: %s", asked, why);
 	}
-	view_flash(v, STYLE_BAD, "%s: %s", asked, why);
 	snprintf(v->refused, sizeof v->refused, "%s", asked);
 	v->refused_mono_ms = v->mono_ms;
 }

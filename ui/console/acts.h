@@ -19,7 +19,9 @@ const char *acts_words(const struct event *e, char *out, size_t out_bytes);
 void acts_keep(struct view *v, const struct event *event);
 /* The core refused what we asked for (clean, "go two"), and says why: unless
  * another person did something so lately that this is why. What another one did
- * may be heard of behind the refusal: then it is told again. */
-void acts_refused(struct view *v, const char *asked, const char *why);
+ * may be heard of behind the refusal: then it is told again, unless what was
+ * heard since we asked is told already. */
+void acts_refused(struct view *v, const char *asked, const char *why,
+		  int64_t sent_mono_ms);
 
 #endif

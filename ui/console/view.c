@@ -187,7 +187,8 @@ static void take_reply(struct view *v, const struct feed_item *item)
 	else if (panic)
 		view_flash(v, STYLE_ALARM, " PANIC NOT confirmed: %s", text);
 	else
-		acts_refused(v, found->text, *text ? text : "refused");
+		acts_refused(v, found->text, *text ? text : "refused",
+			     found->sent_mono_ms);
 	if (found->action == ACTION_STOP && item->ok)
 		v->end = VIEW_STOPPED;
 }
