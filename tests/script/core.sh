@@ -12,8 +12,11 @@
 #                                 $peer_pid; $peer is its URL
 #   end_core                      SIGTERM, and waits; its exit status
 #   kill_core                     kill -9
-#   wait_event SHOW PATTERN       until an event (as JSON) matches, 30 s at most
+#   wait_event SHOW PATTERN       until an event (as JSON) matches, an old one, too;
+#                                 120 s at most
 #   wait_log PATTERN              until a line of core.log matches
+#   wait_until COMMAND...         until it is true, 120 s at most: what follows an
+#                                 event, as a page or a key, comes a little later
 #   fails CODE PATTERN TEXT COMMAND...   a test point: the command exits with
 #                                 CODE and says on stderr what matches PATTERN
 #
@@ -107,6 +110,16 @@ wait_log() { # PATTERN
 	wait "$reader" 2>/dev/null
 	rm -f "$fifo"
 	return "$found"
+}
+
+wait_until() {
+	waits_since=$(date +%s)
+	until "$@"; do
+		[ $(($(date +%s) - waits_since)) -lt 120 ] || {
+			echo "# never true: $*"
+			return 1
+		}
+	done
 }
 
 fails() {

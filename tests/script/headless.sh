@@ -72,7 +72,7 @@ stages:
 SHOW
 audience() { echo "http://$(cat state/night/audience.addr)"; }
 vote() { # VOTER-FILE OPTION: the status of the answer
-	curl -s -o answer -w '%{http_code}' -m 10 -b "$1" -c "$1" \
+	curl -s -o answer -w '%{http_code}' -m 60 -b "$1" -c "$1" \
 		-H 'Content-Type: application/json' \
 		-d "{\"option\":\"$2\"}" "$(audience)/vote/way"
 }
@@ -161,8 +161,11 @@ ok $? "events --from"
 	[ -n "$("$program" events night --run r1)" ]
 ok $? "events --run"
 
-[ "$(redis-cli -s state/night/redis.sock xpending \
-	'showcaller:{night}:commands' core | head -n 1)" = 0 ]
+all_acknowledged() {
+	[ "$(redis-cli -s state/night/redis.sock xpending \
+		'showcaller:{night}:commands' core | head -n 1)" = 0 ]
+}
+wait_until all_acknowledged
 ok $? "every command was acknowledged on the bus"
 
 # The shape of status --json is the contract's.
