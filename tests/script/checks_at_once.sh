@@ -38,8 +38,8 @@ ok $? "a hundred run at once"
 took=$((($(date +%s%N) - began) / 1000000))
 slowest=$(jq '[.[].latency_ms] | max' all.out)
 echo "# $took ms, the slowest $slowest ms"
-[ $((took - slowest)) -lt "$(at_most 1000)" ]
-ok $? "less than a second beyond the slowest"
+[ $((took - slowest)) -lt "$(at_most 5000)" ]
+ok $? "and it ends with the slowest, not at a deadline"
 "$program" check all.json >all.out
 i=0
 while [ "$i" -lt 100 ]; do

@@ -154,8 +154,8 @@ ok $? "a reader that leaves early is no error"
 cat >live.json <<CHECKS
 { "cards": [ { "card": "Desk", "tests": [
   { "name": "Line", "kind": "tcp", "endpoint": "$(cat state/good/operator.addr)",
-    "expected": {} },
-  { "name": "Health", "kind": "http",
+    "timeout_ms": 60000, "expected": {} },
+  { "name": "Health", "kind": "http", "timeout_ms": 60000,
     "endpoint": "http://$(cat state/good/operator.addr)/health",
     "expected": { "status": 200, "/ok": true } } ] } ] }
 CHECKS

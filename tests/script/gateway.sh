@@ -83,7 +83,7 @@ spends() {
 }
 
 is_left() { # nothing is under way at the model's server
-	for _ in $(seq 200); do
+	for _ in $(seq 6000); do
 		curl -s "$peer/stats" | jq -e '.open == 0' >/dev/null && return
 	done
 	return 1
@@ -127,7 +127,7 @@ redis_pid=$(pgrep -P "$core" redis-server)
 mkfifo still
 curl -sN -m 60 -o still -H "Authorization: Bearer $key" \
 	-H 'Content-Type: application/json' "$url/chat/completions" -d \
-	'{"model":"slow","max_tokens":8,"stream":true,"messages":[]}' &
+	'{"model":"slow","max_tokens":25,"stream":true,"messages":[]}' &
 client=$!
 {
 	timeout 120 head -n 1 <&3 >before
@@ -141,7 +141,7 @@ client=$!
 	wait "$client"
 	wait "$reader"
 } 3<still
-grep -q length before && grep -q DONE before && [ "$(last_spend .tokens)" -ge 8 ]
+grep -q length before && grep -q DONE before && [ "$(last_spend .tokens)" -ge 25 ]
 ok $? "and comes then"
 
 # --- what goes too far -------------------------------------------------------
@@ -213,7 +213,7 @@ ok $? "the models can be listed"
 mkfifo killed
 curl -sN -m 60 -o killed -H "Authorization: Bearer $key" \
 	-H 'Content-Type: application/json' "$url/chat/completions" -d \
-	'{"model":"endless","max_tokens":500,"stream":true,"messages":[]}' &
+	'{"model":"endless","max_tokens":2000,"stream":true,"messages":[]}' &
 client=$!
 {
 	timeout 120 head -n 1 >/dev/null
@@ -239,7 +239,16 @@ ok $? "so is one that cannot be read"
 
 # --- a client that leaves ----------------------------------------------------
 
-chat leaver ',"max_tokens":5000,"stream":true' -m 0.4
+mkfifo leaves
+curl -sN -m 60 -o leaves -H "Authorization: Bearer $key" \
+	-H 'Content-Type: application/json' "$url/chat/completions" -d \
+	'{"model":"leaver","max_tokens":5000,"stream":true,"messages":[]}' &
+client=$!
+{
+	timeout 120 head -n 21 >/dev/null
+	kill "$client"
+} <leaves
+wait "$client" 2>/dev/null
 wait_event gate '"type":"token:spend".*"model":"leaver"'
 last_spend '.tokens > 4 and .tokens < 1000' | grep -q true
 ok $? "a client that leaves: what was used until then is booked"
@@ -362,7 +371,7 @@ next_lease
 mkfifo last
 curl -sN -m 60 -o last -H "Authorization: Bearer $key" \
 	-H 'Content-Type: application/json' "$url/chat/completions" -d \
-	'{"model":"endless","max_tokens":500,"stream":true,"messages":[]}' &
+	'{"model":"endless","max_tokens":5000,"stream":true,"messages":[]}' &
 streaming=$!
 {
 	timeout 120 head -n 1 >/dev/null

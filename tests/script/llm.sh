@@ -41,9 +41,9 @@ agents:
   cut: { via: llm, url: "$peer/cut=3/v1", model: test }
   wrong: { via: llm, url: "$peer/key=other/v1", model: test, key_env: NARRATOR_KEY }
   wordy: { via: llm, url: "$peer/v1", model: test, prompt: wordy.md }
-  hand: { via: exec, argv: [./hand] }
+  hand: { via: exec, argv: [./hand], timeout_ms: 600000 }
 defaults:
-  budget: { token_cap: 600, time_cap_ms: 20000 }
+  budget: { token_cap: 600, time_cap_ms: 600000 }
   on_failure: continue
 stages:
   - { id: one, agents: [narrator], outputs: [beat], description: Open it }
