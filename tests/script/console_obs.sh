@@ -12,6 +12,14 @@ cd "$scratch" || exit 99
 scene_is() { # PATTERN
 	"$program" status onair --json | jq -r .obs.program_scene | grep -qE "$1"
 }
+# What OBS itself says, without a core.
+obs_shows() { # SCENE
+	OBS_SCENE=$1 jq -n --arg at "ws://127.0.0.1:$port" '{cards: [{card: "OBS", tests: [
+		{name: "scene", kind: "obs", endpoint: $at, key_env: "OBS_PASSWORD",
+		timeout_ms: 60000, payload: {request: "GetCurrentProgramScene"},
+		expected: {"/currentProgramSceneName": env.OBS_SCENE}}]}]}' >scene.json
+	"$program" check scene.json >scene.out
+}
 obs=$top_srcdir/tests/real/obs.sh
 end_all() {
 	sh "$obs" stop "$scratch/obs"
@@ -188,7 +196,7 @@ on_live() { # a core on it, and OBS shows Live
 }
 act() { # ARGS: a panic over HTTP while Redis hangs
 	state=$SHOWCALLER_STATE/onair
-	curl -s -m 8 -H 'Content-Type: application/json' \
+	curl -s -m 60 -H 'Content-Type: application/json' \
 		-H "Authorization: Bearer $(cat "$state/operator.token")" \
 		-d "{\"args\":$1}" \
 		"http://$(cat "$state/operator.addr")/api/v1/actions/panic"
@@ -208,7 +216,7 @@ jq -e '.error.code == "refused" and
 ok $? "the lease is in doubt: panic says what it does not do, and what would"
 kill_core
 kill -CONT "$redis"
-on_live && scene_is Live
+on_live && obs_shows Live
 ok $? "OBS was left alone"
 "$program" status onair --json | jq -e '.run.panic | not' >/dev/null
 ok $? "and nothing is in the log of what nobody remembered"
@@ -218,6 +226,8 @@ act '[]' >answer
 act '["all"]' >answer
 jq -e '.ok' answer >/dev/null
 ok $? "a second press acts all the same"
+until_true obs_shows 'Starting Soon'
+ok $? "and OBS hears of it"
 kill_core
 kill -CONT "$redis"
 # The log may still say what OBS showed before.
