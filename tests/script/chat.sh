@@ -64,6 +64,12 @@ votes() { # POLL: "1 2", by option
 		jq -r --arg poll "$1" '.polls[] | select(.id == $poll) |
 			[.options[].votes] | join(" ")'
 }
+is_frozen() { # POLL: as those hear it who take the votes
+	state=$SHOWCALLER_STATE/talk
+	curl -s -H "Authorization: Bearer $(cat "$state/operator.token")" \
+		"http://$(cat "$state/operator.addr")/api/v1/polls" |
+		jq -e --arg poll "$1" '.polls[] | select(.id == $poll) | .frozen' >/dev/null
+}
 votes_are() { [ "$(votes "$1")" = "$2" ]; }
 status_has() { "$program" status talk --json | jq -e "$1" >/dev/null; }
 
@@ -96,7 +102,7 @@ say bob '!1'
 until_true votes_are 1 '1 0'
 ok $? "a word is for the poll that was opened last"
 "$program" do talk poll-freeze 1 >/dev/null
-until_true status_has '.poll.frozen'
+until_true status_has '.poll.frozen' && until_true is_frozen 1
 say bob '!cave'
 until_true votes_are way '2 1'
 ok $? "or, while that takes none, for the one before"
@@ -128,6 +134,7 @@ ok $? "it is found again"
 
 kill_core
 begin_core talk.yaml
+# The log may still say that it is there from before: who speaks waits for it.
 until_true status_has '.chat.connected'
 say cyd '!cave'
 until_true votes_are way '3 1'
