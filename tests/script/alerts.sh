@@ -109,14 +109,14 @@ ok $? "neither address nor password stands in log or events"
 end_core
 
 # A rehearsal rings nobody.
-before=$(wc -l <got)
-sed 's/^show: told/show: quiet/' told.yaml >quiet.yaml
+sed 's/^show: told/show: quiet/; s/^title: .*/title: Quiet/' told.yaml >quiet.yaml
 start_core quiet.yaml --rehearse
 "$program" do quiet kill hand >/dev/null
 "$program" do quiet note "here" >/dev/null
 curl -s -X POST -H 'Content-Type: application/json' -d '{"last": true}' "$hooks/hook" >/dev/null
 wait_got '"last":true'
-[ "$(wc -l <got)" -eq $((before + 1)) ]
+# By its name: some of the show before may still be on its way.
+! jq -se 'any(.[]; tostring | test("quiet"; "i"))' got >/dev/null
 ok $? "in a rehearsal nobody is told"
 end_core
 

@@ -76,7 +76,7 @@ supervised() { # OPTION...
 	wait_log 'night runs'
 }
 start_core changed.yaml --new
-wait_event night '"stage:progress".*"second"' &&
+wait_event night '"stage:progress","run":"r5".*"second"' &&
 	"$program" do night go >/dev/null
 over() { "$program" status night --json |
 	jq -e ".run.id == \"$1\" and .run.state == \"done\"" >/dev/null; }
