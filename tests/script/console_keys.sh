@@ -69,7 +69,10 @@ quit
 SCRIPT
 ok $? "space is GO for the stage that is seen"
 "$program" events stage --json >log
-[ "$(jq -r 'select(.type == "stage:go") | .stage' log)" = two ]
+# On a busy machine the press may come when it is too early no more.
+jq -es '(map(select(.type == "stage:progress" and .stage == "four")) | first.at) as $since |
+	map(select(.type == "stage:go")) | first.stage == "two" and
+	all(.[1:][]; .at - $since >= 300)' log >/dev/null
 ok $? "and a press too early released nothing else"
 
 play 80x24 stage <<SCRIPT
@@ -112,13 +115,14 @@ quit
 SCRIPT
 ok $? "k asks first; p pauses and resumes"
 
+# The third is for a machine where the second comes more than 3 s after the first.
 play 120x40 stage <<SCRIPT
 wait quiet
 keys Q y e !
 wait text ■ PANIC
 wait gone Type yes
 wait text frozen
-keys !
+keys ! !
 wait quiet
 wait gone ▶ long
 keys space
@@ -174,8 +178,8 @@ SHOW
 free='--operator 127.0.0.1:0 --audience 127.0.0.1:0'
 how="run short.yaml --exit-when-done $free"
 play 80x24 short <<SCRIPT
-wait quiet
 wait text STANDBY  two
+wait quiet
 keys space
 wait text never
 SCRIPT

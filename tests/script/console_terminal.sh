@@ -24,7 +24,7 @@ begin_core calm.yaml
 # The first picture waits for the log, not for its patience to run out; that
 # may happen to one on a busy machine.
 first_is_whole() {
-	for round in 1 2 3 4 5; do
+	for round in $(seq 20); do
 		play 120x40 calm <<-SCRIPT || return 1
 		dump first.$round
 		quit
@@ -48,6 +48,8 @@ SCRIPT
 term_of pipe-pane -t "$stays" "cat >'$scratch/raw'"
 "$program" do calm poll-propose quick 'Allow it?' 'yes|no' 30s >/dev/null
 until_true [ -e asked ] && ended
+# What it says when it has left comes last.
+until_true grep -qa 'come back with' raw
 [ "$(tr -d '\n' <raw | grep -ao ']9;showcaller: [^[:cntrl:]]*Allow it' |
 	wc -l)" = 1 ]
 ok $? "the terminal is told once, and why"
@@ -60,8 +62,8 @@ wait quiet
 dump ready
 wait text 5 OBS none
 dump narrow
-wait text q leave
 wait gone A Calm Evening
+wait text q leave
 dump tiny
 wait text 3 Tokens ─
 dump wide
@@ -159,7 +161,7 @@ stay_on() {
 	SCRIPT
 }
 
-stay_on && alternate 1
+stay_on && until_true alternate 1
 ok $? "a console has the screen"
 kill -TSTP "$console"
 until_true is_stopped && until_true alternate 0
