@@ -14,9 +14,10 @@ end_all() {
 }
 trap end_all EXIT
 
-# A port that is free now, below those that the kernel hands out.
+# A port that is free now (7: nobody takes a connection), below those that the
+# kernel hands out.
 port=$((20000 + $$ % 10000))
-while curl -s -o /dev/null "http://127.0.0.1:$port/"; do
+until curl -s -m 9 -o /dev/null "http://127.0.0.1:$port/"; [ $? -eq 7 ]; do
 	port=$((port + 1))
 done
 cat >ngircd.conf <<CONF
