@@ -160,7 +160,6 @@ ok $? "and nothing was done"
 play 80x24 stage <<SCRIPT
 wait quiet
 keys Q y e s Enter
-wait text never
 SCRIPT
 ok $? "Q yes stops the show"
 wait "$core"
@@ -181,7 +180,6 @@ play 80x24 short <<SCRIPT
 wait text STANDBY  two
 wait quiet
 keys space
-wait text never
 SCRIPT
 ok $? "run --exit-when-done ends with the run"
 grep -q 'the run is done' said
@@ -192,7 +190,6 @@ wait quiet
 keys : c a n c e l - Enter
 wait text Cancel the whole run?
 keys y
-wait text never
 SCRIPT
 [ $? -eq 1 ]
 ok $? "it exits with 1 when the run is cancelled (from the palette)"
@@ -203,7 +200,6 @@ wait text ● REHEARSAL
 resize 20x5
 wait text REHEARSAL
 keys Q y e s Enter
-wait text never
 SCRIPT
 ok $? "a rehearsal says so at every size"
 grep -q 'short is stopped' said

@@ -92,7 +92,6 @@ ok $? "and fills it"
 stay 100x30 calm <<SCRIPT
 wait quiet
 dump ready
-wait text never
 SCRIPT
 same_as_shot() {
 	term_of capture-pane -p -t "$stays" | sed 1d >seen
@@ -109,7 +108,6 @@ for vars in NO_COLOR=1 TERM=vt100 'LC_ALL=C LANG=C'; do
 	stay 100x30 calm "$vars" <<-SCRIPT
 		wait quiet
 		dump ready
-		wait text never
 	SCRIPT
 	ok $? "with $vars"
 	term_of capture-pane -e -p -t "$stays" >colours
@@ -157,7 +155,6 @@ stay_on() {
 	stay 80x24 calm <<-SCRIPT
 		wait quiet
 		dump ready
-		wait text never
 	SCRIPT
 }
 
