@@ -361,8 +361,10 @@ static bool discover(struct mcp *m, struct mcp_answer *out)
 	m->facts.stateless = true;
 	snprintf(m->facts.protocol, sizeof m->facts.protocol, "%s",
 		 MCP_STATELESS);
-	/* A program that passes over it must not take all the time there is. */
-	if (m->wire == &mcp_stdio && m->due_ms > clock_mono_ms() + DISCOVER_MS)
+	/* A program that passes over it must not take all the time there is:
+	 * it may know the handshake. */
+	if (m->wire == &mcp_stdio && !m->s.protocol &&
+	    m->due_ms > clock_mono_ms() + DISCOVER_MS)
 		m->due_ms = clock_mono_ms() + DISCOVER_MS;
 	if (ask_once(m, "server/discover", NULL, out) == MCP_ANSWERED &&
 	    read_response(m, out)) {
@@ -402,8 +404,8 @@ static bool is_final(const struct mcp *m, const struct mcp_answer *out)
 }
 
 /* A program that was slow to start reads only now what it was asked first. If
- * it did not bear that, it is greeted alone; if it takes no greeting, it is
- * asked again. */
+ * it did not bear that and ended, another one is started and greeted alone; if
+ * it takes no greeting, it is asked again. */
 static bool begin_late(struct mcp *m, struct mcp_answer *out)
 {
 	if (stop_raised(m->s.stop) || clock_mono_ms() >= m->s.deadline_ms)

@@ -101,14 +101,21 @@ static void tell(struct obs_session *s)
 	s->sink.facts(s->sink.who, &s->facts);
 }
 
+/* All is read. */
+static void forget_questions(struct obs_session *s)
+{
+	memset(s->lists, 0, sizeof s->lists);
+	s->inputs_ms = 0;
+	s->inputs_came = false;
+}
+
 void obs_opened(struct obs_session *s, int64_t now_ms)
 {
 	s->state = OBS_HELLO;
 	s->now_ms = now_ms;
 	s->transition_runs = false;
-	s->mask_ms = s->inputs_ms = 0;
-	s->inputs_came = false;
-	memset(s->lists, 0, sizeof s->lists);
+	s->mask_ms = 0;
+	forget_questions(s);
 	s->deadline_ms = now_ms + OBS_HANDSHAKE_MS;
 }
 
@@ -191,7 +198,7 @@ static void changed(struct obs_session *s, const char *type, json_object *data,
 {
 	s->facts.changing = false;
 	s->deadline_ms = 0;
-	memset(s->lists, 0, sizeof s->lists);
+	forget_questions(s);
 	/* Whoever asked for the change holds the line: that ends here. */
 	obs_calls_event(s, type, data);
 	obs_read_all(s, now_ms);

@@ -334,7 +334,7 @@ void obs_batch_answer(struct obs_session *s, json_object *d, int64_t now_ms)
 
 /* --- inputs --------------------------------------------------------------- */
 
-void obs_inputs_read(struct obs_session *s, int64_t now_ms)
+bool obs_inputs_read(struct obs_session *s, int64_t now_ms)
 {
 	static const char *const gets[] = {"GetInputMute", "GetInputVolume",
 					   "GetSourceActive"};
@@ -360,4 +360,5 @@ void obs_inputs_read(struct obs_session *s, int64_t now_ms)
 	}
 	json_object_put(kept);
 	json_object_put(requests);
+	return c || !any;
 }

@@ -149,6 +149,19 @@ bool obs_facts_is_soft(const char *event)
 	return false;
 }
 
+/* What it tells can be asked for. */
+static bool is_read_again(const char *event)
+{
+	void (*take)(struct obs_source *, json_object *) = NULL;
+	for (size_t i = 0; i < COUNT_OF(of_inputs); i++)
+		if (!strcmp(of_inputs[i].type, event))
+			take = of_inputs[i].take;
+	for (size_t i = 0; i < COUNT_OF(of_inputs); i++)
+		if (!of_inputs[i].event && of_inputs[i].take == take)
+			return true;
+	return false;
+}
+
 static bool take_of_input(struct obs_session *s, const char *type,
 			  json_object *named, json_object *data, bool event)
 {
@@ -198,20 +211,26 @@ void obs_facts_refused(struct obs_session *s, const char *type, int64_t now_ms)
 			list_came(s, i, now_ms);
 }
 
+static void look_at_inputs(struct obs_session *s, int64_t now_ms)
+{
+	if (!s->inputs_ms || now_ms - s->inputs_ms < OBS_FIGURES_MS)
+		return;
+	if (s->inputs_came)
+		ask_list(s, OBS_LIST_INPUTS, now_ms);
+	if (s->inputs_came ? !s->lists[OBS_LIST_INPUTS].asked
+			   : !obs_inputs_read(s, now_ms))
+		return; /* too much is under way */
+	s->inputs_ms = 0;
+	s->inputs_came = false;
+}
+
 void obs_facts_look(struct obs_session *s, int64_t now_ms)
 {
 	int64_t quiet_ms = s->transition_runs ? LONGEST_TRANSITION_MS
 					      : OBS_FIGURES_MS;
 	if (now_ms - s->picture_ms >= quiet_ms)
 		ask_list(s, OBS_LIST_SCENES, now_ms);
-	if (!s->inputs_ms || now_ms - s->inputs_ms < OBS_FIGURES_MS)
-		return;
-	s->inputs_ms = 0;
-	if (s->inputs_came)
-		ask_list(s, OBS_LIST_INPUTS, now_ms);
-	else
-		obs_inputs_read(s, now_ms);
-	s->inputs_came = false;
+	look_at_inputs(s, now_ms);
 }
 
 static void take_names(struct obs_names *names, json_object *list,
@@ -453,7 +472,7 @@ static void ask_after(struct obs_session *s, const char *event, int64_t now_ms)
 		if (strcmp(askers[i].event, event))
 			continue;
 		/* OBS tells of an input before it lists it. */
-		if (askers[i].list == OBS_LIST_INPUTS) {
+		if (!askers[i].get && askers[i].list == OBS_LIST_INPUTS) {
 			s->inputs_ms = now_ms;
 			s->inputs_came = true;
 		}
@@ -464,12 +483,14 @@ static void ask_after(struct obs_session *s, const char *event, int64_t now_ms)
 	}
 }
 
-/* OBS still lists it for a while: the list is not to be asked for now. */
-static void input_removed(struct obs_session *s, json_object *data)
+/* OBS still lists it for a while: a list that is to be asked for waits. */
+static void input_removed(struct obs_session *s, json_object *data,
+			  int64_t now_ms)
 {
 	struct obs_facts *f = &s->facts;
 	struct obs_source *gone = input_of(s, data, "inputName");
-	s->inputs_came = false;
+	if (s->inputs_came)
+		s->inputs_ms = now_ms;
 	if (!gone)
 		return;
 	free(gone->name);
@@ -507,7 +528,8 @@ void obs_facts_event(struct obs_session *s, const char *type, json_object *data,
 	struct obs_facts *f = &s->facts;
 	const char *state = json_get_str(data, "outputState", "");
 	if (take_of_input(s, type, data, data, true)) {
-		s->inputs_ms = now_ms;
+		if (!s->inputs_ms && is_read_again(type))
+			s->inputs_ms = now_ms;
 		return;
 	}
 	for (size_t i = 0; i < COUNT_OF(outputs); i++)
@@ -520,7 +542,7 @@ void obs_facts_event(struct obs_session *s, const char *type, json_object *data,
 	else if (!strcmp(type, "SceneListChanged"))
 		take_scenes(f, json_get_array(data, "scenes"));
 	else if (!strcmp(type, "InputRemoved"))
-		input_removed(s, data);
+		input_removed(s, data, now_ms);
 	else if (!strcmp(type, "StudioModeStateChanged"))
 		studio_event(s, data, now_ms);
 	else if (!strcmp(type, "CurrentSceneTransitionChanged"))

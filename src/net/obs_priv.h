@@ -56,8 +56,8 @@ struct obs_session {
 	 * one may know less. */
 	int64_t picture_ms;
 	uint64_t picture_number;
-	int64_t inputs_ms;   /* an event told of inputs: then; 0: they have been
-				read since */
+	int64_t inputs_ms;   /* since then events told of inputs; 0: all that was
+				told has been asked for since */
 	bool inputs_came;    /* and one of them is new, or has another name */
 	int64_t deadline_ms; /* of the handshake, of a change */
 	int64_t figures_ms;  /* when to ask for figures next */
@@ -108,8 +108,9 @@ void obs_macro_expire(struct obs_session *s, struct obs_call *c);
 void obs_macro_step(struct obs_session *s, const struct obs_call *step, bool ok,
 		    const char *text);
 void obs_macros_go_on(struct obs_session *s, int64_t now_ms);
-/* Mute, volume and being on air of every input. */
-void obs_inputs_read(struct obs_session *s, int64_t now_ms);
+/* Mute, volume and being on air of every input; false: not asked for, too much
+ * is under way. */
+bool obs_inputs_read(struct obs_session *s, int64_t now_ms);
 
 /* obs_panic.c: the safe scene, whatever stands in the way. */
 void obs_panic_begin(struct obs_session *s, struct obs_call *c, int64_t now_ms);

@@ -118,6 +118,7 @@ mcp:
   late-new: { argv: [node, $source/tests/real/mcp_peer.mjs, stdio, late-new] }
   late-dies: { argv: [node, $source/tests/real/mcp_peer.mjs, stdio, late-dies-asked] }
   late-plain: { argv: [node, $source/tests/real/mcp_peer.mjs, stdio, late-plain] }
+  slow-new: { argv: [node, $source/tests/real/mcp_peer.mjs, stdio, slow-new], protocol: "2026-07-28" }
   asks: { argv: [node, $source/tests/real/mcp_peer.mjs, stdio, asks] }
   ends: { argv: [node, $source/tests/real/mcp_peer.mjs, stdio, ends] }
   leaves: { argv: [node, $source/tests/real/mcp_peer.mjs, stdio, leaves] }
@@ -136,6 +137,7 @@ dies-asked true hi
 late-new true 2026-07-28
 late-dies true hi
 late-plain true hi
+slow-new true 2026-07-28
 asks true refused -32601
 ends false node: it ended with exit status 3 before it answered: the stage is dark
 leaves false node: it ended with exit status 7 before it answered

@@ -13,6 +13,7 @@ for tool in node jq; do
 done
 cd "$scratch" || exit 99
 set -- $(node "$source/tests/real/free_ports.mjs" 3)
+[ $# -eq 3 ] || exit 99
 port=$1 rtmp=$2 stat=$3
 clean_up() {
 	[ ! -e obs/obs.pid ] || kill -CONT "$(cat obs/obs.pid)" 2>/dev/null

@@ -22,6 +22,7 @@ answers() { # URL: within two minutes
 		--retry-max-time 120 --retry-connrefused "$1"
 }
 set -- $(node "$source/tests/real/free_ports.mjs" 5)
+[ $# -eq 5 ] || exit 99
 mcp=$1 rtmp=$2 stat=$3 prom=$4 node_port=$5
 PORT=$mcp node "$everything" streamableHttp >mcp.log 2>&1 &
 others="$others $!"

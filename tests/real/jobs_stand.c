@@ -104,9 +104,6 @@ void jobs_stand_ask(struct jobs_stand *stand, const char *id, int attempt,
 	char key[64];
 	int agent = show_find_agent(stand->show, id);
 	REQUIRE(agent >= 0);
-	/* One that is not meant to be reached is no shorter than patience. */
-	if (limit_ms >= 5000)
-		limit_ms = patience_ms((int)limit_ms);
 	snprintf(key, sizeof key, "r1/s/%d", attempt);
 	REQUIRE(pool_call(stand->pool, 0, agent, attempt, key, "L7", 500,
 			  limit_ms, request));

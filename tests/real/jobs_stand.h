@@ -36,6 +36,9 @@ void jobs_stand_close(struct jobs_stand *stand);
 void jobs_stand_script(const struct jobs_stand *stand, const char *name,
 		       const char *text);
 
+/* A limit that no call is meant to reach. */
+#define PLENTY_MS 20000
+
 /* Calls agent `id` in attempt `attempt` with the key r1/s/<attempt>. */
 void jobs_stand_ask(struct jobs_stand *stand, const char *id, int attempt,
 		    int64_t limit_ms, const char *request);

@@ -2,7 +2,8 @@
 // got is its first line on stdout; then each request is a line of JSON there.
 // With the argument "stdio" it is a program that speaks MCP on its stdin and
 // stdout, as the next argument says; with "late-" in front it does not read before
-// it was greeted, as one that is slow to start.
+// it was greeted, as one that is slow to start, and with "slow-" not for the longest
+// time that a program has which may know the handshake instead.
 import { createServer } from 'node:http'
 import { createInterface } from 'node:readline'
 
@@ -28,13 +29,16 @@ function stdio(how) {
 		process.stdout.write('Welcome!\n{"half":\n\n')
 	const unread = []
 	let late = how.startsWith('late-')
-	how = how.replace('late-', '')
-	createInterface({ input: process.stdin }).on('line', (line) => {
+	let begin = (listen) => listen()
+	if (how.startsWith('slow-'))
+		begin = (listen) => setTimeout(listen, 1500)
+	how = how.replace(/^(late|slow)-/, '')
+	begin(() => createInterface({ input: process.stdin }).on('line', (line) => {
 		unread.push(JSON.parse(line))
 		late = late && unread.at(-1).method !== 'initialize'
 		while (!late && unread.length)
 			read(unread.shift())
-	})
+	}))
 	function read(m) {
 		if (m.method === 'server/discover' && how === 'dies-asked')
 			process.exit(1)

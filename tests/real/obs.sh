@@ -183,12 +183,16 @@ start_obs() {
 # The one before: it may still have the port that the next one wants. (A wait of
 # 0.2 s, or less; nobody may be there to reap it.)
 has_ended() {
+	[ -s "$dir/obs.pid" ] || return 0
 	pid=$(cat "$dir/obs.pid")
-	while case $(cut -d ' ' -f 3 "/proc/$pid/stat" 2>/dev/null) in
-		'' | Z) false ;;
-		esac; do
+	for turn in $(seq 300); do
+		case $(cut -d ' ' -f 3 "/proc/$pid/stat" 2>/dev/null) in
+		'' | Z) return 0 ;;
+		esac
 		timeout 0.2 tail --pid="$pid" -f /dev/null
 	done
+	echo "OBS, process $pid, does not end (turn $turn)" >&2
+	return 1
 }
 
 end_one() { # NAME SIGNAL: and KILL if that is not enough within 8 s
@@ -230,8 +234,7 @@ start)
 	start_obs
 	;;
 again)
-	has_ended
-	start_obs
+	has_ended && start_obs
 	;;
 stop)
 	end_watch

@@ -325,7 +325,7 @@ START_TEST(the_feed_has_no_gap)
 			next += 100;
 			/* Only one that is there: what is lost on its way back
 			 * says so again. */
-			if (next <= total && seen.back == kills &&
+			if (next <= total && seen.back >= kills &&
 			    next > 4000 * (uint64_t)(kills + 1)) {
 				here_do("CLIENT KILL TYPE normal SKIPME yes");
 				kills++;
@@ -340,7 +340,8 @@ START_TEST(the_feed_has_no_gap)
 				break;
 		ck_assert_str_eq(seen.broken, "");
 	}
-	ck_assert_int_ge(seen.lost, 1);
+	ck_assert_int_ge(kills, 2);
+	ck_assert_int_ge(seen.lost, kills);
 	ck_assert_int_eq(seen.lost, seen.back);
 	feed_stop(&feed);
 	mailbox_free(&box);

@@ -73,33 +73,33 @@ static const struct outcome {
 	int64_t tokens;
 } outcomes[] = {
 	{"good", "#!/bin/sh\ncat >/dev/null\necho '" OK_JSON "'\n", NULL, "",
-	 5000, 4000, false, 9},
-	{"does not read", "#!/bin/sh\necho '" OK_JSON "'\n", NULL, "", 5000,
+	 PLENTY_MS, 4000, false, 9},
+	{"does not read", "#!/bin/sh\necho '" OK_JSON "'\n", NULL, "", PLENTY_MS,
 	 4000, false, 9},
 	{"no tokens", "#!/bin/sh\necho '{\"success\":true,\"result\":{}}'\n",
-	 NULL, "", 5000, 4000, false, -1},
+	 NULL, "", PLENTY_MS, 4000, false, -1},
 	{"budget",
 	 "#!/bin/sh\necho '{\"success\":false,\"error\":{\"code\":\"budget\","
 	 "\"details\":{\"tokens_needed\":77}}}'\n",
-	 "budget", "", 5000, 4000, false, -1},
+	 "budget", "", PLENTY_MS, 4000, false, -1},
 	{"failed, and says so by its status, too",
 	 "#!/bin/sh\necho '{\"success\":false,\"error\":{\"code\":\"muse\","
 	 "\"message\":\"gone\"},\"tokens_used\":5}'\nexit 3\n",
-	 "muse", "gone", 5000, 4000, false, 5},
+	 "muse", "gone", PLENTY_MS, 4000, false, 5},
 	{"exit status",
 	 "#!/bin/sh\necho one >&2\nprintf 'no \\033[2Jvoice' >&2\nexit 3\n",
-	 "exit_status", "status 3: no", 5000, 4000, false, -1},
+	 "exit_status", "status 3: no", PLENTY_MS, 4000, false, -1},
 	{"answer, then a bad status", "#!/bin/sh\necho '" OK_JSON "'\nexit 4\n",
-	 "exit_status", "4", 5000, 4000, false, 9},
-	{"killed", "#!/bin/sh\nkill -SEGV $$\n", "killed", "SEGV", 5000, 4000,
+	 "exit_status", "4", PLENTY_MS, 4000, false, 9},
+	{"killed", "#!/bin/sh\nkill -SEGV $$\n", "killed", "SEGV", PLENTY_MS, 4000,
 	 false, -1},
-	{"nothing", "#!/bin/sh\nexit 0\n", "garbage", "no answer", 5000, 4000,
+	{"nothing", "#!/bin/sh\nexit 0\n", "garbage", "no answer", PLENTY_MS, 4000,
 	 false, -1},
-	{"garbage", "#!/bin/sh\necho Hello\n", "garbage", "JSON", 5000, 4000,
+	{"garbage", "#!/bin/sh\necho Hello\n", "garbage", "JSON", PLENTY_MS, 4000,
 	 false, -1},
 	{"two answers", "#!/bin/sh\necho '" OK_JSON OK_JSON "'\n", "garbage",
-	 "byte", 5000, 4000, false, -1},
-	{"too large", "#!/bin/sh\nexec yes\n", "too_large", "1048576", 5000,
+	 "byte", PLENTY_MS, 4000, false, -1},
+	{"too large", "#!/bin/sh\nexec yes\n", "too_large", "1048576", PLENTY_MS,
 	 4000, false, -1},
 	{"hangs", "#!/bin/sh\nexec sleep 60\n", "timeout", "200 ms", 200, 3000,
 	 false, -1},
@@ -114,7 +114,7 @@ static const struct outcome {
 	 "#!/bin/sh\nsleep 60 &\necho '" OK_JSON "'\n", NULL, "", 9000, 6000,
 	 false, 9},
 	{"missing interpreter", "#!/no/such/shell\n", "not_found",
-	 "interpreter", 5000, 4000, true, -1},
+	 "interpreter", PLENTY_MS, 4000, true, -1},
 	{"says goodbye",
 	 "#!/bin/sh\ntrap 'echo bye >&2; exit 0' TERM\n"
 	 "tail -f /dev/null\n",
@@ -153,7 +153,7 @@ END_TEST
 START_TEST(test_not_there)
 {
 	begin(NULL, "[no-such-program-at-all]");
-	struct input *in = jobs_stand_call(&stand, "a", 5000, REQUEST);
+	struct input *in = jobs_stand_call(&stand, "a", PLENTY_MS, REQUEST);
 	ck_assert(in && !in->reached);
 	ck_assert_str_eq(in->error_code, "not_found");
 	ck_assert_ptr_nonnull(strstr(in->text, "install it"));
@@ -161,7 +161,7 @@ START_TEST(test_not_there)
 	end();
 
 	begin(NULL, "[./test.yaml]");
-	in = jobs_stand_call(&stand, "a", 5000, REQUEST);
+	in = jobs_stand_call(&stand, "a", PLENTY_MS, REQUEST);
 	ck_assert(in && !in->reached);
 	ck_assert_str_eq(in->error_code, "not_executable");
 	input_free(&in);
@@ -185,7 +185,7 @@ START_TEST(test_surroundings)
 	      "echo \"$(cut -d' ' -f5 /proc/$$/stat) $$\" > group.txt\n"
 	      "echo '" OK_JSON "'\n",
 	      "[./a.sh, \"; touch pwned\", \"$(touch pwned)\"]");
-	struct input *in = jobs_stand_call(&stand, "a", 5000, REQUEST);
+	struct input *in = jobs_stand_call(&stand, "a", PLENTY_MS, REQUEST);
 	ck_assert_msg(in && in->ok, "%s", in ? in->text : "nothing");
 	ck_assert_int_eq(prctl(PR_GET_DUMPABLE), 0);
 	input_free(&in);
@@ -239,7 +239,7 @@ START_TEST(test_large_request)
 		buf_adds(&b, "0123456789");
 	buf_adds(&b, "\"}}");
 	begin(NULL, "[cat]");
-	struct input *in = jobs_stand_call(&stand, "a", 5000, buf_str(&b));
+	struct input *in = jobs_stand_call(&stand, "a", PLENTY_MS, buf_str(&b));
 	ck_assert_msg(in && in->ok, "%s", in ? in->text : "nothing");
 	input_free(&in);
 	buf_release(&b);
@@ -257,7 +257,7 @@ START_TEST(test_progress)
 	      "echo '" OK_JSON "'\n",
 	      "[./a.sh]");
 	struct buf lines = {0};
-	jobs_stand_ask(&stand, "a", 1, 5000, REQUEST);
+	jobs_stand_ask(&stand, "a", 1, PLENTY_MS, REQUEST);
 	struct input *in = jobs_stand_wait(&stand, INPUT_ANSWER, &lines);
 	ck_assert(in && in->ok);
 	const char *text = buf_str(&lines);
@@ -280,7 +280,7 @@ START_TEST(test_output_file)
 {
 	begin("#!/bin/sh\necho speaking >&2\ncat > \"$2\"\necho chatter\n",
 	      "[./a.sh, -w, \"{{output_file}}\"]");
-	struct input *in = jobs_stand_call(&stand, "a", 5000, REQUEST);
+	struct input *in = jobs_stand_call(&stand, "a", PLENTY_MS, REQUEST);
 	ck_assert_msg(in && in->ok, "%s", in ? in->text : "nothing");
 	ck_assert_int_eq(in->tokens_used, 0);
 	const char *path = json_get_str(in->result, "output_file", "");
@@ -290,7 +290,7 @@ START_TEST(test_output_file)
 	ck_assert_str_eq(text, "The gate opens.");
 	free(text);
 	input_free(&in);
-	in = jobs_stand_call(&stand, "a", 5000,
+	in = jobs_stand_call(&stand, "a", PLENTY_MS,
 			     "{\"parameters\":{\"inputs\":{\"a\":\"no\"},"
 			     "\"text\":\"yes\"}}");
 	ck_assert(in && in->ok);
@@ -305,10 +305,10 @@ START_TEST(test_output_file)
 	begin("#!/bin/sh\ncat >/dev/null\n[ -e \"$1\" ] && exit 9\n"
 	      "[ -e made ] && exit 0\ntouch made\necho x > \"$1\"\n",
 	      "[./a.sh, \"{{output_file}}\"]");
-	in = jobs_stand_call(&stand, "a", 5000, REQUEST);
+	in = jobs_stand_call(&stand, "a", PLENTY_MS, REQUEST);
 	ck_assert_msg(in && in->ok, "%s", in ? in->text : "nothing");
 	input_free(&in);
-	in = jobs_stand_call(&stand, "a", 5000, REQUEST);
+	in = jobs_stand_call(&stand, "a", PLENTY_MS, REQUEST);
 	ck_assert(in && !in->ok);
 	ck_assert_str_eq(in->error_code, "no_output");
 	input_free(&in);
@@ -327,7 +327,7 @@ START_TEST(test_group_dies_at_deadline)
 {
 	begin(FAMILY, "[./a.sh]");
 	/* Time enough to begin, on a busy machine too. */
-	jobs_stand_ask(&stand, "a", 1, patience_at_most_ms(2000), REQUEST);
+	jobs_stand_ask(&stand, "a", 1, patience_waited_ms(2000), REQUEST);
 	int child = wait_number("child"), leader = wait_number("leader");
 	struct input *in = jobs_stand_wait(&stand, INPUT_ANSWER, NULL);
 	ck_assert(in && !in->ok);
@@ -346,7 +346,7 @@ START_TEST(test_group_dies_with_its_leader)
 	      ">&2\n"
 	      "echo '" OK_JSON "'\n",
 	      "[./a.sh]");
-	jobs_stand_ask(&stand, "a", 1, 5000, REQUEST);
+	jobs_stand_ask(&stand, "a", 1, PLENTY_MS, REQUEST);
 	int child = wait_number("child");
 	struct input *in = jobs_stand_wait(&stand, INPUT_ANSWER, NULL);
 	ck_assert(in && in->ok);
@@ -399,13 +399,13 @@ START_TEST(test_time_stands_still)
 {
 	begin("#!/bin/sh\necho leader $$ >&2\nexec sleep 60\n", "[./a.sh]");
 	int a = show_find_agent(stand.show, "a");
-	jobs_stand_ask(&stand, "a", 1, patience_at_most_ms(2000), REQUEST);
+	jobs_stand_ask(&stand, "a", 1, patience_waited_ms(2000), REQUEST);
 	int leader = wait_number("leader");
 	pool_stand_call(stand.pool, "r1/s/1", a, true);
 	pool_stand_call(stand.pool, "r1/s/1", a, true);
 	pool_stand_call(stand.pool, "r1/s/2", a, false); /* another's */
 	ck_assert_ptr_null(
-		mailbox_wait(stand.engine, patience_at_most_ms(2500)));
+		mailbox_wait(stand.engine, patience_waited_ms(2500)));
 	pool_stand_call(stand.pool, "r1/s/1", a, false);
 	int64_t began = clock_mono_ms();
 	struct input *in = jobs_stand_wait(&stand, INPUT_ANSWER, NULL);
@@ -435,9 +435,9 @@ START_TEST(test_time_stands_in_the_queue)
 	pool_free(&stand.pool);
 	mailbox_free(&stand.engine);
 	jobs_stand_open(&stand, 1);
-	jobs_stand_ask(&stand, "a", 1, patience_at_most_ms(3000), REQUEST);
+	jobs_stand_ask(&stand, "a", 1, patience_waited_ms(3000), REQUEST);
 	wait_number("leader");
-	jobs_stand_ask(&stand, "a", 2, patience_at_most_ms(2000), REQUEST);
+	jobs_stand_ask(&stand, "a", 2, patience_waited_ms(2000), REQUEST);
 	pool_stand_call(stand.pool, "r1/s/2", a, true);
 	struct input *in = jobs_stand_wait(&stand, INPUT_ANSWER, NULL);
 	ck_assert(in && in->attempt == 1);
@@ -477,7 +477,7 @@ START_TEST(test_no_descriptor_leaks)
 	int before = 0;
 	for (int i = 0; i < 200; i++) {
 		struct input *in =
-			jobs_stand_call(&stand, "a", 5000, requests[i % 3]);
+			jobs_stand_call(&stand, "a", PLENTY_MS, requests[i % 3]);
 		ck_assert(in && in->ok == (i % 3 == 0));
 		input_free(&in);
 		ck_assert(jobs_stand_quiet(&stand));
@@ -495,20 +495,20 @@ START_TEST(test_no_descriptors_left)
 	int fds[256], n = 0;
 	struct rlimit few = {.rlim_cur = 200, .rlim_max = 200};
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
-	struct input *in = jobs_stand_call(&stand, "a", 5000, OK_JSON);
+	struct input *in = jobs_stand_call(&stand, "a", PLENTY_MS, OK_JSON);
 	ck_assert(in && in->ok);
 	input_free(&in);
-	in = jobs_stand_call(&stand, "a", 5000, OK_JSON);
+	in = jobs_stand_call(&stand, "a", PLENTY_MS, OK_JSON);
 	input_free(&in);
 	while (n < 256 && (fds[n] = dup(0)) >= 0)
 		n++;
-	in = jobs_stand_call(&stand, "a", 5000, OK_JSON);
+	in = jobs_stand_call(&stand, "a", PLENTY_MS, OK_JSON);
 	while (n > 0)
 		close(fds[--n]);
 	ck_assert(in && !in->ok);
 	ck_assert(!in->reached);
 	input_free(&in);
-	in = jobs_stand_call(&stand, "a", 5000, OK_JSON);
+	in = jobs_stand_call(&stand, "a", PLENTY_MS, OK_JSON);
 	ck_assert(in && in->ok);
 	input_free(&in);
 	end();

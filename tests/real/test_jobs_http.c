@@ -64,38 +64,38 @@ static const struct failure {
 	int limit_ms;
 	int64_t tokens, needs;
 } failures[] = {
-	{"/failed", "no_idea", "nothing", 5000, 7, 0},
-	{"/budget", "budget", "too little", 5000, -1, 9000},
-	{"/budget-402", "budget", "", 5000, -1, 9000},
-	{"/mismatch", "mismatch", "r9/s/1", 5000, -1, 0},
-	{"/garbage", "garbage", "byte", 5000, -1, 0},
-	{"/double", "garbage", "byte", 5000, -1, 0},
-	{"/duplicate-key", "garbage", "byte", 5000, -1, 0},
-	{"/array", "garbage", "object", 5000, -1, 0},
-	{"/other-form", "garbage", "success", 5000, -1, 0},
-	{"/empty", "garbage", "", 5000, -1, 0},
-	{"/html", "garbage", "text/html", 5000, -1, 0},
-	{"/500", "http_500", "the model fell over", 5000, 33, 0},
-	{"/500-html", "http_500", "status 500", 5000, -1, 0},
-	{"/429", "http_429", "slow down", 5000, -1, 0},
-	{"/nowhere", "http_404", "404", 5000, -1, 0},
-	{"/redirect", "http_302", "http://127.0.0.1/ok;", 5000, -1, 0},
-	{"/cut", "cut", "within", 5000, -1, 0},
-	{"/cut-chunked", "cut", "within", 5000, -1, 0},
-	{"/cut-close", "garbage", "byte", 5000, -1, 0},
-	{"/bad-chunk", "cut", "", 5000, -1, 0},
-	{"/no-answer", "cut", "without", 5000, -1, 0},
-	{"/two-lengths", "garbage", "two lengths", 5000, -1, 0},
-	{"/length-and-chunks", "garbage", "two lengths", 5000, -1, 0},
-	{"/http09", "garbage", "HTTP", 5000, -1, 0},
-	{"/not-http", "garbage", "HTTP", 5000, -1, 0},
+	{"/failed", "no_idea", "nothing", PLENTY_MS, 7, 0},
+	{"/budget", "budget", "too little", PLENTY_MS, -1, 9000},
+	{"/budget-402", "budget", "", PLENTY_MS, -1, 9000},
+	{"/mismatch", "mismatch", "r9/s/1", PLENTY_MS, -1, 0},
+	{"/garbage", "garbage", "byte", PLENTY_MS, -1, 0},
+	{"/double", "garbage", "byte", PLENTY_MS, -1, 0},
+	{"/duplicate-key", "garbage", "byte", PLENTY_MS, -1, 0},
+	{"/array", "garbage", "object", PLENTY_MS, -1, 0},
+	{"/other-form", "garbage", "success", PLENTY_MS, -1, 0},
+	{"/empty", "garbage", "", PLENTY_MS, -1, 0},
+	{"/html", "garbage", "text/html", PLENTY_MS, -1, 0},
+	{"/500", "http_500", "the model fell over", PLENTY_MS, 33, 0},
+	{"/500-html", "http_500", "status 500", PLENTY_MS, -1, 0},
+	{"/429", "http_429", "slow down", PLENTY_MS, -1, 0},
+	{"/nowhere", "http_404", "404", PLENTY_MS, -1, 0},
+	{"/redirect", "http_302", "http://127.0.0.1/ok;", PLENTY_MS, -1, 0},
+	{"/cut", "cut", "within", PLENTY_MS, -1, 0},
+	{"/cut-chunked", "cut", "within", PLENTY_MS, -1, 0},
+	{"/cut-close", "garbage", "byte", PLENTY_MS, -1, 0},
+	{"/bad-chunk", "cut", "", PLENTY_MS, -1, 0},
+	{"/no-answer", "cut", "without", PLENTY_MS, -1, 0},
+	{"/two-lengths", "garbage", "two lengths", PLENTY_MS, -1, 0},
+	{"/length-and-chunks", "garbage", "two lengths", PLENTY_MS, -1, 0},
+	{"/http09", "garbage", "HTTP", PLENTY_MS, -1, 0},
+	{"/not-http", "garbage", "HTTP", PLENTY_MS, -1, 0},
 	{"/hang", "timeout", "no answer", 700, -1, 0},
 	{"/slow-body", "timeout", "complete", 1500, -1, 0},
 	{"/drip", "timeout", "complete", 1500, -1, 0},
-	{"/huge", "too_large", "1048576", 5000, -1, 0},
-	{"/endless-chunks", "too_large", "1048576", 5000, -1, 0},
-	{"/one-more", "too_large", "1048576", 5000, -1, 0},
-	{"/header-bomb", "too_large", "65536", 5000, -1, 0},
+	{"/huge", "too_large", "1048576", PLENTY_MS, -1, 0},
+	{"/endless-chunks", "too_large", "1048576", PLENTY_MS, -1, 0},
+	{"/one-more", "too_large", "1048576", PLENTY_MS, -1, 0},
+	{"/header-bomb", "too_large", "65536", PLENTY_MS, -1, 0},
 };
 
 START_TEST(test_failure)
@@ -104,7 +104,7 @@ START_TEST(test_failure)
 	begin(1, f->path);
 	int64_t began = clock_mono_ms();
 	/* One that has to begin its answer in time is given it. */
-	int limit_ms = f->limit_ms < 5000 ? patience_at_most_ms(f->limit_ms)
+	int limit_ms = f->limit_ms < PLENTY_MS ? patience_waited_ms(f->limit_ms)
 					  : f->limit_ms;
 	struct input *in = jobs_stand_call(&stand, "a", limit_ms, REQUEST);
 	int64_t took = clock_mono_ms() - began;
@@ -140,7 +140,7 @@ START_TEST(test_success)
 {
 	const char *path = successes[_i];
 	begin(1, path);
-	struct input *in = jobs_stand_call(&stand, "a", 5000, REQUEST);
+	struct input *in = jobs_stand_call(&stand, "a", PLENTY_MS, REQUEST);
 	ck_assert_ptr_nonnull(in);
 	ck_assert_msg(in->ok, "%s: %s", path, in->text);
 	ck_assert_ptr_nonnull(in->result);
@@ -167,7 +167,7 @@ START_TEST(test_request_as_sent)
 {
 	begin(1, "/ok");
 	setenv("http_proxy", "http://127.0.0.1:1", 1);
-	struct input *in = jobs_stand_call(&stand, "a", 5000, REQUEST);
+	struct input *in = jobs_stand_call(&stand, "a", PLENTY_MS, REQUEST);
 	ck_assert(in && in->ok);
 	char *sent = http_peer_last(peer);
 	ck_assert_ptr_nonnull(strstr(sent, "POST /ok HTTP/1.1\r\n"));
@@ -264,7 +264,7 @@ START_TEST(test_unknown_certificate)
 			port);
 		jobs_stand_load(&stand, agents, NULL);
 		jobs_stand_open(&stand, 1);
-		struct input *in = jobs_stand_call(&stand, "a", 5000, REQUEST);
+		struct input *in = jobs_stand_call(&stand, "a", PLENTY_MS, REQUEST);
 		ck_assert(in && !in->ok && !in->reached);
 		ck_assert_str_eq(in->error_code, "tls");
 		input_free(&in);
@@ -371,7 +371,7 @@ END_TEST
 START_TEST(test_too_late_in_queue)
 {
 	begin(1, "/hang");
-	jobs_stand_ask(&stand, "a", 1, patience_at_most_ms(2000), REQUEST);
+	jobs_stand_ask(&stand, "a", 1, patience_waited_ms(2000), REQUEST);
 	wait_requests(1);
 	jobs_stand_ask(&stand, "a", 2, 50, REQUEST);
 	struct input *in = jobs_stand_wait(&stand, INPUT_ANSWER, NULL);
@@ -408,7 +408,7 @@ START_TEST(test_no_descriptor_leaks)
 	begin(2, "/ok");
 	int before = 0;
 	for (int i = 0; i < 200; i++) {
-		struct input *in = jobs_stand_call(&stand, "a", 5000, REQUEST);
+		struct input *in = jobs_stand_call(&stand, "a", PLENTY_MS, REQUEST);
 		ck_assert(in && in->ok);
 		input_free(&in);
 		ck_assert(jobs_stand_quiet(&stand));
@@ -464,7 +464,7 @@ START_TEST(test_settings)
 	begin(1, "/ok");
 	ck_assert_ptr_null(pool_new(stand.show, &settings, stand.engine, &err));
 	ck_assert_int_eq(err.code, ERR_USAGE);
-	struct input *in = jobs_stand_call(&stand, "idle", 5000, REQUEST);
+	struct input *in = jobs_stand_call(&stand, "idle", PLENTY_MS, REQUEST);
 	ck_assert(in && !in->ok && !in->reached);
 	ck_assert_str_eq(in->error_code, "unsupported");
 	input_free(&in);

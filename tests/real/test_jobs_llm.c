@@ -63,7 +63,7 @@ static const char *const ways[] = {
 START_TEST(test_well)
 {
 	begin("", ways[_i], "beat");
-	struct input *in = call(5000);
+	struct input *in = call(PLENTY_MS);
 	ck_assert_msg(in->ok, "%s", in->text);
 	const char *beat = json_get_str(in->result, "beat", "");
 	ck_assert_msg(strncmp(beat, "w01 w02 ", 8) == 0, "%s", beat);
@@ -94,27 +94,27 @@ static const struct failure {
 	int limit_ms;
 	bool streamed_only;
 } failures[] = {
-	{"status=429", "http_429", "asked to say this", 0, 0, 5000, false},
-	{"status=429+retry=7", "http_429", "429", 0, 7000, 5000, false},
-	{"status=503+retry=2", "http_503", "503", 0, 2000, 5000, false},
-	{"status=529", "http_529", "529", 0, 0, 5000, false},
-	{"status=500+retry=3", "http_500", "500", -1, 3000, 5000, false},
-	{"status=404+retry=3", "http_404", "404", 0, 0, 5000, false},
-	{"key=right", "http_401", "give its key", 0, 0, 5000, false},
-	{"overflow", "context_overflow", "", 0, 0, 5000, false},
-	{"context=20", "context_overflow", "", 0, 0, 5000, false},
-	{"cut=3", "cut", "within", -1, 0, 5000, false},
-	{"error=3", "stream_error", "", -1, 0, 5000, true},
-	{"badjson", "garbage", "no answer", -1, 0, 5000, false},
-	{"errorbody", "stream_error", "as if it were", -1, 0, 5000, false},
-	{"tokens=900", "length", "cut at max_tokens", -2, 0, 5000, false},
-	{"finish=tool_calls", "finish_reason", "tool_calls", -2, 0, 5000,
+	{"status=429", "http_429", "asked to say this", 0, 0, PLENTY_MS, false},
+	{"status=429+retry=7", "http_429", "429", 0, 7000, PLENTY_MS, false},
+	{"status=503+retry=2", "http_503", "503", 0, 2000, PLENTY_MS, false},
+	{"status=529", "http_529", "529", 0, 0, PLENTY_MS, false},
+	{"status=500+retry=3", "http_500", "500", -1, 3000, PLENTY_MS, false},
+	{"status=404+retry=3", "http_404", "404", 0, 0, PLENTY_MS, false},
+	{"key=right", "http_401", "give its key", 0, 0, PLENTY_MS, false},
+	{"overflow", "context_overflow", "", 0, 0, PLENTY_MS, false},
+	{"context=20", "context_overflow", "", 0, 0, PLENTY_MS, false},
+	{"cut=3", "cut", "within", -1, 0, PLENTY_MS, false},
+	{"error=3", "stream_error", "", -1, 0, PLENTY_MS, true},
+	{"badjson", "garbage", "no answer", -1, 0, PLENTY_MS, false},
+	{"errorbody", "stream_error", "as if it were", -1, 0, PLENTY_MS, false},
+	{"tokens=900", "length", "cut at max_tokens", -2, 0, PLENTY_MS, false},
+	{"finish=tool_calls", "finish_reason", "tool_calls", -2, 0, PLENTY_MS,
 	 false},
-	{"finish=refusal", "refused", "declined", -2, 0, 5000, false},
+	{"finish=refusal", "refused", "declined", -2, 0, PLENTY_MS, false},
 	{"wait=1500", "timeout", "no answer", -1, 0, 700, false},
 	{"slow=1000", "timeout", "complete", -1, 0, 2000, true},
 	{"comments=999", "timeout", "complete", -1, 0, 2000, true},
-	{"endless", "overrun", "beyond max_tokens", -1, 0, 5000, true},
+	{"endless", "overrun", "beyond max_tokens", -1, 0, PLENTY_MS, true},
 	{"huge=3000000", "too_large", "", -1, 0, 8000, false},
 };
 
@@ -127,8 +127,8 @@ START_TEST(test_badly)
 	begin(f->words, ways[way], "beat");
 	int64_t began = clock_mono_ms();
 	/* What has to begin in time is given it. */
-	struct input *in = call(f->streamed_only && f->limit_ms < 5000
-					? patience_at_most_ms(f->limit_ms)
+	struct input *in = call(f->streamed_only && f->limit_ms < PLENTY_MS
+					? patience_waited_ms(f->limit_ms)
 					: f->limit_ms);
 	ck_assert_msg(!in->ok, "%s: it is ok", f->words);
 	ck_assert_msg(strcmp(in->error_code, f->code) == 0,
@@ -198,13 +198,13 @@ END_TEST
 START_TEST(test_more_than_asked)
 {
 	begin("more=200", ", stream: false", "beat");
-	struct input *in = call(5000);
+	struct input *in = call(PLENTY_MS);
 	ck_assert(in->ok);
 	ck_assert_int_gt(in->tokens_used, 500);
 	input_free(&in);
 	end();
 	begin("more=5", "", "beat");
-	in = call(5000);
+	in = call(PLENTY_MS);
 	ck_assert_msg(in->ok, "%s", in->text);
 	input_free(&in);
 	end();
@@ -214,7 +214,7 @@ END_TEST
 START_TEST(test_outputs)
 {
 	begin("", ", prompt: { text: \"<<members>> one two\" }", "one, two");
-	struct input *in = call(5000);
+	struct input *in = call(PLENTY_MS);
 	ck_assert_msg(in->ok, "%s", in->text);
 	ck_assert_str_eq(json_text(in->result),
 			 "{\"one\":\"made\",\"two\":\"made\"}");
@@ -226,13 +226,13 @@ START_TEST(test_outputs)
 	end();
 	begin("rejects=response_format",
 	      ", prompt: { text: \"<<members>> one two\" }", "one, two");
-	in = call(5000);
+	in = call(PLENTY_MS);
 	ck_assert_msg(in->ok, "%s", in->text);
 	input_free(&in);
 	ck_assert(llm_peer_wait(peer, 2));
 	end();
 	begin("", ", prompt: { text: \"just words\" }", "one, two");
-	in = call(5000);
+	in = call(PLENTY_MS);
 	ck_assert(!in->ok);
 	ck_assert_str_eq(in->error_code, "no_json");
 	ck_assert_ptr_nonnull(strstr(in->text, "one, two"));
@@ -248,7 +248,7 @@ START_TEST(test_prompt_beyond_lease)
 	memset(long_text, 'x', 3999);
 	char *keys = xasprintf(", prompt: { text: \"%s\" }", long_text);
 	begin("", keys, "beat");
-	struct input *in = call(5000);
+	struct input *in = call(PLENTY_MS);
 	ck_assert_str_eq(in->error_code, "budget");
 	ck_assert_int_gt(in->needs_tokens, 1333);
 	ck_assert_int_eq(in->tokens_used, 0);
@@ -309,7 +309,7 @@ START_TEST(test_keys)
 	for (size_t i = 0; i < COUNT_OF(ways); i += 2) {
 		char *keys = xasprintf("%s, key_env: LLM_TEST_KEY", ways[i]);
 		begin("key=" KEY, keys, "beat");
-		in = call(5000);
+		in = call(PLENTY_MS);
 		ck_assert_msg(in->ok, "%s", in->text);
 		input_free(&in);
 		free(keys);
@@ -317,7 +317,7 @@ START_TEST(test_keys)
 	}
 	/* A server that tells what it got. */
 	begin("key=another", ", key_env: LLM_TEST_KEY", "beat");
-	in = call(5000);
+	in = call(PLENTY_MS);
 	ck_assert_str_eq(in->error_code, "http_401");
 	ck_assert_ptr_null(strstr(in->text, "0123456789"));
 	ck_assert_ptr_nonnull(strstr(in->text, "***"));
@@ -325,7 +325,7 @@ START_TEST(test_keys)
 	end();
 	unsetenv("LLM_TEST_KEY");
 	begin("", ", key_env: LLM_TEST_KEY", "beat");
-	in = call(5000);
+	in = call(PLENTY_MS);
 	ck_assert_str_eq(in->error_code, "no_key");
 	ck_assert_ptr_nonnull(strstr(in->text, "LLM_TEST_KEY"));
 	ck_assert(!in->reached);
@@ -338,22 +338,22 @@ START_TEST(test_key_files)
 {
 	begin("key=" KEY, ", key_file: key", "beat");
 	put_key(KEY "\n", 0600);
-	struct input *in = call(5000);
+	struct input *in = call(PLENTY_MS);
 	ck_assert_msg(in->ok, "%s", in->text);
 	input_free(&in);
 	/* It is read at each call. */
 	put_key("sk-another-key-of-some-length\n", 0600);
-	in = call(5000);
+	in = call(PLENTY_MS);
 	ck_assert_str_eq(in->error_code, "http_401");
 	ck_assert_ptr_null(strstr(in->text, "sk-another"));
 	input_free(&in);
 	put_key(KEY "\n", 0644);
-	in = call(5000);
+	in = call(PLENTY_MS);
 	ck_assert_str_eq(in->error_code, "no_key");
 	ck_assert(!in->reached);
 	input_free(&in);
 	put_key("sk-with a\tblank-in-it\n", 0600);
-	in = call(5000);
+	in = call(PLENTY_MS);
 	ck_assert_str_eq(in->error_code, "no_key");
 	input_free(&in);
 	end();
@@ -374,10 +374,10 @@ START_TEST(test_key_and_programs)
 			  "echo \"{\\\"success\\\": true, \\\"result\\\": "
 			  "{\\\"beat\\\": \\\"$n$m\\\"}, \\\"tokens_used\\\": "
 			  "0}\"\n");
-	struct input *in = call(5000);
+	struct input *in = call(PLENTY_MS);
 	ck_assert_msg(in->ok, "%s", in->text);
 	input_free(&in);
-	in = jobs_stand_call(&stand, "e", 5000, REQUEST);
+	in = jobs_stand_call(&stand, "e", PLENTY_MS, REQUEST);
 	ck_assert_msg(in && in->ok, "%s", in ? in->text : "");
 	ck_assert_str_eq(json_get_str(in->result, "beat", ""), "00");
 	input_free(&in);
@@ -391,7 +391,7 @@ START_TEST(test_refused)
 	begin("", "", "beat");
 	int port = llm_peer_port(peer);
 	llm_peer_stop(&peer);
-	struct input *in = call(5000);
+	struct input *in = call(PLENTY_MS);
 	ck_assert_msg(!in->ok && strcmp(in->error_code, "refused") == 0,
 		      "port %d: %s", port, in->text);
 	ck_assert(!in->reached);

@@ -467,7 +467,6 @@ START_TEST(a_foreign_script_is_waited_out)
 }
 END_TEST
 
-/* An answer that was long under way says nothing about now. */
 /* By a renewal that is answered in time, on a busy machine too. */
 static void lead_surely(void)
 {
@@ -478,6 +477,7 @@ static void lead_surely(void)
 	} while (!writer_leads_surely(w));
 }
 
+/* An answer that was long under way says nothing about now. */
 START_TEST(a_late_renewal_does_not_lead_surely)
 {
 	lead("surely");

@@ -5,8 +5,8 @@
 #include "dns_here.h"
 #include "redis_here.h"
 
-#define TURN_MS 5000 /* a pump takes microseconds, a DNS that hangs for ever   \
-		      */
+/* A pump takes microseconds, a DNS that hangs for ever. */
+#define TURN_MS 5000
 
 static void move_to(const char *host, int port)
 {

@@ -14,12 +14,7 @@ end_all() {
 }
 trap end_all EXIT
 
-# A port that is free now (7: nobody takes a connection), below those that the
-# kernel hands out.
-port=$((20000 + $$ % 10000))
-until curl -s -m 9 -o /dev/null "http://127.0.0.1:$port/"; [ $? -eq 7 ]; do
-	port=$((port + 1))
-done
+port=$(free_port)
 cat >ngircd.conf <<CONF
 [Global]
 Name = irc.test

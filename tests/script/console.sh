@@ -10,9 +10,11 @@
 #               $scratch/shot. $console is its process
 #   ended       waits for the end of $console: 0 when it ended
 #   ended_with CODE         the same, and whether it was with that exit status
-#   until_true COMMAND...   waits (some 60 s) until COMMAND is true; else prints
-#               what stands in the terminals
+#   until_true COMMAND...   as wait_until; if it never is, prints what stands in
+#               the terminals
 #   on_screen TEXT          TEXT stands in the terminal now
+#   all_told PATTERN TERMINAL...   each of them has shown it since `told` was
+#               emptied: words that stand there for three seconds, in any order
 #   shows FILE TEXT    a test point: TEXT stands in the dumped screen
 command -v tmux >/dev/null || skip_all "tmux is missing"
 plays=0
@@ -67,17 +69,9 @@ stay() {
 }
 
 until_true() {
-	i=0
-	while ! "$@"; do
-		i=$((i + 1))
-		# Each turn waits for tmux to answer: some 5 ms.
-		[ "$i" -lt 12000 ] || {
-			echo "# never true: $*"
-			say_terminals
-			return 1
-		}
-		term_of display-message -p x >/dev/null
-	done
+	wait_until "$@" && return
+	say_terminals
+	return 1
 }
 
 say_terminals() {
@@ -88,6 +82,20 @@ say_terminals() {
 }
 
 on_screen() { term_of capture-pane -p -J -t "$stays" | grep -qF -- "$1"; }
+told=
+all_told() {
+	pattern=$1 missing=0
+	shift
+	for terminal; do
+		term_of capture-pane -p -J -t "$terminal" |
+			grep -qE -- "$pattern" && told="$told <$terminal>"
+		case $told in
+		*"<$terminal>"*) ;;
+		*) missing=1 ;;
+		esac
+	done
+	return "$missing"
+}
 # One that ended and that tmux has not reaped yet is gone, too.
 is_gone() {
 	case $(ps -o stat= -p "$console") in

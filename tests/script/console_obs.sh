@@ -27,12 +27,7 @@ end_all() {
 }
 trap end_all EXIT
 
-# A port that is free now (7: nobody takes a connection), and below those the
-# kernel hands out.
-port=$((20000 + $$ % 10000))
-until curl -s -m 9 -o /dev/null "http://127.0.0.1:$port/"; [ $? -eq 7 ]; do
-	port=$((port + 1))
-done
+port=$(free_port)
 OBS_PASSWORD='in the wings'
 export OBS_PASSWORD
 cat >onair.yaml <<SHOW

@@ -74,13 +74,8 @@ ok $? "and both stand by for the next"
 [ "$(jq -r 'select(.type == "stage:go") | .stage' log)" = two ]
 ok $? "which was not released"
 "$program" do pair note hello >/dev/null
-west= east=
-both_were_told() { # PATTERN: in any order, for it stands there for 3 s
-	at west "$1" && west=told
-	at east "$1" && east=told
-	[ "$west$east" = toldtold ]
-}
-until_true both_were_told '@.*: noted: hello'
+told=
+until_true all_told '@.*: noted: hello' west east
 ok $? "what comes from elsewhere is told on both"
 
 # The laptop sleeps, and much happens meanwhile.

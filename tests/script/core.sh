@@ -122,6 +122,10 @@ wait_until() {
 	done
 }
 
+free_port() { # a port of 127.0.0.1 that the system gives to nobody
+	node "$top_srcdir/tests/real/free_ports.mjs" 1
+}
+
 fails() {
 	want=$1 pattern=$2 text=$3
 	shift 3

@@ -111,11 +111,9 @@ says_on() { # PLACE TEXT
 	eval "stays=\$screen_$1"
 	until_true on_screen "$2"
 }
-both() { # TEXT: on both screens
-	stays=$screen_a
-	until_true on_screen "$1" || return 1
-	stays=$screen_b
-	until_true on_screen "$1"
+both() { # PATTERN: on both screens
+	told=
+	until_true all_told "$1" "$screen_a" "$screen_b"
 }
 
 # A Redis that stands still for a second costs nobody the lead.

@@ -26,4 +26,11 @@ static inline int patience_at_most_ms(int ms)
 	return all > PATIENCE_PLAIN * ms ? all / PATIENCE_PLAIN : ms;
 }
 
+/* For what is waited out to its end, and must not end before something else has
+ * begun: each run of the tests takes so long. */
+static inline int patience_waited_ms(int ms)
+{
+	return patience_ms(ms) > PATIENCE_PLAIN * ms ? 2 * ms : ms;
+}
+
 #endif

@@ -970,6 +970,39 @@ START_TEST(an_older_act_gives_way_to_the_one_that_was_the_reason)
 }
 END_TEST
 
+START_TEST(what_changes_nothing_is_no_reason)
+{
+	struct view *v = running_view();
+	snprintf(v->by, sizeof v->by, "me@here");
+	happen(v, EVENT_ALARM_ACK, "", "{\"by\":\"you@there\",\"id\":\"x\"}");
+	press(v, "space");
+	ck_assert_str_eq(asked(v), "go b");
+	reply(v, "id1", false, "the brake is on");
+	ck_assert_str_eq(v->flash.text, "go b: the brake is on");
+	later(v, 10);
+	happen(v, EVENT_NOTE, "", "{\"by\":\"you@there\",\"text\":\"x\"}");
+	ck_assert_str_eq(v->flash.text, "you@there: noted: x");
+	view_free(&v);
+}
+END_TEST
+
+START_TEST(what_was_done_when_we_asked_again_is_not_too_late)
+{
+	struct view *v = running_view();
+	snprintf(v->by, sizeof v->by, "me@here");
+	press(v, "space");
+	ck_assert_str_eq(asked(v), "go b");
+	reply(v, "id1", false, "the brake is on");
+	later(v, 400);
+	press(v, "space");
+	ck_assert_str_eq(asked(v), "go b");
+	reply(v, "id1", true, "");
+	happen(v, EVENT_STAGE_SKIP, "c", "{\"by\":\"you@there\"}");
+	ck_assert_str_eq(v->flash.text, "you@there: skipped c");
+	view_free(&v);
+}
+END_TEST
+
 START_TEST(what_another_one_does_later_is_no_reason)
 {
 	struct view *v = running_view();
@@ -1713,6 +1746,8 @@ int main(void)
 	tcase_add_test(tc,
 		       an_older_act_gives_way_to_the_one_that_was_the_reason);
 	tcase_add_test(tc, what_another_one_does_later_is_no_reason);
+	tcase_add_test(tc, what_changes_nothing_is_no_reason);
+	tcase_add_test(tc, what_was_done_when_we_asked_again_is_not_too_late);
 	tcase_add_test(tc, every_act_of_a_person_has_words);
 	tcase_add_test(tc, what_was_done_is_said_once);
 	tcase_add_test(tc, a_brake_that_the_log_has_not_yet_is_seen);

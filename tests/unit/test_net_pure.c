@@ -510,6 +510,7 @@ START_TEST(obs_is_asked_for_its_inputs_when_they_are_at_rest)
 	ck_assert_ptr_nonnull(strstr(seen.sent, "GetInputList"));
 	answer(20, "GetInputList", "{\"inputs\":[{\"inputName\":\"Card\"}]}");
 	ck_assert_ptr_nonnull(obs_facts_input(&seen.facts, "Card"));
+	event("MediaInputPlaybackStarted", "{\"inputName\":\"Card\"}");
 	event("InputMuteStateChanged",
 	      "{\"inputName\":\"Card\",\"inputMuted\":false}");
 	event("InputMuteStateChanged",

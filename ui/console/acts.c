@@ -178,7 +178,12 @@ static struct view_act *next_act(struct view *v, const struct event *event)
 static void flash_too_late(struct view *v, const char *asked, const char *other)
 {
 	view_flash(v, STYLE_BAD, "%s: too late; %s", asked, other);
-	*v->refused = '\0';
+}
+
+/* It changes nothing that somebody else could have asked for. */
+static bool is_harmless(enum event_type type)
+{
+	return type == EVENT_NOTE || type == EVENT_ALARM_ACK;
 }
 
 /* A human did something: who, and what. What follows from it in the same
@@ -202,14 +207,16 @@ static void keep_person(struct view *v, const struct event *event)
 	if (!same)
 		act = next_act(v, event);
 	act->heard = v->link.caught_up && *v->by && strcmp(by, v->by) != 0;
-	act->other = act->heard;
+	act->other = act->heard && !is_harmless(event->type);
 	snprintf(act->text, sizeof act->text, "%s: %s", clean,
 		 acts_words(event, words, sizeof words));
 	free(clean);
 	if (!act->heard)
 		return;
-	v->other_mono_ms = v->mono_ms;
-	if (*v->refused && v->mono_ms - v->refused_mono_ms < BEHIND_MS)
+	if (act->other)
+		v->other_mono_ms = v->mono_ms;
+	if (act->other && *v->refused &&
+	    v->mono_ms - v->refused_mono_ms < BEHIND_MS)
 		flash_too_late(v, v->refused, act->text);
 	/* What waited for a new leader comes right behind it. */
 	else if (v->mono_ms >= v->link.told_until_mono_ms)

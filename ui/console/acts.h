@@ -17,10 +17,10 @@ const char *acts_words(const struct event *e, char *out, size_t out_bytes);
 /* Keeps what a person did, what became void by itself, and what the core said
  * as it began. */
 void acts_keep(struct view *v, const struct event *event);
-/* The core refused what we asked for (clean, "go two"), and says why: unless
- * another person did something so lately that this is why. What another one did
- * may be heard of behind the refusal: then it is told again, unless what was
- * heard since we asked is told already. */
+/* The core refused what we asked for (clean, "go two"), and says why; what another
+ * person did lately is told as the reason instead. The event of that may come a
+ * second behind the refusal, on another connection: then it is told anew, unless
+ * an act was heard since we asked. */
 void acts_refused(struct view *v, const char *asked, const char *why,
 		  int64_t sent_mono_ms);
 

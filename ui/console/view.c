@@ -176,6 +176,7 @@ static void take_reply(struct view *v, const struct feed_item *item)
 	if (!found)
 		return;
 	*found->id = '\0';
+	*v->refused = '\0';
 	const char *text = item->text ? item->text : "";
 	bool panic = found->action == ACTION_PANIC;
 	if (panic && item->ok && v->model->run.state == RUN_RUNNING)

@@ -171,7 +171,8 @@ struct view {
 	struct view_act acts[VIEW_ACTS]; /* a ring; view_act() */
 	int act_count, act_newest;
 	int64_t other_mono_ms; /* when we heard what another one did; 0: never */
-	/* Our last refused command, until it is known who came first; "": none. */
+	/* What the last answer refused, while who came first may yet be heard of;
+	 * "": nothing. */
 	char refused[64];
 	int64_t refused_mono_ms;
 	int64_t led_ms;	       /* show time: since when the core leads; 0 */
