@@ -301,7 +301,7 @@ static char *undecided_text(const struct model *m, int stage)
 	char why[120], votes[40];
 	if (c.lacks == POLL_LACKS_VOTES)
 		snprintf(why, sizeof why, "needs %lld",
-			 (long long)def->min_votes);
+			 def->min_votes ? (long long)def->min_votes : 1LL);
 	else if (c.lacks == POLL_LACKS_TIE)
 		snprintf(why, sizeof why, "a tie");
 	else

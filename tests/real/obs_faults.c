@@ -14,7 +14,10 @@ static const char show_obs[] = "  safe_scene: Starting Soon\n";
 
 static void end_obs(int sig)
 {
-	kill(obs_pid(), sig);
+	if (sig == SIGINT)
+		obs_close();
+	else
+		kill(obs_pid(), sig);
 	WAIT(!s->obs.connected && s->obs.error, 10000);
 	WAIT(!s->obs.program_scene && !s->obs.scenes.count, 0);
 }

@@ -152,7 +152,7 @@ END_TEST
 START_TEST(a_closed_obs_says_goodbye)
 {
 	s->obs_errors[0] = '\0';
-	kill(obs_pid(), SIGINT);
+	obs_close();
 	/* It is looked for again at once, and not there yet. (Where the machine
 	 * is busy, OBS may be gone before its goodbye is sent.) */
 	WAIT(!s->obs.connected && (strstr(s->obs_errors, "clos") ||

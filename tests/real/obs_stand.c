@@ -65,6 +65,25 @@ pid_t obs_pid(void)
 	return pid_of("obs");
 }
 
+/* OBS 29 closes its window in the handler of SIGINT itself: where that comes in
+ * the midst of something that holds a lock, it hangs for ever. So it comes while
+ * its first thread waits for something to do. */
+void obs_close(void)
+{
+	char *path = xasprintf("/proc/%d/wchan", (int)obs_pid());
+	int64_t end = clock_mono_ms() + patience_ms(8000);
+	bool waits = false;
+	while (!waits && clock_mono_ms() < end) {
+		char *where = file_read(path, 4096, NULL, NULL);
+		waits = where && strstr(where, "poll");
+		free(where);
+		if (!waits)
+			poll(NULL, 0, 5);
+	}
+	kill(obs_pid(), SIGINT);
+	free(path);
+}
+
 void obs_ended(void)
 {
 	char *path = xasprintf("/proc/%d/stat", (int)obs_pid());

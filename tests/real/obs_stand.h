@@ -44,6 +44,8 @@ void obs_add(Suite *suite, const char *name, const TTest *test);
 int obs_script(const char *what);
 int ingest_script(const char *what);
 pid_t obs_pid(void);
+/* Has it closed as a person would close it. */
+void obs_close(void);
 /* Until it has gone, whoever reaps it. */
 void obs_ended(void);
 pid_t ingest_pid(void);

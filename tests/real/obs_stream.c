@@ -171,7 +171,7 @@ END_TEST
 START_TEST(obs_closed_while_it_streams_is_no_stream)
 {
 	start_stream();
-	kill(obs_pid(), SIGINT);
+	obs_close();
 	/* It ends its outputs first. */
 	WAIT(!s->obs.connected && !s->obs.streaming, 30000);
 	/* It knocks again at once, and then nothing listens there. (Where the

@@ -505,6 +505,12 @@ START_TEST(undecided_asks_a_human)
 		"operator");
 	ck_state(w, "after", "skipped");
 	world_free(w);
+	w = polling("undecided: ask", true); /* nobody voted */
+	world_tick(w, 10000);
+	tally(w, 0, 0);
+	ck_assert_str_eq(w->m->inbox.items[0].text,
+			 "v is undecided (0 votes, needs 1): Which way?");
+	world_free(w);
 	w = polling("undecided: ask", false); /* nobody there: who leads */
 	world_tick(w, 10000);
 	tally(w, 0, 0);
