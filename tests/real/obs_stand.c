@@ -65,39 +65,35 @@ pid_t obs_pid(void)
 	return pid_of("obs");
 }
 
+/* Until that file of its process in /proc has the words, or it is no more. */
+static bool obs_comes_to(const char *file, const char *words, int ms)
+{
+	char *path = xasprintf("/proc/%d/%s", (int)obs_pid(), file);
+	int64_t end = clock_mono_ms() + patience_ms(ms);
+	bool came = false;
+	while (!came && clock_mono_ms() < end) {
+		char *text = file_read(path, 4096, NULL, NULL);
+		came = !text || strstr(text, words);
+		free(text);
+		if (!came)
+			poll(NULL, 0, 5);
+	}
+	free(path);
+	return came;
+}
+
 /* OBS 29 closes its window in the handler of SIGINT itself: where that comes in
  * the midst of something that holds a lock, it hangs for ever. So it comes while
  * its first thread waits for something to do. */
 void obs_close(void)
 {
-	char *path = xasprintf("/proc/%d/wchan", (int)obs_pid());
-	int64_t end = clock_mono_ms() + patience_ms(8000);
-	bool waits = false;
-	while (!waits && clock_mono_ms() < end) {
-		char *where = file_read(path, 4096, NULL, NULL);
-		waits = where && strstr(where, "poll");
-		free(where);
-		if (!waits)
-			poll(NULL, 0, 5);
-	}
+	obs_comes_to("wchan", "poll", 8000);
 	kill(obs_pid(), SIGINT);
-	free(path);
 }
 
 void obs_ended(void)
 {
-	char *path = xasprintf("/proc/%d/stat", (int)obs_pid());
-	int64_t end = clock_mono_ms() + patience_ms(20000);
-	bool gone = false;
-	while (!gone && clock_mono_ms() < end) {
-		char *stat = file_read(path, 4096, NULL, NULL);
-		gone = !stat || strstr(stat, ") Z ");
-		free(stat);
-		if (!gone)
-			poll(NULL, 0, 20);
-	}
-	ck_assert_msg(gone, "OBS does not end");
-	free(path);
+	ck_assert_msg(obs_comes_to("stat", ") Z ", 20000), "OBS does not end");
 }
 
 pid_t ingest_pid(void)
