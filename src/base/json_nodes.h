@@ -3,10 +3,9 @@
  *
  * For texts that are taken apart and not kept, as a snapshot is, or what is
  * nested in an event: a tree costs several allocations a member, this a few in
- * all. It comes
- * through the strict door (base/json.h): what json_read() refuses is refused
- * here, with the same words. Nodes are lent by the whole. One owner, no
- * thread's.
+ * all. It comes through the strict door (base/json.h): what json_read() refuses
+ * is refused here, with the same words. Nodes are lent by the whole. One owner,
+ * no thread's.
  */
 #ifndef BASE_JSON_NODES_H
 #define BASE_JSON_NODES_H

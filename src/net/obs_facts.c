@@ -211,6 +211,7 @@ void obs_facts_refused(struct obs_session *s, const char *type, int64_t now_ms)
 			list_came(s, i, now_ms);
 }
 
+/* A while after what was told of them: by then OBS lists what it told of. */
 static void look_at_inputs(struct obs_session *s, int64_t now_ms)
 {
 	if (!s->inputs_ms || now_ms - s->inputs_ms < OBS_FIGURES_MS)

@@ -210,11 +210,14 @@ ask models '' -G
 jq -e '[.data[].id] | contains(["plain", "claude"])' answer >/dev/null
 ok $? "the models can be listed"
 
-mkfifo killed
-curl -sN -m 60 -o killed -H "Authorization: Bearer $key" \
-	-H 'Content-Type: application/json' "$url/chat/completions" -d \
-	'{"model":"endless","max_tokens":2000,"stream":true,"messages":[]}' &
-client=$!
+stream() { # FIFO MODEL TOKENS: $client streams into it
+	mkfifo "$1"
+	curl -sN -m 60 -o "$1" -H "Authorization: Bearer $key" \
+		-H 'Content-Type: application/json' "$url/chat/completions" -d \
+		"{\"model\":\"$2\",\"max_tokens\":$3,\"stream\":true,\"messages\":[]}" &
+	client=$!
+}
+stream killed endless 2000
 {
 	timeout 120 head -n 1 >/dev/null
 	"$program" do gate kill endless >/dev/null
@@ -239,11 +242,7 @@ ok $? "so is one that cannot be read"
 
 # --- a client that leaves ----------------------------------------------------
 
-mkfifo leaves
-curl -sN -m 60 -o leaves -H "Authorization: Bearer $key" \
-	-H 'Content-Type: application/json' "$url/chat/completions" -d \
-	'{"model":"leaver","max_tokens":5000,"stream":true,"messages":[]}' &
-client=$!
+stream leaves leaver 5000
 {
 	timeout 120 head -n 21 >/dev/null
 	kill "$client"

@@ -927,14 +927,21 @@ START_TEST(what_people_did_is_kept)
 }
 END_TEST
 
+/* Ours, that has asked for GO of `b`. */
+static struct view *asking_view(void)
+{
+	struct view *v = running_view();
+	snprintf(v->by, sizeof v->by, "me@here");
+	press(v, "space");
+	ck_assert_str_eq(asked(v), "go b");
+	return v;
+}
+
 /* Answers and events come on two connections. */
 START_TEST(who_loses_is_told_who_won_whichever_is_heard_first)
 {
 	for (int answer_first = 0; answer_first < 2; answer_first++) {
-		struct view *v = running_view();
-		snprintf(v->by, sizeof v->by, "me@here");
-		press(v, "space");
-		ck_assert_str_eq(asked(v), "go b");
+		struct view *v = asking_view();
 		for (int turn = 0; turn < 2; turn++)
 			if (turn == answer_first)
 				happen(v, EVENT_STAGE_GO, "b",
@@ -988,10 +995,7 @@ END_TEST
 
 START_TEST(what_was_done_when_we_asked_again_is_not_too_late)
 {
-	struct view *v = running_view();
-	snprintf(v->by, sizeof v->by, "me@here");
-	press(v, "space");
-	ck_assert_str_eq(asked(v), "go b");
+	struct view *v = asking_view();
 	reply(v, "id1", false, "the brake is on");
 	later(v, 400);
 	press(v, "space");
@@ -1005,10 +1009,7 @@ END_TEST
 
 START_TEST(what_another_one_does_later_is_no_reason)
 {
-	struct view *v = running_view();
-	snprintf(v->by, sizeof v->by, "me@here");
-	press(v, "space");
-	ck_assert_str_eq(asked(v), "go b");
+	struct view *v = asking_view();
 	reply(v, "id1", false, "the brake is on");
 	ck_assert_str_eq(v->flash.text, "go b: the brake is on");
 	later(v, 1000);
